@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rings of the house, innermost first. An arrow only goes inwards; `make build` passes
+// `--explicit-target-dependency-import-check error`, so an import that is not listed here does not compile.
+
+/// Module maps and shims of C libraries, nothing else; each is imported by the one module that owns it.
+let system: [Target] = [
+    .systemLibrary(name: "CUV", path: "Sources/System/CUV"),
+    .systemLibrary(name: "CHiredis", path: "Sources/System/CHiredis"),
+    .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL"),
+    .target(
+        name: "CLLHTTP",
+        path: "Sources/System/CLLHTTP",
+        cSettings: [
+            .unsafeFlags(["-I/usr/share/include/llhttp", "-I/usr/share/include", "-I/usr/share/llhttp"])
+        ],
+    ),
+    .target(
+        name: "CCurl",
+        path: "Sources/System/CCurl",
+        linkerSettings: [.linkedLibrary("curl")],
+    ),
+]
+
+/// Servers, clients and services that know nothing of math.
+let runtime: [Target] = [
+    module("EventLoop", in: "Runtime", ["CUV"]),
+    module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
+    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "CLLHTTP"]),
+    module("HTTPClient", in: "Runtime", ["EventLoop", "CCurl"]),
+    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
+    module("Telemetry", in: "Runtime", []),
+    module("Lifecycle", in: "Runtime", ["Telemetry"]),
+    module("Settings", in: "Runtime", []),
+]
+
+/// Business rules: they see ports only.
+let core: [Target] = [
+    module("Shared", in: "Core", []),
+    module("Domain", in: "Core", ["Shared"]),
+    module("Application", in: "Core", ["Domain", "Shared"]),
+]
+
+let adapters: [Target] = [
+    module(
+        "Infrastructure",
+        in: "Adapters",
+        ["Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry"],
+    ),
+    module(
+        "API",
+        in: "Adapters",
+        ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Telemetry"],
+    ),
+    module("Worker", in: "Adapters", ["Application", "Domain", "Shared", "EventLoop", "Telemetry"]),
+]
+
+/// The composition root.
+let program: [Target] = [
+    .executableTarget(
+        name: "Lemma",
+        dependencies: [
+            "API", "Worker", "Infrastructure", "Application", "Domain", "Shared",
+            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle", "Settings",
+        ],
+        path: "Sources/Lemma",
+    )
+]
+
+let tests: [Target] = [
+]
+
+func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)")
+}
+
+func suite(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies + ["TestSupport"],
+        path: "Tests/\(ring)/\(name)Tests",
+    )
+}
+
+let package = Package(
+    name: "lemma",
+    products: [.executable(name: "lemma", targets: ["Lemma"])],
+    targets: system + runtime + core + adapters + program + tests,
+    cLanguageStandard: .c11,
+)
+
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+}

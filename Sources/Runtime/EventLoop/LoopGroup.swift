@@ -1,0 +1,60 @@
+internal import CUV
+internal import Synchronization
+
+/// A fixed set of loops, one thread each.
+package final class LoopGroup: Sendable {
+    package let loops: [Loop]
+    private let next = Atomic<Int>(0)
+    private let threads: Mutex<[Thread]>
+
+    /// The thread of one loop, as libuv names it.
+    private struct Thread: @unchecked Sendable {
+        // Safety: an opaque thread id; only `join` uses it, once.
+        var id: uv_thread_t
+    }
+
+    /// Starts `count` loops (at least one), each on a new thread.
+    package init(count: Int) {
+        precondition(count > 0, "a loop group needs at least one loop")
+        loops = (0..<count).map { Loop(index: $0) }
+        threads = Mutex([])
+        let started = loops.map { loop in
+            var id = uv_thread_t()
+            // Safety: the new thread takes over the reference; it is released when the loop has ended.
+            let context = Unmanaged.passRetained(loop.core).toOpaque()
+            let status = uv_thread_create(
+                &id,
+                { argument in
+                    guard let argument else { return }
+                    let core = Unmanaged<LoopCore>.fromOpaque(argument).takeRetainedValue()
+                    core.run()
+                },
+                context,
+            )
+            precondition(status == 0, "could not start an event-loop thread: \(status)")
+            return Thread(id: id)
+        }
+        threads.withLock { $0 = started }
+    }
+
+    /// The loops in turn, one more at each call.
+    package func nextLoop() -> Loop {
+        let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
+    }
+
+    /// Ends all loops: closes what is still open on them and joins their threads. Idempotent. Blocks; not to be called
+    /// from a loop.
+    package func stop() {
+        let threads = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        guard !threads.isEmpty else { return }
+        for loop in loops {
+            let core = loop.core
+            core.submit(.work { core.stop() })
+        }
+        for var thread in threads { uv_thread_join(&thread.id) }
+    }
+}

@@ -1,0 +1,58 @@
+internal import CUV
+
+/// A timer on a loop: once or repeating, cancelled by ``LoopHandle/close()``.
+///
+/// Resolution is one millisecond; a repeating timer that falls behind skips beats and does not catch up.
+package final class LoopTimer: LoopHandle {
+    private var action: (() -> Void)?
+    private let repeats: Bool
+
+    fileprivate init(loop: Loop, after delay: Duration, every period: Duration?, action: @escaping () -> Void) {
+        self.action = action
+        repeats = period != nil
+        super.init(loop: loop, type: UV_TIMER)
+        let timer = pointer(as: uv_timer_t.self)
+        uv_timer_init(loop.core.uv, timer)
+        adopt()
+        uv_timer_start(timer, { LoopHandle.of($0, as: LoopTimer.self).fire() }, delay.timerTicks, period?.timerTicks ?? 0)
+    }
+
+    private func fire() {
+        let action = action
+        if !repeats { close() }
+        action?()
+    }
+
+    override func willClose() { action = nil }
+}
+
+extension Loop {
+    /// Runs `action` once after `delay` (negative counts as zero). Keep the timer only to cancel it. *Loop thread.*
+    @discardableResult
+    package nonisolated func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
+        LoopTimer(loop: self, after: delay, every: nil, action: action)
+    }
+
+    /// Runs `action` every `period` (at least one millisecond) until the timer is closed. *Loop thread.*
+    package nonisolated func schedule(every period: Duration, _ action: @escaping () -> Void) -> LoopTimer {
+        LoopTimer(loop: self, after: period, every: max(period, .milliseconds(1)), action: action)
+    }
+
+    /// Suspends the current task for `delay`; throws `CancellationError` as soon as the task is cancelled.
+    /// To be called from a task of this loop.
+    package nonisolated(nonsending) func sleep(for delay: Duration) async throws(CancellationError) {
+        let wait = OneShot<Void>(loop: self)
+        let timer = schedule(after: delay) { wait.succeed(()) }
+        defer { timer.close() }
+        try await wait.value()
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up, never negative: what libuv counts in.
+    var timerTicks: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(seconds) * 1000 + UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+}

@@ -1,0 +1,1 @@
+#include <api.c>  /* Debian's node-llhttp, found by the -I flags in Package.swift */
