@@ -21,6 +21,12 @@ final class LoopCore: @unchecked Sendable {
         case local(() -> Void)
     }
 
+    private static let readBufferBytes = 65_536
+    /// Output buffers kept for reuse, and the largest one worth keeping.
+    private static let buffersMax = 64
+    private static let bufferBytesMax = 65_536
+    private static let bufferBytesInitial = 1024
+
     /// Passes over the job queue in one phase; beyond it sockets get their turn first.
     private static let drainPassesMax = 16
 
@@ -28,6 +34,9 @@ final class LoopCore: @unchecked Sendable {
     var serialExecutor: UnownedSerialExecutor?
     var taskExecutor: UnownedTaskExecutor?
     var dirty: [any Flushable] = []
+
+    /// What all streams of this loop read into, one after the other.
+    let readBuffer: uv_buf_t
 
     private let wakeUp: UnsafeMutablePointer<uv_async_t>
     private let prepare: UnsafeMutablePointer<uv_prepare_t>
@@ -38,6 +47,7 @@ final class LoopCore: @unchecked Sendable {
     private var local: [Work] = []
     private var spare: [Work] = []
     private var stopping = false
+    private var buffers: [[UInt8]] = []
 
     private struct Submitted {
         var queue: [Work] = []
@@ -50,6 +60,7 @@ final class LoopCore: @unchecked Sendable {
         prepare = .allocate(capacity: 1)
         check = .allocate(capacity: 1)
         idle = .allocate(capacity: 1)
+        readBuffer = uv_buf_init(.allocate(capacity: Self.readBufferBytes), UInt32(Self.readBufferBytes))
         precondition(uv_loop_init(uv) == 0, "libuv could not make an event loop: out of descriptors or memory")
         // Safety: the loop never outlives its core, because `run()` holds it.
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -66,6 +77,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     deinit {
+        readBuffer.base.deallocate()
         wakeUp.deallocate()
         prepare.deallocate()
         check.deallocate()
@@ -115,6 +127,23 @@ final class LoopCore: @unchecked Sendable {
     }
 
     func stop() { stopping = true }
+
+    /// An empty output buffer, most likely one that is still warm in the cache.
+    func takeBuffer() -> [UInt8] {
+        if let buffer = buffers.popLast() { return buffer }
+        var buffer: [UInt8] = []
+        buffer.reserveCapacity(Self.bufferBytesInitial)
+        return buffer
+    }
+
+    /// Takes a buffer back, so that an idle stream holds none.
+    func recycle(_ buffer: inout [UInt8]) {
+        var taken: [UInt8] = []
+        swap(&taken, &buffer)
+        guard taken.capacity > 0, taken.capacity <= Self.bufferBytesMax, buffers.count < Self.buffersMax else { return }
+        taken.removeAll(keepingCapacity: true)
+        buffers.append(taken)
+    }
 
     private func takeSubmitted() {
         local.append(

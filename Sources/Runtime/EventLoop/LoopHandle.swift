@@ -11,7 +11,7 @@ package class LoopHandle {
     private var adopted = false
 
     /// Allocates the handle; the subclass calls its `uv_…_init`, then ``adopt()``.
-    init(loop: Loop, type: uv_handle_type) {
+    init(on loop: Loop, handle type: uv_handle_type) {
         loop.assertCurrent()
         self.loop = loop
         let memory = UnsafeMutableRawPointer.allocate(byteCount: uv_handle_size(type), alignment: 16)

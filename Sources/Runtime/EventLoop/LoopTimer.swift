@@ -10,7 +10,7 @@ package final class LoopTimer: LoopHandle {
     fileprivate init(loop: Loop, after delay: Duration, every period: Duration?, action: @escaping () -> Void) {
         self.action = action
         repeats = period != nil
-        super.init(loop: loop, type: UV_TIMER)
+        super.init(on: loop, handle: UV_TIMER)
         let timer = pointer(as: uv_timer_t.self)
         uv_timer_init(loop.core.uv, timer)
         adopt()

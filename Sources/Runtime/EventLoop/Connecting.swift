@@ -1,0 +1,177 @@
+internal import CUV
+internal import Glibc
+
+/// Where to connect to or listen on.
+package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
+    /// A host name or numeric address (IPv6 without brackets) and a port from 0 to 65,535.
+    case tcp(host: String, port: Int)
+    /// A Unix-domain socket.
+    case unix(path: String)
+
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): path
+        }
+    }
+}
+
+extension ByteStream {
+    /// Connects within `limit`, trying each address the name resolves to in turn.
+    ///
+    /// Throws the last address's error, `timedOut` at the limit, `cancelled` when the task is cancelled.
+    package static func connect(
+        to endpoint: Endpoint,
+        on loop: Loop,
+        within limit: Duration
+    ) async throws(NetworkError) -> ByteStream {
+        switch endpoint {
+        case .unix(let path):
+            return try await ByteStream(loop: loop, type: UV_NAMED_PIPE).connect(within: limit) { stream, request in
+                uv_pipe_connect(request, stream.pointer(as: uv_pipe_t.self), path, connected)
+                return 0
+            }
+        case .tcp(let host, let port):
+            let addresses = try await resolve(host: host, port: port, on: loop)
+            var failure = NetworkError(code: UV_EAI_NONAME.rawValue)
+            for address in addresses {
+                do {
+                    let stream = try ByteStream(loop: loop, type: UV_TCP)
+                    return try await stream.connect(within: limit) { stream, request in
+                        address.withSockaddr { uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, connected) }
+                    }
+                } catch {
+                    failure = error
+                    if error == .cancelled { break }
+                }
+            }
+            throw failure
+        }
+    }
+
+    private func connect(
+        within limit: Duration,
+        _ start: (ByteStream, UnsafeMutablePointer<uv_connect_t>) -> Int32
+    ) async throws(NetworkError) -> ByteStream {
+        let attempt = ConnectAttempt(loop: loop)
+        let status = start(self, attempt.retainedRequest())
+        if status != 0 {
+            attempt.releaseRequest()
+            close()
+            throw NetworkError(code: status)
+        }
+        let timer = loop.schedule(after: limit) { attempt.result.succeed(NetworkError.timedOut.code) }
+        defer { timer.close() }
+        do {
+            try check(await attempt.result.value())
+            if uv_handle_get_type(handle) == UV_TCP { disableNagle() }
+            return self
+        } catch {
+            close()
+            throw error as? NetworkError ?? .cancelled
+        }
+    }
+}
+
+/// A connect request and who waits for it.
+private final class ConnectAttempt {
+    let result: OneShot<Int32>
+    private let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
+
+    init(loop: Loop) { result = OneShot(loop: loop) }
+
+    deinit { request.deallocate() }
+
+    /// Safety: libuv owns this reference until ``connected`` runs, which it does exactly once, also on close.
+    func retainedRequest() -> UnsafeMutablePointer<uv_connect_t> {
+        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        return request
+    }
+
+    func releaseRequest() { Unmanaged.passUnretained(self).release() }
+}
+
+private func connected(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status: Int32) {
+    guard let data = request?.pointee.data else { return }
+    Unmanaged<ConnectAttempt>.fromOpaque(data).takeRetainedValue().result.succeed(status)
+}
+
+// MARK: - Addresses
+
+/// A resolved address.
+struct SocketAddress {
+    private var storage: sockaddr_storage
+
+    init(copying address: UnsafePointer<sockaddr>, length: Int) {
+        storage = sockaddr_storage()
+        // Safety: `sockaddr_storage` holds any address; the length comes from the resolver.
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(length, bytes.count)))
+        }
+    }
+
+    func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
+        withUnsafeBytes(of: storage) { bytes in
+            guard let base = bytes.baseAddress else { preconditionFailure("a stored address has no memory") }
+            return body(base.assumingMemoryBound(to: sockaddr.self))
+        }
+    }
+}
+
+/// Looks a name up on libuv's thread pool; numeric addresses answer as they are.
+func resolve(host: String, port: Int, on loop: Loop) async throws(NetworkError) -> [SocketAddress] {
+    let lookup = Lookup(loop: loop)
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    // Safety: libuv owns the reference until its callback, which it calls exactly once.
+    lookup.request.pointee.data = Unmanaged.passRetained(lookup).toOpaque()
+    let status = uv_getaddrinfo(
+        loop.core.uv,
+        lookup.request,
+        { request, status, list in
+            defer { uv_freeaddrinfo(list) }
+            guard let data = request?.pointee.data else { return }
+            Unmanaged<Lookup>.fromOpaque(data).takeRetainedValue().finish(status, list)
+        },
+        host,
+        String(port),
+        &hints,
+    )
+    if status != 0 {
+        Unmanaged.passUnretained(lookup).release()
+        throw NetworkError(code: status)
+    }
+    do {
+        switch try await lookup.result.value() {
+        case .success(let addresses): return addresses
+        case .failure(let error): throw error
+        }
+    } catch {
+        throw error as? NetworkError ?? .cancelled
+    }
+}
+
+private final class Lookup {
+    let result: OneShot<Result<[SocketAddress], NetworkError>>
+    let request = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
+
+    init(loop: Loop) { result = OneShot(loop: loop) }
+
+    deinit { request.deallocate() }
+
+    func finish(_ status: Int32, _ list: UnsafeMutablePointer<addrinfo>?) {
+        guard status == 0 else {
+            result.succeed(.failure(NetworkError(code: status)))
+            return
+        }
+        var addresses: [SocketAddress] = []
+        var next = list
+        while let entry = next {
+            if let address = entry.pointee.ai_addr {
+                addresses.append(SocketAddress(copying: address, length: Int(entry.pointee.ai_addrlen)))
+            }
+            next = entry.pointee.ai_next
+        }
+        result.succeed(.success(addresses))
+    }
+}

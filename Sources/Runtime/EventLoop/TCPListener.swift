@@ -1,0 +1,128 @@
+internal import CUV
+internal import Glibc
+
+/// A listening TCP socket that deals its connections out to loops in turn.
+///
+/// One accepting loop and a hand-over keep connections evenly spread even when there are few of them, and a port that is
+/// taken is an error, which `SO_REUSEPORT` would hide. Loop-owned by the loop that accepts.
+package final class TCPListener: LoopHandle {
+    /// Connections accepted in one turn, so that a flood does not starve the others on the loop.
+    private static let acceptsPerTurnMax = 64
+    /// How long to wait when the process or system is out of descriptors.
+    private static let exhaustedPause = Duration.milliseconds(100)
+
+    private let descriptor: Int32
+    private var targets: [Loop] = []
+    private var nextTarget = 0
+    private var accept: (@Sendable (ByteStream) -> Void)?
+    private var pause: LoopTimer?
+
+    /// Binds and listens; connections wait in the kernel until ``start(on:accept:)``.
+    ///
+    /// `host` is a numeric address or a name; the first address it resolves to is used. Port 0 takes a free one.
+    package static func listen(
+        host: String,
+        port: Int,
+        backlog: Int32 = 4096,
+        on loop: Loop
+    ) async throws(NetworkError) -> TCPListener {
+        guard let address = try await resolve(host: host, port: port, on: loop).first else {
+            throw NetworkError(code: UV_EAI_NONAME.rawValue)
+        }
+        return try TCPListener(address: address, backlog: backlog, loop: loop)
+    }
+
+    private init(address: SocketAddress, backlog: Int32, loop: Loop) throws(NetworkError) {
+        descriptor = try Self.open(address, backlog: backlog)
+        super.init(on: loop, handle: UV_POLL)
+        let status = uv_poll_init(loop.core.uv, pointer(as: uv_poll_t.self), descriptor)
+        if status != 0 {
+            closeDescriptor(descriptor)
+            throw NetworkError(code: status)
+        }
+        adopt()
+    }
+
+    private static func open(_ address: SocketAddress, backlog: Int32) throws(NetworkError) -> Int32 {
+        let family = address.withSockaddr { Int32($0.pointee.sa_family) }
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(family, type, 0)
+        guard descriptor >= 0 else { throw NetworkError(code: -errno) }
+        var on: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        let length = family == AF_INET6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        let bound = address.withSockaddr { bind(descriptor, $0, socklen_t(length)) }
+        guard bound == 0, Glibc.listen(descriptor, backlog) == 0 else {
+            let error = NetworkError(code: -errno)
+            closeDescriptor(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// The port in use, also when 0 was asked for.
+    package var port: Int {
+        var address = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        // Safety: both families keep the port in the same place, and an IPv6 address is the longer one.
+        let status = withUnsafeMutableBytes(of: &address) { bytes in
+            bytes.baseAddress.map { getsockname(descriptor, $0.assumingMemoryBound(to: sockaddr.self), &length) }
+        }
+        return status == 0 ? Int(UInt16(bigEndian: address.sin6_port)) : 0
+    }
+
+    /// Begins to accept. `accept` runs on the connection's own loop, which is one of `loops`.
+    package func start(on loops: [Loop], accept: @escaping @Sendable (ByteStream) -> Void) {
+        targets = loops
+        self.accept = accept
+        watch()
+    }
+
+    private func watch() {
+        guard !isClosed else { return }
+        uv_poll_start(pointer(as: uv_poll_t.self), Int32(UV_READABLE.rawValue)) { handle, _, _ in
+            LoopHandle.of(handle, as: TCPListener.self).acceptWaiting()
+        }
+    }
+
+    private func acceptWaiting() {
+        for _ in 0..<Self.acceptsPerTurnMax {
+            let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+            let connection = accept4(descriptor, nil, nil, flags)
+            if connection >= 0 {
+                handOver(connection)
+                continue
+            }
+            switch errno {
+            case EINTR, ECONNABORTED, EPROTO: continue
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: pauseWhileExhausted()
+            default: break
+            }
+            return
+        }
+    }
+
+    private func handOver(_ connection: Int32) {
+        let target = targets[nextTarget]
+        nextTarget = (nextTarget + 1) % targets.count
+        guard let accept else { return closeDescriptor(connection) }
+        target.execute {
+            if let stream = try? ByteStream(adoptingTCP: connection, on: target) { accept(stream) }
+        }
+    }
+
+    private func pauseWhileExhausted() {
+        uv_poll_stop(pointer(as: uv_poll_t.self))
+        pause = loop.schedule(after: Self.exhaustedPause) { [weak self] in self?.watch() }
+    }
+
+    override func willClose() {
+        pause?.close()
+        accept = nil
+        uv_poll_stop(pointer(as: uv_poll_t.self))
+        closeDescriptor(descriptor)
+    }
+}
+
+/// Closes a descriptor; an interrupted close has still closed it on Linux (close(2)).
+func closeDescriptor(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
