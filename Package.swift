@@ -62,14 +62,14 @@ let program: [Target] = [
         name: "Lemma",
         dependencies: [
             "API", "Worker", "Infrastructure", "Application", "Domain", "Shared",
-            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle", "Settings",
+            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
+            "Settings",
         ],
         path: "Sources/Lemma",
     )
 ]
 
-let tests: [Target] = [
-]
+let tests: [Target] = []
 
 func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)")

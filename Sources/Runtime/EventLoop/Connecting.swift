@@ -38,7 +38,9 @@ extension ByteStream {
                 do {
                     let stream = try ByteStream(loop: loop, type: UV_TCP)
                     return try await stream.connect(within: limit) { stream, request in
-                        address.withSockaddr { uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, connected) }
+                        address.withSockaddr {
+                            uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, connected)
+                        }
                     }
                 } catch {
                     failure = error

@@ -14,7 +14,12 @@ package final class LoopTimer: LoopHandle {
         let timer = pointer(as: uv_timer_t.self)
         uv_timer_init(loop.core.uv, timer)
         adopt()
-        uv_timer_start(timer, { LoopHandle.of($0, as: LoopTimer.self).fire() }, delay.timerTicks, period?.timerTicks ?? 0)
+        uv_timer_start(
+            timer,
+            { LoopHandle.of($0, as: LoopTimer.self).fire() },
+            delay.timerTicks,
+            period?.timerTicks ?? 0
+        )
     }
 
     private func fire() {

@@ -1,0 +1,43 @@
+internal import Domain
+
+/// Passes a provider's text on to the attempt's writer and takes its times.
+final class AttemptSink: AnswerSink {
+    private let writer: any AnswerWriter
+    private let clock: any MonotonicClock
+    private let startedAt: Duration
+    private var firstTokenAt: Duration?
+    /// Provider tokens so far, for the usage of an attempt that did not end by itself.
+    private(set) var tokens = 0
+
+    init(writer: any AnswerWriter, clock: any MonotonicClock) {
+        self.writer = writer
+        self.clock = clock
+        startedAt = clock.now
+    }
+
+    func receive(_ kind: AnswerText, _ text: String) {
+        guard !text.isEmpty else { return }
+        if firstTokenAt == nil { firstTokenAt = clock.now }
+        tokens += 1
+        writer.append(kind, text)
+    }
+
+    func waitForRoom() async throws(AIFailure) {
+        do {
+            try await writer.waitForRoom()
+        } catch {
+            // The writer's failure has aborted the attempt already; the provider only needs to stop.
+            throw .cancelled
+        }
+    }
+
+    var firstTokenMilliseconds: Int? { firstTokenAt.map { ($0 - startedAt).wholeMilliseconds } }
+    var elapsedMilliseconds: Int { (clock.now - startedAt).wholeMilliseconds }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    package var wholeMilliseconds: Int {
+        Int(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
+    }
+}

@@ -1,0 +1,85 @@
+package import Domain
+package import Shared
+
+/// Runs one delivered job to its end: claims it, has it solved, and writes the one terminal event.
+///
+/// ```
+///  deliver ──► claim ──┬─ settled ─────────────────────────────► .settled
+///                ▲     ├─ cancelled, exhausted ──► finish ─────► .finished
+///                │     └─ claimed ──► solve ──┬─ whole ──► flush ──► finish ──► .finished
+///                └── failed, history lost ◄───┤
+///                                             ├─ cancelled ──► flush ──► finish ──► .finished
+///                                             ├─ fenced, lease lost ──► .lost (nothing is written any more)
+///                                             └─ handed over ──► .handedOver
+/// ```
+package struct RunMathRequest: Command {
+    package let delivery: JobDelivery
+    /// How the job's owner stops it from outside.
+    package let control: AttemptControl
+
+    package init(delivery: JobDelivery, control: AttemptControl) {
+        self.delivery = delivery
+        self.control = control
+    }
+
+    package typealias Failure = Never
+
+    package enum Output: Sendable, Equatable {
+        /// This worker ended the request.
+        case finished(RequestStatus)
+        /// There was nothing to do.
+        case settled
+        /// The job belongs to someone else by now.
+        case lost
+        /// A draining worker gave the job up; the queue delivers it to another one.
+        case handedOver
+    }
+}
+
+/// Why an attempt is stopped from outside.
+package enum AbortReason: Sendable, Equatable {
+    case cancelled(CancelReason)
+    /// The lease could not be renewed: another worker may own the job.
+    case leaseLost
+    /// This worker drains.
+    case handedOver
+    /// The attempt cannot write any more.
+    case writeFailed(AnswerWriteFailure)
+}
+
+/// Stops a running attempt. The first reason counts. Loop-owned.
+package final class AttemptControl {
+    package private(set) var reason: AbortReason?
+    private var solving: Task<Void, Never>?
+
+    package init() {}
+
+    /// Cuts the provider's call at once; the attempt then ends as the reason says.
+    package func abort(_ reason: AbortReason) {
+        guard self.reason == nil else { return }
+        self.reason = reason
+        solving?.cancel()
+    }
+
+    /// A restart within the same worker begins without a reason.
+    func reset() { reason = nil }
+
+    func began(_ task: Task<Void, Never>) {
+        solving = task
+        if reason != nil { task.cancel() }
+    }
+
+    func ended() { solving = nil }
+}
+
+/// A request reached its terminal event, by this worker.
+package struct MathRequestFinished: DomainEvent {
+    package let correlationID: CorrelationID
+    package let status: RequestStatus
+    package let attempt: UInt64
+    package let provider: String
+    package let usage: TokenUsage
+    package let queueMilliseconds: Int
+    package let firstTokenMilliseconds: Int?
+    package let durationMilliseconds: Int
+}

@@ -1,0 +1,228 @@
+internal import Domain
+internal import Shared
+
+package struct RunMathRequestHandler: CommandHandler {
+    /// Pauses between tries while the store is away, doubling from the first to the last.
+    private static let storePauses = (first: Duration.milliseconds(50), last: Duration.seconds(1))
+
+    private let consumer: any MessageConsumer
+    private let answers: any AnswerStream
+    private let solver: any MathSolver
+    private let environment: WorkEnvironment
+    private let bus: any EventBus
+
+    package init(
+        consumer: any MessageConsumer,
+        answers: any AnswerStream,
+        solver: any MathSolver,
+        environment: WorkEnvironment,
+        bus: any EventBus
+    ) {
+        self.consumer = consumer
+        self.answers = answers
+        self.solver = solver
+        self.environment = environment
+        self.bus = bus
+    }
+
+    package func handle(_ command: RunMathRequest) async -> RunMathRequest.Output {
+        let choice = solver.firstChoice(requested: command.delivery.requestedProvider)
+        var restartReason = RestartReason.workerLost
+        var lastFailure: RequestFailure?
+        while true {
+            let plan = AttemptPlan(provider: choice.name, model: choice.model, restartReason: restartReason)
+            guard
+                let result = await persist({ () async throws(QueueFailure) in
+                    try await consumer.claim(command.delivery, plan)
+                })
+            else { return .lost }
+            switch await proceed(from: result, command.control, choice, lastFailure) {
+            case .over(let output): return output
+            case .again(let reason, let failure):
+                restartReason = reason
+                lastFailure = failure
+                command.control.reset()
+            }
+        }
+    }
+
+    private func proceed(
+        from result: ClaimResult,
+        _ control: AttemptControl,
+        _ choice: ProviderIdentity,
+        _ lastFailure: RequestFailure?
+    ) async -> AttemptEnd {
+        switch result {
+        case .settled:
+            return .over(.settled)
+        case .cancelled(let claim, let reason):
+            return await finish(.untried(claim, .cancelled(reason), choice), at: .afterLast)
+        case .exhausted(let claim):
+            let failure =
+                lastFailure
+                ?? RequestFailure(
+                    kind: .attemptsExhausted,
+                    detail: "Every worker that tried this problem was lost. Please send it again.",
+                )
+            let marker = EventID(attempt: claim.attempt, sequence: 0)
+            return await finish(.untried(claim, .failed(failure), choice), at: .id(marker))
+        case .claimed(let claim):
+            return await run(claim, control, choice)
+        }
+    }
+
+    private enum AttemptEnd {
+        case over(RunMathRequest.Output)
+        case again(RestartReason, RequestFailure?)
+    }
+
+    /// Runs one claimed attempt.
+    private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
+        let writer = answers.writer(for: claim)
+        writer.onFailure = { control.abort(.writeFailed($0)) }
+        let sink = AttemptSink(writer: writer, clock: environment.clock)
+        let result = await solve(claim, sink, control)
+
+        switch control.reason {
+        case .cancelled(let reason):
+            return await end(claim, .cancelled(reason), sink, writer, choice)
+        case .leaseLost, .writeFailed(.fenced), .writeFailed(.gone), .writeFailed(.cancelled):
+            return .over(.lost)
+        case .writeFailed(.historyLost):
+            return .again(.historyLost, nil)
+        case .handedOver:
+            _ = try? await writer.flush()
+            _ = await persist { () async throws(QueueFailure) in try await consumer.handBack([claim.delivery]) }
+            return .over(.handedOver)
+        case nil:
+            break
+        }
+
+        switch result {
+        case .success(let solution):
+            return await end(claim, .completed(solution.finishReason), sink, writer, choice, solution)
+        case .failure(.rejected(let detail)):
+            let failure = RequestFailure(kind: .providerFailed, detail: detail)
+            return await end(claim, .failed(failure), sink, writer, choice)
+        case .failure(.failed(let detail)):
+            return await pauseBeforeRetry(claim, RequestFailure(kind: .providerFailed, detail: detail))
+        case .failure(.timedOut(let detail)):
+            return await pauseBeforeRetry(claim, RequestFailure(kind: .providerTimedOut, detail: detail))
+        case .failure(.cancelled):
+            return .over(.lost)
+        }
+    }
+
+    private func solve(
+        _ claim: JobClaim,
+        _ sink: AttemptSink,
+        _ control: AttemptControl
+    ) async -> Result<Solution, AIFailure> {
+        let question = Question(problem: claim.request.problem, options: claim.request.options)
+        var result = Result<Solution, AIFailure>.failure(.cancelled)
+        let task = environment.tasks.start {
+            do throws(AIFailure) {
+                result = .success(
+                    try await solver.solve(question, requested: claim.request.requestedProvider, into: sink)
+                )
+            } catch {
+                result = .failure(error)
+            }
+        }
+        control.began(task)
+        await task.value
+        control.ended()
+        return result
+    }
+
+    private func pauseBeforeRetry(_ claim: JobClaim, _ failure: RequestFailure) async -> AttemptEnd {
+        try? await environment.clock.sleep(for: environment.backoff.pause(afterAttempt: Int(claim.attempt)))
+        return .again(.providerFailed, failure)
+    }
+
+    /// Stores what is left of the text, then the terminal event.
+    private func end(
+        _ claim: JobClaim,
+        _ outcome: AnswerOutcome,
+        _ sink: AttemptSink,
+        _ writer: any AnswerWriter,
+        _ choice: ProviderIdentity,
+        _ solution: Solution? = nil
+    ) async -> AttemptEnd {
+        let last: EventID
+        do {
+            last = try await writer.flush()
+        } catch {
+            return error == .historyLost ? .again(.historyLost, nil) : .over(.lost)
+        }
+        let finished = FinishedAttempt(
+            claim: claim,
+            outcome: outcome,
+            provider: solution?.provider ?? choice.name,
+            model: solution?.model ?? choice.model,
+            usage: solution?.usage ?? TokenUsage(inputTokens: 0, outputTokens: sink.tokens, isEstimated: true),
+            firstTokenMilliseconds: sink.firstTokenMilliseconds,
+            durationMilliseconds: sink.elapsedMilliseconds,
+        )
+        return await finish(finished, at: .id(last.next))
+    }
+
+    private func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async -> AttemptEnd {
+        let result = await persist { () async throws(QueueFailure) in try await consumer.finish(attempt, at: place) }
+        switch result {
+        case .finished:
+            bus.publish(MathRequestFinished(attempt))
+            return .over(.finished(attempt.outcome.status))
+        case .historyLost: return .again(.historyLost, nil)
+        case .superseded, nil: return .over(.lost)
+        }
+    }
+
+    /// Repeats a call to the queue while the store is away; nil when the worker itself is being stopped.
+    private func persist<Value>(_ call: () async throws(QueueFailure) -> Value) async -> Value? {
+        var pause = Self.storePauses.first
+        while true {
+            do throws(QueueFailure) {
+                return try await call()
+            } catch {
+                if error == .cancelled { return nil }
+                guard (try? await environment.clock.sleep(for: environment.backoff.jittered(pause))) != nil else {
+                    return nil
+                }
+                pause = min(pause * 2, Self.storePauses.last)
+            }
+        }
+    }
+}
+
+extension FinishedAttempt {
+    /// The end of a request whose attempt never began.
+    fileprivate static func untried(
+        _ claim: JobClaim,
+        _ outcome: AnswerOutcome,
+        _ choice: ProviderIdentity
+    ) -> FinishedAttempt {
+        FinishedAttempt(
+            claim: claim,
+            outcome: outcome,
+            provider: choice.name,
+            model: choice.model,
+            usage: .none,
+            firstTokenMilliseconds: nil,
+            durationMilliseconds: 0,
+        )
+    }
+}
+
+extension MathRequestFinished {
+    fileprivate init(_ attempt: FinishedAttempt) {
+        correlationID = attempt.claim.request.correlationID
+        status = attempt.outcome.status
+        self.attempt = attempt.claim.attempt
+        provider = attempt.provider
+        usage = attempt.usage
+        queueMilliseconds = attempt.claim.queueMilliseconds
+        firstTokenMilliseconds = attempt.firstTokenMilliseconds
+        durationMilliseconds = attempt.durationMilliseconds
+    }
+}

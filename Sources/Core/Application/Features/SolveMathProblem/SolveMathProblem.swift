@@ -1,0 +1,63 @@
+package import Domain
+package import Shared
+
+/// Accepts a problem: validates it, gives it its ids and hands it to the workers.
+///
+/// When this returns, the request has a record, a `queued` event and a job; when it throws, the client was told so.
+package struct SolveMathProblem: Command {
+    package let userID: UserID
+    package let input: SolveInput
+
+    package init(userID: UserID, input: SolveInput) {
+        self.userID = userID
+        self.input = input
+    }
+
+    /// What the client is told.
+    package struct Output: Sendable {
+        package let request: MathRequest
+        package let publication: Publication
+
+        package init(request: MathRequest, publication: Publication) {
+            self.request = request
+            self.publication = publication
+        }
+    }
+
+    package enum Failure: Error, Equatable {
+        case invalid(ValidationFailure)
+        /// The conversation does not exist or is another user's.
+        case conversationNotFound
+        case queueFull
+        case unavailable
+    }
+}
+
+/// A problem as the client wrote it: right types, values not checked yet.
+package struct SolveInput: Sendable {
+    package var problem: String?
+    package var conversationID: ConversationID?
+    package var provider: String?
+    package var temperature: Double?
+    package var maxOutputTokens: Int?
+    package var onDisconnect: String?
+    package var onBusy: String?
+
+    package init(
+        problem: String?,
+        conversationID: ConversationID? = nil,
+        provider: String? = nil,
+        temperature: Double? = nil,
+        maxOutputTokens: Int? = nil,
+        onDisconnect: String? = nil,
+        onBusy: String? = nil
+    ) {
+        self.problem = problem
+        self.conversationID = conversationID
+        self.provider = provider
+        self.temperature = temperature
+        self.maxOutputTokens = maxOutputTokens
+        self.onDisconnect = onDisconnect
+        self.onBusy = onBusy
+    }
+}

@@ -1,0 +1,144 @@
+package import Domain
+package import Shared
+
+/// A job as the queue hands it to a worker.
+package struct JobDelivery: Sendable, Hashable {
+    /// The queue's own name for the entry.
+    package let entry: String
+    package let correlationID: CorrelationID
+    /// The provider the client asked for, told with the job so that a claim can name the provider at once.
+    package let requestedProvider: String?
+
+    package init(entry: String, correlationID: CorrelationID, requestedProvider: String?) {
+        self.entry = entry
+        self.correlationID = correlationID
+        self.requestedProvider = requestedProvider
+    }
+}
+
+/// A claimed job: this worker alone may write attempt `attempt` of it.
+package struct JobClaim: Sendable {
+    package let delivery: JobDelivery
+    package let request: MathRequest
+    /// 1 for the first.
+    package let attempt: UInt64
+    /// Milliseconds from submission to the first claim, by the store's clock.
+    package let queueMilliseconds: Int
+
+    package init(delivery: JobDelivery, request: MathRequest, attempt: UInt64, queueMilliseconds: Int) {
+        self.delivery = delivery
+        self.request = request
+        self.attempt = attempt
+        self.queueMilliseconds = queueMilliseconds
+    }
+}
+
+/// What came of a claim.
+package enum ClaimResult: Sendable {
+    /// The marker of the attempt is written and every older attempt is fenced.
+    case claimed(JobClaim)
+    /// The request's attempts are used up; it must be ended as failed, at the marker's place of this attempt.
+    case exhausted(JobClaim)
+    /// Someone wishes it cancelled; it must be ended so, after its last event.
+    case cancelled(JobClaim, CancelReason)
+    /// Nothing to do: over already, expired or owned by another worker. The queue has been told.
+    case settled
+}
+
+/// Which provider an attempt begins with, and why there is a further attempt.
+package struct AttemptPlan: Sendable {
+    package let provider: String
+    package let model: String
+    /// Ignored for the first attempt.
+    package let restartReason: RestartReason
+
+    package init(provider: String, model: String, restartReason: RestartReason) {
+        self.provider = provider
+        self.model = model
+        self.restartReason = restartReason
+    }
+}
+
+/// How a request ends, with everything its terminal event and record tell.
+package struct FinishedAttempt: Sendable {
+    package let claim: JobClaim
+    package let outcome: AnswerOutcome
+    package let provider: String
+    package let model: String
+    package let usage: TokenUsage
+    /// From the start of the attempt; nil where no token came.
+    package let firstTokenMilliseconds: Int?
+    /// From the start of the attempt.
+    package let durationMilliseconds: Int
+
+    package init(
+        claim: JobClaim,
+        outcome: AnswerOutcome,
+        provider: String,
+        model: String,
+        usage: TokenUsage,
+        firstTokenMilliseconds: Int?,
+        durationMilliseconds: Int
+    ) {
+        self.claim = claim
+        self.outcome = outcome
+        self.provider = provider
+        self.model = model
+        self.usage = usage
+        self.firstTokenMilliseconds = firstTokenMilliseconds
+        self.durationMilliseconds = durationMilliseconds
+    }
+}
+
+/// Where in the stream a terminal event goes.
+package enum FinishPlace: Sendable, Equatable {
+    /// Exactly here; anything else there means that events were lost or another attempt has begun.
+    case id(EventID)
+    /// After whatever is the last event of this attempt.
+    case afterLast
+}
+
+package enum FinishResult: Sendable, Equatable {
+    /// This call ended the request.
+    case finished
+    /// Someone else had ended it, or a newer attempt runs.
+    case superseded
+    /// The stream is shorter than this attempt wrote: nothing was ended, begin a new attempt.
+    case historyLost
+}
+
+/// What the owner of jobs learns when it renews their leases.
+package struct LeaseReport: Sendable {
+    /// Jobs that belong to someone else by now: stop working on them.
+    package var lost: [JobDelivery] = []
+    /// Jobs whose cancellation is wished.
+    package var cancelled: [(JobDelivery, CancelReason)] = []
+
+    package init() {}
+}
+
+/// The worker's side of the queue.
+///
+/// Delivery: at least once. Whoever receives a job must claim it before it writes, and end it with `finish`; a worker
+/// that dies in between loses its lease, and the job is delivered to another one.
+package protocol MessageConsumer {
+    /// Waits a short time for up to `count` new jobs; an empty answer is normal.
+    func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery]
+    /// Takes over up to `count` jobs whose worker has been silent for longer than the lease.
+    func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery]
+    /// Begins the next attempt of a job. Safe to call again after an error: it may cost an attempt number.
+    func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult
+    /// Writes the one terminal event, the status and the acknowledgement together. Safe to call again after an error.
+    func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async throws(QueueFailure) -> FinishResult
+    /// Extends the leases of the jobs this worker owns.
+    func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport
+    /// Gives jobs back for immediate take-over, as a draining worker does.
+    func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure)
+}
+
+package enum QueueFailure: Error, Equatable {
+    /// The store is away or refuses for now; try again after a pause.
+    case unavailable
+    /// The waiting task was cancelled.
+    case cancelled
+}

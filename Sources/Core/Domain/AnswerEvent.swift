@@ -1,0 +1,64 @@
+package import Shared
+
+/// The events of a request's stream, by their name on the wire.
+package enum AnswerEventName: String, Sendable, CaseIterable {
+    case queued
+    case started
+    case token
+    case reasoning
+    case restarted
+    case reset
+    case completed
+    case failed
+    case cancelled
+
+    /// True for the one event that ends a request.
+    package var isTerminal: Bool {
+        switch self {
+        case .completed, .failed, .cancelled: true
+        case .queued, .started, .token, .reasoning, .restarted, .reset: false
+        }
+    }
+
+    /// The name spelled by ASCII bytes; nil for a name of another version.
+    package init?(ascii bytes: some Sequence<UInt8>) {
+        self.init(rawValue: String(decoding: Array(bytes), as: UTF8.self))
+    }
+}
+
+/// One event as it is stored and delivered. `data` is one line of JSON.
+package struct AnswerEvent: Sendable {
+    /// Nil for what is told but not stored: `reset` and a changed queue position.
+    package let id: EventID?
+    package let name: AnswerEventName
+    package let data: [UInt8]
+
+    package init(id: EventID?, name: AnswerEventName, data: [UInt8]) {
+        self.id = id
+        self.name = name
+        self.data = data
+    }
+}
+
+/// How an attempt ended: with it the request's one terminal event is written.
+package enum AnswerOutcome: Sendable {
+    case completed(FinishReason)
+    case failed(RequestFailure)
+    case cancelled(CancelReason)
+
+    package var status: RequestStatus {
+        switch self {
+        case .completed: .completed
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+
+    package var eventName: AnswerEventName {
+        switch self {
+        case .completed: .completed
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+}

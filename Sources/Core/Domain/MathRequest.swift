@@ -1,0 +1,104 @@
+package import Shared
+
+/// One problem on its way to an answer.
+package struct MathRequest: Sendable {
+    package let correlationID: CorrelationID
+    package let conversationID: ConversationID
+    package let userID: UserID
+    package let problem: MathProblem
+    /// The provider the client asked for; nil leaves the choice to the worker.
+    package let requestedProvider: String?
+    package let options: SolveOptions
+
+    package init(
+        correlationID: CorrelationID,
+        conversationID: ConversationID,
+        userID: UserID,
+        problem: MathProblem,
+        requestedProvider: String?,
+        options: SolveOptions
+    ) {
+        self.correlationID = correlationID
+        self.conversationID = conversationID
+        self.userID = userID
+        self.problem = problem
+        self.requestedProvider = requestedProvider
+        self.options = options
+    }
+}
+
+/// Where a request stands.
+///
+/// ```
+///  queued ──claim──► running ──finish──► completed | failed | cancelled
+///     └───────────────cancel───────────────────────────────────►┘
+/// ```
+package enum RequestStatus: String, Sendable, CaseIterable {
+    case queued
+    case running
+    case completed
+    case failed
+    case cancelled
+
+    /// True once nothing follows.
+    package var isTerminal: Bool {
+        switch self {
+        case .queued, .running: false
+        case .completed, .failed, .cancelled: true
+        }
+    }
+}
+
+/// Why an answer ended by itself.
+package enum FinishReason: String, Sendable {
+    case stop
+    case length
+    case contentFilter = "content_filter"
+}
+
+/// Why a request ended without an answer of its own.
+package enum CancelReason: String, Sendable {
+    case requested
+    case disconnected
+    case interrupted
+    case conversationDeleted = "conversation_deleted"
+}
+
+/// Why an attempt followed an earlier one.
+package enum RestartReason: String, Sendable {
+    case workerLost = "worker_lost"
+    case handedOver = "handed_over"
+    case providerFailed = "provider_failed"
+    case historyLost = "history_lost"
+}
+
+/// Provider tokens that an answer took.
+package struct TokenUsage: Sendable, Hashable {
+    package var inputTokens: Int
+    package var outputTokens: Int
+    /// Tokens of the model's thinking, where the provider tells.
+    package var reasoningTokens: Int?
+    /// True where the provider did not tell and we counted.
+    package var isEstimated: Bool
+
+    package init(inputTokens: Int, outputTokens: Int, reasoningTokens: Int? = nil, isEstimated: Bool) {
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
+        self.reasoningTokens = reasoningTokens
+        self.isEstimated = isEstimated
+    }
+
+    package static let none = TokenUsage(inputTokens: 0, outputTokens: 0, isEstimated: false)
+}
+
+/// Why a request failed, as its client is told.
+package struct RequestFailure: Sendable, Equatable, Error {
+    package let kind: ProblemKind
+    /// A sentence for the client; names no secret and no inner address.
+    package let detail: String
+
+    package init(kind: ProblemKind, detail: String) {
+        self.kind = kind
+        self.detail = detail
+    }
+}

@@ -1,0 +1,106 @@
+/// A 128-bit identifier in the lower-case text form of RFC 9562.
+package protocol UUIDIdentifier: Sendable, Hashable, CustomStringConvertible {
+    var bits: UUIDBits { get }
+    init(bits: UUIDBits)
+}
+
+extension UUIDIdentifier {
+    /// Parses exactly the 36-character lower-case form; nil for anything else.
+    package init?(_ text: some StringProtocol) {
+        guard let bits = UUIDBits(parsing: text.utf8) else { return nil }
+        self.init(bits: bits)
+    }
+
+    /// Parses the 36 ASCII bytes of the lower-case form; nil for anything else.
+    package init?(ascii bytes: some Collection<UInt8>) {
+        guard let bits = UUIDBits(parsing: bytes) else { return nil }
+        self.init(bits: bits)
+    }
+
+    package var description: String { bits.description }
+}
+
+/// What follows one problem everywhere: responses, job, events, record, logs, traces. Made by the server.
+package struct CorrelationID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
+/// A conversation that problems and their answers belong to.
+package struct ConversationID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
+/// Who asks. Stored with each request and compared wherever an id is presented.
+package struct UserID: Sendable, Hashable, CustomStringConvertible {
+    package let text: String
+    package init(_ text: String) { self.text = text }
+    package var description: String { text }
+
+    /// The user of a request without a token where none is required.
+    package static let anonymous = UserID("anonymous")
+}
+
+/// The 128 bits of a UUID.
+package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
+    package let high: UInt64
+    package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// A version 7 UUID (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits.
+    package init(version7At time: Timestamp, random: (UInt64, UInt64)) {
+        let milliseconds = UInt64(max(0, time.milliseconds)) & 0xFFFF_FFFF_FFFF
+        high = milliseconds << 16 | 0x7000 | (random.0 & 0x0FFF)
+        low = 0x8000_0000_0000_0000 | (random.1 & 0x3FFF_FFFF_FFFF_FFFF)
+    }
+
+    private static let hyphens: Set<Int> = [8, 13, 18, 23]
+
+    init?(parsing text: some Collection<UInt8>) {
+        guard text.count == 36 else { return nil }
+        var halves: (UInt64, UInt64) = (0, 0)
+        var digits = 0
+        for (position, byte) in text.enumerated() {
+            if Self.hyphens.contains(position) {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            if digits < 16 {
+                halves.0 = halves.0 << 4 | UInt64(digit)
+            } else {
+                halves.1 = halves.1 << 4 | UInt64(digit)
+            }
+            digits += 1
+        }
+        (high, low) = halves
+    }
+
+    package var description: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            let alphabet: StaticString = "0123456789abcdef"
+            var position = 0
+            for digit in 0..<32 {
+                if Self.hyphens.contains(position) {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let half = digit < 16 ? high : low
+                let nibble = Int(half >> UInt64((15 - digit % 16) * 4) & 0xF)
+                buffer[position] = alphabet.utf8Start[nibble]
+                position += 1
+            }
+            return 36
+        }
+    }
+}
