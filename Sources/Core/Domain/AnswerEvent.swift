@@ -26,7 +26,9 @@ package enum AnswerEventName: String, Sendable, CaseIterable {
     }
 }
 
-/// One event as it is stored and delivered. `data` is one line of JSON.
+/// One event as it is stored and delivered.
+///
+/// `data` is one line of JSON.
 package struct AnswerEvent: Sendable {
     /// Nil for what is told but not stored: `reset` and a changed queue position.
     package let id: EventID?

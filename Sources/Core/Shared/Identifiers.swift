@@ -20,7 +20,9 @@ extension UUIDIdentifier {
     package var description: String { bits.description }
 }
 
-/// What follows one problem everywhere: responses, job, events, record, logs, traces. Made by the server.
+/// What follows one problem everywhere: responses, job, events, record, logs, traces.
+///
+/// Made by the server.
 package struct CorrelationID: UUIDIdentifier {
     package let bits: UUIDBits
     package init(bits: UUIDBits) { self.bits = bits }
@@ -32,7 +34,9 @@ package struct ConversationID: UUIDIdentifier {
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
-/// Who asks. Stored with each request and compared wherever an id is presented.
+/// Who asks.
+///
+/// Stored with each request and compared wherever an id is presented.
 package struct UserID: Sendable, Hashable, CustomStringConvertible {
     package let text: String
     package init(_ text: String) { self.text = text }

@@ -37,7 +37,9 @@ package protocol WallClock: Sendable {
     func now() -> Timestamp
 }
 
-/// Where randomness comes from; tests own it. Cryptographically strong in production.
+/// Where randomness comes from; tests own it.
+///
+/// Cryptographically strong in production.
 package protocol RandomSource: Sendable {
     func next() -> UInt64
 }

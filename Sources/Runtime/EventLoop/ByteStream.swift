@@ -76,8 +76,9 @@ package final class ByteStream: LoopHandle, Flushable {
     /// Sends every flush at once instead of waiting for the acknowledgement of the one before (RFC 896 does).
     func disableNagle() { uv_tcp_nodelay(pointer(as: uv_tcp_t.self), 1) }
 
-    /// Puts a security layer between the socket and the delegate, before anything was read or written. What is written
-    /// meanwhile waits until the layer's handshake is over.
+    /// Puts a security layer between the socket and the delegate, before anything was read or written.
+    ///
+    /// What is written meanwhile waits until the layer's handshake is over.
     package func install(_ filter: any StreamFilter) {
         precondition(self.filter == nil && output.isEmpty, "a security layer comes before the first byte")
         self.filter = filter
@@ -102,7 +103,9 @@ package final class ByteStream: LoopHandle, Flushable {
         )
     }
 
-    /// Leaves further bytes in the kernel, so that the peer feels it. The peer's end goes unnoticed meanwhile.
+    /// Leaves further bytes in the kernel, so that the peer feels it.
+    ///
+    /// The peer's end goes unnoticed meanwhile.
     package func stopReading() {
         guard isReading, !isClosed else { return }
         isReading = false
@@ -154,12 +157,16 @@ package final class ByteStream: LoopHandle, Flushable {
     /// What libuv still has to write of the write in flight, which the kernel may have taken in part.
     private var inFlightBytes: Int { inFlight == nil ? 0 : uvStream.pointee.write_queue_size }
 
-    /// Queues bytes for the flush at the end of this turn. Ignored on a closed or finishing stream.
+    /// Queues bytes for the flush at the end of this turn.
+    ///
+    /// Ignored on a closed or finishing stream.
     package func write(_ bytes: UnsafeRawBufferPointer) {
         write { $0.append(contentsOf: bytes) }
     }
 
-    /// Queues bytes for the flush at the end of this turn. Ignored on a closed or finishing stream.
+    /// Queues bytes for the flush at the end of this turn.
+    ///
+    /// Ignored on a closed or finishing stream.
     package func write(_ bytes: [UInt8]) {
         write { $0.append(contentsOf: bytes) }
     }
@@ -229,7 +236,9 @@ package final class ByteStream: LoopHandle, Flushable {
     // MARK: Ending
 
     /// Closes after everything queued is written: sends the end, then waits up to `linger` for the peer's own, so that
-    /// unread input does not turn the last bytes into a reset (RFC 9112, section 9.6). Nothing more is delivered.
+    /// unread input does not turn the last bytes into a reset (RFC 9112, section 9.6).
+    ///
+    /// Nothing more is delivered.
     package func finish(linger: Duration = .seconds(2)) {
         guard !isClosed, finishing == nil else { return }
         finishing = .afterWriting(linger: linger)

@@ -42,29 +42,38 @@ package actor Loop {
         assert(core.isCurrent, "this object belongs to a loop and is touched from another thread")
     }
 
-    /// Monotonic time at which this turn began to poll, in milliseconds. *Loop thread.*
+    /// Monotonic time at which this turn began to poll, in milliseconds.
+    ///
+    /// *Loop thread.*
     package nonisolated var nowMilliseconds: Int64 { Int64(uv_now(core.uv)) }
 
-    /// Runs `work` on the loop's thread in a later turn. Safe from any thread; order of calls is kept per caller.
-    /// Work handed over after the loop has stopped is dropped.
+    /// Runs `work` on the loop's thread in a later turn.
+    ///
+    /// Safe from any thread; order of calls is kept per caller. Work handed over after the loop has stopped is dropped.
     package nonisolated func execute(_ work: @escaping @Sendable () -> Void) {
         core.submit(.work(work))
     }
 
-    /// Runs `work` after the callbacks of this turn, before the turn's flush. *Loop thread.*
+    /// Runs `work` after the callbacks of this turn, before the turn's flush.
+    ///
+    /// *Loop thread.*
     package nonisolated func executeSoon(_ work: @escaping () -> Void) {
         assertCurrent()
         core.enqueueLocal(.local(work))
     }
 
-    /// Asks for one ``Flushable/flush()`` at the end of this turn. *Loop thread.*
+    /// Asks for one ``Flushable/flush()`` at the end of this turn.
+    ///
+    /// *Loop thread.*
     nonisolated func flushAtEndOfTurn(_ stream: any Flushable) {
         assertCurrent()
         core.dirty.append(stream)
     }
 
     /// The door from C callbacks and synchronous code into Swift concurrency: starts `operation` on this loop at once
-    /// and keeps it on the loop's thread until it ends. *Loop thread.*
+    /// and keeps it on the loop's thread until it ends.
+    ///
+    /// *Loop thread.*
     ///
     /// Unstructured on purpose: a callback has no task to be a child of. The owner of the operation keeps the returned
     /// task and cancels it.

@@ -43,8 +43,9 @@ package final class LoopGroup: Sendable {
         return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
     }
 
-    /// Ends all loops: closes what is still open on them and joins their threads. Idempotent. Blocks; not to be called
-    /// from a loop.
+    /// Ends all loops: closes what is still open on them and joins their threads.
+    ///
+    /// Idempotent. Blocks; not to be called from a loop.
     package func stop() {
         let threads = threads.withLock { threads in
             defer { threads = [] }

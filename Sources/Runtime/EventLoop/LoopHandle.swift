@@ -31,7 +31,9 @@ package class LoopHandle {
         adopted = true
     }
 
-    /// Closes the handle; idempotent. Subclasses override ``willClose()`` to tell their users.
+    /// Closes the handle; idempotent.
+    ///
+    /// Subclasses override ``willClose()`` to tell their users.
     package final func close() {
         loop.assertCurrent()
         guard !isClosed else { return }

@@ -32,18 +32,23 @@ package final class LoopTimer: LoopHandle {
 }
 
 extension Loop {
-    /// Runs `action` once after `delay` (negative counts as zero). Keep the timer only to cancel it. *Loop thread.*
+    /// Runs `action` once after `delay` (negative counts as zero).
+    ///
+    /// Keep the timer only to cancel it. *Loop thread.*
     @discardableResult
     package nonisolated func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
         LoopTimer(loop: self, after: delay, every: nil, action: action)
     }
 
-    /// Runs `action` every `period` (at least one millisecond) until the timer is closed. *Loop thread.*
+    /// Runs `action` every `period` (at least one millisecond) until the timer is closed.
+    ///
+    /// *Loop thread.*
     package nonisolated func schedule(every period: Duration, _ action: @escaping () -> Void) -> LoopTimer {
         LoopTimer(loop: self, after: period, every: max(period, .milliseconds(1)), action: action)
     }
 
     /// Suspends the current task for `delay`; throws `CancellationError` as soon as the task is cancelled.
+    ///
     /// To be called from a task of this loop.
     package nonisolated(nonsending) func sleep(for delay: Duration) async throws(CancellationError) {
         let wait = OneShot<Void>(loop: self)

@@ -22,7 +22,9 @@ package final class OneShot<Value> {
 
     package func succeed(_ value: Value) { settle(value) }
 
-    /// Waits for the value. At most one task may wait.
+    /// Waits for the value.
+    ///
+    /// At most one task may wait.
     package func value() async throws(CancellationError) -> Value {
         loop.assertCurrent()
         // Safety: the cancellation handler may run on any thread; it only hands the object back to its own loop.

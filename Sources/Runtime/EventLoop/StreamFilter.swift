@@ -1,4 +1,6 @@
-/// A security layer between a socket and the stream's delegate, such as TLS. Pure computation, no I/O of its own.
+/// A security layer between a socket and the stream's delegate, such as TLS.
+///
+/// Pure computation, no I/O of its own.
 package protocol StreamFilter: AnyObject {
     /// Takes bytes from the socket and hands what they decrypt to, if anything, to `deliver`.
     func receive(

@@ -71,7 +71,9 @@ package final class TCPListener: LoopHandle {
         return status == 0 ? Int(UInt16(bigEndian: address.sin6_port)) : 0
     }
 
-    /// Begins to accept. `accept` runs on the connection's own loop, which is one of `loops`.
+    /// Begins to accept.
+    ///
+    /// `accept` runs on the connection's own loop, which is one of `loops`.
     package func start(on loops: [Loop], accept: @escaping @Sendable (ByteStream) -> Void) {
         targets = loops
         self.accept = accept

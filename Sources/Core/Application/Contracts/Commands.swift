@@ -4,7 +4,9 @@ package protocol Command {
     associatedtype Failure: Error
 }
 
-/// Carries one kind of command out. One handler per use case, its ports as stored properties.
+/// Carries one kind of command out.
+///
+/// One handler per use case, its ports as stored properties.
 package protocol CommandHandler<Handled> {
     associatedtype Handled: Command
     func handle(_ command: Handled) async throws(Handled.Failure) -> Handled.Output
@@ -22,7 +24,9 @@ package protocol QueryHandler<Handled> {
     func handle(_ query: Handled) async throws(Handled.Failure) -> Handled.Output
 }
 
-/// Turns what came from outside into what the domain accepts, or names every mistake in it. Pure.
+/// Turns what came from outside into what the domain accepts, or names every mistake in it.
+///
+/// Pure.
 package protocol Validator<Input, Output> {
     associatedtype Input
     associatedtype Output

@@ -17,7 +17,9 @@ package protocol AnswerStream {
     func writer(for claim: JobClaim) -> any AnswerWriter
 }
 
-/// Someone who watches an answer. Called on the viewer's own loop.
+/// Someone who watches an answer.
+///
+/// Called on the viewer's own loop.
 ///
 /// One dynamic call for each event and viewer crosses this seam; it costs about 1 % of the write that follows it.
 package protocol AnswerViewer: AnyObject {

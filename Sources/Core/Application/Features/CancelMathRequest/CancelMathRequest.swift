@@ -1,7 +1,9 @@
 internal import Domain
 package import Shared
 
-/// Aborts a request. Idempotent; where completion wins the race, the request stays completed.
+/// Aborts a request.
+///
+/// Idempotent; where completion wins the race, the request stays completed.
 package struct CancelMathRequest: Command {
     package let correlationID: CorrelationID
     package let userID: UserID

@@ -47,7 +47,9 @@ package enum AbortReason: Sendable, Equatable {
     case writeFailed(AnswerWriteFailure)
 }
 
-/// Stops a running attempt. The first reason counts. Loop-owned.
+/// Stops a running attempt.
+///
+/// The first reason counts. Loop-owned.
 package final class AttemptControl {
     package private(set) var reason: AbortReason?
     private var solving: Task<Void, Never>?
