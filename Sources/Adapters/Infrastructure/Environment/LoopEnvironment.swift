@@ -1,0 +1,47 @@
+package import Application
+internal import Cryptography
+package import EventLoop
+internal import Glibc
+package import Shared
+
+/// A loop's clock, as the application sees it.
+package struct LoopClock: MonotonicClock {
+    private let loop: Loop
+
+    package init(loop: Loop) { self.loop = loop }
+
+    package var now: Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    package func sleep(for delay: Duration) async throws(CancellationError) { try await loop.sleep(for: delay) }
+}
+
+/// Starts the application's tasks on a loop.
+package struct LoopTasks: LocalTasks {
+    private let loop: Loop
+
+    package init(loop: Loop) { self.loop = loop }
+
+    package func start(_ operation: @escaping () async -> Void) -> Task<Void, Never> { loop.spawn(operation) }
+}
+
+/// The time of day.
+package struct SystemClock: WallClock {
+    package init() {}
+
+    package func now() -> Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}
+
+/// OpenSSL's random numbers.
+package struct SecureRandomSource: RandomSource {
+    package init() {}
+
+    package func next() -> UInt64 { SecureRandom.bytes(8).reduce(0) { $0 << 8 | UInt64($1) } }
+}

@@ -1,0 +1,118 @@
+internal import Application
+internal import Domain
+internal import RedisClient
+internal import Shared
+
+/// One request's events on one loop, and everyone here who watches them.
+final class AnswerFeed {
+    let id: CorrelationID
+    let channel: String
+    let request: MathRequest
+    let jobNumber: Int
+    let hub: RedisAnswerStream
+
+    private enum Subscription {
+        case none
+        case underWay
+        case confirmed
+    }
+
+    private var places: [ViewerPlace] = []
+    private var subscription = Subscription.none
+    /// Loop time of the last push or answer, in milliseconds.
+    private var lastHeard: Int64
+    private var isProbing = false
+    private var lastPosition: Int?
+
+    init(_ record: RequestRecord, hub: RedisAnswerStream) {
+        request = record.request
+        id = record.request.correlationID
+        jobNumber = record.jobNumber
+        channel = hub.store.keys.live(id)
+        lastHeard = hub.store.loop.nowMilliseconds
+        isQueued = record.status == .queued
+        self.hub = hub
+    }
+
+    /// True until the first event after `queued` has been seen.
+    private(set) var isQueued: Bool
+
+    func add(_ place: ViewerPlace) {
+        places.append(place)
+        if subscription != .underWay { place.read() }
+    }
+
+    func remove(_ place: ViewerPlace) {
+        places.removeAll { $0 === place }
+        if places.isEmpty { hub.close(self) }
+    }
+
+    /// Reads begin once Redis has confirmed, so that nothing falls between the reading and the pushes; without a
+    /// confirmation they begin too, and the feed lives on asking.
+    func subscribe() {
+        guard let subscriber = hub.subscriber else { return }
+        subscription = .underWay
+        subscriber.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success: subscription = .confirmed
+            case .failure: subscription = .none
+            }
+            readAgain()
+        }
+    }
+
+    func push(_ stored: StoredEvent) {
+        lastHeard = hub.store.loop.nowMilliseconds
+        heard(stored)
+        if places.count == 1 {
+            places[0].push(stored)
+        } else {
+            for place in places { place.push(stored) }
+        }
+    }
+
+    /// Notes an event that came by push or by reading.
+    func heard(_ stored: StoredEvent) {
+        if isQueued, stored.id > .queued { isQueued = false }
+    }
+
+    func readAgain() {
+        for place in places { place.read() }
+    }
+
+    // MARK: Silence
+
+    func lookAfter(now: Int64) {
+        if subscription == .none { subscribe() }
+        for place in places { place.retry(now: now) }
+        guard !isProbing, now - lastHeard >= RedisAnswerStream.silenceMilliseconds else { return }
+        isProbing = true
+        let command = RedisCommand("XREVRANGE", hub.store.keys.events(id), "+", "-", "COUNT", 1)
+        hub.store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+            self?.didProbe(result)
+        }
+    }
+
+    /// The last stored id tells all: newer than a cursor is a lost push, older is lost history, none is an expired stream.
+    private func didProbe(_ result: Result<RedisValue, RedisError>) {
+        isProbing = false
+        lastHeard = hub.store.loop.nowMilliseconds
+        guard case .success(let reply) = result else { return }
+        let last = reply.array?.first.flatMap { StoredEvent($0) }?.id
+        for place in places { place.compare(with: last) }
+    }
+
+    // MARK: Queue position
+
+    /// Tells the place in line where it has changed; `read` is how many jobs have been taken from the queue.
+    func tellPosition(jobsRead read: Int) {
+        let position = max(1, jobNumber - read)
+        guard position != lastPosition else { return }
+        let isFirst = lastPosition == nil
+        lastPosition = position
+        if isFirst { return }
+        let event = AnswerEvent(id: nil, name: .queued, data: EventData.queued(request, position: position))
+        for place in places { place.tell(event) }
+    }
+}

@@ -1,0 +1,40 @@
+internal import Cryptography
+
+/// The Lua library that does in Redis what must happen together, and the names of its functions.
+///
+/// The names carry a digest of the code: replicas of two releases load their own library side by side and never run the
+/// other's code.
+struct FunctionLibrary: Sendable {
+    enum Function: String, Sendable {
+        case submit
+        case claim
+        case append
+        case finish
+        case cancel
+        case renew
+        case takeOver = "take_over"
+        case handBack = "hand_back"
+        case bury
+    }
+
+    static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))
+
+    /// What FUNCTION LOAD takes.
+    let code: String
+    /// FCALL's first argument for the one function on the token path.
+    let append: String
+    private let prefix: String
+
+    init(template: String) {
+        let digest = SHA256.digest(template.utf8).prefix(4)
+        let version = digest.map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+        code = template.replacing("@VERSION@", with: version)
+        prefix = "lemma_\(version)_"
+        append = prefix + Function.append.rawValue
+    }
+
+    func name(of function: Function) -> String { prefix + function.rawValue }
+}

@@ -1,0 +1,42 @@
+internal import Application
+internal import RedisClient
+internal import Shared
+
+/// What an entry of a job stream is.
+enum JobEntry {
+    /// The version of entries that this program writes and runs.
+    static let version = 1
+
+    case job(JobDelivery)
+    /// Written by a later release: for its workers.
+    case laterVersion
+    /// No release could run it; carries the entry's name.
+    case malformed(String)
+
+    /// Reads an entry as XREADGROUP and XCLAIM give it.
+    init(_ entry: RedisValue) {
+        guard let parts = entry.array, let name = parts.first?.string else {
+            self = .malformed("0-0")
+            return
+        }
+        var fields: [String: String] = [:]
+        let flat = parts.count == 2 ? parts[1].array ?? [] : []
+        for position in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let field = flat[position].string, let value = flat[position + 1].string { fields[field] = value }
+        }
+        guard let version = fields["v"].flatMap({ Int($0) }), version > 0 else {
+            self = .malformed(name)
+            return
+        }
+        guard version == Self.version else {
+            self = .laterVersion
+            return
+        }
+        guard let id = fields["id"].flatMap({ CorrelationID($0) }) else {
+            self = .malformed(name)
+            return
+        }
+        let wish = fields["provider"].flatMap { $0.isEmpty ? nil : $0 }
+        self = .job(JobDelivery(entry: name, correlationID: id, requestedProvider: wish))
+    }
+}

@@ -1,0 +1,102 @@
+package import Application
+internal import Domain
+package import EventLoop
+package import RedisClient
+package import Shared
+
+/// Serves the event streams of Redis to the viewers of one loop.
+///
+/// All viewers of a request share one subscription to its live channel. What is pushed is merged by event id with what
+/// is stored: a viewer first reads what exists, then takes pushes, and reads again wherever the ids show a hole.
+/// ```
+///  watch ─► subscribe ─► XRANGE from the cursor ─► live ──push──► deliver
+///                              ▲                    │ hole, reconnect, idle 2 s and behind
+///                              └────────────────────┘
+///                              ▲                    │ viewer has no room
+///                              └── resume() ◄── stalled
+/// ```
+package final class RedisAnswerStream: AnswerStream {
+    /// How often feeds are looked after, and how long one may be silent before Redis is asked.
+    private static let tick = Duration.milliseconds(500)
+    static let silenceMilliseconds: Int64 = 2000
+    static let subscribeDeadline = Duration.seconds(5)
+
+    let store: RedisStore
+    let backoff: Backoff
+    private(set) var subscriber: RedisSubscriber?
+    private var feeds: [CorrelationID: AnswerFeed] = [:]
+    private var ticker: LoopTimer?
+    private var positions: QueuePositions?
+
+    package init(store: RedisStore, subscribing configuration: RedisConfiguration, backoff: Backoff) {
+        self.store = store
+        self.backoff = backoff
+        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
+        positions = QueuePositions(store: store)
+        ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
+    }
+
+    /// Ends all deliveries without a word to the viewers.
+    package func close() {
+        ticker?.close()
+        ticker = nil
+        feeds = [:]
+        subscriber?.close()
+        subscriber = nil
+    }
+
+    /// Requests that are being watched on this loop.
+    package var feedCount: Int { feeds.count }
+
+    package func writer(for claim: JobClaim) -> any AnswerWriter {
+        RedisAnswerWriter(store: store, claim: claim, backoff: backoff)
+    }
+
+    package func watch(
+        _ record: RequestRecord,
+        after cursor: EventID?,
+        viewer: any AnswerViewer
+    ) -> any AnswerSubscription {
+        let id = record.request.correlationID
+        let feed = feeds[id] ?? open(record)
+        let place = ViewerPlace(feed: feed, viewer: viewer, cursor: cursor ?? EventID(attempt: 0, sequence: 0))
+        feed.add(place)
+        return place
+    }
+
+    private func open(_ record: RequestRecord) -> AnswerFeed {
+        let feed = AnswerFeed(record, hub: self)
+        feeds[record.request.correlationID] = feed
+        feed.subscribe()
+        return feed
+    }
+
+    /// Called by a feed whose last viewer has gone.
+    func close(_ feed: AnswerFeed) {
+        guard feeds[feed.id] === feed else { return }
+        feeds[feed.id] = nil
+        subscriber?.unsubscribe(from: feed.channel)
+    }
+
+    private func lookAfterFeeds() {
+        let now = store.loop.nowMilliseconds
+        for feed in feeds.values { feed.lookAfter(now: now) }
+        positions?.refresh(feeds.values.filter(\.isQueued))
+    }
+}
+
+extension RedisAnswerStream: RedisSubscriberDelegate {
+    package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
+        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id],
+            let event = StoredEvent(pushed: payload)
+        else { return }
+        feed.push(event)
+    }
+
+    /// Pushes are lost from here on; the silence of the feeds makes them ask Redis.
+    package func subscriberDidLoseConnection() {}
+
+    package func subscriberDidReconnect() {
+        for feed in feeds.values { feed.readAgain() }
+    }
+}

@@ -1,0 +1,217 @@
+internal import Application
+internal import Domain
+internal import EventLoop
+internal import RedisClient
+internal import Shared
+
+/// Appends one attempt's text to its event stream, at most one append under way.
+///
+/// ```
+///  idle ──text──► sending ──stored──► idle, or sending the text that gathered meanwhile, as one event
+///                    │ unknown outcome, refusal, fresh connection
+///                    ▼
+///                 checking: the stream's last id ──┬─ the one before ──► sending the same bytes again
+///                    ▲                             ├─ this one ────────► stored
+///                    └── pause, Redis away         ├─ newer attempt ───► fenced
+///                                                  └─ older, none ─────► history lost, gone
+/// ```
+final class RedisAnswerWriter: AnswerWriter {
+    /// Text joined into one event at most, and text queued above which the provider has to wait; in UTF-8 bytes.
+    private static let eventBytesMax = 16_384
+    private static let queuedBytesMax = 65_536
+
+    private struct Chunk {
+        let kind: AnswerText
+        var text: String
+    }
+
+    private struct Append {
+        let id: EventID
+        let name: StaticString
+        let data: [UInt8]
+    }
+
+    private let store: RedisStore
+    private let backoff: Backoff
+    private let correlationID: CorrelationID
+    private let key: String
+    private let channel: String
+    private var stored: EventID
+    private var generation: Int
+    private var queue: [Chunk] = []
+    private var queuedBytes = 0
+    private var underWay: Append?
+    private var failures = 0
+    private var failure: AnswerWriteFailure?
+    private var roomWaiters: [OneShot<Void>] = []
+    private var flushWaiters: [OneShot<Void>] = []
+
+    var onFailure: ((AnswerWriteFailure) -> Void)?
+
+    init(store: RedisStore, claim: JobClaim, backoff: Backoff) {
+        self.store = store
+        self.backoff = backoff
+        correlationID = claim.request.correlationID
+        key = store.keys.events(correlationID)
+        channel = store.keys.live(correlationID)
+        stored = EventID(attempt: claim.attempt, sequence: 0)
+        generation = store.generation
+    }
+
+    // MARK: AnswerWriter
+
+    func append(_ kind: AnswerText, _ text: String) {
+        guard failure == nil else { return }
+        if let last = queue.indices.last, queue[last].kind == kind,
+            queue[last].text.utf8.count + text.utf8.count <= Self.eventBytesMax
+        {
+            queue[last].text += text
+        } else {
+            queue.append(Chunk(kind: kind, text: text))
+        }
+        queuedBytes += text.utf8.count
+        if underWay == nil { sendNext() }
+    }
+
+    func waitForRoom() async throws(AnswerWriteFailure) {
+        while failure == nil, queuedBytes > Self.queuedBytesMax { try await wait(in: \.roomWaiters) }
+        if let failure { throw failure }
+    }
+
+    func flush() async throws(AnswerWriteFailure) -> EventID {
+        while failure == nil, underWay != nil { try await wait(in: \.flushWaiters) }
+        if let failure { throw failure }
+        return stored
+    }
+
+    private func wait(
+        in list: ReferenceWritableKeyPath<RedisAnswerWriter, [OneShot<Void>]>
+    ) async throws(AnswerWriteFailure) {
+        let waiter = OneShot<Void>(loop: store.loop)
+        self[keyPath: list].append(waiter)
+        do {
+            try await waiter.value()
+        } catch {
+            throw .cancelled
+        }
+    }
+
+    private func wake(_ list: ReferenceWritableKeyPath<RedisAnswerWriter, [OneShot<Void>]>) {
+        let waiters = self[keyPath: list]
+        guard !waiters.isEmpty else { return }
+        self[keyPath: list] = []
+        for waiter in waiters { waiter.succeed(()) }
+    }
+
+    // MARK: Sending
+
+    private func sendNext() {
+        guard failure == nil, !queue.isEmpty else {
+            wake(\.flushWaiters)
+            return
+        }
+        let chunk = queue.removeFirst()
+        queuedBytes -= chunk.text.utf8.count
+        let name: StaticString =
+            switch chunk.kind {
+            case .token: "token"
+            case .reasoning: "reasoning"
+            }
+        underWay = Append(id: stored.next, name: name, data: EventData.text(chunk.text))
+        if queuedBytes <= Self.queuedBytesMax { wake(\.roomWaiters) }
+        if generation == store.generation { send() } else { check() }
+    }
+
+    private func send() {
+        guard let underWay else { return }
+        store.commander.send(
+            8,
+            deadline: RedisStore.commandDeadline,
+            { command in
+                command.append("FCALL")
+                command.append(store.library.append)
+                command.append("1")
+                command.append(key)
+                command.append(underWay.id.description)
+                command.append(underWay.name)
+                command.append(underWay.data)
+                command.append(channel)
+            },
+            completion: { [weak self] result in self?.didSend(result) },
+        )
+    }
+
+    private func didSend(_ result: Result<RedisReply, RedisError>) {
+        guard failure == nil else { return }
+        switch result {
+        case .success(let reply): reply.integer == 1 ? didStore() : fail(.gone)
+        case .failure(.server(let error)) where error.isFunctionNotFound: loadLibraryAndSend()
+        case .failure(.cancelled), .failure(.closed): fail(.cancelled)
+        // An id that is not greater is either our own, stored before the connection broke, or a newer attempt's: look.
+        case .failure(.server(let error)) where !error.isRetryable && error.message.contains("equal or smaller"): check()
+        case .failure: pauseAndCheck()
+        }
+    }
+
+    private func didStore() {
+        guard let underWay else { return }
+        stored = underWay.id
+        self.underWay = nil
+        failures = 0
+        sendNext()
+    }
+
+    private func loadLibraryAndSend() {
+        store.commander.send(
+            RedisCommand("FUNCTION", "LOAD", store.library.code),
+            deadline: RedisStore.commandDeadline,
+        ) { [weak self] _ in self?.check() }
+    }
+
+    // MARK: Checking
+
+    private func pauseAndCheck() {
+        failures += 1
+        store.loop.schedule(after: backoff.pause(afterAttempt: min(failures, 3))) { [weak self] in self?.check() }
+    }
+
+    private func check() {
+        guard failure == nil else { return }
+        let seen = store.generation
+        let command = RedisCommand("XREVRANGE", key, "+", "-", "COUNT", 1)
+        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+            self?.didCheck(result, seen)
+        }
+    }
+
+    private func didCheck(_ result: Result<RedisValue, RedisError>, _ seen: Int) {
+        guard failure == nil, let underWay else { return }
+        switch result {
+        case .failure(.cancelled), .failure(.closed): fail(.cancelled)
+        case .failure: pauseAndCheck()
+        case .success(let reply):
+            generation = seen
+            guard let last = reply.array?.first.flatMap({ StoredEvent($0) })?.id else { return fail(.gone) }
+            if last == underWay.id {
+                didStore()
+            } else if last == stored {
+                send()
+            } else {
+                fail(last.attempt > stored.attempt ? .fenced : .historyLost)
+            }
+        }
+    }
+
+    private func fail(_ failure: AnswerWriteFailure) {
+        guard self.failure == nil else { return }
+        self.failure = failure
+        queue = []
+        queuedBytes = 0
+        underWay = nil
+        wake(\.roomWaiters)
+        wake(\.flushWaiters)
+        let tell = onFailure
+        onFailure = nil
+        tell?(failure)
+    }
+}

@@ -1,0 +1,58 @@
+package import Domain
+package import EventLoop
+package import RedisClient
+package import Shared
+
+/// Hears wishes to cancel as soon as they are made.
+///
+/// At most once: the durable flag in the request's hash and the renewals of the lease make up for what is lost here.
+package final class RedisControlChannel: RedisSubscriberDelegate {
+    private var subscriber: RedisSubscriber?
+    private let onCancel: (CorrelationID, CancelReason) -> Void
+    private let keys: Keyspace
+
+    package init(
+        _ configuration: RedisConfiguration,
+        keys: Keyspace,
+        on loop: Loop,
+        onCancel: @escaping (CorrelationID, CancelReason) -> Void
+    ) {
+        self.keys = keys
+        self.onCancel = onCancel
+        subscriber = RedisSubscriber(configuration, on: loop, delegate: self)
+        subscribe()
+    }
+
+    package func close() {
+        subscriber?.close()
+        subscriber = nil
+    }
+
+    private func subscribe() {
+        for partition in 0..<keys.partitions {
+            subscribe(to: keys.control(partition))
+        }
+    }
+
+    private func subscribe(to channel: String) {
+        subscriber?.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+            guard case .failure(let error) = result, error != .closed else { return }
+            self?.subscribe(to: channel)
+        }
+    }
+
+    /// A message is `cancel <id> <reason>`.
+    package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
+        let words = String(decoding: payload, as: UTF8.self).split(separator: " ")
+        guard words.count == 3, words[0] == "cancel", let id = CorrelationID(words[1]) else { return }
+        onCancel(id, CancelReason(stored: String(words[2])))
+    }
+
+    package func subscriberDidLoseConnection() {}
+    package func subscriberDidReconnect() {}
+}
+
+extension CancelReason {
+    /// Reads what Redis holds; a reason of a later release counts as a request.
+    init(stored text: String?) { self = text.flatMap { CancelReason(rawValue: $0) } ?? .requested }
+}

@@ -1,0 +1,82 @@
+package import EventLoop
+package import RedisClient
+package import Shared
+
+/// One loop's way to Redis: the command connection, the names of keys and the function library.
+///
+/// Loop-owned; all adapters of a loop share it, so that one request's writes travel on one connection.
+package final class RedisStore {
+    /// Limit of every command that does not wait on purpose.
+    static let commandDeadline = Duration.seconds(2)
+
+    package let loop: Loop
+    let keys: Keyspace
+    let library = FunctionLibrary.current
+    private(set) var commander: RedisCommander
+
+    /// Counts connections: a writer that sees another number must look at what Redis still has before it writes.
+    private(set) var generation = 0
+
+    package init(
+        _ configuration: RedisConfiguration,
+        keys: Keyspace,
+        on loop: Loop,
+        observer: (any RedisObserver)?
+    ) {
+        self.loop = loop
+        self.keys = keys
+        let connected = ConnectionCount()
+        commander = RedisCommander(configuration, on: loop, observer: observer) { _ in connected.action?() }
+        connected.action = { [weak self] in self?.generation += 1 }
+    }
+
+    /// Breaks the knot between the commander's hook and the store that owns the commander.
+    private final class ConnectionCount {
+        var action: (() -> Void)?
+    }
+
+    package func close() { commander.close() }
+
+    /// Calls a library function, loading the library where Redis does not have it (fresh, flushed or older).
+    func call(
+        _ function: FunctionLibrary.Function,
+        keys: [String],
+        _ arguments: [String]
+    ) async throws(RedisError) -> RedisValue {
+        var command = RedisCommand("FCALL", library.name(of: function), keys.count)
+        command.append(contentsOf: keys)
+        command.append(contentsOf: arguments)
+        do {
+            return try await commander.call(command, deadline: Self.commandDeadline)
+        } catch {
+            guard case .server(let answer) = error, answer.isFunctionNotFound else { throw error }
+            try await loadLibrary()
+            return try await commander.call(command, deadline: Self.commandDeadline)
+        }
+    }
+
+    func call(_ command: RedisCommand) async throws(RedisError) -> RedisValue {
+        try await commander.call(command, deadline: Self.commandDeadline)
+    }
+
+    /// Puts the library into Redis; does nothing where another replica was faster.
+    func loadLibrary() async throws(RedisError) {
+        do {
+            _ = try await call(RedisCommand("FUNCTION", "LOAD", library.code))
+        } catch {
+            guard case .server(let answer) = error, answer.message.contains("already exists") else { throw error }
+        }
+    }
+
+    /// The id of a stream's last event; nil where the stream is gone.
+    func lastEvent(of id: CorrelationID) async throws(RedisError) -> EventID? {
+        let reply = try await call(RedisCommand("XREVRANGE", keys.events(id), "+", "-", "COUNT", 1))
+        guard let entry = reply.array?.first?.array?.first?.string else { return nil }
+        return EventID(entry)
+    }
+
+    /// Round trip of a write, for readiness; throws where Redis does not take writes.
+    package func probe() async throws(RedisError) {
+        _ = try await call(RedisCommand("SET", "lemma:{p0}:probe", "1", "PX", 1000))
+    }
+}

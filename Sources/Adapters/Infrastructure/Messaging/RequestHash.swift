@@ -1,0 +1,124 @@
+internal import Application
+internal import Domain
+internal import RedisClient
+internal import Shared
+
+/// The names of a request's fields in its Redis hash; `lemma.lua` writes the ones about its progress.
+enum RequestField: String {
+    case status, attempts, created, started, finished, number
+    case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
+    case provider, model, finishReason, inputTokens, outputTokens, reasoningTokens, estimated, errorKind, errorDetail
+}
+
+/// Between a request and the fields of its hash.
+enum RequestHash {
+    /// What is stored when a request is submitted: names and values in turn.
+    static func fields(of request: MathRequest) -> [String] {
+        var fields: [String] = []
+        func add(_ field: RequestField, _ value: String?) {
+            if let value { fields += [field.rawValue, value] }
+        }
+        add(.user, request.userID.text)
+        add(.conversation, request.conversationID.description)
+        add(.problem, request.problem.text)
+        add(.wish, request.requestedProvider)
+        add(.temperature, request.options.temperature.map { String($0) })
+        add(.maxOutputTokens, request.options.maxOutputTokens.map { String($0) })
+        add(.onDisconnect, request.options.onDisconnect.rawValue)
+        add(.onBusy, request.options.onBusy.rawValue)
+        return fields
+    }
+
+    /// What is stored when a request ends: names and values in turn.
+    static func fields(of attempt: FinishedAttempt) -> [String] {
+        var fields: [String] = []
+        func add(_ field: RequestField, _ value: String?) {
+            if let value { fields += [field.rawValue, value] }
+        }
+        add(.provider, attempt.provider)
+        add(.model, attempt.model)
+        add(.inputTokens, String(attempt.usage.inputTokens))
+        add(.outputTokens, String(attempt.usage.outputTokens))
+        add(.reasoningTokens, attempt.usage.reasoningTokens.map { String($0) })
+        add(.estimated, attempt.usage.isEstimated ? "1" : nil)
+        switch attempt.outcome {
+        case .completed(let reason): add(.finishReason, reason.rawValue)
+        case .failed(let failure):
+            add(.errorKind, failure.kind.rawValue)
+            add(.errorDetail, failure.detail)
+        case .cancelled: break
+        }
+        return fields
+    }
+
+    /// Reads a hash as HGETALL gives it; nil where it is none of ours.
+    static func record(_ id: CorrelationID, _ reply: RedisValue) -> RequestRecord? {
+        guard let flat = reply.array, !flat.isEmpty else { return nil }
+        var values: [String: String] = [:]
+        for position in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let name = flat[position].string, let value = flat[position + 1].string { values[name] = value }
+        }
+        return record(id, values)
+    }
+
+    private static func record(_ id: CorrelationID, _ values: [String: String]) -> RequestRecord? {
+        func text(_ field: RequestField) -> String? { values[field.rawValue] }
+        func number(_ field: RequestField) -> Int? { text(field).flatMap { Int($0) } }
+        func time(_ field: RequestField) -> Timestamp? {
+            number(field).map { Timestamp(milliseconds: Int64($0)) }
+        }
+        guard let status = text(.status).flatMap({ RequestStatus(rawValue: $0) }),
+            let created = time(.created),
+            let user = text(.user),
+            let conversation = text(.conversation).flatMap({ ConversationID($0) }),
+            let problem = text(.problem)
+        else { return nil }
+        let options = SolveOptions(
+            temperature: text(.temperature).flatMap { Double($0) },
+            maxOutputTokens: number(.maxOutputTokens),
+            onDisconnect: text(.onDisconnect).flatMap { .init(rawValue: $0) } ?? .continue,
+            onBusy: text(.onBusy).flatMap { .init(rawValue: $0) } ?? .enqueue,
+        )
+        let request = MathRequest(
+            correlationID: id,
+            conversationID: conversation,
+            userID: UserID(user),
+            problem: MathProblem(stored: problem),
+            requestedProvider: text(.wish),
+            options: options,
+        )
+        let usage = number(.outputTokens).map { output in
+            TokenUsage(
+                inputTokens: number(.inputTokens) ?? 0,
+                outputTokens: output,
+                reasoningTokens: number(.reasoningTokens),
+                isEstimated: text(.estimated) != nil,
+            )
+        }
+        return RequestRecord(
+            request: request,
+            status: status,
+            attempts: number(.attempts) ?? 0,
+            createdAt: created,
+            startedAt: time(.started),
+            finishedAt: time(.finished),
+            provider: text(.provider),
+            model: text(.model),
+            finishReason: text(.finishReason).flatMap { FinishReason(rawValue: $0) },
+            usage: usage,
+            failure: text(.errorKind).flatMap { ProblemKind(rawValue: $0) }.map {
+                RequestFailure(kind: $0, detail: text(.errorDetail) ?? "")
+            },
+            jobNumber: number(.number) ?? 0,
+        )
+    }
+}
+
+extension RequestHash {
+    /// Why cancellation is wished, from a hash as HGETALL gives it.
+    static func cancelReason(_ reply: RedisValue) -> CancelReason {
+        let flat = reply.array ?? []
+        let position = stride(from: 0, to: flat.count - 1, by: 2).first { flat[$0].string == "cancel" }
+        return CancelReason(stored: position.flatMap { flat[$0 + 1].string })
+    }
+}

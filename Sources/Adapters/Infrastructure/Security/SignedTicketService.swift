@@ -1,0 +1,48 @@
+package import Application
+internal import Cryptography
+package import Shared
+
+/// Tickets for streams: `<user>.<expiry>.<code>`, the code an HMAC-SHA256 (RFC 2104) over stream, user and expiry.
+///
+/// Stateless, so that every replica with the same secrets accepts them.
+package struct SignedTicketService: TokenService {
+    private static let purpose = "lemma stream ticket 1"
+
+    private let secrets: [[UInt8]]
+    private let lifetime: Duration
+    private let clock: any WallClock
+
+    /// - Parameters:
+    ///   - secrets: the first one signs, all of them verify; at least one.
+    ///   - lifetime: as long as a stream can live.
+    package init(secrets: [[UInt8]], lifetime: Duration, clock: any WallClock) {
+        precondition(!secrets.isEmpty, "tickets need a secret to sign with")
+        self.secrets = secrets
+        self.lifetime = lifetime
+        self.clock = clock
+    }
+
+    package func issueTicket(for stream: CorrelationID, user: UserID) -> String {
+        let expiry = clock.now().milliseconds / 1000 + lifetime.components.seconds
+        let claims = "\(Base64URL.encode(user.text.utf8)).\(expiry)"
+        let code = HMACSHA256.authenticate(message(claims, stream), key: secrets[0])
+        return "\(claims).\(Base64URL.encode(code))"
+    }
+
+    package func verify(ticket: String, for stream: CorrelationID) -> UserID? {
+        let parts = ticket.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let expiry = Int64(parts[1]),
+            let user = Base64URL.decode(parts[0]).flatMap({ String(validating: $0, as: UTF8.self) }),
+            let code = Base64URL.decode(parts[2])
+        else { return nil }
+        let message = message("\(parts[0]).\(parts[1])", stream)
+        guard secrets.contains(where: { HMACSHA256.verify(code, of: message, key: $0) }),
+            clock.now().milliseconds / 1000 < expiry
+        else { return nil }
+        return UserID(user)
+    }
+
+    private func message(_ claims: String, _ stream: CorrelationID) -> [UInt8] {
+        Array("\(Self.purpose)\n\(stream)\n\(claims)".utf8)
+    }
+}
