@@ -69,6 +69,9 @@ let program: [Target] = [
 ]
 
 let tests: [Target] = [
+    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
+    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
 ]
 
 func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
