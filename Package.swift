@@ -47,6 +47,7 @@ let adapters: [Target] = [
         "Infrastructure",
         in: "Adapters",
         ["Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry"],
+        resources: [.embedInCode("Messaging/lemma.lua")],
     ),
     module(
         "API",
@@ -69,10 +70,19 @@ let program: [Target] = [
     )
 ]
 
-let tests: [Target] = []
+let tests: [Target] = [
+    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
+    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
+]
 
-func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)")
+func module(
+    _ name: String,
+    in ring: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource] = [],
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(ring)/\(name)", resources: resources)
 }
 
 func suite(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {

@@ -74,6 +74,11 @@ final class LoopCore: @unchecked Sendable {
         uv_check_init(uv, check)
         uv_check_start(check) { $0.map { LoopCore.of($0.pointee.loop).endPhase() } }
         uv_idle_init(uv, idle)
+        // libuv leaves `data` as it finds it, and nil is what tells these four from the handles that have owners.
+        wakeUp.pointee.data = nil
+        prepare.pointee.data = nil
+        check.pointee.data = nil
+        idle.pointee.data = nil
     }
 
     deinit {
@@ -120,8 +125,11 @@ final class LoopCore: @unchecked Sendable {
         submitted.withLock { $0.closed = true }
         takeSubmitted()
         endPhase()
-        uv_walk(uv, { handle, _ in if uv_is_closing(handle) == 0 { closeAbandoned(handle) } }, nil)
-        while uv_run(uv, UV_RUN_NOWAIT) != 0 { endPhase() }
+        // Again after each turn: who hears that its stream is closed may set a timer or connect anew.
+        repeat {
+            uv_walk(uv, { handle, _ in if uv_is_closing(handle) == 0 { closeAbandoned(handle) } }, nil)
+            endPhase()
+        } while uv_run(uv, UV_RUN_NOWAIT) != 0
         precondition(uv_loop_close(uv) == 0, "a handle survived the end of its loop")
         running.store(0, ordering: .relaxed)
     }

@@ -1,0 +1,41 @@
+/// A first-in-first-out queue in a ring that only grows.
+struct FIFO<Element> {
+    private var ring: [Element?] = []
+    private var head = 0
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    var first: Element? { isEmpty ? nil : ring[head] }
+
+    mutating func append(_ element: Element) {
+        if count == ring.count { grow() }
+        ring[(head + count) & (ring.count - 1)] = element
+        count += 1
+    }
+
+    mutating func popFirst() -> Element? {
+        guard count > 0 else { return nil }
+        let element = ring[head].take()
+        head = (head + 1) & (ring.count - 1)
+        count -= 1
+        return element
+    }
+
+    /// The elements, oldest first.
+    func forEach(_ body: (Element) -> Void) {
+        for offset in 0..<count {
+            if let element = ring[(head + offset) & (ring.count - 1)] { body(element) }
+        }
+    }
+
+    private mutating func grow() {
+        var larger: [Element?] = []
+        larger.reserveCapacity(max(16, ring.count * 2))
+        while let element = popFirst() { larger.append(element) }
+        count = larger.count
+        while larger.count < max(16, ring.count * 2) { larger.append(nil) }
+        ring = larger
+        head = 0
+    }
+}

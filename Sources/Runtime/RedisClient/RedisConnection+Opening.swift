@@ -1,0 +1,81 @@
+internal import Cryptography
+internal import EventLoop
+
+extension RedisConnection {
+    /// Connects, secures, logs in, selects the database and names the connection.
+    ///
+    /// Throws `notConnected` with the reason (which holds no secret), or `cancelled`.
+    static func open(
+        _ configuration: RedisConfiguration,
+        on loop: Loop,
+        observer: (any RedisObserver)?,
+    ) async throws(RedisError) -> RedisConnection {
+        let stream: ByteStream
+        do {
+            stream = try await ByteStream.connect(
+                to: configuration.url.endpoint,
+                on: loop,
+                within: configuration.connectLimit,
+            )
+        } catch {
+            if error == .cancelled { throw .cancelled }
+            throw .notConnected(reason: "\(configuration.url.endpoint): \(error)")
+        }
+        do {
+            try secure(stream, configuration)
+        } catch {
+            stream.close()
+            throw .notConnected(reason: "\(configuration.url.endpoint): \(error)")
+        }
+        let connection = RedisConnection(stream: stream, observer: observer)
+        do {
+            try await connection.enter(configuration)
+            return connection
+        } catch {
+            let reason = connection.wire.failure
+            connection.close()
+            switch error {
+            case .cancelled: throw .cancelled
+            case .server(let refusal): throw .notConnected(reason: "\(configuration.url.endpoint): \(refusal)")
+            case .timedOut: throw .notConnected(reason: "\(configuration.url.endpoint): no answer in time")
+            case .connectionLost, .notConnected, .overloaded, .closed:
+                throw .notConnected(reason: "\(configuration.url.endpoint): \(reason ?? "closed")")
+            }
+        }
+    }
+
+    private static func secure(_ stream: ByteStream, _ configuration: RedisConfiguration) throws(TLSError) {
+        guard configuration.url.usesTLS, let tls = configuration.tls else { return }
+        switch configuration.url.endpoint {
+        case .tcp(let host, _): stream.install(try TLSFilter(clientOf: host, tls))
+        case .unix: break
+        }
+    }
+
+    /// The commands that come first, in one write.
+    private func enter(_ configuration: RedisConfiguration) async throws(RedisError) {
+        let url = configuration.url
+        let entered = OneShot<Result<Void, RedisError>>(loop: loop)
+        func send(_ command: RedisCommand, isLast: Bool = false, mayFail: Bool = false) {
+            let command = command
+            let due = loop.nowMilliseconds + configuration.connectLimit.wholeMilliseconds
+            let pending = PendingCommand(due: due, sentAt: Monotonic.nanoseconds) { result in
+                switch result {
+                case .failure(.server(let error)) where mayFail && error.code != "NOAUTH": break
+                case .failure(let error): entered.succeed(.failure(error))
+                case .success: break
+                }
+                if isLast { entered.succeed(.success(())) }
+            }
+            self.send(pending, command.format)
+        }
+        if let password = url.password {
+            send(url.user.map { RedisCommand("AUTH", $0, password) } ?? RedisCommand("AUTH", password))
+        }
+        if url.database != 0 { send(RedisCommand("SELECT", url.database)) }
+        if let name = configuration.clientName { send(RedisCommand("CLIENT", "SETNAME", name), mayFail: true) }
+        // Always asked, so that a server is there before a connection counts as one. It may be loading, or not allowed.
+        send(RedisCommand("PING"), isLast: true, mayFail: true)
+        try await entered.settled()
+    }
+}

@@ -1,0 +1,133 @@
+package import EventLoop
+
+/// One connection to Redis without reconnecting: commands leave pipelined, replies arrive in the same order.
+///
+/// ```
+///  open ── deadline passed, socket broken, malformed reply, close() ──► closed
+/// ```
+/// One timer watches all deadlines. When a command's deadline passes, the connection counts as dead, because the replies
+/// behind the missing one can never be told apart from it: it is closed, and every command without an answer fails.
+/// Loop-owned.
+package final class RedisConnection: RedisWireOwner {
+    /// What becomes of a command. The reply is valid during the call only.
+    package typealias Completion = (Result<RedisReply, RedisError>) -> Void
+
+    package let loop: Loop
+    let wire: RedisWire
+    private var pending = FIFO<PendingCommand>()
+    private let observer: (any RedisObserver)?
+    private var closeError = RedisError.connectionLost
+    private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.checkDeadlines() }
+
+    init(stream: ByteStream, observer: (any RedisObserver)?) {
+        loop = stream.loop
+        wire = RedisWire(stream: stream)
+        self.observer = observer
+        wire.owner = self
+    }
+
+    package var isClosed: Bool { wire.stream.isClosed }
+
+    /// Commands sent that have no answer yet.
+    var pendingCount: Int { pending.count }
+
+    /// Bytes that the kernel has not taken yet.
+    var pendingBytes: Int { wire.stream.pendingBytes }
+
+    // MARK: Sending
+
+    /// Sends a command and waits for its reply, at most `deadline`. Cancelling gives up waiting; the command goes on.
+    package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
+        let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
+        guard !isClosed else { throw .notConnected(reason: "the connection is closed") }
+        let pending = PendingCommand(
+            due: loop.nowMilliseconds + deadline.wholeMilliseconds,
+            sentAt: observer == nil ? 0 : Monotonic.nanoseconds,
+            completion: { outcome.succeed($0.map { RedisValue($0) }) },
+        )
+        send(pending, command.format)
+        return try await outcome.settled()
+    }
+
+    /// Queues what `format` appends, which is exactly one command. The connection is open.
+    func send(_ command: PendingCommand, _ format: (inout [UInt8]) -> Void) {
+        pending.append(command)
+        deadlines.watch(command.due)
+        wire.stream.write(format)
+    }
+
+    package func close() { close(failing: .closed) }
+
+    /// Closes and fails what has no answer yet with `error`.
+    func close(failing error: RedisError) {
+        guard !isClosed else { return }
+        closeError = error
+        wire.close()
+    }
+
+    /// Gives the wire to `owner`, for pub/sub; no command may be pending.
+    func handOver(to owner: any RedisWireOwner) -> RedisWire {
+        precondition(pending.isEmpty, "a connection with pending commands cannot change hands")
+        deadlines.close()
+        wire.owner = owner
+        return wire
+    }
+
+    // MARK: Receiving
+
+    func wireDidReceive(_ reply: RedisReply) {
+        guard let command = pending.popFirst() else {
+            wire.close(because: "a reply came that nobody asked for")
+            return
+        }
+        let error = reply.serverError
+        if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: error == nil) }
+        if let error {
+            command.completion(.failure(.server(error)))
+        } else {
+            command.completion(.success(reply))
+        }
+    }
+
+    func wireDidClose() {
+        deadlines.close()
+        let now = loop.nowMilliseconds
+        let error = closeError
+        while let command = pending.popFirst() {
+            if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: false) }
+            let isLate = error == .timedOut && command.due > now
+            command.completion(.failure(isLate ? .connectionLost : error))
+        }
+    }
+
+    private func checkDeadlines() {
+        var earliest = Int64.max
+        pending.forEach { earliest = min(earliest, $0.due) }
+        if deadlines.isReallyOver(earliest) {
+            observer?.timedOut()
+            close(failing: .timedOut)
+        }
+    }
+}
+
+/// A command on its way.
+struct PendingCommand {
+    /// Loop time in milliseconds.
+    let due: Int64
+    /// Monotonic nanoseconds; 0 when nobody observes.
+    let sentAt: UInt64
+    let completion: RedisConnection.Completion
+}
+
+extension OneShot {
+    /// The outcome, or `cancelled`.
+    func settled<Success>() async throws(RedisError) -> Success where Value == Result<Success, RedisError> {
+        let outcome: Value
+        do {
+            outcome = try await value()
+        } catch {
+            throw .cancelled
+        }
+        return try outcome.get()
+    }
+}

@@ -1,0 +1,61 @@
+/// Why a command has no answer.
+package enum RedisError: Error, Equatable {
+    /// Redis answered with an error.
+    case server(RedisServerError)
+    /// No answer within the command's deadline; the connection was given up. It may have been executed.
+    case timedOut
+    /// The connection broke after the command was handed to it. It may have been executed.
+    case connectionLost
+    /// There was no connection within the waiting limit. It was never sent.
+    case notConnected(reason: String)
+    /// Too many commands or bytes are waiting already. It was never sent.
+    case overloaded
+    /// The waiting task was cancelled. It may have been executed.
+    case cancelled
+    /// The client was closed. It may have been executed.
+    case closed
+
+    /// False when Redis has certainly not executed the command.
+    package var mayHaveExecuted: Bool {
+        switch self {
+        case .timedOut, .connectionLost, .cancelled, .closed: true
+        case .server, .notConnected, .overloaded: false
+        }
+    }
+
+    /// True when the same command may succeed later. Where ``mayHaveExecuted`` is true too, it must be idempotent.
+    package var isRetryable: Bool {
+        switch self {
+        case .timedOut, .connectionLost, .notConnected, .overloaded: true
+        case .server(let error): error.isRetryable
+        case .cancelled, .closed: false
+        }
+    }
+}
+
+/// An error reply of Redis, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
+package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The whole line as Redis sent it.
+    package let message: String
+
+    package init(message: String) { self.message = message }
+
+    /// The first word: `ERR`, `WRONGTYPE`, `LOADING`, …
+    package var code: Substring { message.prefix { $0 != " " } }
+
+    package var description: String { message }
+
+    private static let retryableCodes: Set<Substring> = [
+        "LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN", "OOM", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "MISCONF",
+        "BUSY",
+    ]
+
+    /// True for states of the server that pass.
+    package var isRetryable: Bool { Self.retryableCodes.contains(code) }
+
+    /// True when the called function is not in Redis, so its library must be loaded (again).
+    package var isFunctionNotFound: Bool { message == "ERR Function not found" }
+
+    /// True when EVALSHA named a script that Redis has not cached.
+    package var isNoScript: Bool { code == "NOSCRIPT" }
+}

@@ -1,0 +1,103 @@
+internal import CHiredis
+
+/// A reply where hiredis has put it: nothing is copied. Valid only during the callback that receives it; copy what
+/// must stay with ``RedisValue/init(_:)``.
+package struct RedisReply {
+    let reply: UnsafePointer<redisReply>
+
+    /// Safety: hiredis' reply objects are a tree of valid pointers until `freeReplyObject`, which runs after the
+    /// callback; this type is documented not to outlive it.
+    init(_ reply: UnsafePointer<redisReply>) { self.reply = reply }
+
+    package var isNull: Bool { reply.pointee.type == REDIS_REPLY_NIL }
+
+    /// The number, of an integer reply.
+    package var integer: Int? {
+        reply.pointee.type == REDIS_REPLY_INTEGER ? Int(reply.pointee.integer) : nil
+    }
+
+    /// The bytes, of a string or status reply.
+    package var bytes: UnsafeRawBufferPointer? {
+        switch reply.pointee.type {
+        case REDIS_REPLY_STRING, REDIS_REPLY_STATUS: text
+        default: nil
+        }
+    }
+
+    /// The error, of an error reply.
+    package var serverError: RedisServerError? {
+        guard reply.pointee.type == REDIS_REPLY_ERROR else { return nil }
+        return RedisServerError(message: String(decoding: text, as: UTF8.self))
+    }
+
+    /// How many elements an array reply has; 0 for every other kind.
+    package var count: Int { reply.pointee.type == REDIS_REPLY_ARRAY ? Int(reply.pointee.elements) : 0 }
+
+    /// An element of an array reply; `index` is below ``count``.
+    package subscript(index: Int) -> RedisReply {
+        precondition(index >= 0 && index < count, "an element that the reply does not have")
+        guard let element = reply.pointee.element[index] else {
+            preconditionFailure("hiredis left an element out of a complete reply")
+        }
+        return RedisReply(element)
+    }
+
+    var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len) }
+
+    var kind: Int32 { reply.pointee.type }
+}
+
+/// A reply of Redis in memory of its own (RESP2).
+package enum RedisValue: Sendable, Equatable {
+    case null
+    case integer(Int)
+    /// A simple string such as `OK`.
+    case status(String)
+    case bytes([UInt8])
+    case array([RedisValue])
+    /// An error inside an array, as EXEC answers; an error by itself is a thrown ``RedisError/server(_:)``.
+    case error(RedisServerError)
+
+    package init(_ reply: RedisReply) {
+        switch reply.kind {
+        case REDIS_REPLY_INTEGER: self = .integer(reply.integer ?? 0)
+        case REDIS_REPLY_STRING: self = .bytes([UInt8](reply.text))
+        case REDIS_REPLY_STATUS: self = .status(String(decoding: reply.text, as: UTF8.self))
+        case REDIS_REPLY_ARRAY: self = .array((0..<reply.count).map { RedisValue(reply[$0]) })
+        case REDIS_REPLY_ERROR: self = .error(reply.serverError ?? RedisServerError(message: ""))
+        default: self = .null
+        }
+    }
+
+    /// The number, also when Redis sent it as text.
+    package var integer: Int? {
+        switch self {
+        case .integer(let number): number
+        case .status, .bytes: string.flatMap { Int($0) }
+        case .null, .array, .error: nil
+        }
+    }
+
+    /// The text; nil when the bytes are no UTF-8.
+    package var string: String? {
+        switch self {
+        case .status(let text): text
+        case .bytes(let bytes): String(validating: bytes, as: UTF8.self)
+        case .null, .integer, .array, .error: nil
+        }
+    }
+
+    package var bytes: [UInt8]? {
+        switch self {
+        case .bytes(let bytes): bytes
+        case .status(let text): [UInt8](text.utf8)
+        case .null, .integer, .array, .error: nil
+        }
+    }
+
+    package var array: [RedisValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    package var isNull: Bool { self == .null }
+}

@@ -1,0 +1,184 @@
+package import EventLoop
+
+/// Where a Redis server is and how to enter it, as one URL says.
+///
+/// Forms: `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, and
+/// `unix://[[user]:password@]/path[?db=database]`. User and password are percent-decoded (RFC 3986, section 2.1).
+/// ``description`` masks the password.
+package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    package let endpoint: Endpoint
+    package let usesTLS: Bool
+    /// The access-control user; nil for the default user.
+    package let user: String?
+    package let password: String?
+    /// From 0.
+    package let database: Int
+
+    private static let portDefault = 6379
+
+    package init(
+        endpoint: Endpoint,
+        usesTLS: Bool = false,
+        user: String? = nil,
+        password: String? = nil,
+        database: Int = 0,
+    ) {
+        self.endpoint = endpoint
+        self.usesTLS = usesTLS
+        self.user = user
+        self.password = password
+        self.database = database
+    }
+
+    package init(_ text: String) throws(RedisURLError) {
+        guard let colon = text.firstRange(of: "://") else {
+            throw .malformed("it must begin with redis://, rediss:// or unix://")
+        }
+        let rest = text[colon.upperBound...]
+        switch text[..<colon.lowerBound] {
+        case "redis": try self.init(network: rest, usesTLS: false)
+        case "rediss": try self.init(network: rest, usesTLS: true)
+        case "unix": try self.init(unix: rest)
+        case "redis+sentinel": throw .notSupportedYet("redis+sentinel")
+        case "redis+cluster": throw .notSupportedYet("redis+cluster")
+        default: throw .malformed("it must begin with redis://, rediss:// or unix://")
+        }
+    }
+
+    private init(network rest: Substring, usesTLS: Bool) throws(RedisURLError) {
+        let (authority, path) = rest.split(at: "/")
+        let (login, address) = try Self.login(in: authority)
+        guard !address.contains("?"), path?.contains("?") != true else {
+            throw .malformed("options after ? belong to unix:// only")
+        }
+        self.init(
+            endpoint: try Self.endpoint(address),
+            usesTLS: usesTLS,
+            user: login.user,
+            password: login.password,
+            database: try Self.database(path ?? ""),
+        )
+    }
+
+    private init(unix rest: Substring) throws(RedisURLError) {
+        let (location, options) = rest.split(at: "?")
+        guard let slash = location.firstIndex(of: "/") else { throw .malformed("unix:// needs an absolute path") }
+        let (login, host) = try Self.login(in: location[..<slash])
+        guard host.isEmpty else { throw .malformed("unix:// has a path and no host") }
+        let path = try Self.percentDecoded(location[slash...], "path")
+        // sun_path has 108 bytes, one of them the terminator (unix(7)); libuv would cut a longer one off in silence.
+        guard path.utf8.count > 1, path.utf8.count < 108 else { throw .malformed("the path must have 2 to 107 bytes") }
+        var database: Substring = ""
+        for option in (options ?? "").split(separator: "&") {
+            guard option.hasPrefix("db=") else { throw .malformed("the only option is db") }
+            database = option.dropFirst(3)
+        }
+        self.init(
+            endpoint: .unix(path: path),
+            user: login.user,
+            password: login.password,
+            database: try Self.database(database),
+        )
+    }
+
+    // MARK: Parts
+
+    private static func login(
+        in authority: Substring
+    ) throws(RedisURLError) -> (login: (user: String?, password: String?), address: Substring) {
+        guard let at = authority.lastIndex(of: "@") else { return ((nil, nil), authority) }
+        let (user, password) = authority[..<at].split(at: ":")
+        let decodedUser = try percentDecoded(user, "user")
+        guard let password else { throw .malformed("a user needs a password") }
+        let decodedPassword = try percentDecoded(password, "password")
+        guard !decodedPassword.isEmpty else { throw .malformed("the password is empty") }
+        return ((decodedUser.isEmpty ? nil : decodedUser, decodedPassword), authority[authority.index(after: at)...])
+    }
+
+    private static func endpoint(_ address: Substring) throws(RedisURLError) -> Endpoint {
+        var host = address
+        var port: Substring?
+        if address.hasPrefix("["), let end = address.firstIndex(of: "]") {
+            host = address[address.index(after: address.startIndex)..<end]
+            let rest = address[address.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") else { throw .malformed("a port follows the address after :") }
+            port = rest.isEmpty ? nil : rest.dropFirst()
+        } else {
+            (host, port) = address.split(at: ":")
+        }
+        guard !host.isEmpty else { throw .malformed("the host is missing") }
+        guard let port else { return .tcp(host: String(host), port: portDefault) }
+        guard let number = Int(port), (1...65_535).contains(number) else {
+            throw .malformed("the port must be 1 to 65535")
+        }
+        return .tcp(host: String(host), port: number)
+    }
+
+    private static func database(_ text: Substring) throws(RedisURLError) -> Int {
+        if text.isEmpty { return 0 }
+        guard let number = Int(text), number >= 0 else { throw .malformed("the database must be a number from 0") }
+        return number
+    }
+
+    private static func percentDecoded(_ text: Substring, _ part: String) throws(RedisURLError) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst()?.hexDigitValue, let low = rest.popFirst()?.hexDigitValue else {
+                throw .malformed("a % in the \(part) must be followed by two hexadecimal digits")
+            }
+            bytes.append(high << 4 | low)
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            throw .malformed("the \(part) is no text")
+        }
+        return decoded
+    }
+
+    package var description: String {
+        let login = password == nil ? "" : "\(user ?? ""):***@"
+        switch endpoint {
+        case .tcp: return "\(usesTLS ? "rediss" : "redis")://\(login)\(endpoint)/\(database)"
+        case .unix(let path): return "unix://\(login)\(path)?db=\(database)"
+        }
+    }
+
+    package var debugDescription: String { description }
+}
+
+/// Why a text is no usable Redis URL; it never repeats the text, which may hold a password.
+package enum RedisURLError: Error, Equatable, CustomStringConvertible {
+    case malformed(String)
+    /// A known form that this version does not serve.
+    case notSupportedYet(String)
+
+    package var description: String {
+        switch self {
+        case .malformed(let reason): reason
+        case .notSupportedYet(let scheme): "\(scheme):// is not supported yet"
+        }
+    }
+}
+
+extension Substring {
+    /// What stands before the first `separator`, and what after it, if there is one.
+    fileprivate func split(at separator: Character) -> (Substring, Substring?) {
+        guard let index = firstIndex(of: separator) else { return (self, nil) }
+        return (self[..<index], self[self.index(after: index)...])
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexDigitValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import EventLoop
+import RedisClient
+import Testing
+
+@Suite("Redis URLs")
+struct RedisURLTests {
+    @Test("say endpoint, login and database")
+    func forms() throws {
+        #expect(try RedisURL("redis://cache") == RedisURL(endpoint: .tcp(host: "cache", port: 6379)))
+        #expect(
+            try RedisURL("rediss://app:p%40ss%3A%2F@redis.example.org:6380/12")
+                == RedisURL(
+                    endpoint: .tcp(host: "redis.example.org", port: 6380),
+                    usesTLS: true,
+                    user: "app",
+                    password: "p@ss:/",
+                    database: 12,
+                )
+        )
+        #expect(
+            try RedisURL("redis://:secret@[::1]:1/")
+                == RedisURL(endpoint: .tcp(host: "::1", port: 1), password: "secret")
+        )
+        #expect(
+            try RedisURL("unix:///run/redis%20a.sock?db=1")
+                == RedisURL(endpoint: .unix(path: "/run/redis a.sock"), database: 1)
+        )
+        #expect(
+            try RedisURL("unix://u:p@/run/r.sock")
+                == RedisURL(endpoint: .unix(path: "/run/r.sock"), user: "u", password: "p")
+        )
+    }
+
+    @Test(
+        "are refused when they are none",
+        arguments: [
+            "", "cache:6379", "http://cache", "redis://", "redis://:6379", "redis://cache:0", "redis://cache:65536",
+            "redis://cache:x", "redis://cache/one", "redis://cache/-1", "redis://user@cache", "redis://u:@cache",
+            "redis://u:%4@cache", "redis://u:%ff@cache", "redis://cache?db=1", "redis://[::1]x",
+            "unix://run/redis.sock",
+            "unix://", "unix:///", "unix:///run/r?database=1", "unix:///\(String(repeating: "x", count: 107))",
+        ],
+    )
+    func malformed(_ text: String) {
+        let error = #expect(throws: RedisURLError.self) { try RedisURL(text) }
+        if case .notSupportedYet = error { Issue.record("\(text) is malformed, not unsupported") }
+    }
+
+    @Test("for sentinels and clusters are recognised and put off")
+    func unsupported() {
+        #expect(throws: RedisURLError.notSupportedYet("redis+sentinel")) { try RedisURL("redis+sentinel://a,b/main") }
+        #expect(throws: RedisURLError.notSupportedYet("redis+cluster")) { try RedisURL("redis+cluster://a,b") }
+    }
+
+    @Test("never show the password")
+    func masking() throws {
+        for text in ["redis://app:hunter2@cache/1", "unix://:hunter2@/run/r.sock", "rediss://:hunter2@cache"] {
+            let url = try RedisURL(text)
+            #expect(!"\(url) \(String(reflecting: url))".contains("hunter2"))
+        }
+        #expect(try RedisURL("redis://app:hunter2@cache/1").description == "redis://app:***@cache:6379/1")
+    }
+}

@@ -1,0 +1,53 @@
+internal import Glibc
+
+/// Why a test's helper program did not do its work.
+package struct ChildProcessError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// A program that a test runs beside itself.
+package struct ChildProcess: Sendable {
+    package let identifier: Int32
+
+    /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`.
+    package static func start(_ arguments: [String], outputPath: String = "/dev/null") throws -> ChildProcess {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var identifier: pid_t = 0
+        let status = posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, environ)
+        guard status == 0 else {
+            throw ChildProcessError(description: "\(arguments[0]): \(String(cString: strerror(status)))")
+        }
+        return ChildProcess(identifier: identifier)
+    }
+
+    /// Runs a program to its end, which must be a successful one.
+    package static func run(_ arguments: [String], outputPath: String = "/dev/null") throws {
+        let status = try start(arguments, outputPath: outputPath).wait()
+        guard status == 0 else {
+            throw ChildProcessError(description: "\(arguments.joined(separator: " ")) ended with \(status)")
+        }
+    }
+
+    package func signal(_ number: Int32) { kill(identifier, number) }
+
+    /// Blocks until the program has ended; returns what waitpid(2) says.
+    @discardableResult
+    package func wait() -> Int32 {
+        var status: Int32 = 0
+        while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
+        return status
+    }
+
+    /// True while it has neither ended nor been waited for.
+    package var isRunning: Bool {
+        var status: Int32 = 0
+        return waitpid(identifier, &status, WNOHANG) == 0
+    }
+}

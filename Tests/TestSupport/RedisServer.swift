@@ -1,0 +1,126 @@
+internal import Glibc
+
+/// A real redis-server on a free port of 127.0.0.1 with a directory of its own. It ends, and its files go, at the latest
+/// with this object. Not to be used by two tasks at once.
+package final class RedisServer: @unchecked Sendable {
+    // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` changes only in calls that
+    // one test makes one after the other.
+
+    package struct Options: Sendable {
+        /// Serves TLS on ``RedisServer/tlsPort`` too.
+        package var certificate: TestCertificate?
+        package var password: String?
+        /// Access-control users as in `user name on >password ~* &* +@all`, without the first word.
+        package var users: [String] = []
+        /// Keeps every write over a kill.
+        package var appendOnly = false
+        /// For example `2mb`; nil is without limit.
+        package var maxMemory: String?
+        /// Further settings, for example `["--maxclients", "20"]`.
+        package var arguments: [String] = []
+
+        package init() {}
+    }
+
+    package let port: Int
+    /// 0 without TLS.
+    package let tlsPort: Int
+    package var socketPath: String { "\(directory.path)/redis.sock" }
+    private let options: Options
+    private let directory: TemporaryDirectory
+    private var process: ChildProcess?
+
+    private init(_ options: Options) throws {
+        self.options = options
+        directory = try TemporaryDirectory()
+        port = try LoopbackSocket.freePort()
+        tlsPort = options.certificate == nil ? 0 : try LoopbackSocket.freePort()
+    }
+
+    deinit { kill() }
+
+    /// Starts a server; returns when it answers.
+    package static func start(_ options: Options = Options()) throws -> RedisServer {
+        // Another process may take the free port in between: then try the next one.
+        for _ in 0..<4 {
+            let server = try RedisServer(options)
+            if (try? server.launch()) != nil { return server }
+        }
+        let server = try RedisServer(options)
+        try server.launch()
+        return server
+    }
+
+    /// Runs `body` with a server that ends afterwards, also when `body` throws.
+    package static func running<Result>(
+        _ options: Options = Options(),
+        _ body: (RedisServer) async throws -> Result,
+    ) async throws -> Result {
+        let server = try start(options)
+        defer { server.kill() }
+        return try await body(server)
+    }
+
+    /// `redis://127.0.0.1:port`
+    package var url: String { "redis://127.0.0.1:\(port)" }
+
+    /// Ends it as an operator would: it may save, connections see the end.
+    package func stop() { end(SIGTERM) }
+
+    /// Ends it as a crash would.
+    package func kill() { end(SIGKILL) }
+
+    /// Freezes it: connections stay open and nothing answers.
+    package func pause() { process?.signal(SIGSTOP) }
+
+    package func resume() { process?.signal(SIGCONT) }
+
+    /// Starts it again on the same ports, ending it before if it still runs.
+    package func restart(keepingData: Bool = true) throws {
+        kill()
+        if !keepingData { try directory.removeContents() }
+        try launch()
+    }
+
+    private func end(_ signal: Int32) {
+        guard let process else { return }
+        process.signal(SIGCONT)
+        process.signal(signal)
+        process.wait()
+        self.process = nil
+    }
+
+    private func launch() throws {
+        let log = "\(directory.path)/log"
+        let process = try ChildProcess.start(["redis-server"] + settings, outputPath: log)
+        self.process = process
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(20) {
+            if LoopbackSocket.ask(port: port, "PING\r\n") != nil { return }
+            guard process.isRunning else {
+                self.process = nil
+                throw ChildProcessError(description: "redis-server did not start on port \(port)")
+            }
+            usleep(5000)
+        }
+        kill()
+        throw ChildProcessError(description: "redis-server does not answer on port \(port)")
+    }
+
+    private var settings: [String] {
+        var settings = [
+            "--bind", "127.0.0.1", "--port", "\(port)", "--unixsocket", socketPath, "--dir", directory.path,
+        ]
+        settings += ["--save", "", "--appendfsync", "always", "--appendonly", options.appendOnly ? "yes" : "no"]
+        settings += ["--enable-debug-command", "yes"]
+        if let certificate = options.certificate {
+            settings += ["--tls-port", "\(tlsPort)", "--tls-cert-file", certificate.certificateFile]
+            settings += ["--tls-key-file", certificate.keyFile, "--tls-ca-cert-file", certificate.authorityFile]
+            settings += ["--tls-auth-clients", "no"]
+        }
+        if let password = options.password { settings += ["--requirepass", password] }
+        for user in options.users { settings += ["--user"] + user.split(separator: " ").map(String.init) }
+        if let maxMemory = options.maxMemory { settings += ["--maxmemory", maxMemory] }
+        return settings + options.arguments
+    }
+}

@@ -1,0 +1,26 @@
+/// A certificate authority made for one test, and a server certificate it signed for `localhost` and 127.0.0.1.
+package struct TestCertificate: Sendable {
+    private let directory: TemporaryDirectory
+
+    package var authorityFile: String { "\(directory.path)/ca.pem" }
+    package var certificateFile: String { "\(directory.path)/server.pem" }
+    package var keyFile: String { "\(directory.path)/server.key" }
+
+    package init(names: String = "DNS:localhost,IP:127.0.0.1") throws {
+        directory = try TemporaryDirectory()
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        let path = directory.path
+        try ChildProcess.run(
+            [
+                "openssl", "req", "-x509", "-subj", "/CN=Test authority", "-keyout", "\(path)/ca.key", "-out",
+                authorityFile,
+            ]
+                + key
+        )
+        try ChildProcess.run(
+            ["openssl", "req", "-x509", "-CA", authorityFile, "-CAkey", "\(path)/ca.key", "-subj", "/CN=Test server"]
+                + ["-addext", "subjectAltName=\(names)", "-addext", "basicConstraints=critical,CA:FALSE"]
+                + ["-keyout", keyFile, "-out", certificateFile] + key
+        )
+    }
+}
