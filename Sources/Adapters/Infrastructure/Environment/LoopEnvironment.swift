@@ -1,4 +1,4 @@
-package import Application
+internal import Application
 internal import Cryptography
 package import EventLoop
 internal import Glibc

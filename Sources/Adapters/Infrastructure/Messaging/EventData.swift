@@ -3,7 +3,7 @@ internal import Domain
 internal import Shared
 
 /// The JSON of every event of a stream (contract, section 5): the one place that writes it.
-package enum EventData {
+enum EventData {
     /// All of `queued` but its position and the closing brace, which are known in Redis only.
     static func queuedPrefix(_ request: MathRequest) -> String {
         "{\"correlationId\":\"\(request.correlationID)\",\"conversationId\":\"\(request.conversationID)\",\"position\":"
@@ -75,7 +75,7 @@ package enum EventData {
         }
     }
 
-    package static func write(_ usage: TokenUsage, _ json: inout JSONWriter) {
+    static func write(_ usage: TokenUsage, _ json: inout JSONWriter) {
         json.member("inputTokens", usage.inputTokens)
         json.member("outputTokens", usage.outputTokens)
         json.member("reasoningTokens", usage.reasoningTokens)

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import RedisClient
 
 /// Keeps the places in line of queued requests up to date, with one question to Redis per partition and second.

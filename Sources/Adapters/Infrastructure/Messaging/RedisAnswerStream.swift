@@ -1,6 +1,6 @@
 package import Application
 internal import Domain
-package import EventLoop
+internal import EventLoop
 package import RedisClient
 package import Shared
 

@@ -148,7 +148,8 @@ final class RedisAnswerWriter: AnswerWriter {
         case .failure(.server(let error)) where error.isFunctionNotFound: loadLibraryAndSend()
         case .failure(.cancelled), .failure(.closed): fail(.cancelled)
         // An id that is not greater is either our own, stored before the connection broke, or a newer attempt's: look.
-        case .failure(.server(let error)) where !error.isRetryable && error.message.contains("equal or smaller"): check()
+        case .failure(.server(let error)) where !error.isRetryable && error.message.contains("equal or smaller"):
+            check()
         case .failure: pauseAndCheck()
         }
     }

@@ -2,7 +2,7 @@ package import Application
 internal import Domain
 internal import EventLoop
 package import RedisClient
-package import Shared
+internal import Shared
 
 /// The worker's side of the job streams, as one consumer of the group.
 ///
@@ -157,15 +157,17 @@ package final class RedisMessageConsumer: MessageConsumer {
         let id = delivery.correlationID
         let reply: [RedisValue]
         do {
-            reply = try await store.call(
-                .claim,
-                keys: keys(of: id),
-                [
-                    Keyspace.group, consumer, delivery.entry, store.keys.live(id),
-                    String(terms.timeToLive.wholeMilliseconds), String(terms.attemptsMax), plan.restartReason.rawValue,
-                    EventData.markerSuffix(plan),
-                ],
-            ).array ?? []
+            reply =
+                try await store.call(
+                    .claim,
+                    keys: keys(of: id),
+                    [
+                        Keyspace.group, consumer, delivery.entry, store.keys.live(id),
+                        String(terms.timeToLive.wholeMilliseconds), String(terms.attemptsMax),
+                        plan.restartReason.rawValue,
+                        EventData.markerSuffix(plan),
+                    ],
+                ).array ?? []
         } catch {
             throw QueueFailure(error)
         }

@@ -39,9 +39,10 @@ package struct RedisRequestRepository: RequestRepository {
             var text = ""
             var from = "\(last.attempt)-0"
             while true {
-                let page = try await store.call(
-                    RedisCommand("XRANGE", store.keys.events(id), from, "+", "COUNT", Self.pageEvents)
-                ).array ?? []
+                let page =
+                    try await store.call(
+                        RedisCommand("XRANGE", store.keys.events(id), from, "+", "COUNT", Self.pageEvents)
+                    ).array ?? []
                 text += tokens(in: page)
                 guard page.count == Self.pageEvents, let next = page.last?.array?.first?.string else { return text }
                 from = "(\(next)"

@@ -1,6 +1,6 @@
 package import EventLoop
 package import RedisClient
-package import Shared
+internal import Shared
 
 /// One loop's way to Redis: the command connection, the names of keys and the function library.
 ///

@@ -1,5 +1,6 @@
 internal import Application
 internal import Domain
+internal import EventLoop
 internal import RedisClient
 internal import Shared
 
