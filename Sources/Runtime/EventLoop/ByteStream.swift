@@ -32,6 +32,8 @@ package final class ByteStream: LoopHandle, Flushable {
     private var output: [UInt8] = []
     private var isDirty = false
     private var isReading = false
+    private var hasReachedEnd = false
+    private var sentBytes: UInt64 = 0
     private var inFlight: InFlightWrite?
     private var failure: StreamFailure?
     private var finishing: Finishing?
@@ -86,7 +88,7 @@ package final class ByteStream: LoopHandle, Flushable {
 
     /// Delivers what arrives to the delegate, from now on.
     package func startReading() {
-        guard !isClosed, !isReading else { return }
+        guard !isClosed, !isReading, !hasReachedEnd else { return }
         isReading = true
         uv_read_start(
             uvStream,
@@ -111,7 +113,12 @@ package final class ByteStream: LoopHandle, Flushable {
         if count > 0 {
             receive(UnsafeRawBufferPointer(start: base, count: count))
         } else if count == Int(UV_EOF.rawValue) {
-            if finishing != nil { close() } else { delegate?.streamDidReachEnd() }
+            hasReachedEnd = true
+            switch finishing {
+            case nil: delegate?.streamDidReachEnd()
+            case .afterWriting: break
+            case .lingering: close()
+            }
         } else if count < 0 {
             fail(.network(NetworkError(code: Int32(count))))
         }
@@ -138,7 +145,14 @@ package final class ByteStream: LoopHandle, Flushable {
     // MARK: Writing
 
     /// Bytes that the kernel has not taken yet.
-    package var pendingBytes: Int { output.count + (inFlight?.count ?? 0) }
+    package var pendingBytes: Int { output.count + inFlightBytes }
+
+    /// Bytes that the kernel has taken since the stream was opened: what does not grow while ``pendingBytes`` is above
+    /// zero is a peer that does not read.
+    package var takenBytes: UInt64 { sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes) }
+
+    /// What libuv still has to write of the write in flight, which the kernel may have taken in part.
+    private var inFlightBytes: Int { inFlight == nil ? 0 : uvStream.pointee.write_queue_size }
 
     /// Queues bytes for the flush at the end of this turn. Ignored on a closed or finishing stream.
     package func write(_ bytes: UnsafeRawBufferPointer) {
@@ -187,6 +201,7 @@ package final class ByteStream: LoopHandle, Flushable {
         bytes.withUnsafeBytes { bytes in
             var buffer = uv_buf_t(of: bytes)
             let sent = uv_try_write(uvStream, &buffer, 1)
+            if sent > 0 { sentBytes += UInt64(sent) }
             if sent == bytes.count { return }
             guard sent >= 0 || sent == UV_EAGAIN.rawValue else {
                 fail(.network(NetworkError(code: sent)))
@@ -200,6 +215,7 @@ package final class ByteStream: LoopHandle, Flushable {
     }
 
     fileprivate func didWrite(_ status: Int32) {
+        sentBytes += UInt64(inFlight?.count ?? 0)
         inFlight = nil
         guard !isClosed else { return }
         guard status == 0 else {
@@ -223,6 +239,7 @@ package final class ByteStream: LoopHandle, Flushable {
 
     private func didFinishWriting() {
         guard case .afterWriting(let linger) = finishing, output.isEmpty, !isClosed else { return }
+        guard !hasReachedEnd else { return close() }
         finishing = .lingering(loop.schedule(after: linger) { [weak self] in self?.close() })
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
         let status = uv_shutdown(request, uvStream) { request, _ in request?.deallocate() }
