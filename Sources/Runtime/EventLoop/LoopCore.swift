@@ -74,6 +74,11 @@ final class LoopCore: @unchecked Sendable {
         uv_check_init(uv, check)
         uv_check_start(check) { $0.map { LoopCore.of($0.pointee.loop).endPhase() } }
         uv_idle_init(uv, idle)
+        // libuv leaves `data` as malloc gave it; `closeAbandoned` must not take that for an owner.
+        wakeUp.pointee.data = nil
+        prepare.pointee.data = nil
+        check.pointee.data = nil
+        idle.pointee.data = nil
     }
 
     deinit {
