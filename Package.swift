@@ -13,6 +13,7 @@ let system: [Target] = [
         name: "CLLHTTP",
         path: "Sources/System/CLLHTTP",
         cSettings: [
+            .define("LLHTTP_STRICT_MODE", to: "1"),
             .unsafeFlags(["-I/usr/share/include/llhttp", "-I/usr/share/include", "-I/usr/share/llhttp"])
         ],
     ),
@@ -69,6 +70,8 @@ let program: [Target] = [
 ]
 
 let tests: [Target] = [
+    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
 ]
 
 func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
