@@ -13,6 +13,7 @@ let system: [Target] = [
         name: "CLLHTTP",
         path: "Sources/System/CLLHTTP",
         cSettings: [
+            .define("LLHTTP_STRICT_MODE", to: "1"),
             .unsafeFlags(["-I/usr/share/include/llhttp", "-I/usr/share/include", "-I/usr/share/llhttp"])
         ],
     ),
@@ -74,6 +75,7 @@ let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
+    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
 ]
 
 func module(

@@ -1,0 +1,50 @@
+package import EventLoop
+
+/// What a server allows its clients. Every limit is checked while bytes arrive, never after they have been stored.
+package struct HTTPServerOptions: Sendable {
+    /// Request line and header section together, and separately a trailer section; above it 431.
+    package var headBytesMax = 16 * 1024
+    /// The request target as sent; above it 414.
+    package var targetBytesMax = 8 * 1024
+    /// Header fields of one request; above it 431.
+    package var headersMax = 100
+    /// The request body without its framing; above it 413, from `Content-Length` before a byte of it is read.
+    package var bodyBytesMax = 64 * 1024
+    /// From the first byte of a request (or the connection's opening) to the end of its head; then 408.
+    package var headTimeout = Duration.seconds(10)
+    /// From the end of the head to the end of the body, however steadily it drips; then 408.
+    package var bodyTimeout = Duration.seconds(20)
+    /// How long a connection may stay open without a request.
+    package var keepAliveTimeout = Duration.seconds(75)
+    /// How long a peer may take nothing of a response that waits for it, before the connection is closed.
+    package var writeStallTimeout = Duration.seconds(30)
+    /// The same for a streaming response.
+    package var streamStallTimeout = Duration.seconds(300)
+    /// Connections on all loops together. Above it a new one is closed at once without an answer, because an
+    /// `EventSource` comes back after a failed connection but never after a 503.
+    package var connectionsMax = 20_000
+    /// What a client may send ahead of the answers; above it the connection is not read until they are sent.
+    package var pipelinedBytesMax = 64 * 1024
+    /// Unsent response bytes above which no further pipelined request is taken up.
+    package var outputBytesMax = 256 * 1024
+    /// How often each loop looks at the deadlines of its connections: the precision of every timeout above.
+    package var sweepPeriod = Duration.seconds(1)
+    /// Makes the security layer of each connection; nil for plain TCP.
+    package var makeFilter: (@Sendable () -> any StreamFilter)?
+    /// Renders the body of an error response that the server itself makes.
+    package var renderError: @Sendable (_ status: Int, _ detail: String) -> (contentType: String, body: [UInt8]) =
+        problemDocument
+
+    package init() {}
+}
+
+/// A problem document (RFC 9457) whose type is the status' phrase as a slug: `/problems/bad-request`.
+///
+/// `detail` must need no JSON escaping; the server's own details are constant sentences.
+@Sendable
+package func problemDocument(status: Int, detail: String) -> (contentType: String, body: [UInt8]) {
+    let title = reasonPhrase(of: status).description
+    let slug = title.lowercased().split(separator: " ").joined(separator: "-")
+    let body = #"{"type":"/problems/\#(slug)","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#
+    return ("application/problem+json", Array(body.utf8))
+}

@@ -1,0 +1,101 @@
+internal import EventLoop
+
+/// The connections of one server on one loop, and what they share. Loop-owned.
+final class HTTPService {
+    /// Parsers kept for the next request.
+    private static let sparesMax = 16
+
+    let options: HTTPServerOptions
+    let handler: any HTTPHandler
+    let metrics: (any HTTPServerMetrics)?
+    var date = DateField()
+    private(set) var isDraining = false
+
+    private let loop: Loop
+    private let connectionsMax: Int
+    private var connections: [HTTPConnection] = []
+    private var spareParsers: [RequestParser] = []
+    private var sweep: LoopTimer?
+
+    init(
+        on loop: Loop,
+        options: HTTPServerOptions,
+        connectionsMax: Int,
+        handler: any HTTPHandler,
+        metrics: (any HTTPServerMetrics)?
+    ) {
+        self.loop = loop
+        self.options = options
+        self.connectionsMax = connectionsMax
+        self.handler = handler
+        self.metrics = metrics
+        sweep = loop.schedule(every: options.sweepPeriod) { [unowned self] in sweepConnections() }
+    }
+
+    var connectionCount: Int { connections.count }
+
+    var nowMilliseconds: Int64 { loop.nowMilliseconds }
+
+    func accept(_ stream: ByteStream) {
+        guard connections.count < connectionsMax, !isDraining else { return stream.close() }
+        let connection = HTTPConnection(stream: stream, service: self, slot: connections.count)
+        connections.append(connection)
+        metrics?.connectionOpened()
+        if let makeFilter = options.makeFilter { stream.install(makeFilter()) }
+        stream.delegate = connection
+        stream.startReading()
+    }
+
+    /// Called by a connection that has closed.
+    func remove(_ connection: HTTPConnection) {
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[connection.slot] = last
+            last.slot = connection.slot
+        }
+        metrics?.connectionClosed()
+    }
+
+    // MARK: What connections share
+
+    func takeParser() -> RequestParser { spareParsers.popLast() ?? RequestParser(options: options) }
+
+    func recycle(_ parser: RequestParser) {
+        parser.reset()
+        if spareParsers.count < Self.sparesMax { spareParsers.append(parser) }
+    }
+
+    func errorResponse(_ status: Int, _ detail: String) -> HTTPResponse {
+        let (contentType, body) = options.renderError(status, detail)
+        return HTTPResponse(status: status, headers: ["Content-Type": contentType], body: body)
+    }
+
+    /// Milliseconds on the loop's clock at which something that starts now is too late.
+    func deadline(after timeout: Duration) -> Int64 {
+        let (seconds, attoseconds) = timeout.components
+        return nowMilliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+
+    private func sweepConnections() {
+        let now = nowMilliseconds
+        // Backwards, because a connection that closes gives its slot to the last one.
+        for slot in connections.indices.reversed() where slot < connections.count {
+            connections[slot].sweep(now: now)
+        }
+    }
+
+    // MARK: Ending
+
+    /// Closes idle connections; the others close after their current answer.
+    func drain() {
+        isDraining = true
+        for connection in connections { connection.closeIfIdle() }
+    }
+
+    func closeAll() {
+        isDraining = true
+        for connection in connections { connection.stream.close() }
+        sweep?.close()
+        sweep = nil
+    }
+}
