@@ -69,6 +69,10 @@ let program: [Target] = [
 ]
 
 let tests: [Target] = [
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    suite("Settings", in: "Runtime", ["Settings"]),
+    suite("Telemetry", in: "Runtime", ["Telemetry"]),
+    suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
 ]
 
 func module(_ name: String, in ring: String, _ dependencies: [Target.Dependency]) -> Target {
