@@ -1,0 +1,127 @@
+internal import Glibc
+internal import Synchronization
+
+/// A signal that asks the process to end.
+package enum StopSignal: Sendable, CaseIterable {
+    /// SIGTERM: from an orchestrator.
+    case terminate
+    /// SIGINT: from a terminal.
+    case interrupt
+
+    /// The system's number.
+    package var number: Int32 {
+        switch self {
+        case .terminate: SIGTERM
+        case .interrupt: SIGINT
+        }
+    }
+
+    /// The system's name.
+    package var name: String {
+        switch self {
+        case .terminate: "SIGTERM"
+        case .interrupt: "SIGINT"
+        }
+    }
+}
+
+/// Calls a handler on a thread of its own for each signal.
+///
+/// The signal handler proper only writes the number to a pipe; the thread reads it. So it does not matter which thread
+/// a signal hits, which threads exist already, and nothing is blocked that a child process would inherit.
+/// At most one watcher exists at a time.
+package final class SignalWatcher: Sendable {
+    private let signals: [StopSignal]
+    private let thread: Mutex<pthread_t?>
+
+    /// Begins to watch; until ``cancel()`` the signals no longer end the process.
+    ///
+    /// `handler` may block.
+    package init(
+        _ signals: [StopSignal] = StopSignal.allCases,
+        handler: @escaping @Sendable (StopSignal) -> Void
+    ) {
+        self.signals = signals
+        var ends: [Int32] = [-1, -1]
+        precondition(pipe(&ends) == 0, "no file descriptor is left for the signal pipe")
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // A full pipe must not block the signal handler; that many signals lose nothing by one more.
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+        let (isFirst, _) = signalPipe.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
+        precondition(isFirst, "another signal watcher exists")
+        thread = Mutex(Self.startThread(SignalReader(descriptor: ends[0], handler: handler)))
+        for signal in signals { Self.install(signal) }
+    }
+
+    /// Gives the signals their default action again and joins the thread.
+    ///
+    /// Idempotent; not to be called by the handler.
+    package func cancel() {
+        let ended = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        guard let ended else { return }
+        for signal in signals { Glibc.signal(signal.number, SIG_DFL) }
+        let descriptor = signalPipe.exchange(-1, ordering: .sequentiallyConsistent)
+        // The end of the pipe ends the thread.
+        close(descriptor)
+        pthread_join(ended, nil)
+    }
+
+    deinit { cancel() }
+
+    private static func install(_ signal: StopSignal) {
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { number in
+            let saved = errno
+            var byte = UInt8(truncatingIfNeeded: number)
+            _ = write(signalPipe.load(ordering: .relaxed), &byte, 1)
+            errno = saved
+        }
+        action.sa_flags = SA_RESTART
+        sigaction(signal.number, &action, nil)
+    }
+
+    private static func startThread(_ reader: SignalReader) -> pthread_t {
+        var thread = pthread_t()
+        // Safety: the new thread takes over the reference and releases it when it ends.
+        let context = Unmanaged.passRetained(reader).toOpaque()
+        let status = pthread_create(
+            &thread,
+            nil,
+            { context in
+                if let context { Unmanaged<SignalReader>.fromOpaque(context).takeRetainedValue().run() }
+                return nil
+            },
+            context,
+        )
+        precondition(status == 0, "could not start the signal thread: \(status)")
+        return thread
+    }
+}
+
+/// The writing end of the pipe, for the signal handler, which can reach nothing but globals; -1 without a watcher.
+private let signalPipe = Atomic<Int32>(-1)
+
+/// The thread that hands signals on.
+private final class SignalReader: Sendable {
+    private let descriptor: Int32
+    private let handler: @Sendable (StopSignal) -> Void
+
+    init(descriptor: Int32, handler: @escaping @Sendable (StopSignal) -> Void) {
+        self.descriptor = descriptor
+        self.handler = handler
+    }
+
+    func run() {
+        defer { close(descriptor) }
+        var byte: UInt8 = 0
+        while true {
+            let count = read(descriptor, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count == 1 else { return }
+            if let signal = StopSignal.allCases.first(where: { $0.number == Int32(byte) }) { handler(signal) }
+        }
+    }
+}

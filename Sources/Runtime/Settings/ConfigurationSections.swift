@@ -1,0 +1,207 @@
+/// The sections of the configuration. A field's meaning, default and limits stand in its row of the table.
+extension Configuration {
+    /// The public listener.
+    package struct HTTP: Sendable {
+        /// `HTTP_HOST`.
+        package var host: String
+        /// `HTTP_PORT`; 0 lets the system choose.
+        package var port: Int
+        /// `HTTP_TLS_CERT`, a path; set exactly when the key is.
+        package var tlsCertificate: String?
+        /// `HTTP_TLS_KEY`, a path.
+        package var tlsKey: String?
+    }
+
+    /// The operations listener.
+    package struct Ops: Sendable {
+        /// `OPS_HOST`.
+        package var host: String
+        /// `OPS_PORT`; 0 lets the system choose.
+        package var port: Int
+    }
+
+    /// Redis.
+    package struct Redis: Sendable {
+        /// `REDIS_URL`; never nil in a replica.
+        package var url: ConnectionURL?
+    }
+
+    /// PostgreSQL.
+    package struct Database: Sendable {
+        /// `DATABASE_URL`.
+        package var url: ConnectionURL?
+    }
+
+    /// Tokens and who may come in.
+    package struct Auth: Sendable {
+        /// `JWT_SECRET`: the first signs, all verify; never empty in a replica.
+        package var jwtSecrets: [Secret]
+        /// `JWT_ACCESS_TTL`.
+        package var accessTTL: Duration
+        /// `JWT_REFRESH_TTL`.
+        package var refreshTTL: Duration
+        /// `AUTH_REQUIRED`.
+        package var required: Bool
+    }
+
+    /// Providers and how their calls are guarded.
+    package struct AI: Sendable {
+        /// A provider's name.
+        package enum Provider: String, Sendable, CaseIterable {
+            case local
+            case mock
+            case openai
+            case gemini
+        }
+
+        /// Where a remote provider is reached.
+        package struct Endpoint: Sendable {
+            /// Without a trailing slash.
+            package var baseURL: String
+            /// Nil for servers that want none.
+            package var apiKey: Secret?
+            /// The model asked for.
+            package var model: String?
+        }
+
+        /// `AI_PROVIDERS`: the fall-back chain; never empty in a replica.
+        package var providers: [Provider]
+        /// `OPENAI_…`.
+        package var openAI: Endpoint
+        /// `GEMINI_…`.
+        package var gemini: Endpoint
+        /// `AI_CONNECT_TIMEOUT`.
+        package var connectTimeout: Duration
+        /// `AI_FIRST_TOKEN_TIMEOUT`.
+        package var firstTokenTimeout: Duration
+        /// `AI_IDLE_TIMEOUT`.
+        package var idleTimeout: Duration
+        /// `AI_TOTAL_TIMEOUT`.
+        package var totalTimeout: Duration
+        /// `AI_MAX_RETRIES`.
+        package var maxRetries: Int
+        /// `AI_HEDGE_AFTER`; nil when off.
+        package var hedgeAfter: Duration?
+        /// `AI_BREAKER_FAILURES`.
+        package var breakerFailures: Int
+        /// `AI_BREAKER_OPEN`.
+        package var breakerOpen: Duration
+        /// `AI_MAX_CONCURRENCY`.
+        package var maxConcurrency: Int
+    }
+
+    /// The mock provider.
+    package struct Mock: Sendable {
+        /// What its tokens say.
+        package enum Content: String, Sendable, CaseIterable {
+            case echo
+            case timestamps
+        }
+
+        /// `MOCK_TOKENS`; nil: the problem's words once through.
+        package var tokens: Int?
+        /// `MOCK_TOKEN_DELAY`.
+        package var tokenDelay: Duration
+        /// `MOCK_FIRST_TOKEN_DELAY`.
+        package var firstTokenDelay: Duration
+        /// `MOCK_CONTENT`.
+        package var content: Content
+        /// `MOCK_SCRIPT`, a path.
+        package var script: String?
+    }
+
+    /// Jobs and workers.
+    package struct Jobs: Sendable {
+        /// `WORKER_CONCURRENCY`.
+        package var concurrency: Int
+        /// `JOB_PARTITIONS`.
+        package var partitions: Int
+        /// `JOB_MAX_ATTEMPTS`.
+        package var maxAttempts: Int
+        /// `JOB_LEASE`.
+        package var lease: Duration
+        /// `QUEUE_MAX_DEPTH`.
+        package var queueMaxDepth: Int
+    }
+
+    /// Streams to clients.
+    package struct Stream: Sendable {
+        /// `STREAM_TTL_LIVE`.
+        package var ttlLive: Duration
+        /// `STREAM_TTL_DONE`.
+        package var ttlDone: Duration
+        /// `SSE_HEARTBEAT`.
+        package var heartbeat: Duration
+        /// `SSE_BUFFER_LIMIT`, in bytes.
+        package var bufferBytesMax: Int
+        /// `DISCONNECT_GRACE`.
+        package var disconnectGrace: Duration
+    }
+
+    /// Limits on what a user may ask for, and who counts as whom.
+    package struct Limits: Sendable {
+        /// `RATE_LIMIT_SOLVE`, per user; nil when off.
+        package var solve: Rate?
+        /// `RATE_LIMIT_AUTH`, per address; nil when off.
+        package var auth: Rate?
+        /// `USER_MAX_ACTIVE`; nil when off.
+        package var userMaxActive: Int?
+        /// `CORS_ORIGINS`, in lower case; `*` for all.
+        package var corsOrigins: [String]
+        /// `TRUSTED_PROXIES`.
+        package var trustedProxies: [IPNetwork]
+    }
+
+    /// The window of a conversation that a provider sees.
+    package struct Context: Sendable {
+        /// `CONTEXT_MAX_TURNS`.
+        package var maxTurns: Int
+        /// `CONTEXT_MAX_TOKENS`.
+        package var maxTokens: Int
+    }
+
+    /// Logs.
+    package struct Logging: Sendable {
+        /// The least severe level that is written; raw values are the logger's.
+        package enum Level: String, Sendable, CaseIterable {
+            case trace
+            case debug
+            case info
+            case warning
+            case error
+        }
+
+        /// The form of a line.
+        package enum Format: String, Sendable, CaseIterable {
+            case json
+            case text
+        }
+
+        /// `LOG_LEVEL`.
+        package var level: Level
+        /// `LOG_FORMAT`.
+        package var format: Format
+    }
+
+    /// Traces.
+    package struct OTel: Sendable {
+        /// How it is decided which traces are kept, by OpenTelemetry's names.
+        package enum Sampler: String, Sendable, CaseIterable {
+            case alwaysOn = "always_on"
+            case alwaysOff = "always_off"
+            case ratio = "traceidratio"
+            case parentAlwaysOn = "parentbased_always_on"
+            case parentAlwaysOff = "parentbased_always_off"
+            case parentRatio = "parentbased_traceidratio"
+        }
+
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT`; nil switches tracing off.
+        package var endpoint: String?
+        /// `OTEL_SERVICE_NAME`.
+        package var serviceName: String
+        /// `OTEL_TRACES_SAMPLER`.
+        package var sampler: Sampler
+        /// `OTEL_TRACES_SAMPLER_ARG`: the share kept by the ratio samplers, 0…1.
+        package var samplerRatio: Double
+    }
+}

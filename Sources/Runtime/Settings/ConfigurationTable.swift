@@ -1,0 +1,371 @@
+// The table of all settings: name, what is allowed, default, meaning. Nothing else in the program reads the
+// environment; `docs/configuration.md` is generated from here, section by
+// section as `ConfigurationReading.swift` has them.
+
+extension Configuration.HTTP {
+    init(_ reader: SettingReader) {
+        host = reader.value("HTTP_HOST", .host, default: "0.0.0.0", "Address of the public listener.")
+        port = reader.value(
+            "HTTP_PORT",
+            .integer(0...65_535),
+            default: "8080",
+            "Port of the public listener; `0` lets the system choose."
+        )
+        tlsCertificate = reader.optional(
+            "HTTP_TLS_CERT",
+            .text,
+            "File with the certificate chain (PEM); with the key, the public listener serves TLS."
+        )
+        tlsKey = reader.optional("HTTP_TLS_KEY", .text, "File with the private key (PEM) of the certificate.")
+    }
+}
+
+extension Configuration.Ops {
+    init(_ reader: SettingReader) {
+        host = reader.value(
+            "OPS_HOST",
+            .host,
+            default: "0.0.0.0",
+            "Address of the health and metrics listener, of API and worker alike."
+        )
+        port = reader.value(
+            "OPS_PORT",
+            .integer(0...65_535),
+            default: "9090",
+            "Port of the health and metrics listener; `0` lets the system choose."
+        )
+    }
+}
+
+extension Configuration.Redis {
+    init(_ reader: SettingReader, _ role: Role) {
+        let schemes = ["redis", "rediss", "unix", "redis+sentinel", "redis+cluster"]
+        url = reader.optional(
+            "REDIS_URL",
+            .url(schemes: schemes),
+            required: role.isReplica,
+            documented: "required outside `dev`",
+            "Redis: `redis://user:password@host:6379/0`, `rediss://` with TLS, `unix://` for a socket, "
+                + "`redis+sentinel://h1,h2/master`, `redis+cluster://h1,h2`."
+        )
+    }
+}
+
+extension Configuration.Database {
+    /// The one place to change when PostgreSQL arrives.
+    private static let isRequired = false
+
+    init(_ reader: SettingReader, _ role: Role) {
+        url = reader.optional(
+            "DATABASE_URL",
+            .url(schemes: ["postgres", "postgresql"]),
+            required: Self.isRequired && role.isReplica,
+            documented: Self.isRequired ? "required outside `dev`" : "–",
+            "PostgreSQL, as a libpq URI."
+        )
+    }
+}
+
+extension Configuration.Auth {
+    init(_ reader: SettingReader, _ role: Role) {
+        let secrets = reader.optional(
+            "JWT_SECRET",
+            SettingFormat<Secret>.secret(bytesMin: 32).list(),
+            required: role.isReplica,
+            documented: "required outside `dev`",
+            "Keys of the access tokens. The first signs, all verify, so that a key can be changed without a gap."
+        )
+        jwtSecrets = secrets ?? []
+        accessTTL = reader.value(
+            "JWT_ACCESS_TTL",
+            .duration(from: .seconds(1)),
+            default: "15m",
+            "How long an access token is good."
+        )
+        refreshTTL = reader.value(
+            "JWT_REFRESH_TTL",
+            .duration(from: .seconds(1)),
+            default: "30d",
+            "How long a refresh token is good."
+        )
+        required = reader.value(
+            "AUTH_REQUIRED",
+            .boolean,
+            default: SettingDefault(role == .dev ? "false" : "true", documented: "`true` (`false` in `dev`)"),
+            "With `false`, a request without a token acts as user `anonymous`."
+        )
+    }
+}
+
+extension Configuration.AI {
+    init(_ reader: SettingReader, _ role: Role) {
+        let chain = reader.optional(
+            "AI_PROVIDERS",
+            SettingFormat<Provider>.choice.list(),
+            required: role.isReplica,
+            default: role == .dev ? "local" : nil,
+            documented: "`local` in `dev`, else required",
+            "Fall-back chain, in order."
+        )
+        providers = chain ?? []
+        openAI = Endpoint(
+            baseURL: reader.value(
+                "OPENAI_BASE_URL",
+                .httpURL,
+                default: "https://api.openai.com/v1",
+                "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM."
+            ),
+            apiKey: reader.optional("OPENAI_API_KEY", .secret(), "Key of that server."),
+            model: reader.optional("OPENAI_MODEL", .text, "Model asked of that server."),
+        )
+        gemini = Endpoint(
+            baseURL: reader.value(
+                "GEMINI_BASE_URL",
+                .httpURL,
+                default: "https://generativelanguage.googleapis.com/v1beta",
+                "A Gemini-style server."
+            ),
+            apiKey: reader.optional("GEMINI_API_KEY", .secret(), "Key of that server."),
+            model: reader.optional("GEMINI_MODEL", .text, "Model asked of that server."),
+        )
+        connectTimeout = reader.value(
+            "AI_CONNECT_TIMEOUT",
+            .duration(),
+            default: "5s",
+            "For the connection, per provider attempt."
+        )
+        firstTokenTimeout = reader.value(
+            "AI_FIRST_TOKEN_TIMEOUT",
+            .duration(),
+            default: "30s",
+            "Until the first token, per provider attempt."
+        )
+        idleTimeout = reader.value(
+            "AI_IDLE_TIMEOUT",
+            .duration(),
+            default: "30s",
+            "Between two tokens, per provider attempt."
+        )
+        totalTimeout = reader.value(
+            "AI_TOTAL_TIMEOUT",
+            .duration(),
+            default: "10m",
+            "For the whole answer, per provider attempt."
+        )
+        maxRetries = reader.value(
+            "AI_MAX_RETRIES",
+            .integer(0...100),
+            default: "2",
+            "Further tries of one provider before its first token."
+        )
+        hedgeAfter = reader.value(
+            "AI_HEDGE_AFTER",
+            SettingFormat<Duration>.duration().orOff(),
+            default: "off",
+            "Silence after which the next provider is asked as well."
+        )
+        breakerFailures = reader.value(
+            "AI_BREAKER_FAILURES",
+            .integer(1...1_000_000),
+            default: "5",
+            "Failures in a row that open a provider's breaker."
+        )
+        breakerOpen = reader.value("AI_BREAKER_OPEN", .duration(), default: "30s", "How long a breaker stays open.")
+        maxConcurrency = reader.value(
+            "AI_MAX_CONCURRENCY",
+            .integer(1...1_000_000),
+            default: "200",
+            "Calls of one provider at once."
+        )
+    }
+}
+
+extension Configuration.Mock {
+    init(_ reader: SettingReader) {
+        tokens = reader.optional(
+            "MOCK_TOKENS",
+            .integer(1...10_000_000),
+            "Tokens to send; without it, the problem's words once through."
+        )
+        tokenDelay = reader.value(
+            "MOCK_TOKEN_DELAY",
+            .duration(from: .zero),
+            default: "0ms",
+            "Pause before each later token."
+        )
+        firstTokenDelay = reader.value(
+            "MOCK_FIRST_TOKEN_DELAY",
+            .duration(from: .zero),
+            default: "0ms",
+            "Pause before the first token."
+        )
+        content = reader.value(
+            "MOCK_CONTENT",
+            .choice,
+            default: "echo",
+            "`echo`: the problem's words, over and over; `timestamps`: the monotonic clock in nanoseconds."
+        )
+        script = reader.optional("MOCK_SCRIPT", .text, "File that makes the mock fail in named ways.")
+    }
+}
+
+extension Configuration.Jobs {
+    init(_ reader: SettingReader) {
+        concurrency = reader.value(
+            "WORKER_CONCURRENCY",
+            .integer(1...1_000_000),
+            default: "256",
+            "Jobs in flight per worker replica."
+        )
+        partitions = reader.value(
+            "JOB_PARTITIONS",
+            .integer(1...1024),
+            default: "1",
+            "Partitions of the keyspace, the same in all replicas. On Redis Cluster: several per master."
+        )
+        maxAttempts = reader.value(
+            "JOB_MAX_ATTEMPTS",
+            .integer(1...1000),
+            default: "3",
+            "Attempts before the dead-letter queue."
+        )
+        lease = reader.value(
+            "JOB_LEASE",
+            .duration(from: .milliseconds(100)),
+            default: "30s",
+            "Time after which a silent worker's job is taken over."
+        )
+        queueMaxDepth = reader.value(
+            "QUEUE_MAX_DEPTH",
+            .integer(1...1_000_000_000),
+            default: "10000",
+            "Waiting jobs above which submission answers 503."
+        )
+    }
+}
+
+extension Configuration.Stream {
+    init(_ reader: SettingReader) {
+        ttlLive = reader.value(
+            "STREAM_TTL_LIVE",
+            .duration(from: .seconds(1)),
+            default: "1h",
+            "Expiry of a request's keys while it runs; refreshed."
+        )
+        ttlDone = reader.value(
+            "STREAM_TTL_DONE",
+            .duration(from: .seconds(1)),
+            default: "10m",
+            "Expiry of a request's keys after its end."
+        )
+        heartbeat = reader.value(
+            "SSE_HEARTBEAT",
+            .duration(from: .milliseconds(10)),
+            default: "15s",
+            "Interval of the comments, or pings, that keep a connection alive."
+        )
+        bufferBytesMax = reader.value(
+            "SSE_BUFFER_LIMIT",
+            .bytes(1024...(1 << 30)),
+            default: "256KiB",
+            "Bytes buffered for one slow reader before it is served from Redis instead."
+        )
+        disconnectGrace = reader.value(
+            "DISCONNECT_GRACE",
+            .duration(from: .zero),
+            default: "10s",
+            "How long nobody may watch before `onDisconnect: cancel` acts."
+        )
+    }
+}
+
+extension Configuration.Limits {
+    init(_ reader: SettingReader, _ role: Role) {
+        func rate(_ text: String) -> SettingDefault {
+            SettingDefault(role == .dev ? "off" : text, documented: "`\(text)` (`off` in `dev`)")
+        }
+        solve = reader.value(
+            "RATE_LIMIT_SOLVE",
+            SettingFormat<Rate>.rate.orOff(),
+            default: rate("60/m"),
+            "Submissions per user."
+        )
+        auth = reader.value(
+            "RATE_LIMIT_AUTH",
+            SettingFormat<Rate>.rate.orOff(),
+            default: rate("10/m"),
+            "Registrations and logins per address."
+        )
+        userMaxActive = reader.value(
+            "USER_MAX_ACTIVE",
+            SettingFormat<Int>.integer(1...1_000_000).orOff(),
+            default: "4",
+            "Requests queued or running per user; does not hold for `anonymous`."
+        )
+        corsOrigins =
+            reader.optional("CORS_ORIGINS", SettingFormat<String>.origin.list(), "Allowed browser origins.") ?? []
+        let networks = reader.optional(
+            "TRUSTED_PROXIES",
+            SettingFormat<IPNetwork>.network.list(),
+            "Networks whose `X-Forwarded-For` counts."
+        )
+        trustedProxies = networks ?? []
+    }
+}
+
+extension Configuration.Context {
+    init(_ reader: SettingReader) {
+        maxTurns = reader.value(
+            "CONTEXT_MAX_TURNS",
+            .integer(0...10_000),
+            default: "20",
+            "Earlier turns of a conversation given to the provider; a turn is a question with its answer."
+        )
+        maxTokens = reader.value(
+            "CONTEXT_MAX_TOKENS",
+            .integer(0...100_000_000),
+            default: "8000",
+            "Tokens of earlier turns given to the provider."
+        )
+    }
+}
+
+extension Configuration.Logging {
+    init(_ reader: SettingReader, isTerminal: Bool) {
+        level = reader.value("LOG_LEVEL", .choice, default: "info", "The least severe level that is written.")
+        format = reader.value(
+            "LOG_FORMAT",
+            .choice,
+            default: SettingDefault(isTerminal ? "text" : "json", documented: "`json` (`text` on a terminal)"),
+            "Form of a log line."
+        )
+    }
+}
+
+extension Configuration.OTel {
+    init(_ reader: SettingReader, _ role: Role) {
+        endpoint = reader.optional(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            .httpURL,
+            "Collector of traces; without it, tracing is off."
+        )
+        serviceName = reader.value(
+            "OTEL_SERVICE_NAME",
+            .text,
+            default: SettingDefault("lemma-\(role.rawValue)", documented: "`lemma-api`, `lemma-worker`, …"),
+            "Name of the service in traces and logs."
+        )
+        sampler = reader.value(
+            "OTEL_TRACES_SAMPLER",
+            .choice,
+            default: "parentbased_always_on",
+            "Which traces are kept."
+        )
+        samplerRatio = reader.value(
+            "OTEL_TRACES_SAMPLER_ARG",
+            .number(0...1),
+            default: "1.0",
+            "Share of traces that the ratio samplers keep."
+        )
+    }
+}

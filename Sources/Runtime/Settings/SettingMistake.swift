@@ -1,0 +1,49 @@
+/// One thing that is wrong with the settings, ready to be shown: secrets are masked already.
+package enum SettingMistake: Sendable, Hashable, CustomStringConvertible {
+    /// A required variable is not set, or empty.
+    case missing(name: String, allowed: String)
+    /// A value is not allowed.
+    case notAllowed(name: String, value: String, allowed: String, source: SettingSource)
+    /// Values that are fine by themselves do not go together.
+    case contradiction(names: [String], reason: String)
+    /// A line of `.env` cannot be read; numbered from 1.
+    case unreadableLine(number: Int, reason: String)
+
+    /// One line.
+    package var description: String {
+        switch self {
+        case .missing(let name, let allowed):
+            "\(name) is required and not set; allowed: \(allowed)"
+        case .notAllowed(let name, let value, let allowed, let source):
+            "\(name) is \"\(value)\" (\(source)), which is not allowed; allowed: \(allowed)"
+        case .contradiction(let names, let reason):
+            "\(names.joined(separator: ", ")): \(reason)"
+        case .unreadableLine(let number, let reason):
+            ".env line \(number): \(reason)"
+        }
+    }
+}
+
+/// All mistakes of one reading of the settings; at least one.
+package struct InvalidSettings: Error, Sendable, Hashable, CustomStringConvertible {
+    /// In the order of the table.
+    package let mistakes: [SettingMistake]
+
+    /// One line for each mistake.
+    package var description: String {
+        (["invalid configuration:"] + mistakes.map { "  \($0)" }).joined(separator: "\n")
+    }
+}
+
+/// Where a value came from.
+package enum SettingSource: String, Sendable, CustomStringConvertible {
+    /// The table.
+    case `default`
+    /// The process environment.
+    case environment
+    /// The file `.env` in the working directory.
+    case dotEnv = ".env"
+
+    /// The source in words.
+    package var description: String { rawValue }
+}

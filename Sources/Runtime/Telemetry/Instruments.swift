@@ -1,0 +1,98 @@
+internal import Synchronization
+
+/// A number that only grows.
+///
+/// One relaxed atomic addition; safe from any thread.
+package final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+
+    init() {}
+
+    /// Adds `amount`, which is not negative.
+    package func increment(by amount: Int = 1) {
+        assert(amount >= 0, "a counter never goes down")
+        count.wrappingAdd(amount, ordering: .relaxed)
+    }
+
+    /// The sum so far.
+    package var value: Int { count.load(ordering: .relaxed) }
+}
+
+/// A number that goes up and down.
+///
+/// Safe from any thread.
+package final class Gauge: Sendable {
+    private let bits = Atomic<UInt64>(0)
+
+    init() {}
+
+    /// Sets the value.
+    package func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+
+    /// Sets the value.
+    package func set(_ value: Int) { set(Double(value)) }
+
+    /// Adds `amount`, which may be negative.
+    package func add(_ amount: Double) { bits.add(amount) }
+
+    /// Adds one.
+    package func increment() { add(1) }
+
+    /// Takes one away.
+    package func decrement() { add(-1) }
+
+    /// The value now.
+    package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+}
+
+/// A distribution over fixed buckets.
+///
+/// Two relaxed atomic additions; safe from any thread.
+package final class Histogram: Sendable {
+    /// Upper limits of the buckets, inclusive and ascending; one without limit follows.
+    package let limits: [Double]
+    private let buckets: [Counter]
+    private let sum = Atomic<UInt64>(0)
+
+    init(limits: [Double]) {
+        self.limits = limits
+        buckets = (0...limits.count).map { _ in Counter() }
+    }
+
+    /// Takes a value; not-a-number is left out.
+    package func observe(_ value: Double) {
+        guard !value.isNaN else { return }
+        let index = limits.firstIndex { value <= $0 } ?? limits.count
+        buckets[index].increment()
+        sum.add(value)
+    }
+
+    /// Takes a duration, in seconds.
+    package func observe(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        observe(Double(seconds) + Double(attoseconds) * 1e-18)
+    }
+
+    /// The counts of the buckets (not cumulative, the last without limit) and the sum of the values.
+    package func snapshot() -> (counts: [Int], sum: Double) {
+        (buckets.map(\.value), Double(bitPattern: sum.load(ordering: .relaxed)))
+    }
+
+    /// Limits in seconds for what takes from half a millisecond to ten minutes.
+    package static let seconds: [Double] = [
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+    ]
+}
+
+extension Atomic<UInt64> {
+    /// Adds to the number whose bit pattern is kept here.
+    fileprivate func add(_ amount: Double) {
+        var current = load(ordering: .relaxed)
+        while true {
+            let next = (Double(bitPattern: current) + amount).bitPattern
+            let (exchanged, original) = weakCompareExchange(expected: current, desired: next, ordering: .relaxed)
+            if exchanged { return }
+            current = original
+        }
+    }
+}

@@ -1,0 +1,147 @@
+/// Builds a log line as a JSON object (RFC 8259).
+enum JSONLine {
+    /// Longest string value in bytes before escaping; the rest is cut.
+    static let valueBytesMax = 1024
+    private static let truncated = ",\"truncated\":true"
+
+    static func append(
+        to line: inout [UInt8],
+        _ time: Timestamp,
+        _ level: LogLevel,
+        _ message: StaticString,
+        _ service: String,
+        _ version: String,
+        _ fields: LogFields
+    ) {
+        line.append(contentsOf: "{\"time\":\"".utf8)
+        time.appendRFC3339(to: &line)
+        line.append(contentsOf: "\",\"level\":\"".utf8)
+        line.append(contentsOf: level.rawValue.utf8)
+        line.append(contentsOf: "\",\"message\":".utf8)
+        _ = appendString(message.description, to: &line)
+        line.append(contentsOf: ",\"service\":".utf8)
+        _ = appendString(service, to: &line)
+        line.append(contentsOf: ",\"version\":".utf8)
+        _ = appendString(version, to: &line)
+        var isWhole = true
+        for (key, value) in fields.entries {
+            let start = line.count
+            line.append(UInt8(ascii: ","))
+            isWhole = appendString(key, to: &line) && isWhole
+            line.append(UInt8(ascii: ":"))
+            isWhole = append(value, to: &line) && isWhole
+            if line.count + truncated.utf8.count + 2 > LogOutput.lineBytesMax {
+                line.removeSubrange(start...)
+                isWhole = false
+            }
+        }
+        if !isWhole { line.append(contentsOf: truncated.utf8) }
+        line.append(contentsOf: "}\n".utf8)
+    }
+
+    /// False when the value was cut.
+    private static func append(_ value: LogValue, to line: inout [UInt8]) -> Bool {
+        switch value {
+        case .string(let text): return appendString(text, to: &line)
+        case .int(let number): line.append(contentsOf: String(number).utf8)
+        case .bool(let flag): line.append(contentsOf: (flag ? "true" : "false").utf8)
+        case .double(let number):
+            // JSON has neither infinities nor NaN.
+            guard number.isFinite else { return appendString("\(number)", to: &line) }
+            line.append(contentsOf: "\(number)".utf8)
+        }
+        return true
+    }
+
+    /// Appends a quoted string, cut before the scalar that would pass the limit; false when it was cut.
+    ///
+    /// What was no UTF-8 has become U+FFFD when the `String` was made.
+    private static func appendString(_ text: String, to line: inout [UInt8]) -> Bool {
+        line.append(UInt8(ascii: "\""))
+        var count = 0
+        for byte in text.utf8 {
+            let beginsScalar = byte & 0xC0 != 0x80
+            if beginsScalar, count + 4 > valueBytesMax, text.utf8.count > valueBytesMax {
+                line.append(contentsOf: "…\"".utf8)
+                return false
+            }
+            count += 1
+            appendEscaped(byte, to: &line)
+        }
+        line.append(UInt8(ascii: "\""))
+        return true
+    }
+
+    private static func appendEscaped(_ byte: UInt8, to line: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "\""): line.append(contentsOf: "\\\"".utf8)
+        case UInt8(ascii: "\\"): line.append(contentsOf: "\\\\".utf8)
+        case 0x0A: line.append(contentsOf: "\\n".utf8)
+        case 0x0D: line.append(contentsOf: "\\r".utf8)
+        case 0x09: line.append(contentsOf: "\\t".utf8)
+        case 0..<0x20, 0x7F:
+            line.append(contentsOf: "\\u00".utf8)
+            line.append(hexDigit(byte >> 4))
+            line.append(hexDigit(byte & 15))
+        default: line.append(byte)
+        }
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}
+
+/// Builds a log line for a person.
+enum TextLine {
+    static func append(
+        to line: inout [UInt8],
+        _ time: Timestamp,
+        _ level: LogLevel,
+        _ message: StaticString,
+        _ fields: LogFields
+    ) {
+        time.appendTimeOfDay(to: &line)
+        line.append(UInt8(ascii: " "))
+        line.append(contentsOf: level.rawValue.uppercased().utf8)
+        line.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 8 - level.rawValue.utf8.count))
+        line.append(contentsOf: message.description.utf8)
+        for (key, value) in fields.entries {
+            let text = " \(key)=\(shown(value))"
+            if line.count + text.utf8.count + 5 > LogOutput.lineBytesMax {
+                line.append(contentsOf: " …".utf8)
+                break
+            }
+            line.append(contentsOf: text.utf8)
+        }
+        line.append(UInt8(ascii: "\n"))
+    }
+
+    private static func shown(_ value: LogValue) -> String {
+        switch value {
+        case .int(let number): return "\(number)"
+        case .double(let number): return "\(number)"
+        case .bool(let flag): return "\(flag)"
+        case .string(let text):
+            let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && !isControl($0) }
+            return isPlain && !text.isEmpty ? text : "\"\(escaped(text))\""
+        }
+    }
+
+    /// Control characters would let a value move the terminal's cursor, or pretend to be another line.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if isControl(scalar) || scalar == "\"" || scalar == "\\" {
+                result += scalar.escaped(asASCII: true)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    }
+}

@@ -1,0 +1,87 @@
+internal import Glibc
+
+extension MetricsRegistry {
+    /// Registers the metrics of this process by their common names, and `<namespace>_build_info`.
+    ///
+    /// Once a registry.
+    package func registerProcess(version: String, namespace: String = "lemma") {
+        gauge("\(namespace)_build_info", help: "Always 1; the version is a label.", labels: ["version": version])
+            .set(1)
+        observeCounter("process_cpu_seconds_total", help: "Processor time used, user and system, in seconds.") {
+            ProcessStatistics.cpuSeconds()
+        }
+        observeGauge("process_resident_memory_bytes", help: "Resident memory in bytes.") {
+            ProcessStatistics.memoryBytes(field: 1)
+        }
+        observeGauge("process_virtual_memory_bytes", help: "Virtual memory in bytes.") {
+            ProcessStatistics.memoryBytes(field: 0)
+        }
+        observeGauge("process_open_fds", help: "Open file descriptors.") {
+            ProcessStatistics.openDescriptors()
+        }
+        observeGauge("process_max_fds", help: "Limit of open file descriptors.") {
+            ProcessStatistics.descriptorLimit()
+        }
+        let start = ProcessStatistics.startTime()
+        observeGauge("process_start_time_seconds", help: "Start of the process in seconds since 1970.") { start }
+    }
+}
+
+/// Reads what Linux tells a process about itself; nil where it does not.
+enum ProcessStatistics {
+    static func cpuSeconds() -> Double? {
+        var time = timespec()
+        guard clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// A field of `/proc/self/statm`: 0 is the virtual size, 1 the resident one.
+    static func memoryBytes(field: Int) -> Double? {
+        let fields = (read("/proc/self/statm") ?? "").split(separator: " ")
+        guard fields.indices.contains(field), let pages = Double(fields[field]) else { return nil }
+        return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    static func openDescriptors() -> Double? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        // Neither `.` and `..`, nor the descriptor that lists the others.
+        return Double(count - 3)
+    }
+
+    static func descriptorLimit() -> Double? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
+    }
+
+    /// Ticks since boot from `/proc/self/stat`, plus the boot time from `/proc/stat`.
+    static func startTime() -> Double? {
+        // The second field, the program's name, may hold blanks and parentheses: count from its closing one.
+        guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")"),
+            let line = read("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
+            let boot = Double(line.dropFirst(6))
+        else { return nil }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
+        return boot + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// The text of a small file under `/proc`.
+    private static func read(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+}

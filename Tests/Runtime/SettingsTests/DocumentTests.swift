@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Testing
+
+@testable import Settings
+
+@Suite("docs/configuration.md")
+struct DocumentTests {
+    private static var path: String {
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        return "/\(root)/docs/configuration.md"
+    }
+
+    @Test("the committed page is what the table generates; LEMMA_WRITE_DOCS=1 writes it anew")
+    func committed() throws {
+        let generated = Configuration.document()
+        if ProcessSources.environment()["LEMMA_WRITE_DOCS"] == "1" {
+            try generated.write(toFile: Self.path, atomically: true, encoding: .utf8)
+        }
+        let data = try #require(FileManager.default.contents(atPath: Self.path), "docs/configuration.md is missing")
+        #expect(String(decoding: data, as: UTF8.self) == generated)
+    }
+
+    @Test("the table has exactly the variables of the contract")
+    func names() throws {
+        let names = """
+            HTTP_HOST HTTP_PORT HTTP_TLS_CERT HTTP_TLS_KEY OPS_HOST OPS_PORT EVENT_LOOPS REDIS_URL DATABASE_URL
+            JWT_SECRET JWT_ACCESS_TTL JWT_REFRESH_TTL AUTH_REQUIRED AI_PROVIDERS
+            OPENAI_BASE_URL OPENAI_API_KEY OPENAI_MODEL GEMINI_BASE_URL GEMINI_API_KEY GEMINI_MODEL
+            AI_CONNECT_TIMEOUT AI_FIRST_TOKEN_TIMEOUT AI_IDLE_TIMEOUT AI_TOTAL_TIMEOUT AI_MAX_RETRIES AI_HEDGE_AFTER
+            AI_BREAKER_FAILURES AI_BREAKER_OPEN AI_MAX_CONCURRENCY
+            MOCK_TOKENS MOCK_TOKEN_DELAY MOCK_FIRST_TOKEN_DELAY MOCK_CONTENT MOCK_SCRIPT
+            WORKER_CONCURRENCY JOB_PARTITIONS JOB_MAX_ATTEMPTS JOB_LEASE QUEUE_MAX_DEPTH
+            STREAM_TTL_LIVE STREAM_TTL_DONE SSE_HEARTBEAT SSE_BUFFER_LIMIT DISCONNECT_GRACE
+            RATE_LIMIT_SOLVE RATE_LIMIT_AUTH USER_MAX_ACTIVE CORS_ORIGINS TRUSTED_PROXIES
+            CONTEXT_MAX_TURNS CONTEXT_MAX_TOKENS DRAIN_GRACE LOG_LEVEL LOG_FORMAT
+            OTEL_EXPORTER_OTLP_ENDPOINT OTEL_SERVICE_NAME OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
+            """
+        let rows = try Configuration.load(environment: [:], dotEnv: nil, role: .dev).rows
+        #expect(rows.map(\.name) == names.split { $0 == " " || $0 == "\n" }.map(String.init))
+        #expect(rows.allSatisfy { !$0.summary.isEmpty && !$0.allowed.isEmpty && !$0.defaultText.isEmpty })
+    }
+
+    @Test("a .env that is no UTF-8 is a mistake, a missing one is none")
+    func file() throws {
+        let path = FileManager.default.temporaryDirectory.appending(
+            path: "lemma-dotenv-\(UInt64.random(in: 0 ... .max))"
+        )
+        defer { try? FileManager.default.removeItem(at: path) }
+        #expect(try ProcessSources.dotEnv(at: path.path) == nil)
+        try Data("A=1\n".utf8).write(to: path)
+        #expect(try ProcessSources.dotEnv(at: path.path) == "A=1\n")
+        try Data([0x41, 0x3D, 0xFF]).write(to: path)
+        #expect(throws: InvalidSettings.self) { try ProcessSources.dotEnv(at: path.path) }
+    }
+}

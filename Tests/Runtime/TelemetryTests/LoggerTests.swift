@@ -1,0 +1,161 @@
+import FoundationEssentials
+import Testing
+
+@testable import Telemetry
+
+@Suite("The logger")
+struct LoggerTests {
+    private struct Failure: Error, CustomStringConvertible { let description = "it broke" }
+
+    @Test("a line is a JSON object with the standard members, then the fields")
+    func json() throws {
+        let pipe = LogPipe()
+        let logger = Logger(output: pipe.output())
+        logger.warning(
+            "job handed over",
+            [
+                "correlation_id": "abc", "attempt": 2, "share": 0.5, "done": true, "error": .error(Failure()),
+                "took_ms": .milliseconds(.microseconds(1_500)), "odd": .double(.nan),
+            ]
+        )
+        let line = try #require(pipe.lines().first)
+        let pattern = /\{"time":"(\d{4})-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",(.*)\}/
+        let match = try #require(try pattern.wholeMatch(in: line))
+        #expect(
+            match.2 == """
+                "level":"warning","message":"job handed over","service":"lemma-test","version":"1.2.3",\
+                "correlation_id":"abc","attempt":2,"share":0.5,"done":true,"error":"it broke","took_ms":1.5,"odd":"nan"
+                """
+        )
+    }
+
+    @Test("every string survives the way through JSON")
+    func escaping() throws {
+        struct Line: Decodable { let text: String }
+        let pipe = LogPipe()
+        let logger = Logger(output: pipe.output())
+        let every = String(String.UnicodeScalarView((0...0x1FF).compactMap(Unicode.Scalar.init)))
+        let invalid = String(decoding: [0x61, 0xFF, 0xC3, 0x62], as: UTF8.self)
+        let texts = [every, "\u{2028}\u{1F600}e\u{301}", invalid, "", "\r\n", #"a"b\c"#]
+        for text in texts { logger.info("text", ["text": .string(text)]) }
+        let lines = pipe.lines()
+        #expect(lines.count == texts.count)
+        for (line, text) in zip(lines, texts) {
+            let read = try JSONDecoder().decode(Line.self, from: Data(line.utf8)).text
+            #expect(Array(read.unicodeScalars) == Array(text.unicodeScalars))
+        }
+    }
+
+    @Test("a long value is cut between characters and the line says so")
+    func longValue() throws {
+        struct Line: Decodable {
+            let text: String
+            let truncated: Bool?
+        }
+        let pipe = LogPipe()
+        let logger = Logger(output: pipe.output())
+        for text in [String(repeating: "a", count: 1024), String(repeating: "é", count: 600)] {
+            logger.info("text", ["text": .string(text)])
+        }
+        let lines = try pipe.lines().map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        #expect(lines.map(\.truncated) == [nil, true])
+        #expect(lines[0].text.count == 1024)
+        #expect(lines[1].text == String(repeating: "é", count: 511) + "…")
+    }
+
+    @Test("fields that pass the longest line are left out, in both forms", arguments: LogFormat.allCases)
+    func longLine(format: LogFormat) throws {
+        let pipe = LogPipe()
+        var fields = LogFields()
+        for index in 0..<20 { fields["field_\(index)"] = .string(String(repeating: "\u{1}", count: 300)) }
+        fields["last"] = 1
+        Logger(output: pipe.output(format: format)).info("much", fields)
+        let line = try #require(pipe.lines().first)
+        #expect(line.utf8.count < LogOutput.lineBytesMax)
+        #expect(line.hasSuffix(format == .json ? "\"last\":1,\"truncated\":true}" : " …"))
+    }
+
+    @Test("a line below the level is not written and its fields are not evaluated")
+    func level() {
+        let pipe = LogPipe()
+        let output = pipe.output(level: .warning)
+        let logger = Logger(output: output)
+        var evaluated = 0
+        func fields() -> LogFields {
+            evaluated += 1
+            return [:]
+        }
+        logger.info("quiet", fields())
+        #expect(evaluated == 0 && !output.isEnabled(.info) && output.isEnabled(.error))
+        output.setLevel(.trace)
+        logger.trace("loud", fields())
+        output.setLevel(nil)
+        logger.error("off", fields())
+        #expect(evaluated == 1)
+        #expect(pipe.lines().count == 1)
+        #expect(output.droppedLines == 0)
+        Logger.disabled.error("nowhere")
+        #expect(Logger.disabled.output.droppedLines == 0)
+    }
+
+    @Test("a logger with fields adds them to each line, and the line's own win")
+    func context() throws {
+        let pipe = LogPipe()
+        let logger = Logger(output: pipe.output()).with(["a": 1, "b": 1]).with(["b": 2, "c": 2])
+        logger.info("x", ["c": 3, "d": 3])
+        #expect(try #require(pipe.lines().first).hasSuffix(#","a":1,"b":2,"c":3,"d":3}"#))
+    }
+
+    @Test("a line for a terminal is one line and cannot move the cursor")
+    func terminal() throws {
+        let pipe = LogPipe()
+        Logger(output: pipe.output(format: .text)).info(
+            "asked",
+            [
+                "plain": "a/b", "blank": "a b", "empty": "", "evil": "\u{1B}[2J\nfake\u{9B}", "quoted": #"say "x\y""#,
+                "n": 1,
+            ]
+        )
+        let line = try #require(pipe.lines().first)
+        let rest =
+            #"INFO    asked plain=a/b blank="a b" empty="" evil="\u{1B}[2J\nfake\u{009B}" quoted="say \"x\\y\"" n=1"#
+        #expect(line.drop { $0 != " " }.dropFirst() == rest)
+        #expect(line.contains(#/^\d\d:\d\d:\d\d\.\d{3} INFO/#))
+    }
+}
+
+@Suite("Times")
+struct TimestampTests {
+    private func text(_ seconds: Int, _ millisecond: Int = 0) -> String {
+        var bytes: [UInt8] = []
+        Timestamp(secondsSince1970: seconds, millisecond: millisecond).appendRFC3339(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test("known moments are written as RFC 3339")
+    func known() {
+        #expect(text(0) == "1970-01-01T00:00:00.000Z")
+        #expect(text(-1, 999) == "1969-12-31T23:59:59.999Z")
+        #expect(text(951_782_400, 7) == "2000-02-29T00:00:00.007Z")
+        #expect(text(4_107_542_399) == "2100-02-28T23:59:59.000Z")
+        #expect(text(4_107_542_400) == "2100-03-01T00:00:00.000Z")
+        #expect(text(1_795_264_496, 789) == "2026-11-21T12:34:56.789Z")
+    }
+
+    @Test("each day of four centuries follows the one before")
+    func days() {
+        let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        var (year, month, day) = (1970, 1, 1)
+        for index in 0..<146_097 {
+            let time = Timestamp(secondsSince1970: index * 86_400 + 86_399, millisecond: 0)
+            guard time.year == year, time.month == month, time.day == day, time.hour == 23, time.second == 59 else {
+                Issue.record("day \(index) is not \(year)-\(month)-\(day)")
+                return
+            }
+            let isLeap = year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
+            day += 1
+            if day > lengths[month - 1] + (month == 2 && isLeap ? 1 : 0) { (month, day) = (month + 1, 1) }
+            if month > 12 { (year, month) = (year + 1, 1) }
+        }
+    }
+}
