@@ -76,7 +76,6 @@ let tests: [Target] = [
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),

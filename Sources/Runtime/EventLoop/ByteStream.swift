@@ -149,16 +149,6 @@ package final class ByteStream: LoopHandle, Flushable {
 
     /// Bytes that the kernel has not taken yet.
     package var pendingBytes: Int { output.count + inFlightBytes }
-<<<<<<< HEAD
-=======
-
-    /// Bytes that the kernel has taken since the stream was opened: what does not grow while ``pendingBytes`` is above
-    /// zero is a peer that does not read.
-    package var takenBytes: UInt64 { sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes) }
-
-    /// What libuv still has to write of the write in flight, which the kernel may have taken in part.
-    private var inFlightBytes: Int { inFlight == nil ? 0 : uvStream.pointee.write_queue_size }
->>>>>>> http
 
     /// Bytes that the kernel has taken since the stream was opened: what does not grow while ``pendingBytes`` is above
     /// zero is a peer that does not read.

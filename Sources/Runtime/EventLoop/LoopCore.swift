@@ -74,11 +74,7 @@ final class LoopCore: @unchecked Sendable {
         uv_check_init(uv, check)
         uv_check_start(check) { $0.map { LoopCore.of($0.pointee.loop).endPhase() } }
         uv_idle_init(uv, idle)
-<<<<<<< HEAD
         // libuv leaves `data` as it finds it, and nil is what tells these four from the handles that have owners.
-=======
-        // libuv leaves `data` as malloc gave it; `closeAbandoned` must not take that for an owner.
->>>>>>> http
         wakeUp.pointee.data = nil
         prepare.pointee.data = nil
         check.pointee.data = nil
