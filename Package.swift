@@ -44,18 +44,26 @@ let core: [Target] = [
 ]
 
 let adapters: [Target] = [
+    module("Instrumentation", in: "Adapters", ["Telemetry"]),
     module(
         "Infrastructure",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry"],
+        [
+            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
+            "Instrumentation",
+        ],
         resources: [.embedInCode("Messaging/lemma.lua")],
     ),
     module(
         "API",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Telemetry"],
+        ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation"],
     ),
-    module("Worker", in: "Adapters", ["Application", "Domain", "Shared", "EventLoop", "Telemetry"]),
+    module(
+        "Worker",
+        in: "Adapters",
+        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation"],
+    ),
 ]
 
 /// The composition root.
@@ -63,7 +71,7 @@ let program: [Target] = [
     .executableTarget(
         name: "Lemma",
         dependencies: [
-            "API", "Worker", "Infrastructure", "Application", "Domain", "Shared",
+            "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
             "Settings",
         ],

@@ -22,6 +22,15 @@ package struct JSONWriter {
         string(value)
     }
 
+    /// A member whose name is data, such as a provider's.
+    package mutating func member(dynamic name: String, _ value: String) {
+        separate()
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        string(value)
+        needsComma = true
+    }
+
     package mutating func member(_ name: StaticString, _ value: Int?) {
         guard let value else { return }
         begin(name)

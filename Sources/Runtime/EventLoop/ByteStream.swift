@@ -8,7 +8,8 @@ package protocol ByteStreamDelegate: AnyObject {
     func streamDidRead(_ bytes: UnsafeRawBufferPointer)
     /// The peer will send no more; the stream can still be written to.
     func streamDidReachEnd()
-    /// What had to wait for the peer has all been handed to the kernel. Not called when nothing had to wait.
+    /// What had to wait for the peer has all been handed to the kernel. When nothing had to wait it is only called after
+    /// ``ByteStream/awaitDrain()``.
     func streamDidDrain()
     /// The stream is closed, by either side; nothing else follows. `failure` is nil after ``ByteStream/close()``.
     func streamDidClose(_ failure: StreamFailure?)
@@ -31,6 +32,7 @@ package final class ByteStream: LoopHandle, Flushable {
 
     private var output: [UInt8] = []
     private var isDirty = false
+    private var isDrainAwaited = false
     private var isReading = false
     private var hasReachedEnd = false
     private var sentBytes: UInt64 = 0
@@ -180,6 +182,13 @@ package final class ByteStream: LoopHandle, Flushable {
         flushLater()
     }
 
+    /// Calls ``ByteStreamDelegate/streamDidDrain()`` once when nothing waits any more, also when the next flush finds the
+    /// kernel ready and nothing has to wait at all.
+    package func awaitDrain() {
+        isDrainAwaited = true
+        flushLater()
+    }
+
     private func flushLater() {
         guard !isDirty, !isClosed else { return }
         isDirty = true
@@ -199,7 +208,12 @@ package final class ByteStream: LoopHandle, Flushable {
             output.removeAll(keepingCapacity: true)
         }
         if output.isEmpty { loop.core.recycle(&output) }
-        if inFlight == nil { didFinishWriting() }
+        guard inFlight == nil else { return }
+        if isDrainAwaited {
+            isDrainAwaited = false
+            delegate?.streamDidDrain()
+        }
+        didFinishWriting()
     }
 
     /// Gives the kernel what it takes now and queues the rest with libuv.

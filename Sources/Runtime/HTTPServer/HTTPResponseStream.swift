@@ -2,7 +2,9 @@ internal import EventLoop
 
 /// What the writer of a streaming response hears about it, on the loop's thread.
 package protocol HTTPResponseStreamDelegate: AnyObject {
-    /// The client has taken everything after it had stalled. Not called when nothing had to wait.
+    /// The client has taken everything after it had stalled.
+    ///
+    /// When nothing had to wait it is only called after ``HTTPResponseStream/awaitDrain()``.
     func responseStreamDidDrain(_ stream: HTTPResponseStream)
     /// The connection is gone before ``HTTPResponseStream/end()``; nothing else follows.
     func responseStreamDidClose(_ stream: HTTPResponseStream)
@@ -40,6 +42,9 @@ package final class HTTPResponseStream {
 
     /// Bytes that the client's side has not taken yet. The writer watches it and stops; there is no limit here.
     package var pendingBytes: Int { connection?.stream.pendingBytes ?? 0 }
+
+    /// Calls the delegate once when the client's side has taken everything written so far.
+    package func awaitDrain() { connection?.stream.awaitDrain() }
 
     /// Lets `body` append to the connection's output in place; at most 16 MB at once.
     package func write(_ body: (inout [UInt8]) -> Void) {

@@ -67,7 +67,7 @@ final class ViewerPlace: AnswerSubscription {
 
     /// Delivers something that has no place in the stream.
     func tell(_ event: AnswerEvent) {
-        guard case .live = state, let viewer, viewer.hasRoom else { return }
+        guard case .live = state, let viewer, viewer.hasRoom(for: event) else { return }
         viewer.deliver(event)
     }
 
@@ -75,12 +75,13 @@ final class ViewerPlace: AnswerSubscription {
     @discardableResult
     private func deliver(_ stored: StoredEvent) -> Bool {
         guard let viewer else { return false }
-        guard viewer.hasRoom else {
+        let event = stored.event
+        guard viewer.hasRoom(for: event) else {
             state = .stalled
             return false
         }
         cursor = stored.id
-        viewer.deliver(stored.event)
+        viewer.deliver(event)
         if stored.name.isTerminal {
             end(.terminal)
             return false

@@ -25,8 +25,8 @@ package protocol AnswerStream {
 package protocol AnswerViewer: AnyObject {
     /// Takes one event.
     func deliver(_ event: AnswerEvent)
-    /// False while the viewer's buffer is full: deliveries stop, and go on after ``AnswerSubscription/resume()``.
-    var hasRoom: Bool { get }
+    /// Whether the viewer's buffer can take `event`. Where not, deliveries stop until ``AnswerSubscription/resume()``.
+    func hasRoom(for event: AnswerEvent) -> Bool
     /// No event follows: the terminal event was delivered, or the stream is gone.
     func answerDidEnd(_ end: AnswerEnd)
 }

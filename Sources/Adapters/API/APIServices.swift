@@ -1,0 +1,56 @@
+package import Application
+package import EventLoop
+package import Instrumentation
+internal import Shared
+
+/// What the routes of one loop call: the use cases and the ports they share.
+package struct APIServices {
+    package let loop: Loop
+    package let solve: SolveMathProblemHandler
+    package let read: ReadMathRequestHandler
+    package let watch: WatchAnswerHandler
+    package let cancel: CancelMathRequestHandler
+    package let answers: any AnswerStream
+    package let requests: any RequestRepository
+    package let tokens: any TokenService
+    package let isAuthenticationRequired: Bool
+    package let identifiers: IdentifierFactory
+    package let streams: StreamRegistry
+    package let assets: WebAssets
+    package let corsOrigins: [String]
+    package let metrics: LemmaMetrics
+
+    package init(
+        loop: Loop,
+        solve: SolveMathProblemHandler,
+        read: ReadMathRequestHandler,
+        watch: WatchAnswerHandler,
+        cancel: CancelMathRequestHandler,
+        answers: any AnswerStream,
+        requests: any RequestRepository,
+        tokens: any TokenService,
+        isAuthenticationRequired: Bool,
+        identifiers: IdentifierFactory,
+        streams: StreamRegistry,
+        assets: WebAssets,
+        corsOrigins: [String],
+        metrics: LemmaMetrics
+    ) {
+        self.loop = loop
+        self.solve = solve
+        self.read = read
+        self.watch = watch
+        self.cancel = cancel
+        self.answers = answers
+        self.requests = requests
+        self.tokens = tokens
+        self.isAuthenticationRequired = isAuthenticationRequired
+        self.identifiers = identifiers
+        self.streams = streams
+        self.assets = assets
+        self.corsOrigins = corsOrigins
+        self.metrics = metrics
+    }
+
+    var authentication: Authentication { Authentication(tokens: tokens, isRequired: isAuthenticationRequired) }
+}

@@ -1,0 +1,116 @@
+package import EventLoop
+package import HTTPServer
+internal import Shared
+package import Telemetry
+
+/// Answers the operations port: health and metrics, API and worker alike.
+package final class OperationsHandler: HTTPHandler {
+    private let loop: Loop
+    private let registry: MetricsRegistry
+    private let health: any HealthReporter
+
+    package init(loop: Loop, registry: MetricsRegistry, health: any HealthReporter) {
+        self.loop = loop
+        self.registry = registry
+        self.health = health
+    }
+
+    package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        guard request.method == .get || request.method == .head else {
+            var problem = Problem(.methodNotAllowed, "The operations port is read with GET.")
+            problem.headers.append(("Allow", "GET, HEAD"))
+            return exchange.respond(problem.response(path: request.path, requestID: ""))
+        }
+        switch request.path {
+        case "/healthz": respondHealth(exchange)
+        case "/readyz", "/startupz": respondReadiness(exchange)
+        case "/metrics": respondMetrics(request, exchange)
+        case _:
+            let problem = Problem(.notFound, "The operations port has /healthz, /readyz, /startupz and /metrics.")
+            exchange.respond(problem.response(path: request.path, requestID: ""))
+        }
+    }
+
+    private func respondHealth(_ exchange: HTTPExchange) {
+        let turns = health.loopsTurn
+        let body = Array((turns ? "ok\n" : "an event loop is stuck\n").utf8)
+        exchange.respond(
+            HTTPResponse(status: turns ? 200 : 503, headers: ["Content-Type": "text/plain; charset=utf-8"], body: body)
+        )
+    }
+
+    private func respondReadiness(_ exchange: HTTPExchange) {
+        loop.spawn { [health] in
+            let report = await health.readiness()
+            exchange.respond(
+                HTTPResponse(
+                    status: report.isReady ? 200 : 503,
+                    headers: ["Content-Type": "application/json", "Cache-Control": "no-store"],
+                    body: report.json,
+                )
+            )
+        }
+    }
+
+    private func respondMetrics(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        let format = MetricsFormat.preferred(accept: request.headers["Accept"])
+        exchange.respond(
+            HTTPResponse(
+                status: 200,
+                headers: ["Content-Type": format.contentType],
+                body: Array(registry.render(format).utf8),
+            )
+        )
+    }
+}
+
+/// Says how a process is.
+package protocol HealthReporter {
+    /// True while every event loop turns, whatever the dependencies do.
+    var loopsTurn: Bool { get }
+    /// Asks the dependencies; answers within the limit of one Redis command.
+    func readiness() async -> ReadinessReport
+}
+
+/// What `/readyz` says (contract, section 9).
+package struct ReadinessReport: Sendable {
+    /// Why the replica should get no traffic; nil when it is ready.
+    package var reason: String?
+    /// The round trip of a write to Redis in milliseconds; nil where it failed.
+    package var redisLatencyMilliseconds: Double?
+    /// The providers by name, each with its breaker's state.
+    package var providers: [(name: String, state: String)]
+
+    package init(reason: String?, redisLatencyMilliseconds: Double?, providers: [(name: String, state: String)]) {
+        self.reason = reason
+        self.redisLatencyMilliseconds = redisLatencyMilliseconds
+        self.providers = providers
+    }
+
+    package var isReady: Bool { reason == nil }
+
+    var json: [UInt8] {
+        JSONWriter.object { json in
+            json.member("status", isReady ? "ready" : "not_ready")
+            json.member("reason", reason)
+            json.member(
+                "checks",
+                object: { json in
+                    json.member(
+                        "redis",
+                        object: { json in
+                            json.member("status", redisLatencyMilliseconds == nil ? "down" : "up")
+                            json.member("latencyMs", redisLatencyMilliseconds)
+                        },
+                    )
+                    json.member(
+                        "providers",
+                        object: { json in
+                            for (name, state) in providers { json.member(dynamic: name, state) }
+                        },
+                    )
+                },
+            )
+        }
+    }
+}

@@ -1,0 +1,30 @@
+internal import HTTPServer
+internal import Shared
+
+/// `GET /` and `GET /assets/…`: the web page.
+struct PageRoute {
+    let assets: WebAssets
+
+    /// Scripts come from here alone. Styles may be inline because KaTeX sets them on what it renders.
+    private static let contentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+        + "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+    /// Answers with the asset at a path such as `assets/app.js`; `index.html` is the page itself.
+    func respond(_ name: String, _ context: RequestContext) throws(Problem) {
+        guard let asset = assets[name] else { throw Problem(.notFound, "There is nothing at this path.") }
+        let headers: HTTPFields = [
+            "ETag": asset.tag,
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": Self.contentSecurityPolicy,
+        ]
+        if context.request.headers.contains(asset.tag, in: "If-None-Match") {
+            return context.respond(HTTPResponse(status: 304, headers: headers))
+        }
+        var response = HTTPResponse(status: 200, headers: headers, body: asset.bytes)
+        response.headers.append("Content-Type", asset.contentType)
+        context.respond(response)
+    }
+}

@@ -1,0 +1,71 @@
+internal import Application
+internal import Domain
+internal import HTTPServer
+internal import Instrumentation
+internal import Shared
+internal import Telemetry
+
+/// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
+struct StreamRoute {
+    let services: APIServices
+
+    func handle(_ context: RequestContext) async throws(Problem) {
+        let id = try context.correlationID()
+        guard AcceptedTypes(context.request.headers["Accept"]).quality(of: "text/event-stream") > 0 else {
+            throw Problem(.notAcceptable, "A stream is text/event-stream.")
+        }
+        let viewer = try services.authentication.viewer(of: id, in: context.request)
+        let cursor = try Self.cursor(of: context.request)
+        if cursor != nil { services.metrics.streamsResumed.increment() }
+        try await open(id, user: viewer.user, cursor: cursor, isKnown: viewer.hasTicket, context)
+    }
+
+    /// Where the client wants to go on: the header wins over the query, and an empty value counts as absent.
+    private static func cursor(of request: HTTPRequest) throws(Problem) -> EventID? {
+        let header = request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
+        guard let text = header ?? request.query["lastEventId"], !text.isEmpty else { return nil }
+        guard let id = EventID(text) else {
+            throw Problem(.malformedRequest, "Last-Event-ID must be an event id of the form <attempt>-<sequence>.")
+        }
+        return id
+    }
+
+    func open(
+        _ id: CorrelationID,
+        user: UserID,
+        cursor: EventID?,
+        isKnown: Bool,
+        _ context: RequestContext
+    ) async throws(Problem) {
+        let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
+        do {
+            switch try await services.watch.handle(query) {
+            case .events(let record, let after): start(record, after: after, reset: false, context)
+            case .reset(let record): start(record, after: nil, reset: true, context)
+            case .nothingFollows:
+                context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
+            }
+        } catch {
+            switch error {
+            case .notFound: throw .unknownRequest
+            case .gone: throw Problem(.gone, "The events of this request have expired.")
+            case .unavailable: throw .storeUnavailable
+            }
+        }
+    }
+
+    private func start(
+        _ record: RequestRecord,
+        after cursor: EventID?,
+        reset: Bool,
+        _ context: RequestContext
+    ) {
+        var headers = SolveRoute.headers(record.request.correlationID)
+        headers.append("Content-Type", "text/event-stream")
+        headers.append("Cache-Control", "no-cache, no-transform")
+        headers.append("X-Accel-Buffering", "no")
+        let viewer = SSEViewer(registry: services.streams)
+        let stream = context.startStream(headers: headers, delegate: viewer)
+        viewer.start(stream, reset: reset) { services.answers.watch(record, after: cursor, viewer: $0) }
+    }
+}

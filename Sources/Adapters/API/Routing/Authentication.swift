@@ -1,0 +1,41 @@
+internal import Application
+internal import HTTPServer
+internal import Shared
+
+/// Decides who a request acts as.
+struct Authentication {
+    let tokens: any TokenService
+    /// With `false`, a request without a token acts as ``UserID/anonymous``.
+    let isRequired: Bool
+
+    /// The user of a request that may carry a token in its header.
+    ///
+    /// A wrong token is an error also where none is required: the client believes to be someone.
+    func user(of request: HTTPRequest) throws(Problem) -> UserID {
+        if let header = request.headers["Authorization"] {
+            guard header.lowercased().hasPrefix("bearer ") else {
+                throw .unauthenticated("invalid_request", "Authorization must be of the form: Bearer <token>.")
+            }
+            // Accounts, and with them access tokens, are a part of the product that is yet to come.
+            throw .unauthenticated("invalid_token", "The access token is not valid. Sign in again.")
+        }
+        guard !isRequired else {
+            throw .unauthenticated("invalid_request", "This needs an access token: Authorization: Bearer <token>.")
+        }
+        return .anonymous
+    }
+
+    /// The user of a request for a stream, which may carry a ticket in its URL, and whether a ticket vouched for it.
+    func viewer(
+        of stream: CorrelationID,
+        in request: HTTPRequest
+    ) throws(Problem) -> (user: UserID, hasTicket: Bool) {
+        guard request.headers["Authorization"] == nil, let ticket = request.query["ticket"] else {
+            return (try user(of: request), false)
+        }
+        guard let user = tokens.verify(ticket: ticket, for: stream) else {
+            throw .unauthenticated("invalid_token", "The ticket is not valid for this stream, or has expired.")
+        }
+        return (user, true)
+    }
+}

@@ -1,0 +1,74 @@
+internal import Application
+internal import HTTPServer
+package import Shared
+
+/// An error response: a problem document (RFC 9457).
+package struct Problem: Error {
+    let kind: ProblemKind
+    let detail: String
+    var correlationID: CorrelationID?
+    var errors: [ValidationFailure.FieldError] = []
+    var headers: [(String, String)] = []
+
+    package init(_ kind: ProblemKind, _ detail: String) {
+        self.kind = kind
+        self.detail = detail
+    }
+
+    /// The detail of ``ProblemKind/storeUnavailable``, and how long a client should wait before it tries again.
+    static let retryAfterSeconds = 2
+
+    static var storeUnavailable: Problem {
+        var problem = Problem(.storeUnavailable, "The queue cannot be reached or written right now. Please try again.")
+        problem.headers.append(("Retry-After", String(retryAfterSeconds)))
+        return problem
+    }
+
+    static func invalid(_ failure: ValidationFailure) -> Problem {
+        var problem = Problem(.validation, "Some values are not allowed; see errors.")
+        problem.errors = failure.errors
+        return problem
+    }
+
+    static func unauthenticated(_ error: String, _ detail: String) -> Problem {
+        var problem = Problem(.unauthenticated, detail)
+        problem.headers.append(("WWW-Authenticate", "Bearer error=\"\(error)\""))
+        return problem
+    }
+
+    /// The response, for a request to `path` that is known as `requestID`.
+    func response(path: String, requestID: String) -> HTTPResponse {
+        var response = HTTPResponse(status: kind.status, headers: ["Content-Type": "application/problem+json"])
+        for (name, value) in headers { response.headers.append(name, value) }
+        response.body = JSONWriter.object { json in
+            json.member("type", kind.type)
+            json.member("title", kind.title)
+            json.member("status", kind.status)
+            json.member("detail", detail)
+            json.member("instance", path)
+            json.member("requestId", requestID)
+            json.member("correlationId", correlationID?.description)
+            if !errors.isEmpty {
+                json.member("errors", array: errors) { json, error in
+                    json.object {
+                        $0.member("field", error.field)
+                        $0.member("message", error.message)
+                    }
+                }
+            }
+        }
+        return response
+    }
+
+    /// The body of an error that the HTTP layer found before there was a request, for ``HTTPServerOptions``.
+    package static func body(status: Int, detail: String) -> (contentType: String, body: [UInt8]) {
+        let kind = ProblemKind(status: status)
+        let body = JSONWriter.object { json in
+            json.member("type", kind.type)
+            json.member("title", kind.title)
+            json.member("status", status)
+            json.member("detail", detail)
+        }
+        return ("application/problem+json", body)
+    }
+}

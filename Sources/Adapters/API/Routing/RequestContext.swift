@@ -1,0 +1,88 @@
+internal import EventLoop
+internal import HTTPServer
+internal import Shared
+
+/// A request on its way to its answer.
+final class RequestContext {
+    let request: HTTPRequest
+    let exchange: HTTPExchange
+    /// `X-Request-ID`: the client's own, or made here.
+    let requestID: String
+    /// The pattern of the matched route; what metrics may name.
+    let route: String
+    /// What the pattern's placeholder matched.
+    let parameter: Substring?
+
+    private let onResponse: (RequestContext, Int) -> Void
+    private let extraHeaders: [(String, String)]
+
+    init(
+        request: HTTPRequest,
+        exchange: HTTPExchange,
+        requestID: String,
+        route: String,
+        parameter: Substring?,
+        extraHeaders: [(String, String)],
+        onResponse: @escaping (RequestContext, Int) -> Void
+    ) {
+        self.request = request
+        self.exchange = exchange
+        self.requestID = requestID
+        self.route = route
+        self.parameter = parameter
+        self.extraHeaders = extraHeaders
+        self.onResponse = onResponse
+    }
+
+    func respond(_ response: HTTPResponse) {
+        onResponse(self, response.status)
+        var response = response
+        addCommonHeaders(&response.headers)
+        exchange.respond(response)
+    }
+
+    func respond(_ problem: Problem) {
+        respond(problem.response(path: request.path, requestID: requestID))
+    }
+
+    /// Answers with JSON.
+    func respond(status: Int, headers: HTTPFields = [:], json: [UInt8]) {
+        var response = HTTPResponse(status: status, headers: headers, body: json)
+        response.headers.append("Content-Type", "application/json")
+        response.headers.append("Cache-Control", "no-store")
+        respond(response)
+    }
+
+    /// Begins a streamed answer.
+    func startStream(
+        headers: HTTPFields,
+        delegate: any HTTPResponseStreamDelegate
+    ) -> HTTPResponseStream {
+        onResponse(self, 200)
+        var headers = headers
+        addCommonHeaders(&headers)
+        return exchange.startStream(status: 200, headers: headers, delegate: delegate)
+    }
+
+    private func addCommonHeaders(_ headers: inout HTTPFields) {
+        headers.append("X-Request-ID", requestID)
+        for (name, value) in extraHeaders { headers.append(name, value) }
+    }
+
+    /// The correlation id in the path.
+    func correlationID() throws(Problem) -> CorrelationID {
+        guard let parameter, let id = CorrelationID(parameter) else {
+            throw Problem(.malformedRequest, "The id in the path must be a UUID in lower case.")
+        }
+        return id
+    }
+
+    /// The header's value, where it is 1 to `max` visible ASCII characters; nil where it is absent.
+    static func visible(_ name: String, max: Int, in request: HTTPRequest) throws(Problem) -> String? {
+        guard let value = request.headers[name] else { return nil }
+        guard (1...max).contains(value.utf8.count), value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw Problem(.malformedRequest, "\(name) must be 1 to \(max) visible ASCII characters.")
+        }
+        return value
+    }
+}

@@ -1,0 +1,129 @@
+internal import Application
+internal import Domain
+internal import EventLoop
+internal import HTTPServer
+internal import Instrumentation
+internal import Shared
+internal import Telemetry
+
+/// One client's event stream (WHATWG HTML, section 9.2, "Server-sent events").
+///
+/// The client's buffer is bounded: an event that does not fit is left in the store and read again once the client has
+/// taken what it has.
+final class SSEViewer: AnswerViewer {
+    /// What a frame adds to an event's data, at most: ids, names and line ends.
+    private static let frameBytesMax = 96
+
+    /// Loop time of the last write in milliseconds.
+    private(set) var lastWrite: Int64 = 0
+    /// Place in the registry.
+    var slot = 0
+
+    private let registry: StreamRegistry
+    private var stream: HTTPResponseStream?
+    private var subscription: (any AnswerSubscription)?
+
+    init(registry: StreamRegistry) { self.registry = registry }
+
+    /// Begins the response and the deliveries.
+    func start(
+        _ stream: HTTPResponseStream,
+        reset: Bool,
+        _ watch: (SSEViewer) -> any AnswerSubscription
+    ) {
+        guard !stream.isClosed else { return }
+        self.stream = stream
+        registry.add(self)
+        registry.metrics.streamsOpened.increment()
+        write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
+        if reset {
+            let data = JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) }
+            deliver(AnswerEvent(id: nil, name: .reset, data: data))
+        }
+        subscription = watch(self)
+    }
+
+    // MARK: AnswerViewer
+
+    func hasRoom(for event: AnswerEvent) -> Bool {
+        guard let stream else { return false }
+        let pending = stream.pendingBytes
+        if pending == 0 || pending + event.data.count + Self.frameBytesMax <= registry.bufferBytesMax { return true }
+        registry.metrics.streamsStalled.increment()
+        stream.awaitDrain()
+        return false
+    }
+
+    func deliver(_ event: AnswerEvent) {
+        registry.metrics.eventsDelivered.increment()
+        write { output in
+            if let id = event.id {
+                output.append(contentsOf: "id: ".utf8)
+                output.append(decimal: id.attempt)
+                output.append(UInt8(ascii: "-"))
+                output.append(decimal: id.sequence)
+                output.append(UInt8(ascii: "\n"))
+            }
+            output.append(contentsOf: "event: ".utf8)
+            output.append(contentsOf: event.name.rawValue.utf8)
+            output.append(contentsOf: "\ndata: ".utf8)
+            output.append(contentsOf: event.data)
+            output.append(UInt8(ascii: "\n"))
+            output.append(UInt8(ascii: "\n"))
+        }
+    }
+
+    func answerDidEnd(_ end: AnswerEnd) {
+        subscription = nil
+        finish()
+    }
+
+    // MARK: Registry
+
+    func sendHeartbeat() {
+        // A client that does not take its bytes gets no more of them.
+        guard let stream, stream.pendingBytes == 0 else { return }
+        write { $0.append(contentsOf: ": heartbeat\n\n".utf8) }
+    }
+
+    func endForDrain(retryMilliseconds: Int) {
+        write { $0.append(contentsOf: "retry: \(retryMilliseconds)\n\n".utf8) }
+        subscription?.cancel()
+        subscription = nil
+        finish()
+    }
+
+    // MARK: Writing
+
+    private func write(_ body: (inout [UInt8]) -> Void) {
+        guard let stream else { return }
+        lastWrite = registry.loop.nowMilliseconds
+        stream.write(body)
+    }
+
+    private func finish() {
+        guard let stream else { return }
+        self.stream = nil
+        registry.loop.executeSoon { [registry] in registry.remove(self) }
+        stream.end()
+    }
+}
+
+extension SSEViewer: HTTPResponseStreamDelegate {
+    func responseStreamDidDrain(_ stream: HTTPResponseStream) { subscription?.resume() }
+
+    func responseStreamDidClose(_ stream: HTTPResponseStream) {
+        self.stream = nil
+        subscription?.cancel()
+        subscription = nil
+        registry.remove(self)
+    }
+}
+
+extension [UInt8] {
+    /// Appends a number's decimal digits without making a string.
+    fileprivate mutating func append(decimal number: UInt64) {
+        if number >= 10 { append(decimal: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(number % 10))
+    }
+}

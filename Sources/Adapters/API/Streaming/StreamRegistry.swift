@@ -1,0 +1,67 @@
+package import EventLoop
+package import Instrumentation
+internal import Shared
+internal import Telemetry
+
+/// The open event streams of one loop: their heartbeats, and their end when the replica drains.
+///
+/// Loop-owned.
+package final class StreamRegistry {
+    /// The longest pause between two looks at the heartbeats.
+    private static let sweepMax = Duration.seconds(1)
+    /// Milliseconds that a drained client is told to wait before it comes back, so that not all come at once.
+    private static let retryMilliseconds = 500...3000
+
+    let loop: Loop
+    let bufferBytesMax: Int
+    let metrics: LemmaMetrics
+    private let heartbeatMilliseconds: Int64
+    private var viewers: [SSEViewer] = []
+    private var sweep: LoopTimer?
+
+    /// - Parameters:
+    ///   - heartbeat: silence on a stream after which a comment is sent.
+    ///   - bufferBytesMax: what a client may leave untaken before its stream falls back to reading from the store.
+    package init(loop: Loop, heartbeat: Duration, bufferBytesMax: Int, metrics: LemmaMetrics) {
+        self.loop = loop
+        self.bufferBytesMax = bufferBytesMax
+        self.metrics = metrics
+        heartbeatMilliseconds =
+            heartbeat.components.seconds * 1000
+            + heartbeat.components.attoseconds / 1_000_000_000_000_000
+        sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.sendHeartbeats() }
+    }
+
+    package var count: Int { viewers.count }
+
+    func add(_ viewer: SSEViewer) {
+        viewer.slot = viewers.count
+        viewers.append(viewer)
+        metrics.streamsActive.increment()
+    }
+
+    func remove(_ viewer: SSEViewer) {
+        guard viewer.slot < viewers.count, viewers[viewer.slot] === viewer else { return }
+        let last = viewers.removeLast()
+        if last !== viewer {
+            viewers[viewer.slot] = last
+            last.slot = viewer.slot
+        }
+        metrics.streamsActive.decrement()
+    }
+
+    private func sendHeartbeats() {
+        let due = loop.nowMilliseconds - heartbeatMilliseconds
+        for viewer in viewers where viewer.lastWrite <= due { viewer.sendHeartbeat() }
+    }
+
+    /// Ends every stream between two events, each after its own hint when to come back.
+    package func endAll() {
+        for viewer in viewers { viewer.endForDrain(retryMilliseconds: .random(in: Self.retryMilliseconds)) }
+    }
+
+    package func close() {
+        sweep?.close()
+        sweep = nil
+    }
+}

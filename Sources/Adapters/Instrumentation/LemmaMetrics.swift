@@ -1,0 +1,101 @@
+package import Telemetry
+
+/// Every metric of Lemma's own: the one place that names them.
+///
+/// Units and names follow Prometheus' rules: base units, `_total` for counters, labels from closed sets. The handles are
+/// taken once; observing is an atomic addition.
+package struct LemmaMetrics: Sendable {
+    package let registry: MetricsRegistry
+
+    /// Problems accepted.
+    package let submitted: Counter
+    /// Problems refused at submission, by reason.
+    package let refusedQueueFull: Counter
+    package let refusedUnavailable: Counter
+    /// Requests ended by this worker, by status.
+    package let completed: Counter
+    package let failed: Counter
+    package let cancelled: Counter
+    /// From submission to the first claim.
+    package let queueSeconds: Histogram
+    /// From the start of an attempt to its first token.
+    package let firstTokenSeconds: Histogram
+    /// From the start of the last attempt to its end.
+    package let attemptSeconds: Histogram
+    /// Provider tokens of ended requests.
+    package let outputTokens: Counter
+    /// Attempts given up because another worker has the job.
+    package let fenced: Counter
+    /// Jobs taken over from silent workers.
+    package let takenOver: Counter
+    /// Jobs being worked on.
+    package let jobsActive: Gauge
+
+    /// Streams open to clients.
+    package let streamsActive: Gauge
+    /// Streams opened, and those of them that continue from an event id.
+    package let streamsOpened: Counter
+    package let streamsResumed: Counter
+    /// Times a client was too slow and its stream went back to reading from the store.
+    package let streamsStalled: Counter
+    /// Events written to clients.
+    package let eventsDelivered: Counter
+
+    /// Redis commands.
+    package let redisSeconds: Histogram
+    package let redisFailures: Counter
+    package let redisReconnects: Counter
+    package let redisTimeouts: Counter
+
+    package let httpConnections: Gauge
+    package let httpMalformed: Counter
+    package let httpSeconds: Histogram
+
+    package init(_ registry: MetricsRegistry) {
+        self.registry = registry
+        submitted = registry.counter("lemma_requests_submitted_total", help: "Problems accepted")
+        let refused = "lemma_requests_refused_total"
+        let refusedHelp = "Problems refused at submission, by reason"
+        refusedQueueFull = registry.counter(refused, help: refusedHelp, labels: ["reason": "queue_full"])
+        refusedUnavailable = registry.counter(refused, help: refusedHelp, labels: ["reason": "unavailable"])
+        let finished = "lemma_requests_finished_total"
+        let finishedHelp = "Requests ended, by status"
+        completed = registry.counter(finished, help: finishedHelp, labels: ["status": "completed"])
+        failed = registry.counter(finished, help: finishedHelp, labels: ["status": "failed"])
+        cancelled = registry.counter(finished, help: finishedHelp, labels: ["status": "cancelled"])
+        queueSeconds = registry.histogram("lemma_queue_wait_seconds", help: "Submission to first claim")
+        firstTokenSeconds = registry.histogram("lemma_attempt_first_token_seconds", help: "Attempt to first token")
+        attemptSeconds = registry.histogram("lemma_attempt_duration_seconds", help: "Start to end of last attempts")
+        outputTokens = registry.counter("lemma_provider_output_tokens_total", help: "Provider tokens of ended requests")
+        fenced = registry.counter("lemma_attempts_fenced_total", help: "Attempts lost to another worker")
+        takenOver = registry.counter("lemma_jobs_taken_over_total", help: "Jobs taken over from silent workers")
+        jobsActive = registry.gauge("lemma_jobs_active", help: "Jobs being worked on")
+
+        streamsActive = registry.gauge("lemma_streams_active", help: "Streams open to clients")
+        streamsOpened = registry.counter("lemma_streams_opened_total", help: "Streams opened")
+        streamsResumed = registry.counter("lemma_streams_resumed_total", help: "Streams continued from an event id")
+        streamsStalled = registry.counter("lemma_streams_stalled_total", help: "Times a client was too slow")
+        eventsDelivered = registry.counter("lemma_events_delivered_total", help: "Events written to clients")
+
+        redisSeconds = registry.histogram(
+            "lemma_redis_command_duration_seconds",
+            help: "Redis commands, sent to answered"
+        )
+        redisFailures = registry.counter("lemma_redis_command_failures_total", help: "Redis commands without success")
+        redisReconnects = registry.counter("lemma_redis_reconnects_total", help: "Connections made again")
+        redisTimeouts = registry.counter("lemma_redis_timeouts_total", help: "Connections given up as silent")
+
+        httpConnections = registry.gauge("lemma_http_connections", help: "Connections open")
+        httpMalformed = registry.counter("lemma_http_malformed_requests_total", help: "Requests that were none")
+        httpSeconds = registry.histogram("lemma_http_request_duration_seconds", help: "Requests, last byte to answer")
+    }
+
+    /// Responses by route pattern and status; taken once for each combination.
+    package func responses(route: String, status: Int) -> Counter {
+        registry.counter(
+            "lemma_http_responses_total",
+            help: "Responses, by route and status",
+            labels: ["route": route, "status": String(status)],
+        )
+    }
+}
