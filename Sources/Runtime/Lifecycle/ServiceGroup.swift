@@ -56,7 +56,13 @@ package final class ServiceGroup: Sendable {
         defer { watcher?.cancel() }
         // In a task of its own: a cancelled caller still has its services to stop, in order and with their limits.
         let run = Task {
-            var run = ServiceGroupRun(services: services, logger: logger, events: events, post: post)
+            var run = ServiceGroupRun(
+                services: services,
+                logger: logger,
+                events: events,
+                post: post,
+                stopRequested: isStopping.load(ordering: .relaxed),
+            )
             try await run.run(onStop: onStop)
         }
         try await withTaskCancellationHandler {

@@ -10,7 +10,7 @@ struct ServiceGroupRun {
     private var hasStarted: Set<Int> = []
     private var hasEnded: Set<Int> = []
     private var hasDrained: Set<Int> = []
-    private var stopRequested = false
+    private var stopRequested: Bool
     private var isStopping = false
     private var abandoned: [String] = []
     private var failure: (any Error)?
@@ -20,8 +20,10 @@ struct ServiceGroupRun {
         services: [any Service],
         logger: Logger,
         events: AsyncStream<ServiceGroup.Event>,
-        post: AsyncStream<ServiceGroup.Event>.Continuation
+        post: AsyncStream<ServiceGroup.Event>.Continuation,
+        stopRequested: Bool
     ) {
+        self.stopRequested = stopRequested
         self.services = services
         self.logger = logger
         self.post = post

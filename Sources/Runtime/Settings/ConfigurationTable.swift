@@ -108,26 +108,8 @@ extension Configuration.AI {
             "Fall-back chain, in order."
         )
         providers = chain ?? []
-        openAI = Endpoint(
-            baseURL: reader.value(
-                "OPENAI_BASE_URL",
-                .httpURL,
-                default: "https://api.openai.com/v1",
-                "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM."
-            ),
-            apiKey: reader.optional("OPENAI_API_KEY", .secret(), "Key of that server."),
-            model: reader.optional("OPENAI_MODEL", .text, "Model asked of that server."),
-        )
-        gemini = Endpoint(
-            baseURL: reader.value(
-                "GEMINI_BASE_URL",
-                .httpURL,
-                default: "https://generativelanguage.googleapis.com/v1beta",
-                "A Gemini-style server."
-            ),
-            apiKey: reader.optional("GEMINI_API_KEY", .secret(), "Key of that server."),
-            model: reader.optional("GEMINI_MODEL", .text, "Model asked of that server."),
-        )
+        openAI = .openAI(reader)
+        gemini = .gemini(reader)
         connectTimeout = reader.value(
             "AI_CONNECT_TIMEOUT",
             .duration(),
@@ -176,6 +158,34 @@ extension Configuration.AI {
             .integer(1...1_000_000),
             default: "200",
             "Calls of one provider at once."
+        )
+    }
+}
+
+extension Configuration.AI.Endpoint {
+    fileprivate static func openAI(_ reader: SettingReader) -> Self {
+        Self(
+            baseURL: reader.value(
+                "OPENAI_BASE_URL",
+                .httpURL,
+                default: "https://api.openai.com/v1",
+                "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM."
+            ),
+            apiKey: reader.optional("OPENAI_API_KEY", .secret(), "Key of that server."),
+            model: reader.optional("OPENAI_MODEL", .text, "Model asked of that server."),
+        )
+    }
+
+    fileprivate static func gemini(_ reader: SettingReader) -> Self {
+        Self(
+            baseURL: reader.value(
+                "GEMINI_BASE_URL",
+                .httpURL,
+                default: "https://generativelanguage.googleapis.com/v1beta",
+                "A Gemini-style server."
+            ),
+            apiKey: reader.optional("GEMINI_API_KEY", .secret(), "Key of that server."),
+            model: reader.optional("GEMINI_MODEL", .text, "Model asked of that server."),
         )
     }
 }
