@@ -8,25 +8,36 @@ internal import Telemetry
 
 /// Answers the public listener's requests on one loop.
 package final class APIHandler: HTTPHandler {
-    private typealias Action = (RequestContext) async throws(Problem) -> Void
+    private enum Endpoint {
+        case solve
+        case readRequest
+        case cancelRequest
+        case stream
+    }
 
     private let services: APIServices
     private let cors: CrossOriginPolicy
-    private var router = Router<Action>()
+    private let router: Router<Endpoint>
     private var responseCounters: [String: Counter] = [:]
 
     package init(services: APIServices) {
         self.services = services
         cors = CrossOriginPolicy(origins: services.corsOrigins)
-        let solve = SolveRoute(services: services)
-        let requests = RequestRoutes(services: services)
-        let streams = StreamRoute(services: services)
-        router.add(.post, "/api/math/solve") { context throws(Problem) in try await solve.handle(context) }
-        router.add(.get, "/api/math/requests/{id}") { context throws(Problem) in try await requests.read(context) }
-        router.add(.delete, "/api/math/requests/{id}") { context throws(Problem) in
-            try await requests.cancel(context)
+        var router = Router<Endpoint>()
+        router.add(.post, "/api/math/solve", .solve)
+        router.add(.get, "/api/math/requests/{id}", .readRequest)
+        router.add(.delete, "/api/math/requests/{id}", .cancelRequest)
+        router.add(.get, "/api/math/stream/{id}", .stream)
+        self.router = router
+    }
+
+    private func answer(_ endpoint: Endpoint, _ context: RequestContext) async throws(Problem) {
+        switch endpoint {
+        case .solve: try await SolveRoute(services: services).handle(context)
+        case .readRequest: try await RequestRoutes(services: services).read(context)
+        case .cancelRequest: try await RequestRoutes(services: services).cancel(context)
+        case .stream: try await StreamRoute(services: services).handle(context)
         }
-        router.add(.get, "/api/math/stream/{id}") { context throws(Problem) in try await streams.handle(context) }
     }
 
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
@@ -45,8 +56,8 @@ package final class APIHandler: HTTPHandler {
             return context.respond(cors.preflight(request))
         }
         switch router.match(request.method, request.path) {
-        case .found(let action, let route, let parameter):
-            run(action, context(request, exchange, requestID: requestID, route: route, parameter: parameter))
+        case .found(let endpoint, let route, let parameter):
+            run(endpoint, context(request, exchange, requestID: requestID, route: route, parameter: parameter))
         case .otherMethods(let methods):
             var problem = Problem(.methodNotAllowed, "This path does not know \(request.method.name).")
             problem.headers.append(("Allow", methods.map(\.name).joined(separator: ", ")))
@@ -56,11 +67,11 @@ package final class APIHandler: HTTPHandler {
         }
     }
 
-    /// Starts the action on this loop; it answers before this returns unless it has to wait.
-    private func run(_ action: @escaping Action, _ context: RequestContext) {
+    /// Starts the answer on this loop; it is given before this returns unless it has to wait.
+    private func run(_ endpoint: Endpoint, _ context: RequestContext) {
         services.loop.spawn {
             do throws(Problem) {
-                try await action(context)
+                try await self.answer(endpoint, context)
             } catch {
                 var problem = error
                 problem.correlationID = problem.correlationID ?? context.parameter.flatMap { CorrelationID($0) }
