@@ -56,6 +56,7 @@ let adapters: [Target] = [
         ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Telemetry"],
     ),
     module("Worker", in: "Adapters", ["Application", "Domain", "Shared", "EventLoop", "Telemetry"]),
+    module("LocalMath", in: "Adapters", ["EventLoop"]),
 ]
 
 /// The composition root.
@@ -79,6 +80,7 @@ let tests: [Target] = [
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
+    suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
 ]
 
 func module(
