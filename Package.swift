@@ -45,12 +45,13 @@ let core: [Target] = [
 
 let adapters: [Target] = [
     module("Instrumentation", in: "Adapters", ["Telemetry"]),
+    module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
-            "Instrumentation",
+            "Instrumentation", "LocalMath",
         ],
         resources: [.embedInCode("Messaging/lemma.lua")],
     ),
@@ -71,7 +72,7 @@ let program: [Target] = [
     .executableTarget(
         name: "Lemma",
         dependencies: [
-            "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared",
+            "API", "Worker", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
             "Settings",
         ],
@@ -87,6 +88,7 @@ let tests: [Target] = [
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
+    suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
 ]
 
 func module(

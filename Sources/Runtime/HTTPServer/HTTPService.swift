@@ -41,8 +41,11 @@ final class HTTPService {
         let connection = HTTPConnection(stream: stream, service: self, slot: connections.count)
         connections.append(connection)
         metrics?.connectionOpened()
-        if let makeFilter = options.makeFilter { stream.install(makeFilter()) }
         stream.delegate = connection
+        if let makeFilter = options.makeFilter {
+            guard let filter = try? makeFilter() else { return stream.close() }
+            stream.install(filter)
+        }
         stream.startReading()
     }
 

@@ -1,0 +1,32 @@
+package import Application
+internal import Domain
+package import LocalMath
+
+/// The provider that needs no key: solves on this machine.
+package struct LocalClient: AIStreamingClient {
+    package let identity = ProviderIdentity(name: "local", model: "libqalculate")
+
+    private let solver: LocalSolver
+
+    package init(solver: LocalSolver) { self.solver = solver }
+
+    package func stream(_ question: Question, into sink: any AnswerSink) async throws(AIFailure) -> Solution {
+        var tokens = 0
+        do {
+            try await solver.solve(question.problem.text) { text in
+                tokens += 1
+                sink.receive(.token, text)
+            }
+        } catch {
+            throw .cancelled
+        }
+        try await sink.waitForRoom()
+        let words = question.problem.text.split(whereSeparator: \.isWhitespace).count
+        return Solution(
+            provider: identity.name,
+            model: identity.model,
+            finishReason: .stop,
+            usage: TokenUsage(inputTokens: words, outputTokens: tokens, isEstimated: false),
+        )
+    }
+}

@@ -1,0 +1,222 @@
+package import Application
+package import Domain
+package import EventLoop
+package import Instrumentation
+package import Shared
+package import Telemetry
+
+/// Takes jobs from the queue and runs them, as many at once as it has slots, on one loop.
+///
+/// ```
+///  intake:  receive ──► slot ──► RunMathRequest ──► slot free
+///  lease:   every third of it, renew all; what is lost or cancelled is aborted
+///  reaper:  every second, take over from silent workers what fits the free slots
+///  drain:   no more intake; wait; hand back what is still running
+/// ```
+/// Loop-owned.
+package final class JobRunner {
+    private static let reapPeriod = Duration.seconds(1)
+    private static let unavailablePause = Duration.milliseconds(500)
+
+    package struct Options: Sendable {
+        /// Jobs at once, at least 1.
+        package var slots: Int
+        package var lease: Duration
+
+        package init(slots: Int, lease: Duration) {
+            self.slots = slots
+            self.lease = lease
+        }
+    }
+
+    private final class ActiveJob {
+        let delivery: JobDelivery
+        let control = AttemptControl()
+        var task: Task<Void, Never>?
+
+        init(_ delivery: JobDelivery) { self.delivery = delivery }
+    }
+
+    private let loop: Loop
+    private let consumer: any MessageConsumer
+    private let handler: RunMathRequestHandler
+    private let options: Options
+    private let backoff: Backoff
+    private let metrics: LemmaMetrics
+    private let logger: Logger
+
+    private var active: [CorrelationID: ActiveJob] = [:]
+    private var slotWaiter: OneShot<Void>?
+    private var idleWaiters: [OneShot<Void>] = []
+    private var tasks: [Task<Void, Never>] = []
+    private var isStopping = false
+    private var renewedAt: Int64 = 0
+
+    package init(
+        loop: Loop,
+        consumer: any MessageConsumer,
+        handler: RunMathRequestHandler,
+        options: Options,
+        backoff: Backoff,
+        metrics: LemmaMetrics,
+        logger: Logger
+    ) {
+        self.loop = loop
+        self.consumer = consumer
+        self.handler = handler
+        self.options = options
+        self.backoff = backoff
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    package var activeCount: Int { active.count }
+
+    /// Begins to take jobs.
+    package func start() {
+        renewedAt = loop.nowMilliseconds
+        tasks = [
+            loop.spawn { await self.takeJobs() },
+            loop.spawn { await self.keepLeases() },
+            loop.spawn { await self.takeOverJobs() },
+        ]
+    }
+
+    /// Stops a running job because its cancellation is wished.
+    package func cancel(_ id: CorrelationID, _ reason: CancelReason) {
+        active[id]?.control.abort(.cancelled(reason))
+    }
+
+    // MARK: Intake
+
+    private func takeJobs() async {
+        while !isStopping {
+            guard active.count < options.slots else {
+                await waitForSlot()
+                continue
+            }
+            do throws(QueueFailure) {
+                let deliveries = try await consumer.receive(upTo: options.slots - active.count)
+                if isStopping {
+                    try await consumer.handBack(deliveries)
+                } else {
+                    for delivery in deliveries { run(delivery) }
+                }
+            } catch {
+                guard error == .unavailable, await pause() else { return }
+            }
+        }
+    }
+
+    private func takeOverJobs() async {
+        while !isStopping, (try? await loop.sleep(for: Self.reapPeriod)) != nil {
+            let free = options.slots - active.count
+            guard free > 0, !isStopping else { continue }
+            do throws(QueueFailure) {
+                for delivery in try await consumer.takeOver(upTo: free) where active[delivery.correlationID] == nil {
+                    metrics.takenOver.increment()
+                    run(delivery)
+                }
+            } catch {
+                guard error == .unavailable, await pause() else { return }
+            }
+        }
+    }
+
+    private func run(_ delivery: JobDelivery) {
+        let id = delivery.correlationID
+        guard active[id] == nil else { return }
+        let job = ActiveJob(delivery)
+        active[id] = job
+        metrics.jobsActive.increment()
+        job.task = loop.spawn { [self] in
+            let output = await handler.handle(RunMathRequest(delivery: delivery, control: job.control))
+            didRun(id, output)
+        }
+    }
+
+    private func didRun(_ id: CorrelationID, _ output: RunMathRequest.Output) {
+        metrics.jobsActive.decrement()
+        if case .lost = output {
+            metrics.fenced.increment()
+            logger.warning("attempt lost", ["correlation_id": .string(id.description)])
+        }
+        active[id] = nil
+        slotWaiter?.succeed(())
+        slotWaiter = nil
+        if active.isEmpty {
+            for waiter in idleWaiters { waiter.succeed(()) }
+            idleWaiters = []
+        }
+    }
+
+    private func waitForSlot() async {
+        let waiter = OneShot<Void>(loop: loop)
+        slotWaiter = waiter
+        try? await waiter.value()
+    }
+
+    /// False when the task has been cancelled.
+    private func pause() async -> Bool {
+        (try? await loop.sleep(for: backoff.jittered(Self.unavailablePause) + .milliseconds(50))) != nil
+    }
+
+    // MARK: Leases
+
+    private func keepLeases() async {
+        while (try? await loop.sleep(for: options.lease / 3)) != nil {
+            await renewLeases()
+        }
+    }
+
+    private func renewLeases() async {
+        guard !active.isEmpty else {
+            renewedAt = loop.nowMilliseconds
+            return
+        }
+        do throws(QueueFailure) {
+            let report = try await consumer.renew(active.values.map(\.delivery))
+            renewedAt = loop.nowMilliseconds
+            for delivery in report.lost { active[delivery.correlationID]?.control.abort(.leaseLost) }
+            for (delivery, reason) in report.cancelled { cancel(delivery.correlationID, reason) }
+        } catch {
+            // Beyond the lease another worker may have the jobs: what cannot be renewed is not worked on.
+            let silence = loop.nowMilliseconds - renewedAt
+            guard silence > options.lease.wholeMilliseconds else { return }
+            logger.error("leases could not be renewed", ["jobs": .int(active.count)])
+            for job in active.values { job.control.abort(.leaseLost) }
+        }
+    }
+
+    // MARK: Ending
+
+    /// Takes no more jobs, lets the running ones end within `grace`, and hands the rest back to the queue.
+    package func drain(within grace: Duration) async {
+        isStopping = true
+        slotWaiter?.succeed(())
+        if await waitUntilIdle(grace) { return }
+        logger.info("handing jobs back", ["jobs": .int(active.count)])
+        for job in active.values { job.control.abort(.handedOver) }
+        _ = await waitUntilIdle(.seconds(5))
+    }
+
+    private func waitUntilIdle(_ limit: Duration) async -> Bool {
+        guard !active.isEmpty else { return true }
+        let waiter = OneShot<Void>(loop: loop)
+        idleWaiters.append(waiter)
+        let timer = loop.schedule(after: limit) { waiter.succeed(()) }
+        try? await waiter.value()
+        timer.close()
+        return active.isEmpty
+    }
+
+    /// Ends everything at once; what is running is taken over by other workers when its lease is over.
+    package func close() {
+        isStopping = true
+        for task in tasks { task.cancel() }
+        for job in active.values {
+            job.control.abort(.leaseLost)
+            job.task?.cancel()
+        }
+    }
+}

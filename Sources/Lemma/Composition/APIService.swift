@@ -1,0 +1,169 @@
+import API
+import Application
+import Cryptography
+import EventLoop
+import HTTPServer
+import Infrastructure
+internal import Instrumentation
+import Lifecycle
+import Settings
+import Synchronization
+import Telemetry
+
+/// The public listener and, on each loop, what answers there.
+final class APIService: Service {
+    private static let pollPeriod = Duration.milliseconds(50)
+    private static let closeLimit = Duration.seconds(2)
+
+    let name = "api"
+    private let environment: ReplicaEnvironment
+    private let announce: @Sendable (Int) -> Void
+    private let running = Mutex<Running?>(nil)
+
+    private struct Running {
+        var listener: HTTPListener
+        var graphs: [LoopBound<APIGraph>]
+    }
+
+    init(_ environment: ReplicaEnvironment, announce: @escaping @Sendable (Int) -> Void) {
+        self.environment = environment
+        self.announce = announce
+    }
+
+    var limits: ServiceLimits {
+        ServiceLimits(drain: environment.configuration.drainGrace + Self.closeLimit + .seconds(1))
+    }
+
+    func run(started: @escaping @Sendable () -> Void) async throws {
+        let assets = try WebAssets.installed()
+        var graphs: [LoopBound<APIGraph>] = []
+        for loop in environment.loops.loops {
+            graphs.append(
+                try await loop.run { [environment] loop in
+                    LoopBound(APIGraph(environment, assets: assets, on: loop), of: loop)
+                }
+            )
+        }
+        let made = graphs
+        let configuration = environment.configuration
+        let listener = try await HTTPListener.start(
+            host: configuration.http.host,
+            port: configuration.http.port,
+            on: environment.loops.loops,
+            options: try options(configuration),
+            metrics: HTTPMetrics(environment.metrics),
+        ) { loop in made[loop.index].onLoop.handler }
+        running.withLock { $0 = Running(listener: listener, graphs: made) }
+        environment.logger.info("serving", ["port": .int(listener.port)])
+        announce(listener.port)
+        started()
+        await untilCancelled()
+        try await close()
+        throw CancellationError()
+    }
+
+    private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
+        var options = HTTPServerOptions()
+        options.renderError = { Problem.body(status: $0, detail: $1) }
+        if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
+            let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
+            options.makeFilter = { try TLSFilter(server: context) }
+        }
+        return options
+    }
+
+    /// Everything is served as before until no stream is open any more or the grace is over; then the listener closes
+    /// and each stream ends between two events.
+    func drain() async {
+        guard let running = running.withLock({ $0 }) else { return }
+        let end = ContinuousClock.now + environment.configuration.drainGrace
+        while ContinuousClock.now < end, await openStreams(running) > 0 {
+            try? await environment.loops.loops[0].run { loop in try await loop.sleep(for: Self.pollPeriod) }
+        }
+        try? await running.listener.stopAccepting()
+        for graph in running.graphs {
+            try? await graph.loop.run { _ in graph.onLoop.streams.endAll() }
+        }
+        let left = (try? await running.listener.drain(within: Self.closeLimit)) ?? 0
+        environment.logger.info("drained", ["connections": .int(left)])
+    }
+
+    private func openStreams(_ running: Running) async -> Int {
+        var count = 0
+        for graph in running.graphs {
+            count += (try? await graph.loop.run { _ in graph.onLoop.streams.count }) ?? 0
+        }
+        return count
+    }
+
+    private func close() async throws {
+        guard let running = running.withLock({ $0 }) else { return }
+        // In a task of its own: this one is cancelled, and cancelled work on a loop ends at once.
+        try await Task {
+            try await running.listener.closeAll()
+            for graph in running.graphs { try await graph.loop.run { _ in graph.onLoop.close() } }
+        }.value
+    }
+}
+
+/// What answers the public listener on one loop.
+final class APIGraph {
+    let handler: APIHandler
+    let streams: StreamRegistry
+    private let store: RedisStore
+    private let answers: RedisAnswerStream
+
+    init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
+        let configuration = environment.configuration
+        let metrics = environment.metrics
+        store = environment.store(on: loop)
+        answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
+        streams = StreamRegistry(
+            loop: loop,
+            heartbeat: configuration.stream.heartbeat,
+            bufferBytesMax: configuration.stream.bufferBytesMax,
+            metrics: metrics,
+        )
+        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: configuration.stream.ttlDone)
+        let bus = LocalEventBus()
+        bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.submitted.increment() }
+        let solve = SolveMathProblemHandler(
+            validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
+            publisher: RedisMessagePublisher(
+                store: store,
+                waitingMax: configuration.jobs.queueMaxDepth,
+                timeToLive: configuration.stream.ttlLive,
+            ),
+            identifiers: environment.identifiers,
+            bus: bus,
+        )
+        handler = APIHandler(
+            services: APIServices(
+                loop: loop,
+                solve: solve,
+                read: ReadMathRequestHandler(requests: requests),
+                watch: WatchAnswerHandler(requests: requests),
+                cancel: CancelMathRequestHandler(requests: requests, clock: LoopClock(loop: loop)),
+                answers: answers,
+                requests: requests,
+                tokens: SignedTicketService(
+                    secrets: environment.secrets,
+                    lifetime: environment.streamLifetime,
+                    clock: environment.clock,
+                ),
+                isAuthenticationRequired: configuration.auth.required,
+                identifiers: environment.identifiers,
+                streams: streams,
+                assets: assets,
+                corsOrigins: configuration.limits.corsOrigins,
+                metrics: metrics,
+            )
+        )
+    }
+
+    func close() {
+        streams.close()
+        answers.close()
+        store.close()
+    }
+}

@@ -1,0 +1,64 @@
+import Application
+import Domain
+import HTTPServer
+import Instrumentation
+import RedisClient
+import Telemetry
+
+/// Counts what Redis clients report.
+final class RedisMetrics: RedisObserver {
+    private let metrics: LemmaMetrics
+    private let logger: Logger
+
+    init(_ metrics: LemmaMetrics, logger: Logger) {
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func commandFinished(after duration: Duration, succeeded: Bool) {
+        metrics.redisSeconds.observe(duration)
+        if !succeeded { metrics.redisFailures.increment() }
+    }
+
+    func connected(again: Bool) {
+        guard again else { return }
+        metrics.redisReconnects.increment()
+        logger.info("redis is back")
+    }
+
+    func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+
+    func timedOut() { metrics.redisTimeouts.increment() }
+}
+
+/// Counts what the HTTP server reports.
+struct HTTPMetrics: HTTPServerMetrics {
+    private let metrics: LemmaMetrics
+
+    init(_ metrics: LemmaMetrics) { self.metrics = metrics }
+
+    func connectionOpened() { metrics.httpConnections.increment() }
+    func connectionClosed() { metrics.httpConnections.decrement() }
+
+    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
+        metrics.httpSeconds.observe(duration)
+    }
+
+    func badRequest(_ reason: RequestRefusal) { metrics.httpMalformed.increment() }
+}
+
+extension LemmaMetrics {
+    /// Counts a request that reached its end on this worker.
+    func observe(_ event: MathRequestFinished) {
+        switch event.status {
+        case .completed: completed.increment()
+        case .failed: failed.increment()
+        case .cancelled: cancelled.increment()
+        case .queued, .running: break
+        }
+        queueSeconds.observe(.milliseconds(event.queueMilliseconds))
+        if let first = event.firstTokenMilliseconds { firstTokenSeconds.observe(.milliseconds(first)) }
+        attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
+        outputTokens.increment(by: event.usage.outputTokens)
+    }
+}

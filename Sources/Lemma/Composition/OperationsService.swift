@@ -1,0 +1,54 @@
+import API
+import EventLoop
+import HTTPServer
+import Infrastructure
+internal import Instrumentation
+import Lifecycle
+import Settings
+import Telemetry
+
+/// The operations listener: health and metrics.
+final class OperationsService: Service {
+    let name = "operations"
+    private let environment: ReplicaEnvironment
+
+    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+
+    func run(started: @escaping @Sendable () -> Void) async throws {
+        let loop = environment.loops.loops[0]
+        let health = environment.health
+        let watches = try await health.watchLoops()
+        let store = try await loop.run { [environment] loop in LoopBound(environment.store(on: loop), of: loop) }
+        var options = HTTPServerOptions()
+        options.renderError = { Problem.body(status: $0, detail: $1) }
+        let registry = environment.metrics.registry
+        let providers = environment.configuration.ai.providers.map(\.rawValue)
+        let ops = environment.configuration.ops
+        let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
+            loop in
+            OperationsHandler(
+                loop: loop,
+                registry: registry,
+                health: ReplicaHealth(process: health, store: store.onLoop, providers: providers),
+            )
+        }
+        environment.logger.info("operations port open", ["port": .int(listener.port)])
+        started()
+        await untilCancelled()
+        try await Task {
+            try await listener.closeAll()
+            try await loop.run { _ in store.onLoop.close() }
+            for watch in watches { try await watch.loop.run { _ in watch.onLoop.close() } }
+        }.value
+        throw CancellationError()
+    }
+}
+
+extension Service {
+    /// Suspends until the service's task is cancelled.
+    func untilCancelled() async {
+        let (never, continuation) = AsyncStream<Never>.makeStream()
+        for await _ in never {}
+        continuation.finish()
+    }
+}

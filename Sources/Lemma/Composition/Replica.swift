@@ -1,0 +1,87 @@
+import Cryptography
+import EventLoop
+import FoundationEssentials
+import Infrastructure
+import Instrumentation
+import Lifecycle
+import RedisClient
+import Settings
+import Telemetry
+
+/// Builds a process out of its parts and runs it until it is told to stop.
+enum Replica {
+    /// What a process does.
+    enum Part: Sendable {
+        case api
+        case worker
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    ///
+    /// - Parameter supporting: services that the others need, started first and stopped last.
+    /// - Throws: what prevented the start, or the failure of a service.
+    static func run(
+        _ configuration: Configuration,
+        parts: [Part],
+        redis: RedisURL,
+        loops: LoopGroup,
+        logger: Logger,
+        supporting: [any Service] = [],
+        announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) async throws {
+        let environment = try environment(configuration, redis: redis, loops: loops, logger: logger)
+        var services: [any Service] = supporting + [OperationsService(environment)]
+        for part in parts {
+            switch part {
+            case .api: services.append(APIService(environment, announce: announce))
+            case .worker: services.append(WorkerService(environment))
+            }
+        }
+        let group = ServiceGroup(services, logger: logger)
+        try await group.run { environment.health.beginDraining() }
+    }
+
+    private static func environment(
+        _ configuration: Configuration,
+        redis: RedisURL,
+        loops: LoopGroup,
+        logger: Logger
+    ) throws -> ReplicaEnvironment {
+        let remote = configuration.ai.providers.filter { $0 == .openai || $0 == .gemini }
+        guard remote.isEmpty else {
+            throw StartFailure(
+                "AI_PROVIDERS names \(remote.map(\.rawValue).joined(separator: ", ")): this release has local and mock"
+            )
+        }
+        let registry = MetricsRegistry()
+        registry.registerProcess(version: ReplicaEnvironment.version)
+        return ReplicaEnvironment(
+            configuration: configuration,
+            loops: loops,
+            logger: logger,
+            metrics: LemmaMetrics(registry),
+            health: ProcessHealth(loops: loops.loops),
+            redis: try RedisConfiguration(url: redis, clientName: configuration.otel.serviceName),
+            secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
+            mockScript: try mockScript(configuration.mock.script),
+        )
+    }
+
+    private static func mockScript(_ path: String?) throws -> MockScript {
+        guard let path else { return .empty }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw StartFailure("MOCK_SCRIPT names \(path), which cannot be read")
+        }
+        do {
+            return try MockScript(String(decoding: data, as: UTF8.self))
+        } catch {
+            throw StartFailure("MOCK_SCRIPT, \(path), \(error)")
+        }
+    }
+}
+
+/// Why a process cannot start, in words for its operator.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,83 @@
+import Cryptography
+import EventLoop
+import FoundationEssentials
+import Glibc
+import RedisClient
+import Settings
+import Telemetry
+
+/// The serving commands: `dev`, `api` and `worker`.
+enum Serving {
+    /// A development server does not keep its user waiting at Ctrl-C.
+    private static let developmentGrace = Duration.seconds(2)
+
+    /// Serves in `role` until a signal.
+    ///
+    /// Throws what prevented the start, in words for the operator.
+    static func run(_ loaded: LoadedConfiguration, role: Role) async throws {
+        var configuration = loaded.configuration
+        let logger = logger(configuration)
+        for warning in loaded.warnings { logger.warning("configuration", ["warning": .string(warning)]) }
+        let loops = LoopGroup(count: configuration.eventLoops)
+        defer { loops.stop() }
+        switch role {
+        case .api:
+            try await Replica.run(
+                configuration,
+                parts: [.api],
+                redis: try redis(configuration),
+                loops: loops,
+                logger: logger
+            )
+        case .worker:
+            try await Replica.run(
+                configuration,
+                parts: [.worker],
+                redis: try redis(configuration),
+                loops: loops,
+                logger: logger,
+            )
+        case .dev:
+            let lock = try FolderLock.acquire(".lemma")
+            configuration.drainGrace = min(configuration.drainGrace, developmentGrace)
+            if configuration.auth.jwtSecrets.isEmpty {
+                configuration.auth.jwtSecrets = [Secret(Base64URL.encode(SecureRandom.bytes(32)))]
+            }
+            let ownRedis = configuration.redis.url == nil
+            try await Replica.run(
+                configuration,
+                parts: [.api, .worker],
+                redis: ownRedis ? PrivateRedis.url : try redis(configuration),
+                loops: loops,
+                logger: logger,
+                supporting: ownRedis ? [PrivateRedis(on: loops.loops[0], logger: logger)] : [],
+            ) { port in
+                print("Lemma is ready: open http://127.0.0.1:\(port)/ or run: lemma ask \"2x + 3 = 7\"")
+                fflush(nil)
+            }
+            withExtendedLifetime(lock) {}
+        case .client:
+            preconditionFailure("a client command serves nothing")
+        }
+    }
+
+    private static func redis(_ configuration: Configuration) throws -> RedisURL {
+        guard let url = configuration.redis.url else { throw StartFailure("REDIS_URL is required") }
+        do {
+            return try RedisURL(url.reveal())
+        } catch {
+            throw StartFailure("REDIS_URL cannot be used: \(error)")
+        }
+    }
+
+    private static func logger(_ configuration: Configuration) -> Logger {
+        let output = LogOutput(
+            descriptor: STDOUT_FILENO,
+            service: configuration.otel.serviceName,
+            version: ReplicaEnvironment.version,
+            level: LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info,
+            format: LogFormat(rawValue: configuration.logging.format.rawValue) ?? .json,
+        )
+        return Logger(output: output)
+    }
+}

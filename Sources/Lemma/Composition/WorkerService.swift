@@ -1,0 +1,124 @@
+import Application
+import Cryptography
+import EventLoop
+import Infrastructure
+import Lifecycle
+import Settings
+import Synchronization
+import Telemetry
+import Worker
+
+/// The workers of one process, one on each loop.
+final class WorkerService: Service {
+    let name = "worker"
+    private let environment: ReplicaEnvironment
+    private let graphs = Mutex<[LoopBound<WorkerGraph>]>([])
+
+    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+
+    var limits: ServiceLimits { ServiceLimits(drain: environment.configuration.drainGrace + .seconds(6)) }
+
+    func run(started: @escaping @Sendable () -> Void) async throws {
+        // A name of its own for each start: what the last one left behind belongs to the dead.
+        let replica = Base64URL.encode(SecureRandom.bytes(6))
+        let loops = environment.loops.loops
+        let slots = environment.configuration.jobs.concurrency
+        var made: [LoopBound<WorkerGraph>] = []
+        for loop in loops {
+            let share = slots / loops.count + (loop.index < slots % loops.count ? 1 : 0)
+            guard share > 0 else { continue }
+            made.append(
+                try await loop.run { [environment] loop in
+                    let consumer = "\(replica)-\(loop.index)"
+                    let graph = WorkerGraph(environment, consumer: consumer, slots: share, on: loop)
+                    graph.runner.start()
+                    return LoopBound(graph, of: loop)
+                }
+            )
+        }
+        let graphs = made
+        self.graphs.withLock { $0 = graphs }
+        environment.logger.info("taking jobs", ["consumer": .string(replica), "slots": .int(slots)])
+        started()
+        await untilCancelled()
+        try await Task {
+            for graph in graphs { try await graph.loop.run { _ in graph.onLoop.close() } }
+        }.value
+        throw CancellationError()
+    }
+
+    /// Takes no more jobs, waits for the running ones up to the grace, and hands the rest to the other replicas.
+    func drain() async {
+        let grace = environment.configuration.drainGrace
+        await withTaskGroup { group in
+            for graph in graphs.withLock({ $0 }) {
+                group.addTask {
+                    try? await graph.loop.run { _ in await graph.onLoop.runner.drain(within: grace) }
+                }
+            }
+        }
+    }
+}
+
+/// One loop's worker.
+final class WorkerGraph {
+    let runner: JobRunner
+    private let store: RedisStore
+    private let consumer: RedisMessageConsumer
+    private let answers: RedisAnswerStream
+    private let control: RedisControlChannel
+
+    init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
+        let configuration = environment.configuration
+        let metrics = environment.metrics
+        let logger = environment.logger
+        store = environment.store(on: loop)
+        answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
+        consumer = RedisMessageConsumer(
+            store: store,
+            waiting: environment.redis,
+            consumer: name,
+            terms: RedisMessageConsumer.Terms(
+                lease: configuration.jobs.lease,
+                attemptsMax: configuration.jobs.maxAttempts,
+                timeToLive: configuration.stream.ttlLive,
+                timeToLiveAfterEnd: configuration.stream.ttlDone,
+            ),
+        )
+        consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
+        let bus = LocalEventBus()
+        bus.subscribe(to: MathRequestFinished.self) { metrics.observe($0) }
+        let handler = RunMathRequestHandler(
+            consumer: consumer,
+            answers: answers,
+            solver: environment.solver(on: loop),
+            environment: WorkEnvironment(
+                clock: LoopClock(loop: loop),
+                tasks: LoopTasks(loop: loop),
+                backoff: environment.backoff,
+            ),
+            bus: bus,
+        )
+        let runner = JobRunner(
+            loop: loop,
+            consumer: consumer,
+            handler: handler,
+            options: JobRunner.Options(slots: slots, lease: configuration.jobs.lease),
+            backoff: environment.backoff,
+            metrics: metrics,
+            logger: logger,
+        )
+        self.runner = runner
+        control = RedisControlChannel(environment.redis, keys: environment.keys, on: loop) { [weak runner] in
+            runner?.cancel($0, $1)
+        }
+    }
+
+    func close() {
+        runner.close()
+        control.close()
+        consumer.close()
+        answers.close()
+        store.close()
+    }
+}
