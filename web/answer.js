@@ -70,7 +70,8 @@ export class AnswerView {
     const { text, formulas } = extractFormulas(visible, this.growing);
     let split;
     try {
-      split = tokens(text);
+      // Marked sees an unfinished code block only when its last line is whole.
+      split = tokens(`${text}\n`);
     } catch {
       split = [{ type: "plain", raw: text }];
     }
@@ -79,7 +80,7 @@ export class AnswerView {
       .map((token) => ({ token, source: restoreFormulas(token.raw, formulas), formulas }));
     wanted.forEach((block, index) => this.place(block, index));
     for (const surplus of this.blocks.splice(wanted.length)) surplus.node.remove();
-    this.settle(split, formulas);
+    this.settle(split, formulas, text.length);
     const took = performance.now() - began;
     this.restUntil = took > cheapRender ? performance.now() + took * restFactor : 0;
     this.onRender();
@@ -102,8 +103,8 @@ export class AnswerView {
     this.blocks[index] = next;
   }
 
-  /** Leaves alone for good every block that can no longer change. */
-  settle(split, formulas) {
+  /** Leaves alone for good every block that can no longer change; `end` is where the text to split ended. */
+  settle(split, formulas, end) {
     let length = 0;
     let settledLength = 0;
     let settledCount = 0;
@@ -113,7 +114,9 @@ export class AnswerView {
         length += token.raw.length;
         return;
       }
-      if (count > 0 && (token.raw.includes("\n") || index + 1 < split.length)) {
+      const lineEnd = token.raw.indexOf("\n");
+      const wholeLine = (lineEnd >= 0 && length + lineEnd < end) || index + 1 < split.length;
+      if (count > 0 && wholeLine) {
         settledLength = length;
         settledCount = count;
       }

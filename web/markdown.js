@@ -82,7 +82,12 @@ class Builder {
   item(item, depth) {
     const node = element("li");
     if (item.task) node.append(item.checked ? "☑ " : "☐ ");
-    return this.blocks(node, item.tokens, depth);
+    for (const child of item.tokens) {
+      if (child.type === "space") continue;
+      const loose = item.loose && child.type === "text";
+      node.append(this.block(loose ? { ...child, type: "paragraph" } : child, depth + 1));
+    }
+    return node;
   }
 
   table(token, depth) {
