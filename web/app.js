@@ -11,6 +11,9 @@ const history = document.getElementById("history");
 const welcome = document.getElementById("welcome");
 const clear = document.getElementById("clear");
 
+/** Each running answer holds a connection, of which a browser opens six to one server. */
+const runningMax = 4;
+
 /** A distance from the end of the page, in CSS pixels, that still counts as being at the end. */
 const endSlack = 80;
 
@@ -41,6 +44,8 @@ function ask(problem) {
   } else if (length > problemLengthMax) {
     const limit = problemLengthMax.toLocaleString("en");
     hint.textContent = `The problem is too long: ${length.toLocaleString("en")} characters of at most ${limit}.`;
+  } else if (exchanges.filter((exchange) => exchange.running).length >= runningMax) {
+    hint.textContent = `${runningMax} problems are being solved. Wait for one of them, or stop one.`;
   } else {
     hint.textContent = "";
     atEnd = true;
@@ -91,7 +96,7 @@ form.addEventListener("submit", (event) => {
 
 field.addEventListener("keydown", (event) => {
   // An Enter that ends the input of a composed character is not ours.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   submit();
 });

@@ -26,6 +26,10 @@ export class Exchange {
     );
   }
 
+  get running() {
+    return this.entry.end === undefined;
+  }
+
   /** Begins, or goes on from where the remembered entry stands. */
   start() {
     if (this.entry.end !== undefined) {
@@ -46,7 +50,7 @@ export class Exchange {
   }
 
   retry() {
-    this.entry = Object.assign(this.entry, { key: makeKey(), id: undefined, streamUrl: undefined, end: undefined, text: undefined });
+    Object.assign(this.entry, { key: makeKey(), id: undefined, streamUrl: undefined, end: undefined, text: undefined });
     this.view.showRunning();
     this.submit();
   }

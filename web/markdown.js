@@ -44,7 +44,7 @@ class Builder {
   block(token, depth) {
     if (depth > depthMax) return plainNode(this.restored(token.raw));
     switch (token.type) {
-      case "heading": return this.inline(element(`h${token.depth}`), token.tokens, depth);
+      case "heading": return this.heading(token, depth);
       case "paragraph": return this.inline(element("p"), token.tokens, depth);
       case "text": return this.inline(element("span"), token.tokens ?? [token], depth);
       case "code": return this.code(token);
@@ -61,6 +61,11 @@ class Builder {
       if (child.type !== "space") parent.append(this.block(child, depth + 1));
     }
     return parent;
+  }
+
+  /** Two levels down, since the page's name and the question are the headings above it. */
+  heading(token, depth) {
+    return this.inline(element(`h${Math.min(token.depth + 2, 6)}`), token.tokens, depth);
   }
 
   code(token) {

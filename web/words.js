@@ -5,17 +5,19 @@ export function queueWords(position) {
   return position === 1 ? "You are next in line." : `You are number ${position.toLocaleString("en")} in line.`;
 }
 
-export function workingWords({ attempt, provider }) {
-  const by = provider ? ` with ${provider}` : "";
-  return attempt > 1 ? `Trying again${by}, attempt ${attempt}…` : `Solving${by}…`;
-}
-
 const restartReasons = {
   worker_lost: "The worker solving this went away.",
   handed_over: "Another worker took over.",
   provider_failed: "The provider failed.",
   history_lost: "The server lost part of the answer.",
 };
+
+/** The state after `started`, or after `restarted`, which says why. */
+export function workingWords({ attempt, provider, reason }) {
+  const by = provider ? ` with ${provider}` : "";
+  if (!(attempt > 1)) return `Solving${by}…`;
+  return `${restartReasons[reason] ?? "The answer was interrupted."} Solving again${by}, attempt ${attempt}…`;
+}
 
 export function restartWords(reason) {
   return `${restartReasons[reason] ?? "The answer was interrupted."} Starting over…`;

@@ -15,6 +15,7 @@ class CuttingProxy:
         self.refusing = False
         self.substitutes = []
         self.requests = []
+        self.lost = []
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -44,7 +45,7 @@ class CuttingProxy:
     def substitute(self, request_line_start, answer, after_forwarding=False):
         """Lets the next request that begins so get `answer` instead of the server's, and then closes its connection.
 
-        With `after_forwarding` the server does get the request, only its answer is lost; an empty answer is a cut.
+        With `after_forwarding` the server does get the request; its answer goes to `lost` instead of the client.
         """
         with self.lock:
             self.substitutes.append((request_line_start.encode(), answer.encode(), after_forwarding))
@@ -98,8 +99,12 @@ class CuttingProxy:
         if after_forwarding:
             # Over a connection of its own, so that the answer has no way to the client.
             with socket.create_connection(self.target) as other:
+                other.settimeout(10)
                 other.sendall(data)
-                other.recv(65536)
+                received = b""
+                while not received.endswith(b"}") and (more := other.recv(65536)):
+                    received += more
+                self.lost.append(received.decode())
         client.sendall(answer)
         close(client)
         close(server)

@@ -107,7 +107,7 @@ async function wrongElements() {
     ["`\\(x\\)`", ".katex", 0],
     ["\\\\(x\\\\)", ".katex", 0],
     ["| a |\n| - |\n| \\(|x|\\) |", "td .katex", 1],
-    ["## Title", "h2", 1],
+    ["## Title", "h4", 1],
     ["3. a\n4. b", "ol[start='3'] > li", 2],
     ["- a\n  - b", "li li", 1],
     ["```\n\\(x\\)\n```", "pre code", 1],
@@ -126,7 +126,7 @@ async function wrongElements() {
 }
 
 async function injected() {
-  const allowed = new Set(("a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead "
+  const allowed = new Set(("a blockquote br code del div em h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead "
     + "tr ul math semantics mrow mi mo mn annotation msup mtext svg path mstyle").split(" "));
   const hostile = [
     "<script>window.injected = 1</script>",

@@ -52,6 +52,11 @@ def problem_response(status, title, detail, headers=""):
     )
 
 
+def sse(identifier, name, **data):
+    line = "" if identifier is None else f"id: {identifier}\n"
+    return f"{line}event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
 class Page:
     """What the tests do and see on the page."""
 
@@ -215,10 +220,14 @@ class LosingTheConnection(BrowserTest):
     def test_a_submission_whose_answer_got_lost_makes_one_request_only(self):
         self.page.open()
         self.page.watch_status()
-        self.proxy.substitute("POST /api/math/solve", "", after_forwarding=True)
+        # A connection that ends without a byte would be tried again by the browser itself.
+        torn = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+        self.proxy.substitute("POST /api/math/solve", torn, after_forwarding=True)
         self.page.ask("2x + 3 = 7")
         self.page.wait_for_state("completed")
-        self.assert_exact()
+        record = self.assert_exact()
+        self.assertEqual(self.proxy.count("POST /api/math/solve"), 2)
+        self.assertIn(record["correlationId"], self.proxy.lost[0])
         self.assertTrue(any("Trying again in" in status for status in self.page.statuses()), self.page.statuses())
 
     def test_a_running_answer_is_taken_up_after_a_reload(self):
@@ -234,6 +243,82 @@ class LosingTheConnection(BrowserTest):
         self.browser.reload()
         wait_until(lambda: self.page.state() == "completed", "the finished answer after another reload")
         self.assertEqual(self.page.shown(), shown)
+
+
+class ReadingTheStream(BrowserTest):
+    """Streams as the contract allows them, sent by the proxy in the server's place."""
+
+    def answer_to(self, *streams):
+        self.page.open()
+        self.page.watch_status()
+        for stream in streams:
+            body = "".join(stream)
+            head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 20\n\n"
+            self.proxy.substitute("GET /api/math/stream/", head + body)
+        self.page.ask("2x + 3 = 7")
+        self.page.wait_for_state("completed")
+        self.assertEqual(self.page.shown(), self.page.remembered()["text"])
+        return self.page.remembered()["text"]
+
+    def test_an_event_sent_twice_shows_once(self):
+        text = self.answer_to(
+            [sse("1-0", "started", attempt=1), sse("1-1", "token", text="a"), sse("1-2", "token", text="b")],
+            [sse("1-1", "token", text="a"), sse("1-2", "token", text="b"), sse("1-3", "token", text="c"), sse("1-4", "completed")],
+        )
+        self.assertEqual(text, "abc")
+
+    def test_a_new_attempt_drops_the_text_so_far(self):
+        text = self.answer_to([
+            sse("1-0", "started", attempt=1),
+            sse("1-9", "token", text="old"),
+            sse("2-0", "restarted", attempt=2, reason="worker_lost", provider="local"),
+            sse("2-1", "token", text="new"),
+            sse("2-2", "completed"),
+        ])
+        self.assertEqual(text, "new")
+
+    def test_after_a_reset_known_events_are_told_again(self):
+        text = self.answer_to(
+            [sse("1-0", "started", attempt=1), sse("1-1", "token", text="a"), sse("1-2", "token", text="b")],
+            [sse(None, "reset", reason="history_lost"), sse("1-0", "started", attempt=1), sse("1-1", "token", text="A"),
+             sse("1-2", "token", text="B"), sse("1-3", "completed")],
+        )
+        self.assertEqual(text, "AB")
+
+    def test_a_kept_answer_comes_without_ids_also_after_a_reset(self):
+        text = self.answer_to(
+            [sse("1-0", "started", attempt=1), sse("1-1", "token", text="a")],
+            [sse(None, "reset", reason="history_lost"), sse(None, "token", text="whole"), sse(None, "completed")],
+        )
+        self.assertEqual(text, "whole")
+
+    def test_a_kept_answer_cut_off_is_not_doubled(self):
+        text = self.answer_to(
+            [sse(None, "token", text="whole")],
+            [sse(None, "token", text="whole"), sse(None, "completed")],
+        )
+        self.assertEqual(text, "whole")
+
+    def test_the_place_in_line_is_told(self):
+        self.answer_to([
+            sse("0-1", "queued", position=12),
+            sse(None, "queued", position=1),
+            sse("1-0", "started", attempt=1),
+            sse("1-1", "token", text="a"),
+            sse("1-2", "completed"),
+        ])
+        told = [status for status in self.page.statuses() if "line" in status]
+        self.assertEqual(told, ["You are number 12 in line.", "You are next in line."])
+
+    def test_the_thinking_is_kept_apart_from_the_answer(self):
+        text = self.answer_to([
+            sse("1-0", "started", attempt=1),
+            sse("1-1", "reasoning", text="hmm"),
+            sse("1-2", "token", text="a"),
+            sse("1-3", "completed"),
+        ])
+        self.assertEqual(text, "a")
+        self.assertEqual(self.browser.text(f"{LAST} .reasoning summary"), "Thinking")
 
 
 class ErrorsInWords(BrowserTest):
