@@ -1,8 +1,9 @@
 // Shows an answer while it grows, at a cost that does not depend on how much came before.
 //
-// Markdown's blocks are decided by whole lines. So once the block behind a block has one whole line, the first can never
-// change again: it stays as it is, and its text is forgotten. Only the rest, the open tail, is split into tokens again, at
-// most once a frame and, where that takes long, with pauses four times as long. Nodes whose text did not change are kept.
+// Markdown's blocks are decided by whole lines. So once the block behind a block has one whole line, the first can
+// never change again: it stays as it is, and its text is forgotten. Only the rest, the open tail, is split into tokens
+// again, at most once a frame and, where that takes long, with pauses four times as long. Nodes whose text did not
+// change are kept.
 
 import { blockNode, itemNode, plainNode, tokens } from "./markdown.js";
 import { extractFormulas, restoreFormulas, withoutPlaceholders } from "./math.js";

@@ -6,15 +6,17 @@
 import { APIError, errorList, makeKey, pause, stopRequest, submit } from "./api.js";
 import { follow } from "./stream.js";
 import { ExchangeView } from "./view.js";
-import { cancelWords, connectionWords, queueWords, restartWords, summaryWords, waitWords, workingWords } from "./words.js";
+import {
+  cancelWords, connectionWords, queueWords, restartWords, summaryWords, waitWords, workingWords,
+} from "./words.js";
 
 /** How long the stream may take to tell of an end that the answer to a stop already told of. */
 const endGrace = 3000;
 
 export class Exchange {
   /**
-   * `entry` is what the session remembers of it: `problem`, then `key`, `id`, `streamUrl`, `conversationId`, and at the end
-   * `end` and `text`. `context` gives `provider`, `conversationId()`, `save()` and `onRender()`.
+   * `entry` is what the session remembers of it: `problem`, then `key`, `id`, `streamUrl`, `conversationId`, and at
+   * the end `end` and `text`. `context` gives `provider`, `conversationId()`, `save()` and `onRender()`.
    */
   constructor(entry, context) {
     this.entry = entry;
@@ -98,7 +100,8 @@ export class Exchange {
     if (this.pauses.signal.aborted) {
       this.end("cancelled", { reason: "requested" });
     } else {
-      this.end("lost", error instanceof APIError ? error : new APIError({ title: "Something went wrong in this page" }));
+      const refusal = error instanceof APIError ? error : new APIError({ title: "Something went wrong in this page" });
+      this.end("lost", refusal);
     }
   }
 
@@ -159,12 +162,7 @@ export class Exchange {
       this.view.dropAnswer();
       this.view.appendAnswer(data.answer);
     }
-    const { title, detail, status, requestId, errors, retryAfter, ...rest } = data;
-    const refusal = data instanceof APIError ? { title, detail, status, requestId, errors } : { title, detail, status, requestId };
-    delete rest.answer;
-    delete rest.problem;
-    if (!Array.isArray(refusal.errors)) refusal.errors = errorList(data);
-    this.entry.end = { kind, data: { ...rest, ...refusal } };
+    this.entry.end = { kind, data: remembered(data) };
     this.entry.text = this.view.text;
     this.context.save();
     this.showEnd(kind, this.entry.end.data);
@@ -181,4 +179,10 @@ export class Exchange {
       requestId: data.requestId || "",
     });
   }
+}
+
+/** What the session keeps of an end: all but what it knows already. */
+function remembered(data) {
+  const { answer, problem, ...rest } = data;
+  return data instanceof APIError ? rest : { ...rest, errors: errorList(data) };
 }

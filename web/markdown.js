@@ -1,5 +1,6 @@
-// Turns Markdown into nodes. Marked splits the text into tokens; its HTML renderer is not used. Every node is made here, from
-// a fixed set of elements, and the answer's characters only ever become text nodes, formulas and checked link addresses.
+// Turns Markdown into nodes. Marked splits the text into tokens; its HTML renderer is not used. Every node is made
+// here, from a fixed set of elements, and the answer's characters only ever become text nodes, formulas and checked
+// link addresses.
 
 import { Lexer, Tokenizer } from "./marked.js";
 import { formulaNode, restoreFormulas, splitAtFormulas } from "./math.js";

@@ -1,8 +1,8 @@
 // Finds the formulas in Markdown text and typesets them.
 //
-// A formula is full of characters that mean something else to Markdown (`_`, `*`, `|`, `\\`). So each one is replaced by a
-// placeholder before the text is split into tokens, and put back when a token becomes a node. The placeholder is an index
-// between two private-use characters, which are taken out of the text beforehand.
+// A formula is full of characters that mean something else to Markdown (`_`, `*`, `|`, `\\`). So each one is replaced
+// by a placeholder before the text is split into tokens, and put back when a token becomes a node. The placeholder is
+// an index between two private-use characters, which are taken out of the text beforehand.
 
 const open = "\uE000";
 const close = "\uE001";

@@ -6,8 +6,8 @@
 //                         +--completed, failed, cancelled--> over
 //   recovering: read the request; over -> end with it, else open a new stream behind the last event seen -> connecting
 //
-// An event is handed on at most once: its id must lie behind every id before it. Events without an id come in two places
-// only, both told apart below: a new `queued` position, and the replay of a persisted answer.
+// An event is handed on at most once: its id must lie behind every id before it. Events without an id come in two
+// places only, both told apart below: a new `queued` position, and the replay of a persisted answer.
 
 import { APIError, pause, readRequest } from "./api.js";
 
@@ -19,8 +19,9 @@ const hiddenMax = 15000;
 /**
  * Follows a request; `on` is told of everything, always in order:
  * `connection(state)` with "connecting", "live", "reconnecting" or "recovering"; `queued(data)`, `started(data)`,
- * `text(string)`, `reasoning(string)`, `dropText(reason)`; and once, last, `end(kind, data)` with "completed", "failed",
- * "cancelled" (data as in the event, with `answer` when it came by another way), or "lost" (data is an APIError).
+ * `text(string)`, `reasoning(string)`, `dropText(reason)`; and once, last, `end(kind, data)` with
+ * "completed", "failed", "cancelled" (data as in the event, with `answer` when it came by another way), or "lost" (data
+ * is an APIError).
  * Returns `close()`, which ends it without a word, and `finish(record)`, which ends it with a request that is over.
  */
 export function follow({ id, streamUrl }, on) {
@@ -35,7 +36,8 @@ export function follow({ id, streamUrl }, on) {
 
   function open() {
     source?.close();
-    const url = cursorId === "" ? streamUrl : `${streamUrl}${streamUrl.includes("?") ? "&" : "?"}lastEventId=${cursorId}`;
+    const url = new URL(streamUrl, location.href);
+    if (cursorId !== "") url.searchParams.set("lastEventId", cursorId);
     source = new EventSource(url);
     source.addEventListener("open", opened);
     source.addEventListener("error", broken);

@@ -51,10 +51,12 @@ export function summaryWords(end) {
   const parts = [];
   if (end.finishReason === "length") parts.push("cut off at the length limit");
   if (end.finishReason === "content_filter") parts.push("cut off by the provider’s content filter");
-  if (end.provider) parts.push(end.model && end.model !== end.provider ? `${end.provider} (${end.model})` : end.provider);
+  const model = end.model && end.model !== end.provider ? ` (${end.model})` : "";
+  if (end.provider) parts.push(`${end.provider}${model}`);
   const tokens = end.usage?.outputTokens;
   if (Number.isSafeInteger(tokens)) {
-    parts.push(`${end.usage.estimated ? "about " : ""}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`);
+    const about = end.usage.estimated ? "about " : "";
+    parts.push(`${about}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`);
   }
   if (Number.isFinite(end.queueMs) && end.queueMs >= 100) parts.push(`${duration(end.queueMs)} in line`);
   if (Number.isFinite(end.firstTokenMs)) parts.push(`first token after ${duration(end.firstTokenMs)}`);

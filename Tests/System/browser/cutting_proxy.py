@@ -1,4 +1,4 @@
-"""A TCP proxy on 127.0.0.1 that cuts its connections, refuses new ones, or answers in the server's place, on command."""
+"""A TCP proxy on 127.0.0.1 that on command cuts its connections, refuses new ones, or answers in the server's place."""
 
 import contextlib
 import socket

@@ -2,7 +2,8 @@
 
 const sample = String.raw`# Roots of \(x^2 - 5x + 6\)
 
-Two numbers with **product** \(6\) and *sum \(a*b_1*c\)*, see ${"`f(\\(x\\))`"} and [docs](https://example.org/?a=1&b=2).
+Two numbers with **product** \(6\) and *sum \(a*b_1*c\)*,
+see ${"`f(\\(x\\))`"} and [docs](https://example.org/?a=1&b=2).
 
 1. **Factor**:
    \[ x^2 - 5x + 6 = (x - 2)(x - 3) \]
@@ -89,7 +90,8 @@ async function differencesByPieces() {
       if (grown === whole) continue;
       let at = 0;
       while (grown[at] === whole[at]) at += 1;
-      wrong.push(`${name} in pieces of ${size}: …${grown.slice(at - 80, at + 80)} instead of ${whole.slice(at - 80, at + 80)}`);
+      const near = (text) => text.slice(Math.max(at - 80, 0), at + 80);
+      wrong.push(`${name} in pieces of ${size}: …${near(grown)} instead of ${near(whole)}`);
     }
   }
   return wrong;
@@ -126,16 +128,17 @@ async function wrongElements() {
 }
 
 async function injected() {
-  const allowed = new Set(("a blockquote br code del div em h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead "
-    + "tr ul math semantics mrow mi mo mn annotation msup mtext svg path mstyle").split(" "));
+  const allowed = new Set(("a blockquote br code del div em h3 h4 h5 h6 hr li ol p pre span strong table tbody td th "
+    + "thead tr ul math semantics mrow mi mo mn annotation msup mtext svg path mstyle").split(" "));
   const hostile = [
     "<script>window.injected = 1</script>",
     "<img src=x onerror='window.injected = 1'>",
     "text <b onclick=alert(1)>b</b> <svg/onload=alert(1)>",
     "[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](data:text/html,x) [d](vbscript:x) [e](//x.example/)",
     "[a](&#106;avascript:alert(1)) <javascript:alert(1)> ![i](javascript:alert(1)) ![p](https://x.example/i.png)",
-    "\\(\\href{javascript:alert(1)}{x}\\) \\(\\url{javascript:alert(1)}\\) \\(\\includegraphics{https://x.example/i.png}\\)",
-    "\\(\\htmlClass{foot}{x}\\) \\(\\htmlId{problem}{x}\\) \\(\\htmlStyle{position:fixed}{x}\\) \\(\\def\\a{\\a\\a}\\a\\)",
+    "\\(\\href{javascript:alert(1)}{x}\\) \\(\\url{javascript:alert(1)}\\)",
+    "\\(\\includegraphics{https://x.example/i.png}\\) \\(\\def\\a{\\a\\a}\\a\\)",
+    "\\(\\htmlClass{foot}{x}\\) \\(\\htmlId{problem}{x}\\) \\(\\htmlStyle{position:fixed}{x}\\)",
     "\\(<img src=x onerror=alert(1)>\\) \\[\"><script>alert(1)</script>\\]",
     "`<img src=x>`\n\n```html\"onload=x\n<script>alert(1)</script>\n```",
     "[x]: javascript:alert(1)\n\n[x]",
@@ -156,7 +159,7 @@ async function injected() {
     for (const node of container.querySelectorAll("*")) {
       if (!allowed.has(node.localName)) wrong.push(`${name}: element ${node.localName}`);
       for (const attribute of node.getAttributeNames()) {
-        if (attribute.startsWith("on") || attribute === "src" || attribute === "id") wrong.push(`${name}: ${attribute}`);
+        if (attribute.startsWith("on") || ["src", "id"].includes(attribute)) wrong.push(`${name}: ${attribute}`);
       }
       if (node.localName === "a" && !/^https?:$/.test(node.protocol)) wrong.push(`${name}: ${node.href}`);
     }
@@ -170,7 +173,7 @@ async function longAnswer() {
   const { AnswerView } = await modules();
   const container = document.createElement("div");
   const view = new AnswerView(container);
-  const step = String.raw`Step: we add \(x^2\) on **both** sides, so that \(y = x^2 + c\) holds for every number.` + "\n\n";
+  const step = String.raw`Step: we add \(x^2\) on **both** sides, so that \(y = x^2 + c\) holds for all.` + "\n\n";
   let first = null;
   let tailMax = 0;
   for (let count = 0; count < 1000; count += 1) {
@@ -181,5 +184,6 @@ async function longAnswer() {
     tailMax = Math.max(tailMax, view.tail.length);
   }
   view.finish();
-  return { firstBlockKept: container.firstChild === first, tailMax, blocks: container.children.length, blocksWanted: 1000 };
+  const blocks = container.children.length;
+  return { firstBlockKept: container.firstChild === first, tailMax, blocks, blocksWanted: 1000 };
 }

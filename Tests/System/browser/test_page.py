@@ -4,7 +4,7 @@
 
 Lemma has to run with AUTH_REQUIRED=false and with a paced mock provider beside the first one, such as
 
-    AI_PROVIDERS=local,mock MOCK_TOKENS=200 MOCK_TOKEN_DELAY=20ms lemma dev
+    AI_PROVIDERS=local,mock MOCK_TOKENS=300 MOCK_TOKEN_DELAY=20ms lemma dev
 
 Environment:
     LEMMA_URL           where it runs (required)
@@ -168,7 +168,8 @@ class Solving(BrowserTest):
     def test_shift_enter_starts_a_new_line(self):
         self.page.open()
         self.browser.type("#problem", f"x + y = 3{SHIFT}{ENTER}{SHIFT}x - y = 1")
-        self.assertEqual(self.browser.script("return document.getElementById('problem').value;"), "x + y = 3\nx - y = 1")
+        written = self.browser.script("return document.getElementById('problem').value;")
+        self.assertEqual(written, "x + y = 3\nx - y = 1")
         self.assertEqual(self.browser.count(".exchange"), 0)
 
     def test_stop_ends_the_answer(self):
@@ -263,7 +264,8 @@ class ReadingTheStream(BrowserTest):
     def test_an_event_sent_twice_shows_once(self):
         text = self.answer_to(
             [sse("1-0", "started", attempt=1), sse("1-1", "token", text="a"), sse("1-2", "token", text="b")],
-            [sse("1-1", "token", text="a"), sse("1-2", "token", text="b"), sse("1-3", "token", text="c"), sse("1-4", "completed")],
+            [sse("1-1", "token", text="a"), sse("1-2", "token", text="b"), sse("1-3", "token", text="c"),
+             sse("1-4", "completed")],
         )
         self.assertEqual(text, "abc")
 
