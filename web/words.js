@@ -1,0 +1,72 @@
+// What the page says: the states of a request, of its connection, and its end, in words.
+
+export function queueWords(position) {
+  if (!Number.isSafeInteger(position) || position < 1) return "Waiting in line…";
+  return position === 1 ? "You are next in line." : `You are number ${position.toLocaleString("en")} in line.`;
+}
+
+const restartReasons = {
+  worker_lost: "The worker solving this went away.",
+  handed_over: "Another worker took over.",
+  provider_failed: "The provider failed.",
+  history_lost: "The server lost part of the answer.",
+};
+
+/** The state after `started`, or after `restarted`, which says why. */
+export function workingWords({ attempt, provider, reason }) {
+  const by = provider ? ` with ${provider}` : "";
+  if (!(attempt > 1)) return `Solving${by}…`;
+  return `${restartReasons[reason] ?? "The answer was interrupted."} Solving again${by}, attempt ${attempt}…`;
+}
+
+export function restartWords(reason) {
+  return `${restartReasons[reason] ?? "The answer was interrupted."} Starting over…`;
+}
+
+export const connectionWords = {
+  connecting: "Connecting…",
+  reconnecting: "Connection lost. Reconnecting…",
+  recovering: "Connection lost. Asking the server how far it is…",
+};
+
+const cancelReasons = {
+  requested: "Stopped.",
+  disconnected: "Stopped, because nobody was watching.",
+  interrupted: "Stopped, because a newer problem took its place.",
+  conversation_deleted: "Stopped, because its conversation was deleted.",
+};
+
+export function cancelWords(reason) {
+  return cancelReasons[reason] ?? "Stopped.";
+}
+
+export function waitWords(error, seconds) {
+  const cause = error.detail || error.title;
+  const stop = /[.!?…]$/.test(cause) ? "" : ".";
+  return `${cause}${stop} Trying again in ${seconds} s.`;
+}
+
+/** The small print below a finished answer. */
+export function summaryWords(end) {
+  const parts = [];
+  if (end.finishReason === "length") parts.push("cut off at the length limit");
+  if (end.finishReason === "content_filter") parts.push("cut off by the provider’s content filter");
+  const model = end.model && end.model !== end.provider ? ` (${end.model})` : "";
+  if (end.provider) parts.push(`${end.provider}${model}`);
+  const tokens = end.usage?.outputTokens;
+  if (Number.isSafeInteger(tokens)) {
+    const about = end.usage.estimated ? "about " : "";
+    parts.push(`${about}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`);
+  }
+  if (Number.isFinite(end.queueMs) && end.queueMs >= 100) parts.push(`${duration(end.queueMs)} in line`);
+  if (Number.isFinite(end.firstTokenMs)) parts.push(`first token after ${duration(end.firstTokenMs)}`);
+  if (Number.isFinite(end.durationMs)) parts.push(`${duration(end.durationMs)} in all`);
+  if (end.attempts > 1) parts.push(`${end.attempts} attempts`);
+  return parts.join(" · ");
+}
+
+function duration(milliseconds) {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${Math.floor(milliseconds / 60000)} min ${Math.round((milliseconds % 60000) / 1000)} s`;
+}
