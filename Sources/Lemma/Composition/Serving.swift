@@ -46,7 +46,7 @@ enum Serving {
             let ownRedis = configuration.redis.url == nil
             try await Replica.run(
                 configuration,
-                parts: [.api, .worker],
+                parts: [.worker, .api],
                 redis: ownRedis ? PrivateRedis.url : try redis(configuration),
                 loops: loops,
                 logger: logger,
