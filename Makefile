@@ -1,0 +1,49 @@
+# Lemma. `make` alone lists what there is to do.
+
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
+BINARY := .build/release/lemma
+
+.DEFAULT_GOAL := help
+.PHONY: help setup assets build release run test lint format test-sanitizers bench clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
+
+setup: ## install the Debian packages for building and running
+	@scripts/setup build run
+
+assets: setup ## copy the web page's libraries out of their packages
+	@scripts/copy-assets
+
+build: assets ## build everything for debugging
+	$(SWIFT_BUILD)
+
+release: assets ## build the program as it is shipped
+	$(RELEASE)
+
+run: release ## set up, build and run Lemma: open http://127.0.0.1:8080/
+	$(BINARY) dev
+
+test: ## set up, build and run all tests
+	@scripts/setup build run test
+	@scripts/copy-assets
+	@scripts/test
+
+lint: ## check the format of the sources
+	swift format lint --recursive --strict --parallel Package.swift Sources Tests
+
+format: ## format the sources
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+test-sanitizers: ## run the unit and integration tests under Address- and LeakSanitizer
+	@scripts/setup build run test
+	@scripts/copy-assets
+	@scripts/test-sanitizers
+
+bench: release ## measure delivery, memory and latency against the base line in C
+	@scripts/setup bench
+	Benchmarks/run
+
+clean: ## remove what was built
+	rm -rf .build web/katex web/marked.js
