@@ -1,6 +1,8 @@
 import Glibc
 
-/// A blocking TCP client that sends exactly the bytes it is given. Every read has a deadline.
+/// A blocking TCP client that sends exactly the bytes it is given.
+///
+/// Every read has a deadline.
 package final class RawClient {
     private let descriptor: Int32
     /// Read, but not yet handed out.
@@ -15,7 +17,9 @@ package final class RawClient {
         case malformedResponse(String)
     }
 
-    /// Connects to a port on 127.0.0.1. `receiveBufferBytes` makes a peer that soon takes no more.
+    /// Connects to a port on 127.0.0.1.
+    ///
+    /// `receiveBufferBytes` makes a peer that soon takes no more.
     package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1
@@ -75,7 +79,9 @@ package final class RawClient {
 
     // MARK: Reading
 
-    /// Reads at least one more byte into the buffer; false at the end of the stream. A reset counts as an end.
+    /// Reads at least one more byte into the buffer; false at the end of the stream.
+    ///
+    /// A reset counts as an end.
     private func readMore(until deadline: ContinuousClock.Instant) throws -> Bool {
         let left = deadline - .now
         let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000

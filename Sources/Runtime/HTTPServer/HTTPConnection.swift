@@ -1,6 +1,8 @@
 internal import EventLoop
 
-/// One client's connection. Loop-owned; the stream holds it until it has closed.
+/// One client's connection.
+///
+/// Loop-owned; the stream holds it until it has closed.
 ///
 /// ```
 ///        byte        head complete     complete           startStream
