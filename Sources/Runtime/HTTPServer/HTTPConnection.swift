@@ -37,7 +37,7 @@ final class HTTPConnection: ByteStreamDelegate {
     /// Loop time in milliseconds at which the phase has lasted too long; nil for no limit.
     private var deadline: Int64?
     private var stalledSince: Int64?
-    private var takenBytes: UInt64 = 0
+    private var acknowledgedBytes: UInt64 = 0
 
     private var backlog: [UInt8] = []
     private var backlogStart = 0
@@ -344,9 +344,10 @@ final class HTTPConnection: ByteStreamDelegate {
             stalledSince = nil
             return
         }
-        guard let since = stalledSince, takenBytes == stream.takenBytes else {
+        let acknowledged = stream.acknowledgedBytes
+        guard let since = stalledSince, acknowledged == acknowledgedBytes else {
             stalledSince = now
-            takenBytes = stream.takenBytes
+            acknowledgedBytes = acknowledged
             return
         }
         let limit =
