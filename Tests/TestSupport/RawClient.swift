@@ -44,19 +44,12 @@ package final class RawClient {
 
     deinit { close() }
 
+    /// The sending side, for another thread than the one that reads; the client must outlive it.
+    package var sender: RawSender { RawSender(descriptor: descriptor) }
+
     /// Sends everything; false when the peer has closed.
     @discardableResult
-    package func send(_ bytes: [UInt8]) -> Bool {
-        var start = 0
-        while start < bytes.count {
-            let sent = bytes[start...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard sent > 0 else { return false }
-            start += sent
-        }
-        return true
-    }
+    package func send(_ bytes: [UInt8]) -> Bool { sender.send(bytes) }
 
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
@@ -139,4 +132,23 @@ package final class RawClient {
     }
 
     private func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
+}
+
+/// Sends on the socket of a ``RawClient``.
+package struct RawSender: Sendable {
+    let descriptor: Int32
+
+    /// Sends everything, however long that takes; false when the peer has closed.
+    @discardableResult
+    package func send(_ bytes: [UInt8]) -> Bool {
+        var start = 0
+        while start < bytes.count {
+            let sent = bytes[start...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { return false }
+            start += sent
+        }
+        return true
+    }
 }

@@ -62,6 +62,7 @@ package final class HTTPResponseStream {
             let dataStart = chunkStart + Self.sizeDigits + 2
             if output.count == dataStart {
                 output.removeLast(Self.sizeDigits + 2)  // An empty chunk would end the body.
+                chunkEnd = 0
                 return
             }
             patchSize(output.count - dataStart, in: &output)

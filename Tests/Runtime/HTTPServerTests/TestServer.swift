@@ -3,12 +3,12 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// A real server on a free port, for as long as `body` runs.
+/// A real server on a free port, for as long as `body` runs; `body` has a thread of its own and may block it.
 func withServer<Result: Sendable>(
     loops count: Int = 1,
     _ adjust: (inout HTTPServerOptions) -> Void = { _ in },
     metrics: (any HTTPServerMetrics)? = nil,
-    _ body: @Sendable (TestServer) async throws -> Result
+    _ body: @escaping @Sendable (TestServer) async throws -> Result
 ) async throws -> Result {
     let group = LoopGroup(count: count)
     defer { group.stop() }
@@ -23,7 +23,8 @@ func withServer<Result: Sendable>(
         options: options,
         metrics: metrics,
     ) { loop in Routes(loop: loop, record: record) }
-    let result = try await body(TestServer(listener: listener, record: record))
+    let server = TestServer(listener: listener, record: record)
+    let result = try await onThread { try await body(server) }
     try await listener.closeAll()
     return result
 }
@@ -46,6 +47,13 @@ struct TestServer: Sendable {
     /// Waits until no connection is open.
     func waitUntilEmpty(within limit: Duration = .seconds(5)) async throws -> Bool {
         try await eventually(within: limit) { try await listener.connectionCount() == 0 }
+    }
+}
+
+extension RawSender {
+    /// Sends the same bytes many times on a thread of its own.
+    func send(_ bytes: [UInt8], times: Int) -> Task<Void, any Error> {
+        Task { try await onThread { for _ in 0..<times { send(bytes) } } }
     }
 }
 
