@@ -235,7 +235,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func finishResponse() {
         reportEnd()
         closeAction = nil
-        guard keepsAlive else { return closeAfterWriting() }
+        guard keepsAlive, !service.isDraining else { return closeAfterWriting() }
         phase = .idle
         deadline = service.deadline(after: service.options.keepAliveTimeout)
         processBacklog()
@@ -331,7 +331,7 @@ final class HTTPConnection: ByteStreamDelegate {
     func sweep(now: Int64) {
         if let deadline, now >= deadline {
             switch phase {
-            case .idle: return isWaitingForDrain ? closeIfStalled(now: now) : stream.close()
+            case .idle: if stream.pendingBytes == 0 { return stream.close() }
             case .head, .body: return refuse(.timedOut)
             case .responding, .streaming, .closing, .closed: break
             }

@@ -101,6 +101,22 @@ struct DeadlineTests {
         }
     }
 
+    @Test("A client that takes longer than the idle time for a large answer gets all of it")
+    func slowReader() async throws {
+        try await withServer { options in
+            options.keepAliveTimeout = .milliseconds(100)
+        } _: { server in
+            let client = try server.client(receiveBufferBytes: 4096)
+            client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try client.read(through: "\r\n\r\n")
+            for _ in 0..<40 {
+                #expect(try client.read(count: 200_000).count == 200_000)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try client.readToEnd() == "")
+        }
+    }
+
     @Test("A client that takes nothing of its answer is cut off, one that takes a little is not")
     func stalledWrite() async throws {
         try await withServer { options in

@@ -137,6 +137,8 @@ struct EndingTests {
             #expect(answer["connection"] == "close")
             waiting.close()
             for _ in 0..<6 { #expect(try streaming.readChunk() != nil) }
+            #expect(try streaming.readChunk() == nil)
+            #expect(try streaming.readToEnd() == "", "announced or not, the connection closes after the stream")
             streaming.close()
             #expect(try await draining.value == 0)
             #expect(throws: RawClient.Failure.self) { try server.client() }
