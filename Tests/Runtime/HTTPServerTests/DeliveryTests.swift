@@ -68,10 +68,10 @@ struct DeliveryTests {
             let request = "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n"
             client.send(request + request)
             client.shutdownSending()
-            let began = ContinuousClock.now
             #expect(try client.readResponse().body == "hello")
             #expect(try client.readResponse().body == "hello")
             #expect(try client.readToEnd() == "")
+            let began = ContinuousClock.now
             #expect(try await server.waitUntilEmpty())
             #expect(ContinuousClock.now - began < .milliseconds(1500), "no lingering for an end that has come")
         }

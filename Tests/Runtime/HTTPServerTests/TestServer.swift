@@ -99,6 +99,7 @@ final class Routes: HTTPHandler {
         case "/show": exchange.respond(text(description(of: request)))
         case "/empty": exchange.respond(HTTPResponse(status: 204))
         case "/later": respondLater(request, exchange)
+        case "/held": respondOnRelease(exchange)
         case "/never": waitForClose(exchange)
         case "/forget": return
         case "/large": exchange.respond(HTTPResponse(status: 200, body: [UInt8](repeating: 0x61, count: 8_000_000)))
@@ -127,9 +128,19 @@ final class Routes: HTTPHandler {
     private func respondLater(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let loop = loop
         let milliseconds = Int(request.query["ms"] ?? "") ?? 20
-        loop.spawn {
+        let task = loop.spawn {
             try? await loop.sleep(for: .milliseconds(milliseconds))
             exchange.respond(HTTPResponse(status: 200, body: Array((request.query["q"] ?? "later").utf8)))
+        }
+        exchange.onClose { task.cancel() }
+    }
+
+    /// Answers once the test has noted `release`.
+    private func respondOnRelease(_ exchange: HTTPExchange) {
+        let (loop, record) = (loop, record)
+        loop.spawn {
+            while !record.contains("release"), exchange.isOpen { try? await loop.sleep(for: .milliseconds(5)) }
+            exchange.respond(HTTPResponse(status: 200, body: Array("held".utf8)))
         }
     }
 
@@ -154,7 +165,7 @@ final class Routes: HTTPHandler {
         let loop = loop
         let keepsOpen = request.query["open"] != nil
         loop.spawn {
-            for frame in 0..<frames {
+            for frame in 0..<frames where !stream.isClosed {
                 if pause > 0 { try? await loop.sleep(for: .milliseconds(pause)) }
                 stream.write { $0.append(contentsOf: "data: \(frame)\n\n".utf8) }
                 stream.write { _ in }
