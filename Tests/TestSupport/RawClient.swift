@@ -1,6 +1,8 @@
 import Glibc
 
-/// A blocking TCP client that sends exactly the bytes it is given. Every read has a deadline.
+/// A blocking TCP client that sends exactly the bytes it is given.
+///
+/// Every read has a deadline.
 package final class RawClient {
     private let descriptor: Int32
     /// Read, but not yet handed out.
@@ -15,7 +17,9 @@ package final class RawClient {
         case malformedResponse(String)
     }
 
-    /// Connects to a port on 127.0.0.1. `receiveBufferBytes` makes a peer that soon takes no more.
+    /// Connects to a port on 127.0.0.1.
+    ///
+    /// `receiveBufferBytes` makes a peer that soon takes no more.
     package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1
@@ -40,19 +44,12 @@ package final class RawClient {
 
     deinit { close() }
 
+    /// The sending side, for another thread than the one that reads; the client must outlive it.
+    package var sender: RawSender { RawSender(descriptor: descriptor) }
+
     /// Sends everything; false when the peer has closed.
     @discardableResult
-    package func send(_ bytes: [UInt8]) -> Bool {
-        var start = 0
-        while start < bytes.count {
-            let sent = bytes[start...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard sent > 0 else { return false }
-            start += sent
-        }
-        return true
-    }
+    package func send(_ bytes: [UInt8]) -> Bool { sender.send(bytes) }
 
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
@@ -75,7 +72,9 @@ package final class RawClient {
 
     // MARK: Reading
 
-    /// Reads at least one more byte into the buffer; false at the end of the stream. A reset counts as an end.
+    /// Reads at least one more byte into the buffer; false at the end of the stream.
+    ///
+    /// A reset counts as an end.
     private func readMore(until deadline: ContinuousClock.Instant) throws -> Bool {
         let left = deadline - .now
         let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
@@ -133,4 +132,23 @@ package final class RawClient {
     }
 
     private func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
+}
+
+/// Sends on the socket of a ``RawClient``.
+package struct RawSender: Sendable {
+    let descriptor: Int32
+
+    /// Sends everything, however long that takes; false when the peer has closed.
+    @discardableResult
+    package func send(_ bytes: [UInt8]) -> Bool {
+        var start = 0
+        while start < bytes.count {
+            let sent = bytes[start...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { return false }
+            start += sent
+        }
+        return true
+    }
 }

@@ -152,9 +152,14 @@ package final class ByteStream: LoopHandle, Flushable {
     /// Bytes that the kernel has not taken yet.
     package var pendingBytes: Int { output.count + inFlightBytes }
 
-    /// Bytes that the kernel has taken since the stream was opened: what does not grow while ``pendingBytes`` is above
-    /// zero is a peer that does not read.
-    package var takenBytes: UInt64 { sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes) }
+    /// Bytes that the peer's side has acknowledged since the stream was opened.
+    ///
+    /// What does not grow while ``pendingBytes`` is above zero is a peer that does not read. The kernel's own buffer
+    /// would hide for megabytes whether it does, so this asks for its filling, at the price of a system call.
+    package var acknowledgedBytes: UInt64 {
+        let taken = sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes)
+        return taken - min(taken, UInt64(unacknowledgedBytes))
+    }
 
     /// What libuv still has to write of the write in flight, which the kernel may have taken in part.
     private var inFlightBytes: Int { inFlight == nil ? 0 : uvStream.pointee.write_queue_size }

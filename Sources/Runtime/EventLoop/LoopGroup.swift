@@ -1,4 +1,5 @@
 internal import CUV
+internal import Glibc
 internal import Synchronization
 
 /// A fixed set of loops, one thread each.
@@ -14,8 +15,12 @@ package final class LoopGroup: Sendable {
     }
 
     /// Starts `count` loops (at least one), each on a new thread.
+    ///
+    /// The process ignores SIGPIPE from then on: libuv writes with `write(2)`, and a peer that has reset its connection
+    /// would otherwise end the process. The write itself still fails with EPIPE.
     package init(count: Int) {
         precondition(count > 0, "a loop group needs at least one loop")
+        signal(SIGPIPE, SIG_IGN)
         loops = (0..<count).map { Loop(index: $0) }
         threads = Mutex([])
         let started = loops.map { loop in

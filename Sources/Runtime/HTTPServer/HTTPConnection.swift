@@ -1,6 +1,8 @@
 internal import EventLoop
 
-/// One client's connection. Loop-owned; the stream holds it until it has closed.
+/// One client's connection.
+///
+/// Loop-owned; the stream holds it until it has closed.
 ///
 /// ```
 ///        byte        head complete     complete           startStream
@@ -35,7 +37,7 @@ final class HTTPConnection: ByteStreamDelegate {
     /// Loop time in milliseconds at which the phase has lasted too long; nil for no limit.
     private var deadline: Int64?
     private var stalledSince: Int64?
-    private var takenBytes: UInt64 = 0
+    private var acknowledgedBytes: UInt64 = 0
 
     private var backlog: [UInt8] = []
     private var backlogStart = 0
@@ -233,7 +235,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func finishResponse() {
         reportEnd()
         closeAction = nil
-        guard keepsAlive else { return closeAfterWriting() }
+        guard keepsAlive, !service.isDraining else { return closeAfterWriting() }
         phase = .idle
         deadline = service.deadline(after: service.options.keepAliveTimeout)
         processBacklog()
@@ -329,7 +331,7 @@ final class HTTPConnection: ByteStreamDelegate {
     func sweep(now: Int64) {
         if let deadline, now >= deadline {
             switch phase {
-            case .idle: return isWaitingForDrain ? closeIfStalled(now: now) : stream.close()
+            case .idle: if stream.pendingBytes == 0 { return stream.close() }
             case .head, .body: return refuse(.timedOut)
             case .responding, .streaming, .closing, .closed: break
             }
@@ -342,9 +344,10 @@ final class HTTPConnection: ByteStreamDelegate {
             stalledSince = nil
             return
         }
-        guard let since = stalledSince, takenBytes == stream.takenBytes else {
+        let acknowledged = stream.acknowledgedBytes
+        guard let since = stalledSince, acknowledged == acknowledgedBytes else {
             stalledSince = now
-            takenBytes = stream.takenBytes
+            acknowledgedBytes = acknowledged
             return
         }
         let limit =

@@ -1,6 +1,8 @@
 package import EventLoop
 
-/// What answers requests on one loop. Called on the loop's thread only; must not block it.
+/// What answers requests on one loop.
+///
+/// Called on the loop's thread only; must not block it.
 package protocol HTTPHandler: AnyObject {
     /// Answers `request` through `exchange`: before it returns, or later from a task it starts with `loop.spawn`.
     ///
@@ -32,9 +34,11 @@ package final class HTTPExchange {
     package var loop: Loop { connection.stream.loop }
 
     /// False once the connection is gone; answering is allowed then and does nothing.
-    package var isOpen: Bool { connection.isResponding }
+    package var isOpen: Bool { !isAnswered && connection.isResponding }
 
-    /// Called when the connection goes away before the answer: what computes it can stop. Replaces an earlier action.
+    /// Called when the connection goes away before the answer: what computes it can stop.
+    ///
+    /// Replaces an earlier action.
     ///
     /// A client that only shuts down its sending side still waits for its answer and does not count as gone.
     package func onClose(_ action: @escaping () -> Void) {

@@ -1,6 +1,8 @@
 package import EventLoop
 
-/// A server: one listening socket and the connections it has dealt out to its loops. Safe from any thread.
+/// A server: one listening socket and the connections it has dealt out to its loops.
+///
+/// Safe from any thread.
 package final class HTTPListener: Sendable {
     /// The port in use, also when 0 was asked for.
     package let port: Int
@@ -18,7 +20,9 @@ package final class HTTPListener: Sendable {
         self.listener = listener
     }
 
-    /// Binds, listens and accepts. `makeHandler` runs once on each loop and makes what answers there.
+    /// Binds, listens and accepts.
+    ///
+    /// `makeHandler` runs once on each loop and makes what answers there.
     ///
     /// Throws ``NetworkError``, such as `addressInUse`. Stop it with ``closeAll()`` before the loops end.
     package static func start(
@@ -80,7 +84,9 @@ package final class HTTPListener: Sendable {
     }
 
     /// Closes the idle connections and lets the others finish their current answer, with `Connection: close`; returns
-    /// when all are gone or after `limit`, with the number of those still open. Streams end when their writers end them.
+    /// when all are gone or after `limit`, with the number of those still open.
+    ///
+    /// Streams end when their writers end them.
     package func drain(within limit: Duration) async throws -> Int {
         for (index, loop) in loops.enumerated() {
             try await loop.run { _ in self.services[index].drain() }
@@ -93,7 +99,9 @@ package final class HTTPListener: Sendable {
         }
     }
 
-    /// Closes the listening socket and every connection, whatever it is doing, and the timers. Idempotent.
+    /// Closes the listening socket and every connection, whatever it is doing, and the timers.
+    ///
+    /// Idempotent.
     package func closeAll() async throws {
         try await stopAccepting()
         for (index, loop) in loops.enumerated() {

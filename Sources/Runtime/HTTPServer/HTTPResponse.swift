@@ -7,8 +7,10 @@ package struct HTTPFields: Sendable, ExpressibleByDictionaryLiteral {
         for (name, value) in elements { append(name, value) }
     }
 
-    /// Adds a field. `name` must be a token (RFC 9110, section 5.1); controls in `value` are sent as spaces, so that no
-    /// value can begin another field or response.
+    /// Adds a field.
+    ///
+    /// `name` must be a token (RFC 9110, section 5.1); controls in `value` are sent as spaces, so that no value can
+    /// begin another field or response.
     package mutating func append(_ name: String, _ value: String) {
         precondition(!name.isEmpty && name.utf8.allSatisfy(\.isToken), "a response field has no valid name")
         let isClean = value.utf8.allSatisfy(\.isFieldContent)

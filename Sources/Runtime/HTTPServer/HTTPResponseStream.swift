@@ -10,7 +10,9 @@ package protocol HTTPResponseStreamDelegate: AnyObject {
     func responseStreamDidClose(_ stream: HTTPResponseStream)
 }
 
-/// A response body that is written piece by piece, such as server-sent events. Loop-owned.
+/// A response body that is written piece by piece, such as server-sent events.
+///
+/// Loop-owned.
 ///
 /// All pieces of one loop turn leave in one system call and, with HTTP/1.1, in one chunk: the chunk's size has a fixed
 /// width and is written again as the chunk grows, so that a piece costs no framing of its own. The stream ends at once
@@ -40,7 +42,9 @@ package final class HTTPResponseStream {
     /// True after ``end()``, ``abort()`` or the loss of the connection; writing does nothing then.
     package var isClosed: Bool { connection == nil }
 
-    /// Bytes that the client's side has not taken yet. The writer watches it and stops; there is no limit here.
+    /// Bytes that the client's side has not taken yet.
+    ///
+    /// The writer watches it and stops; there is no limit here.
     package var pendingBytes: Int { connection?.stream.pendingBytes ?? 0 }
 
     /// Calls the delegate once when the client's side has taken everything written so far.
@@ -63,6 +67,7 @@ package final class HTTPResponseStream {
             let dataStart = chunkStart + Self.sizeDigits + 2
             if output.count == dataStart {
                 output.removeLast(Self.sizeDigits + 2)  // An empty chunk would end the body.
+                chunkEnd = 0
                 return
             }
             patchSize(output.count - dataStart, in: &output)

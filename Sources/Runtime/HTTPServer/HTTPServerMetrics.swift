@@ -1,4 +1,6 @@
-/// What a server reports about itself. Called on the loops' threads, concurrently; must be quick.
+/// What a server reports about itself.
+///
+/// Called on the loops' threads, concurrently; must be quick.
 package protocol HTTPServerMetrics: Sendable {
     func connectionOpened()
     func connectionClosed()

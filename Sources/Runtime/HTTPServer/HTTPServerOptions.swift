@@ -1,6 +1,8 @@
 package import EventLoop
 
-/// What a server allows its clients. Every limit is checked while bytes arrive, never after they have been stored.
+/// What a server allows its clients.
+///
+/// Every limit is checked while bytes arrive, never after they have been stored.
 package struct HTTPServerOptions: Sendable {
     /// Request line and header section together, and separately a trailer section; above it 431.
     package var headBytesMax = 16 * 1024
@@ -20,8 +22,10 @@ package struct HTTPServerOptions: Sendable {
     package var writeStallTimeout = Duration.seconds(30)
     /// The same for a streaming response.
     package var streamStallTimeout = Duration.seconds(300)
-    /// Connections on all loops together. Above it a new one is closed at once without an answer, because an
-    /// `EventSource` comes back after a failed connection but never after a 503.
+    /// Connections on all loops together.
+    ///
+    /// Above it a new one is closed at once without an answer, because an `EventSource` comes back after a failed
+    /// connection but never after a 503.
     package var connectionsMax = 20_000
     /// What a client may send ahead of the answers; above it the connection is not read until they are sent.
     package var pipelinedBytesMax = 64 * 1024

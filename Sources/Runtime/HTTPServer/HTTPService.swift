@@ -1,6 +1,8 @@
 internal import EventLoop
 
-/// The connections of one server on one loop, and what they share. Loop-owned.
+/// The connections of one server on one loop, and what they share.
+///
+/// Loop-owned.
 final class HTTPService {
     /// Parsers kept for the next request.
     private static let sparesMax = 16
@@ -29,7 +31,7 @@ final class HTTPService {
         self.connectionsMax = connectionsMax
         self.handler = handler
         self.metrics = metrics
-        sweep = loop.schedule(every: options.sweepPeriod) { [unowned self] in sweepConnections() }
+        sweep = loop.schedule(every: options.sweepPeriod) { [weak self] in self?.sweepConnections() }
     }
 
     var connectionCount: Int { connections.count }

@@ -34,6 +34,11 @@ struct HeadScanner {
     private var lines = 0
     private var version: UInt64 = 0
 
+    init() {}
+
+    /// Reads a trailer section, which is header lines and the empty line, with limits of its own.
+    init(ofTrailer _: Void) { state = .lineStart }
+
     /// Looks at `bytes` up to the end of the head; returns how many belong to the head and whether it is complete.
     mutating func scan(
         _ bytes: UnsafeRawBufferPointer,

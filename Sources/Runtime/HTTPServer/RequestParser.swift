@@ -3,8 +3,9 @@ internal import CLLHTTP
 /// Turns bytes into requests, one at a time: ``HeadScanner`` checks the head's lines, llhttp parses head and body.
 ///
 /// ```
-///  head ──complete──► body ──complete──► done ──reset──► head
-///    └──── no body ──────────────────────►│
+///  head ──complete──► body ──last chunk──► trailer ──complete──► done ──reset──► head
+///    │                  └──── complete, of known length ──────────►│
+///    └──── no body ───────────────────────────────────────────────►│
 /// ```
 /// After a refusal only ``reset()`` helps. A connection holds a parser while a request arrives and gives it back then, so
 /// an idle or streaming one costs no parser. Knows nothing of connections: what it says depends on the bytes alone and
@@ -23,6 +24,7 @@ final class RequestParser {
     fileprivate enum Stage {
         case head
         case body
+        case trailer
         case done
     }
 
@@ -45,8 +47,6 @@ final class RequestParser {
     fileprivate var flags: UInt16 = 0
     fileprivate var body: [UInt8] = []
     fileprivate var extensionBytes = 0
-    fileprivate var trailerBytes = 0
-    fileprivate var hasTrailerName = false
 
     init(options: HTTPServerOptions) {
         self.options = options
@@ -74,7 +74,6 @@ final class RequestParser {
         target = nil
         body = []
         extensionBytes = 0
-        trailerBytes = 0
         expectsContinue = false
     }
 
@@ -100,8 +99,8 @@ final class RequestParser {
                 guard isComplete else { return (count, .needsMore) }
                 try parseHead()
                 return (count, stage == .done ? .message : .head)
-            case .body:
-                let count = try execute(bytes)
+            case .body, .trailer:
+                let count = try consumeBody(bytes)
                 return (count, stage == .done ? .message : .needsMore)
             case .done:
                 return (0, .message)
@@ -112,7 +111,9 @@ final class RequestParser {
         }
     }
 
-    /// The complete request, or its head where the body is still to come. ``reset()`` makes room for the next one.
+    /// The complete request, or its head where the body is still to come.
+    ///
+    /// ``reset()`` makes room for the next one.
     func request(from peerAddress: String) -> HTTPRequest {
         let headers = HTTPHeaders(bytes: head, fields: fields)
         return HTTPRequest(
@@ -153,13 +154,25 @@ final class RequestParser {
         if stage == .head { stage = .body }
     }
 
-    /// Feeds body bytes; returns how many belong to the request.
-    private func execute(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
-        let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        llhttp_execute(llhttp, start, bytes.count)
-        try throwIfRefused()
-        guard stage == .done, let start, let end = llhttp_get_error_pos(llhttp) else { return bytes.count }
-        return end - start
+    /// Takes what belongs to the body; returns how many bytes that were.
+    ///
+    /// llhttp pauses at the end of the body and behind the line of the last chunk. Trailer fields are checked by the
+    /// scanner, since llhttp lets them fold, and dropped (RFC 9112, section 7.1.2).
+    private func consumeBody(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
+        var count = 0
+        if stage == .body {
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            llhttp_execute(llhttp, start, bytes.count)
+            try throwIfRefused()
+            guard stage != .body, let start, let end = llhttp_get_error_pos(llhttp) else { return bytes.count }
+            count = end - start
+            scanner = HeadScanner(ofTrailer: ())
+        }
+        guard stage == .trailer else { return count }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
+        let (trailerCount, isComplete) = try scanner.scan(rest, within: options)
+        if isComplete { stage = .done }
+        return count + trailerCount
     }
 
     private func throwIfRefused() throws(RequestRefusal) {
@@ -252,41 +265,28 @@ extension RequestParser {
         targetRange = start..<(at - headStart + length)
     }
 
-    fileprivate func didReadName(_ at: UnsafePointer<CChar>, _ length: Int) -> Int32 {
-        guard let headStart else { return didReadTrailer(length) }
+    fileprivate func didReadName(_ at: UnsafePointer<CChar>, _ length: Int) {
+        guard let headStart else { return }
         let start = UInt32(at - headStart)
         fields.append(HTTPHeaders.Field(nameStart: start, nameEnd: start + UInt32(length)))
-        return 0
     }
 
-    fileprivate func didReadValue(_ at: UnsafePointer<CChar>, _ length: Int) -> Int32 {
-        guard let headStart else { return didReadTrailer(length) }
-        guard let last = fields.indices.last else { return 0 }
+    fileprivate func didReadValue(_ at: UnsafePointer<CChar>, _ length: Int) {
+        guard let headStart, let last = fields.indices.last else { return }
         var start = at - headStart
         var end = start + length
         if fields[last].valueEnd > 0 { start = Int(fields[last].valueStart) }
         while end > start, headStart[end - 1] == 0x20 || headStart[end - 1] == 0x09 { end -= 1 }
         fields[last].valueStart = UInt32(start)
         fields[last].valueEnd = UInt32(end)
-        return 0
-    }
-
-    /// Trailer fields are checked, counted and dropped (RFC 9112, section 7.1.2).
-    private func didReadTrailer(_ length: Int) -> Int32 {
-        trailerBytes += length
-        return trailerBytes > options.headBytesMax ? refuse(.headTooLarge) : 0
-    }
-
-    /// A value without a name before it is a folded line.
-    fileprivate func didEndValue() -> Int32 {
-        guard headStart == nil else { return 0 }
-        guard hasTrailerName else { return refuse(.malformedBody) }
-        hasTrailerName = false
-        return 0
     }
 
     fileprivate func didReadChunkHeader() -> Int32 {
         let length = llhttp.pointee.content_length
+        guard length > 0 else {
+            stage = .trailer
+            return Int32(HPE_PAUSED.rawValue)
+        }
         return length > UInt64(options.bodyBytesMax - body.count) ? refuse(.bodyTooLarge) : 0
     }
 
@@ -311,16 +311,13 @@ nonisolated(unsafe) private let parserSettings: UnsafePointer<llhttp_settings_t>
         return 0
     }
     settings.pointee.on_header_field = { llhttp, at, length in
-        at.map { RequestParser.of(llhttp).didReadName($0, length) } ?? 0
-    }
-    settings.pointee.on_header_field_complete = { llhttp in
-        RequestParser.of(llhttp).hasTrailerName = true
+        if let at { RequestParser.of(llhttp).didReadName(at, length) }
         return 0
     }
     settings.pointee.on_header_value = { llhttp, at, length in
-        at.map { RequestParser.of(llhttp).didReadValue($0, length) } ?? 0
+        if let at { RequestParser.of(llhttp).didReadValue(at, length) }
+        return 0
     }
-    settings.pointee.on_header_value_complete = { RequestParser.of($0).didEndValue() }
     settings.pointee.on_headers_complete = { llhttp in
         RequestParser.of(llhttp).flags = llhttp?.pointee.flags ?? 0
         return 0

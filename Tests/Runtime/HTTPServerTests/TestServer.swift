@@ -3,12 +3,12 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// A real server on a free port, for as long as `body` runs.
+/// A real server on a free port, for as long as `body` runs; `body` has a thread of its own and may block it.
 func withServer<Result: Sendable>(
     loops count: Int = 1,
     _ adjust: (inout HTTPServerOptions) -> Void = { _ in },
     metrics: (any HTTPServerMetrics)? = nil,
-    _ body: @Sendable (TestServer) async throws -> Result
+    _ body: @escaping @Sendable (TestServer) async throws -> Result
 ) async throws -> Result {
     let group = LoopGroup(count: count)
     defer { group.stop() }
@@ -23,7 +23,8 @@ func withServer<Result: Sendable>(
         options: options,
         metrics: metrics,
     ) { loop in Routes(loop: loop, record: record) }
-    let result = try await body(TestServer(listener: listener, record: record))
+    let server = TestServer(listener: listener, record: record)
+    let result = try await onThread { try await body(server) }
     try await listener.closeAll()
     return result
 }
@@ -46,6 +47,13 @@ struct TestServer: Sendable {
     /// Waits until no connection is open.
     func waitUntilEmpty(within limit: Duration = .seconds(5)) async throws -> Bool {
         try await eventually(within: limit) { try await listener.connectionCount() == 0 }
+    }
+}
+
+extension RawSender {
+    /// Sends the same bytes many times on a thread of its own.
+    func send(_ bytes: [UInt8], times: Int) -> Task<Void, any Error> {
+        Task { try await onThread { for _ in 0..<times { send(bytes) } } }
     }
 }
 
@@ -91,6 +99,7 @@ final class Routes: HTTPHandler {
         case "/show": exchange.respond(text(description(of: request)))
         case "/empty": exchange.respond(HTTPResponse(status: 204))
         case "/later": respondLater(request, exchange)
+        case "/held": respondOnRelease(exchange)
         case "/never": waitForClose(exchange)
         case "/forget": return
         case "/large": exchange.respond(HTTPResponse(status: 200, body: [UInt8](repeating: 0x61, count: 8_000_000)))
@@ -119,9 +128,19 @@ final class Routes: HTTPHandler {
     private func respondLater(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let loop = loop
         let milliseconds = Int(request.query["ms"] ?? "") ?? 20
-        loop.spawn {
+        let task = loop.spawn {
             try? await loop.sleep(for: .milliseconds(milliseconds))
             exchange.respond(HTTPResponse(status: 200, body: Array((request.query["q"] ?? "later").utf8)))
+        }
+        exchange.onClose { task.cancel() }
+    }
+
+    /// Answers once the test has noted `release`.
+    private func respondOnRelease(_ exchange: HTTPExchange) {
+        let (loop, record) = (loop, record)
+        loop.spawn {
+            while !record.contains("release"), exchange.isOpen { try? await loop.sleep(for: .milliseconds(5)) }
+            exchange.respond(HTTPResponse(status: 200, body: Array("held".utf8)))
         }
     }
 
@@ -146,7 +165,7 @@ final class Routes: HTTPHandler {
         let loop = loop
         let keepsOpen = request.query["open"] != nil
         loop.spawn {
-            for frame in 0..<frames {
+            for frame in 0..<frames where !stream.isClosed {
                 if pause > 0 { try? await loop.sleep(for: .milliseconds(pause)) }
                 stream.write { $0.append(contentsOf: "data: \(frame)\n\n".utf8) }
                 stream.write { _ in }

@@ -19,4 +19,14 @@ extension ByteStream {
             }
         }
     }
+
+    /// Bytes in the kernel's send buffer, sent or not (tcp(7), SIOCOUTQ).
+    var unacknowledgedBytes: Int {
+        var descriptor: Int32 = -1
+        var count: Int32 = 0
+        guard !isClosed, uv_fileno(handle, &descriptor) == 0,
+            ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0
+        else { return 0 }
+        return Int(count)
+    }
 }

@@ -1,0 +1,172 @@
+import HTTPServer
+import TestSupport
+import Testing
+
+@Suite("HTTP server: deadlines and limits", .serialized)
+struct DeadlineTests {
+    /// Sends a piece every 20 ms until the server answers; returns how long that took and the answer.
+    private func drip(_ client: RawClient, _ piece: String) throws -> (Duration, RawResponse) {
+        let began = ContinuousClock.now
+        while ContinuousClock.now - began < .seconds(10) {
+            client.send(piece)
+            if !client.isSilent(for: .milliseconds(20)) { break }
+        }
+        return (ContinuousClock.now - began, try client.readResponse())
+    }
+
+    @Test(
+        "A head that drips in is given up at its total deadline",
+        arguments: ["", "GET / HTTP/1.1\r\nHost: a\r\nX-A: "]
+    )
+    func drippingHead(_ start: String) async throws {
+        try await withServer { options in
+            options.headTimeout = .milliseconds(400)
+        } _: { server in
+            let client = try server.client()
+            client.send(start)
+            let (duration, response) = try drip(client, "a")
+            #expect(response.status == 408)
+            #expect(response["connection"] == "close")
+            #expect(response.body.contains(#""type":"/problems/request-timeout""#))
+            #expect(duration > .milliseconds(350) && duration < .seconds(2))
+            client.shutdownSending()
+            #expect(try client.readToEnd() == "")
+        }
+    }
+
+    @Test(
+        "A body that drips in is given up at its total deadline",
+        arguments: [
+            ("Content-Length: 60000\r\n\r\n", "a"), ("Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n"),
+            ("Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n"),
+        ]
+    )
+    func drippingBody(_ lines: String, _ piece: String) async throws {
+        try await withServer { options in
+            options.bodyTimeout = .milliseconds(400)
+        } _: { server in
+            let client = try server.client()
+            client.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(lines)")
+            let (duration, response) = try drip(client, piece)
+            #expect(response.status == 408)
+            #expect(duration > .milliseconds(350) && duration < .seconds(2))
+            #expect(server.record.all.isEmpty)
+        }
+    }
+
+    @Test("The deadline of the head holds anew for each request on a connection")
+    func deadlinePerRequest() async throws {
+        try await withServer { options in
+            options.headTimeout = .milliseconds(300)
+        } _: { server in
+            let client = try server.client()
+            for _ in 0..<3 {
+                client.send("GET /hello HTTP/1.1\r\n")
+                #expect(client.isSilent(for: .milliseconds(150)))
+                client.send("Host: a\r\n\r\n")
+                #expect(try client.readResponse().status == 200)
+            }
+        }
+    }
+
+    @Test("A connection that sends nothing is closed without a word: new after the head's time, used after its own")
+    func idle() async throws {
+        try await withServer { options in
+            options.headTimeout = .milliseconds(200)
+            options.keepAliveTimeout = .milliseconds(600)
+        } _: { server in
+            let fresh = try server.client()
+            let used = try server.client()
+            used.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try used.readResponse().status == 200)
+            let began = ContinuousClock.now
+            #expect(try fresh.readToEnd() == "")
+            #expect(ContinuousClock.now - began < .milliseconds(500))
+            #expect(try used.readToEnd() == "")
+            #expect(ContinuousClock.now - began > .milliseconds(500))
+        }
+    }
+
+    @Test("A handler may take longer than every deadline of the client")
+    func slowHandler() async throws {
+        try await withServer { options in
+            options.headTimeout = .milliseconds(100)
+            options.bodyTimeout = .milliseconds(100)
+            options.keepAliveTimeout = .milliseconds(100)
+            options.writeStallTimeout = .milliseconds(100)
+        } _: { server in
+            let client = try server.client()
+            client.send("GET /later?ms=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try client.readResponse().body == "later")
+        }
+    }
+
+    @Test("A client that takes longer than the idle time for a large answer gets all of it")
+    func slowReader() async throws {
+        try await withServer { options in
+            options.keepAliveTimeout = .milliseconds(100)
+        } _: { server in
+            let client = try server.client(receiveBufferBytes: 4096)
+            client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try client.read(through: "\r\n\r\n")
+            for _ in 0..<40 {
+                #expect(try client.read(count: 200_000).count == 200_000)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try client.readToEnd() == "")
+        }
+    }
+
+    @Test("A client that takes nothing of its answer is cut off, one that takes a little is not")
+    func stalledWrite() async throws {
+        try await withServer { options in
+            options.writeStallTimeout = .milliseconds(300)
+        } _: { server in
+            let client = try server.client(receiveBufferBytes: 4096)
+            client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try client.read(through: "\r\n\r\n")
+            for _ in 0..<40 {
+                _ = try client.read(count: 100_000)
+                #expect(try await server.listener.connectionCount() == 1)
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(try await server.waitUntilEmpty())
+        }
+    }
+
+    @Test("A stream that stalls has its own, longer time, and its writer hears of the end")
+    func stalledStream() async throws {
+        try await withServer { options in
+            options.writeStallTimeout = .milliseconds(50)
+            options.streamStallTimeout = .milliseconds(500)
+        } _: { server in
+            let client = try server.client(receiveBufferBytes: 4096)
+            client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+            let began = ContinuousClock.now
+            #expect(try await server.waitUntilEmpty())
+            #expect(ContinuousClock.now - began > .milliseconds(400))
+            #expect(server.record.contains("stream closed"))
+            _ = client
+        }
+    }
+
+    @Test("Above the number of connections allowed, a new one is closed at once and the others stay")
+    func connectionsMax() async throws {
+        try await withServer { options in
+            options.connectionsMax = 2
+        } _: { server in
+            let clients = try [server.client(), server.client()]
+            for client in clients {
+                client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try client.readResponse().status == 200)
+            }
+            let third = try server.client()
+            #expect(try third.readToEnd() == "")
+            clients[0].close()
+            #expect(try await eventually { try await server.listener.connectionCount() == 1 })
+            let fourth = try server.client()
+            fourth.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try fourth.readResponse().status == 200)
+        }
+    }
+}

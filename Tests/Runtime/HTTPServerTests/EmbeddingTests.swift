@@ -1,0 +1,126 @@
+import EventLoop
+import HTTPServer
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("HTTP server: what the embedding brings")
+struct EmbeddingTests {
+    @Test("Metrics tell of connections, requests with their status, lost clients and bad requests")
+    func metrics() async throws {
+        let metrics = RecordingMetrics()
+        try await withServer(metrics: metrics) { server in
+            let client = try server.client()
+            client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try client.readResponse().status == 200)
+            #expect(try client.readResponse().status == 404)
+            client.send("POST /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try client.readResponse().status == 200)
+            client.send("GET /hello HTTP/1.1\r\n\r\n")
+            #expect(try client.readResponse().status == 400)
+            client.close()
+            #expect(try await server.waitUntilEmpty())
+            let leaving = try server.client()
+            leaving.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await eventually { server.record.contains("GET /never") })
+            leaving.reset()
+            #expect(try await server.waitUntilEmpty())
+            #expect(
+                metrics.record.all == [
+                    "opened", "GET 200", "GET 404", "POST 200", "bad request: malformed_host", "closed", "opened",
+                    "GET nil", "closed",
+                ]
+            )
+        }
+    }
+
+    @Test("The embedding renders the server's own errors")
+    func renderer() async throws {
+        try await withServer { options in
+            options.renderError = { ("text/plain", Array("\($0): \($1)".utf8)) }
+        } _: { server in
+            let client = try server.client()
+            client.send("garbage\r\n\r\n")
+            let response = try client.readResponse()
+            #expect(response["content-type"] == "text/plain")
+            #expect(response.body == "400: The request line is malformed.")
+        }
+    }
+
+    @Test("A security layer stands between every connection and its socket")
+    func filter() async throws {
+        try await withServer { options in
+            options.makeFilter = { Scrambler() }
+        } _: { server in
+            let client = try server.client()
+            let request = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            client.send(request.utf8.map { $0 ^ 1 })
+            let answer = String(decoding: try client.readToEnd().utf8.map { $0 ^ 1 }, as: UTF8.self)
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(answer.hasSuffix("\r\n\r\nhello"))
+        }
+    }
+
+    @Test("A connection whose security layer refuses the bytes is closed")
+    func filterRefuses() async throws {
+        try await withServer { options in
+            options.makeFilter = { Scrambler() }
+        } _: { server in
+            let client = try server.client()
+            client.send([0xff])
+            #expect(try client.readToEnd() == "alert")
+            #expect(try await server.waitUntilEmpty())
+        }
+    }
+
+    @Test("Connections are dealt out to all loops, each with its own handler")
+    func manyLoops() async throws {
+        try await withServer(loops: 3) { server in
+            let clients = try (0..<9).map { _ in try server.client() }
+            for client in clients { client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n") }
+            for client in clients { #expect(try client.readResponse().status == 200) }
+            #expect(try await server.listener.connectionCount() == 9)
+        }
+    }
+}
+
+private final class RecordingMetrics: HTTPServerMetrics {
+    let record = Record()
+
+    func connectionOpened() { record.note("opened") }
+
+    func connectionClosed() { record.note("closed") }
+
+    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
+        #expect(duration >= .zero && duration < .seconds(60))
+        record.note("\(method.name) \(status.map { "\($0)" } ?? "nil")")
+    }
+
+    func badRequest(_ reason: RequestRefusal) { record.note("bad request: \(reason.rawValue)") }
+}
+
+/// A security layer for tests: flips a bit, and refuses the byte 0xff.
+private final class Scrambler: StreamFilter {
+    private var alert: [UInt8] = []
+
+    let peerHasFinished = false
+
+    func receive(
+        _ bytes: UnsafeRawBufferPointer,
+        deliver: (UnsafeRawBufferPointer) -> Void
+    ) throws(StreamFilterError) {
+        if bytes.contains(0xff) {
+            alert = Array("alert".utf8)
+            throw StreamFilterError(reason: "a forbidden byte")
+        }
+        let plain = bytes.map { $0 ^ 1 }
+        plain.withUnsafeBytes(deliver)
+    }
+
+    func seal(_ plain: inout [UInt8], into sealed: inout [UInt8]) {
+        sealed += alert
+        alert = []
+        sealed += plain.map { $0 ^ 1 }
+        plain.removeAll()
+    }
+}
