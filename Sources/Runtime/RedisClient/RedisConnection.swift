@@ -16,12 +16,13 @@ package final class RedisConnection: RedisWireOwner {
     let wire: RedisWire
     private var pending = FIFO<PendingCommand>()
     private let observer: (any RedisObserver)?
+    private var writtenBytes: UInt64 = 0
     private var closeError = RedisError.connectionLost
     private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.checkDeadlines() }
 
-    init(stream: ByteStream, observer: (any RedisObserver)?) {
+    init(stream: ByteStream, isSecured: Bool, observer: (any RedisObserver)?) {
         loop = stream.loop
-        wire = RedisWire(stream: stream)
+        wire = RedisWire(stream: stream, isSecured: isSecured)
         self.observer = observer
         wire.owner = self
     }
@@ -51,9 +52,15 @@ package final class RedisConnection: RedisWireOwner {
 
     /// Queues what `format` appends, which is exactly one command. The connection is open.
     func send(_ command: PendingCommand, _ format: (inout [UInt8]) -> Void) {
+        var command = command
+        command.offset = writtenBytes
         pending.append(command)
         deadlines.watch(command.due)
-        wire.stream.write(format)
+        wire.stream.write { output in
+            let before = output.count
+            format(&output)
+            writtenBytes += UInt64(output.count - before)
+        }
     }
 
     package func close() { close(failing: .closed) }
@@ -92,12 +99,18 @@ package final class RedisConnection: RedisWireOwner {
     func wireDidClose() {
         deadlines.close()
         let now = loop.nowMilliseconds
-        let error = closeError
         while let command = pending.popFirst() {
             if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: false) }
-            let isLate = error == .timedOut && command.due > now
-            command.completion(.failure(isLate ? .connectionLost : error))
+            command.completion(.failure(fate(of: command, at: now)))
         }
+    }
+
+    private func fate(of command: PendingCommand, at now: Int64) -> RedisError {
+        if closeError == .closed { return .closed }
+        // TLS changes the number of bytes, so with it every command counts as sent.
+        let isUnsent = !wire.isSecured && command.offset >= wire.stream.takenBytes
+        if isUnsent { return .notConnected(reason: wire.failure ?? "the server does not read") }
+        return closeError == .timedOut && command.due > now ? .connectionLost : closeError
     }
 
     private func checkDeadlines() {
@@ -117,6 +130,14 @@ struct PendingCommand {
     /// Monotonic nanoseconds; 0 when nobody observes.
     let sentAt: UInt64
     let completion: RedisConnection.Completion
+    /// Where it begins in all that was written on its connection.
+    var offset: UInt64 = 0
+
+    init(due: Int64, sentAt: UInt64, completion: @escaping RedisConnection.Completion) {
+        self.due = due
+        self.sentAt = sentAt
+        self.completion = completion
+    }
 }
 
 extension OneShot {

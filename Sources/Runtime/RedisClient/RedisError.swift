@@ -6,7 +6,7 @@ package enum RedisError: Error, Equatable {
     case timedOut
     /// The connection broke after the command was handed to it. It may have been executed.
     case connectionLost
-    /// There was no connection within the waiting limit. It was never sent.
+    /// There was no connection within the waiting limit, or it broke before a byte of the command left. It was never sent.
     case notConnected(reason: String)
     /// Too many commands or bytes are waiting already. It was never sent.
     case overloaded

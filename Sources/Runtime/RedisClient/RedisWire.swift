@@ -20,8 +20,12 @@ final class RedisWire: ByteStreamDelegate {
 
     private let reader = ReplyReader()
 
-    init(stream: ByteStream) {
+    /// Whether TLS stands between the commands and the socket.
+    let isSecured: Bool
+
+    init(stream: ByteStream, isSecured: Bool) {
         self.stream = stream
+        self.isSecured = isSecured
         closed = OneShot(loop: stream.loop)
         receivedAt = stream.loop.nowMilliseconds
         stream.delegate = self
