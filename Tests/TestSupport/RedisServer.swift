@@ -1,7 +1,8 @@
 internal import Glibc
 
-/// A real redis-server on a free port of 127.0.0.1 with a directory of its own. It ends, and its files go, at the latest
-/// with this object. Not to be used by two tasks at once.
+/// A real redis-server on a free port of 127.0.0.1 with a directory of its own.
+///
+/// It ends, and its files go, at the latest with this object. Not to be used by two tasks at once.
 package final class RedisServer: @unchecked Sendable {
     // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` changes only in calls that
     // one test makes one after the other.
@@ -61,7 +62,7 @@ package final class RedisServer: @unchecked Sendable {
         return try await body(server)
     }
 
-    /// `redis://127.0.0.1:port`
+    /// As `redis://127.0.0.1:port`.
     package var url: String { "redis://127.0.0.1:\(port)" }
 
     /// Ends it as an operator would: it may save, connections see the end.

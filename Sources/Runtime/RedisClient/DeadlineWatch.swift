@@ -26,7 +26,9 @@ final class DeadlineWatch {
     }
 
     /// To be called from the check with the earliest deadline: true when it is over and the socket had its turn after
-    /// that. Otherwise the next check is planned.
+    /// that.
+    ///
+    /// Otherwise the next check is planned.
     func isReallyOver(_ earliest: Int64) -> Bool {
         guard earliest <= loop.nowMilliseconds else {
             isSuspicious = false

@@ -46,7 +46,9 @@ package final class RedisCommander: ReconnectionOwner {
 
     package var isConnected: Bool { connection.map { !$0.isClosed } ?? false }
 
-    /// Fails everything without an answer with `closed`, at once. Idempotent.
+    /// Fails everything without an answer with `closed`, at once.
+    ///
+    /// Idempotent.
     package func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -63,7 +65,9 @@ package final class RedisCommander: ReconnectionOwner {
 
     // MARK: Sending
 
-    /// Sends a command and waits for its reply, at most `deadline`. Cancelling gives up waiting; the command goes on.
+    /// Sends a command and waits for its reply, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting; the command goes on.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         send(command, deadline: deadline) { outcome.succeed($0) }

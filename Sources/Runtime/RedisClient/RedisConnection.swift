@@ -9,7 +9,9 @@ package import EventLoop
 /// behind the missing one can never be told apart from it: it is closed, and every command without an answer fails.
 /// Loop-owned.
 package final class RedisConnection: RedisWireOwner {
-    /// What becomes of a command. The reply is valid during the call only.
+    /// What becomes of a command.
+    ///
+    /// The reply is valid during the call only.
     package typealias Completion = (Result<RedisReply, RedisError>) -> Void
 
     package let loop: Loop
@@ -37,7 +39,9 @@ package final class RedisConnection: RedisWireOwner {
 
     // MARK: Sending
 
-    /// Sends a command and waits for its reply, at most `deadline`. Cancelling gives up waiting; the command goes on.
+    /// Sends a command and waits for its reply, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting; the command goes on.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         guard !isClosed else { throw .notConnected(reason: "the connection is closed") }
@@ -50,7 +54,9 @@ package final class RedisConnection: RedisWireOwner {
         return try await outcome.settled()
     }
 
-    /// Queues what `format` appends, which is exactly one command. The connection is open.
+    /// Queues what `format` appends, which is exactly one command.
+    ///
+    /// The connection is open.
     func send(_ command: PendingCommand, _ format: (inout [UInt8]) -> Void) {
         var command = command
         command.offset = writtenBytes
@@ -114,8 +120,7 @@ package final class RedisConnection: RedisWireOwner {
     }
 
     private func checkDeadlines() {
-        var earliest = Int64.max
-        pending.forEach { earliest = min(earliest, $0.due) }
+        let earliest = pending.elements.reduce(Int64.max) { min($0, $1.due) }
         if deadlines.isReallyOver(earliest) {
             observer?.timedOut()
             close(failing: .timedOut)

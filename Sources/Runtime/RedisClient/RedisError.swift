@@ -23,7 +23,9 @@ package enum RedisError: Error, Equatable {
         }
     }
 
-    /// True when the same command may succeed later. Where ``mayHaveExecuted`` is true too, it must be idempotent.
+    /// True when the same command may succeed later.
+    ///
+    /// Where ``mayHaveExecuted`` is true too, it must be idempotent.
     package var isRetryable: Bool {
         switch self {
         case .timedOut, .connectionLost, .notConnected, .overloaded: true
@@ -40,7 +42,7 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
 
     package init(message: String) { self.message = message }
 
-    /// The first word: `ERR`, `WRONGTYPE`, `LOADING`, …
+    /// The first word, such as `ERR`, `WRONGTYPE` or `LOADING`.
     package var code: Substring { message.prefix { $0 != " " } }
 
     package var description: String { message }

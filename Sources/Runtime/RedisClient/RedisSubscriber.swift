@@ -69,7 +69,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     package var isConnected: Bool { wire != nil }
     package var channelCount: Int { channels.count }
 
-    /// Fails what waits for a confirmation with `closed`. Idempotent.
+    /// Fails what waits for a confirmation with `closed`.
+    ///
+    /// Idempotent.
     package func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -85,7 +87,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
 
     // MARK: Subscribing
 
-    /// Subscribes and waits for Redis' confirmation, at most `deadline`. Cancelling gives up waiting, not the channel.
+    /// Subscribes and waits for Redis' confirmation, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting, not the channel.
     package func subscribe(
         to channel: String,
         _ kind: RedisSubscriptionKind = .sharded,
@@ -97,8 +101,10 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     }
 
     /// Subscribes; `completion` hears Redis' confirmation, after which nothing published is missed as long as the
-    /// connection lives. Over a reconnect it keeps waiting until `deadline`. After a failure the channel is not subscribed,
-    /// unless another call for it has succeeded. Subscribing to a confirmed channel again succeeds at once.
+    /// connection lives.
+    ///
+    /// Over a reconnect it keeps waiting until `deadline`. After a failure the channel is not subscribed, unless
+    /// another call for it has succeeded. Subscribing to a confirmed channel again succeeds at once.
     package func subscribe(
         to name: String,
         _ kind: RedisSubscriptionKind = .sharded,
@@ -124,7 +130,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         if wire != nil { send(subscription, isRenewal: false) }
     }
 
-    /// Leaves a channel. Who still waits for its confirmation gets `cancelled`. Leaving a channel twice does nothing.
+    /// Leaves a channel.
+    ///
+    /// Who still waits for its confirmation gets `cancelled`. Leaving a channel twice does nothing.
     package func unsubscribe(from name: String, _ kind: RedisSubscriptionKind = .sharded) {
         let channel = RedisChannel(name: name, kind: kind)
         guard let subscription = channels.removeValue(forKey: channel) else { return }

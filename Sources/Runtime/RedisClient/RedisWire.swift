@@ -7,7 +7,9 @@ protocol RedisWireOwner: AnyObject {
     func wireDidClose()
 }
 
-/// A socket and the parser behind it. Loop-owned; lives as long as the socket is open.
+/// A socket and the parser behind it.
+///
+/// Loop-owned; lives as long as the socket is open.
 final class RedisWire: ByteStreamDelegate {
     let stream: ByteStream
     var owner: (any RedisWireOwner)?

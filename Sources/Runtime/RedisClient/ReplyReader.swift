@@ -15,8 +15,9 @@ final class ReplyReader {
 
     deinit { redisReaderFree(reader) }
 
-    /// Parses `bytes` and hands every complete reply to `deliver` until that answers false. Returns what is wrong with
-    /// the bytes, if something is; the reader cannot be used after that.
+    /// Parses `bytes` and hands every complete reply to `deliver` until that answers false.
+    ///
+    /// Returns what is wrong with the bytes, if something is; the reader cannot be used after that.
     func feed(_ bytes: UnsafeRawBufferPointer, deliver: (RedisReply) -> Bool) -> String? {
         var rest = bytes[...]
         while !rest.isEmpty {

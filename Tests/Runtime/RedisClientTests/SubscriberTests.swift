@@ -115,7 +115,7 @@ struct SubscriberTests {
                     }
                 }
                 try await eventually("three answers", on: loop) { results.count == 3 }
-                #expect(results == ["yes", "NOPERM", "yes"])
+                #expect(results.sorted() == ["NOPERM", "yes", "yes"])
                 #expect(subscriber.channelCount == 2)
             }
         }
