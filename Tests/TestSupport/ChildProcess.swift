@@ -45,9 +45,9 @@ package struct ChildProcess: Sendable {
         return status
     }
 
-    /// True while it has neither ended nor been waited for.
-    package var isRunning: Bool {
+    /// What waitpid(2) says once it has ended, to the first who asks; nil before.
+    package var endStatus: Int32? {
         var status: Int32 = 0
-        return waitpid(identifier, &status, WNOHANG) == 0
+        return waitpid(identifier, &status, WNOHANG) == 0 ? nil : status
     }
 }

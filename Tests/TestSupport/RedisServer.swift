@@ -98,7 +98,7 @@ package final class RedisServer: @unchecked Sendable {
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(20) {
             if LoopbackSocket.ask(port: port, "PING\r\n") != nil { return }
-            guard process.isRunning else {
+            guard process.endStatus == nil else {
                 self.process = nil
                 throw ChildProcessError(description: "redis-server did not start on port \(port)")
             }

@@ -9,15 +9,15 @@ final class DeadlineWatch {
     private static let grace = Duration.milliseconds(20)
 
     private let loop: Loop
-    private let check: () -> Void
+    private var check: () -> Void = {}
     private var timer: LoopTimer?
     private var due = Int64.max
     private var isSuspicious = false
 
-    init(loop: Loop, check: @escaping () -> Void) {
-        self.loop = loop
-        self.check = check
-    }
+    init(loop: Loop) { self.loop = loop }
+
+    /// Sets what to do when a deadline may be over; `check` must not hold its owner, which holds this.
+    func onDeadline(_ check: @escaping () -> Void) { self.check = check }
 
     /// Makes sure that the owner checks at `due`, in loop time in milliseconds.
     func watch(_ due: Int64) {
@@ -57,9 +57,9 @@ final class DeadlineWatch {
     private func set(_ due: Int64, after delay: Duration) {
         timer?.close()
         self.due = due
-        timer = loop.schedule(after: delay) { [weak self] in
-            self?.due = .max
-            self?.check()
+        timer = loop.schedule(after: delay) {
+            self.due = .max
+            self.check()
         }
     }
 }

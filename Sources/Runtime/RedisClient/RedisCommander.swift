@@ -20,7 +20,7 @@ package final class RedisCommander: ReconnectionOwner {
 
     private var waiting: [WaitingCommand] = []
     private var waitingBytes = 0
-    private lazy var waitLimits = DeadlineWatch(loop: loop) { [weak self] in self?.dropLateWaiting() }
+    private let waitLimits: DeadlineWatch
 
     private struct WaitingCommand {
         let command: PendingCommand
@@ -40,6 +40,10 @@ package final class RedisCommander: ReconnectionOwner {
         self.configuration = configuration
         self.observer = observer
         self.onConnect = onConnect
+        waitLimits = DeadlineWatch(loop: loop)
+        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
+        // that reconnects holds it until `close()`, which ends them.
+        waitLimits.onDeadline { [unowned self] in dropLateWaiting() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }

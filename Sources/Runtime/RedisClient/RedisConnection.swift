@@ -20,13 +20,17 @@ package final class RedisConnection: RedisWireOwner {
     private let observer: (any RedisObserver)?
     private var writtenBytes: UInt64 = 0
     private var closeError = RedisError.connectionLost
-    private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.checkDeadlines() }
+    private let deadlines: DeadlineWatch
 
     init(stream: ByteStream, isSecured: Bool, observer: (any RedisObserver)?) {
         loop = stream.loop
         wire = RedisWire(stream: stream, isSecured: isSecured)
         self.observer = observer
+        deadlines = DeadlineWatch(loop: loop)
         wire.owner = self
+        // Not weak: that would make every retain of a connection a slow one. It outlives its timers, which end with its
+        // socket, which holds it.
+        deadlines.onDeadline { [unowned self] in checkDeadlines() }
     }
 
     package var isClosed: Bool { wire.stream.isClosed }

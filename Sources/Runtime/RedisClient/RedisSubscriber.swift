@@ -42,8 +42,8 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     private var owed = FIFO<Owed>()
     /// Confirmations to come until a reconnect is complete; nil when none is under way.
     private var missingAfterReconnect: Int?
-    private lazy var silence = DeadlineWatch(loop: loop) { [weak self] in self?.checkSilence() }
-    private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.dropLateWaiters() }
+    private let silence: DeadlineWatch
+    private let deadlines: DeadlineWatch
 
     private enum Owed {
         case subscribe(RedisSubscription, isRenewal: Bool)
@@ -62,6 +62,12 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         self.configuration = configuration
         self.delegate = delegate
         self.observer = observer
+        silence = DeadlineWatch(loop: loop)
+        deadlines = DeadlineWatch(loop: loop)
+        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
+        // that reconnects holds it until `close()`, which ends them.
+        silence.onDeadline { [unowned self] in checkSilence() }
+        deadlines.onDeadline { [unowned self] in dropLateWaiters() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
@@ -197,7 +203,7 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         let isReconnect = missingAfterReconnect != nil
         missingAfterReconnect = isReconnect ? channels.count : nil
         for subscription in channels.values { send(subscription, isRenewal: isReconnect) }
-        heartbeat = loop.schedule(every: configuration.pingPeriod) { [weak self] in self?.beat() }
+        heartbeat = loop.schedule(every: configuration.pingPeriod) { [unowned self] in beat() }
         if isReconnect { confirmReconnect(0) }
     }
 

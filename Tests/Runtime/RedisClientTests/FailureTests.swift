@@ -142,6 +142,21 @@ struct FailureTests {
         }
     }
 
+    @Test("a reply that nobody asked for ends the connection, because the order is lost")
+    func unexpectedReply() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let observer = RecordingObserver()
+                let redis = try commander(server, loop, observer: observer)
+                defer { redis.close() }
+                // One command with two replies.
+                _ = try await redis.call(RedisCommand("SUBSCRIBE", "a", "b"), deadline: .seconds(5))
+                try await eventually("a new connection", on: loop) { observer.connections == 2 }
+                #expect(try await redis.call(RedisCommand("PING"), deadline: .seconds(5)) == .status("PONG"))
+            }
+        }
+    }
+
     @Test("a cancelled caller is let go at once, and the next reply goes to the next command")
     func cancellation() async throws {
         try await RedisServer.running { server in
