@@ -93,6 +93,15 @@ package final class TLSFilter: StreamFilter {
         takeOutgoing(into: &sealed)
     }
 
+    package func sealEnd(into sealed: inout [UInt8]) {
+        if failure == nil, SSL_is_init_finished(ssl) == 1 {
+            ERR_clear_error()
+            // 0 is the usual answer: our words are said, the peer's are not heard yet.
+            if SSL_shutdown(ssl) < 0 { _ = drainErrorQueue() }
+        }
+        takeOutgoing(into: &sealed)
+    }
+
     // MARK: OpenSSL
 
     /// True once the handshake is over; otherwise goes on with it as far as the peer's bytes allow.

@@ -11,7 +11,7 @@ struct TLSFilterTests {
         try await onLoop { loop in
             let listener = try await EchoServer.start(certificate, on: loop)
             defer { listener.close() }
-            let stream = try await connect(listener.port, "localhost", certificate, loop)
+            let (stream, filter) = try await connect(listener.port, "localhost", certificate, loop)
             let collector = Collector()
             stream.delegate = collector
             stream.startReading()
@@ -20,9 +20,11 @@ struct TLSFilterTests {
             try await eventually("the echo", on: loop) { collector.bytes.count == bytes.count }
             #expect(collector.bytes == bytes)
             stream.write(EchoServer.farewell)
-            try await eventually("the server's end", on: loop) { collector.hasEnded }
-            #expect(collector.failure == nil)
-            stream.close()
+            try await eventually("the server's end", on: loop) { collector.ends == 1 }
+            #expect(filter.peerHasFinished)
+            stream.finish()
+            try await eventually("our end", on: loop) { stream.isClosed }
+            #expect(collector.failure == nil && collector.ends == 1)
         }
     }
 
@@ -39,7 +41,7 @@ struct TLSFilterTests {
                 ("127.0.0.2", certificate, "certificate: IP address mismatch"),
             ]
             for (host, trusted, reason) in cases {
-                let stream = try await connect(listener.port, host, trusted, loop)
+                let (stream, _) = try await connect(listener.port, host, trusted, loop)
                 let collector = Collector()
                 stream.delegate = collector
                 stream.startReading()
@@ -90,15 +92,16 @@ struct TLSFilterTests {
         _ host: String,
         _ trusted: TestCertificate,
         _ loop: isolated Loop,
-    ) async throws -> ByteStream {
+    ) async throws -> (ByteStream, TLSFilter) {
         let context = try TLSContext.client(certificateAuthorityFile: trusted.authorityFile)
         let stream = try await ByteStream.connect(
             to: .tcp(host: "127.0.0.1", port: port),
             on: loop,
             within: .seconds(5)
         )
-        stream.install(try TLSFilter(clientOf: host, context))
-        return stream
+        let filter = try TLSFilter(clientOf: host, context)
+        stream.install(filter)
+        return (stream, filter)
     }
 }
 
@@ -133,11 +136,11 @@ private final class EchoServer: ByteStreamDelegate {
 /// Keeps what a stream delivers.
 private final class Collector: ByteStreamDelegate {
     var bytes: [UInt8] = []
-    var hasEnded = false
+    var ends = 0
     var failure: StreamFailure?
 
     func streamDidRead(_ bytes: UnsafeRawBufferPointer) { self.bytes.append(contentsOf: bytes) }
-    func streamDidReachEnd() { hasEnded = true }
+    func streamDidReachEnd() { ends += 1 }
     func streamDidDrain() {}
     func streamDidClose(_ failure: StreamFailure?) { self.failure = failure }
 }
