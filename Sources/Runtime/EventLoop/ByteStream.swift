@@ -125,7 +125,9 @@ package final class ByteStream: LoopHandle, Flushable {
         }
     }
 
-    /// With a security layer the end comes twice: in its words, then from the socket. The delegate hears it once.
+    /// With a security layer the end comes twice: in its words, then from the socket.
+    ///
+    /// The delegate hears it once.
     private func didReachEnd() {
         switch finishing {
         case nil: if !hasReachedEnd { delegate?.streamDidReachEnd() }

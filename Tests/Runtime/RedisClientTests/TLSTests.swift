@@ -14,7 +14,9 @@ struct TLSTests {
                 let tls = try TLSContext.client(certificateAuthorityFile: certificate.authorityFile)
                 for host in ["localhost", "127.0.0.1"] {
                     let url = try RedisURL("rediss://\(host):\(server.tlsPort)")
-                    let redis = RedisCommander(try RedisConfiguration(url: url, tls: tls), on: loop)
+                    var configuration = try RedisConfiguration(url: url, tls: tls)
+                    configuration.waitLimit = .seconds(10)
+                    let redis = RedisCommander(configuration, on: loop)
                     defer { redis.close() }
                     let value = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
                     _ = try await redis.call(RedisCommand("SET", "key", value), deadline: .seconds(20))
@@ -50,7 +52,7 @@ struct TLSTests {
                 for (tls, host, why) in expected {
                     let url = try RedisURL("rediss://\(host):\(server.tlsPort)")
                     var configuration = try RedisConfiguration(url: url, tls: tls)
-                    configuration.waitLimit = .milliseconds(500)
+                    configuration.waitLimit = .seconds(2)
                     let redis = RedisCommander(configuration, on: loop)
                     defer { redis.close() }
                     let error = await failure { () async throws(RedisError) in
@@ -68,7 +70,7 @@ struct TLSTests {
         try await RedisServer.running { server in
             try await onLoop { loop in
                 var configuration = try RedisConfiguration(url: RedisURL("rediss://127.0.0.1:\(server.port)"))
-                configuration.waitLimit = .milliseconds(500)
+                configuration.waitLimit = .seconds(2)
                 configuration.connectLimit = .milliseconds(300)
                 let redis = RedisCommander(configuration, on: loop)
                 defer { redis.close() }
