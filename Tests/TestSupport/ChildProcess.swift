@@ -9,12 +9,20 @@ package struct ChildProcessError: Error, CustomStringConvertible {
 package struct ChildProcess: Sendable {
     package let identifier: Int32
 
-    /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`.
-    package static func start(_ arguments: [String], outputPath: String = "/dev/null") throws -> ChildProcess {
+    /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`, its input comes from a descriptor.
+    package static func start(
+        _ arguments: [String],
+        input: Int32? = nil,
+        outputPath: String = "/dev/null",
+    ) throws -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         var pointers = arguments.map { strdup($0) } + [nil]
@@ -45,9 +53,9 @@ package struct ChildProcess: Sendable {
         return status
     }
 
-    /// True while it has neither ended nor been waited for.
-    package var isRunning: Bool {
+    /// What waitpid(2) says once it has ended, to the first who asks; nil before.
+    package var endStatus: Int32? {
         var status: Int32 = 0
-        return waitpid(identifier, &status, WNOHANG) == 0
+        return waitpid(identifier, &status, WNOHANG) == 0 ? nil : status
     }
 }

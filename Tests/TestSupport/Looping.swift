@@ -15,7 +15,9 @@ package struct NeverHappened: Error {
     package init(what: String) { self.what = what }
 }
 
-/// Looks again and again, for ten seconds at most, until `condition` holds. To be called on a loop.
+/// Looks again and again, for ten seconds at most, until `condition` holds.
+///
+/// To be called on a loop.
 package func eventually(_ what: String, on loop: Loop, _ condition: () -> Bool) async throws {
     let start = ContinuousClock.now
     while !condition() {

@@ -1,10 +1,11 @@
 internal import Glibc
 
-/// A real redis-server on a free port of 127.0.0.1 with a directory of its own. It ends, and its files go, at the latest
-/// with this object. Not to be used by two tasks at once.
+/// A real redis-server on a free port of 127.0.0.1 with a directory of its own.
+///
+/// It ends, and its files go, at the latest with this object. Not to be used by two tasks at once.
 package final class RedisServer: @unchecked Sendable {
-    // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` changes only in calls that
-    // one test makes one after the other.
+    // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` and `guardian` change only
+    // in calls that one test makes one after the other.
 
     package struct Options: Sendable {
         /// Serves TLS on ``RedisServer/tlsPort`` too.
@@ -29,6 +30,7 @@ package final class RedisServer: @unchecked Sendable {
     private let options: Options
     private let directory: TemporaryDirectory
     private var process: ChildProcess?
+    private var guardian: Guardian?
 
     private init(_ options: Options) throws {
         self.options = options
@@ -61,7 +63,7 @@ package final class RedisServer: @unchecked Sendable {
         return try await body(server)
     }
 
-    /// `redis://127.0.0.1:port`
+    /// As `redis://127.0.0.1:port`.
     package var url: String { "redis://127.0.0.1:\(port)" }
 
     /// Ends it as an operator would: it may save, connections see the end.
@@ -84,6 +86,8 @@ package final class RedisServer: @unchecked Sendable {
 
     private func end(_ signal: Int32) {
         guard let process else { return }
+        guardian?.dismiss()
+        guardian = nil
         process.signal(SIGCONT)
         process.signal(signal)
         process.wait()
@@ -94,10 +98,13 @@ package final class RedisServer: @unchecked Sendable {
         let log = "\(directory.path)/log"
         let process = try ChildProcess.start(["redis-server"] + settings, outputPath: log)
         self.process = process
+        guardian = try Guardian(of: process, directory: directory)
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(20) {
-            if LoopbackSocket.ask(port: port, "PING\r\n") != nil { return }
-            guard process.isRunning else {
+            if let answer = LoopbackSocket.ask(port: port, "PING\r\n"), !answer.hasPrefix("-LOADING") { return }
+            guard process.endStatus == nil else {
+                guardian?.dismiss()
+                guardian = nil
                 self.process = nil
                 throw ChildProcessError(description: "redis-server did not start on port \(port)")
             }

@@ -24,8 +24,9 @@ package enum Base64URL {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Nil for anything that ``encode(_:)`` does not produce: padding, other characters, stray bits at the end. So each
-    /// value has one text only.
+    /// Nil for anything that ``encode(_:)`` does not produce: padding, other characters, stray bits at the end.
+    ///
+    /// So each value has one text only.
     package static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var bits: UInt32 = 0

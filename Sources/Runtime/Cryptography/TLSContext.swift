@@ -1,6 +1,8 @@
 internal import COpenSSL
 
-/// The settings that TLS connections share: whom to trust, or who we are. TLS 1.2 or later only.
+/// The settings that TLS connections share: whom to trust, or who we are.
+///
+/// TLS 1.2 or later only.
 ///
 /// Safety: `@unchecked Sendable` because the context is complete before anyone else sees it and is never changed after
 /// that; OpenSSL counts its references atomically.

@@ -1,7 +1,9 @@
 internal import COpenSSL
 package import EventLoop
 
-/// TLS between a socket and its stream: OpenSSL works on memory only, the stream does the I/O. Loop-owned.
+/// TLS between a socket and its stream: OpenSSL works on memory only, the stream does the I/O.
+///
+/// Loop-owned.
 ///
 /// ```
 ///  handshake ── finished ──► open ── peer's close_notify ──► peer has finished
@@ -87,6 +89,15 @@ package final class TLSFilter: StreamFilter {
                 if SSL_write_ex(ssl, bytes.baseAddress, bytes.count, &written) != 1 { note(0) }
             }
             plain.removeAll(keepingCapacity: true)
+        }
+        takeOutgoing(into: &sealed)
+    }
+
+    package func sealEnd(into sealed: inout [UInt8]) {
+        if failure == nil, SSL_is_init_finished(ssl) == 1 {
+            ERR_clear_error()
+            // 0 is the usual answer: our words are said, the peer's are not heard yet.
+            if SSL_shutdown(ssl) < 0 { _ = drainErrorQueue() }
         }
         takeOutgoing(into: &sealed)
     }

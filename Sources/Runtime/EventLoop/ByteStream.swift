@@ -35,6 +35,7 @@ package final class ByteStream: LoopHandle, Flushable {
     private var isDrainAwaited = false
     private var isReading = false
     private var hasReachedEnd = false
+    private var hasSealedEnd = false
     private var sentBytes: UInt64 = 0
     private var inFlight: InFlightWrite?
     private var failure: StreamFailure?
@@ -118,15 +119,22 @@ package final class ByteStream: LoopHandle, Flushable {
         if count > 0 {
             receive(UnsafeRawBufferPointer(start: base, count: count))
         } else if count == Int(UV_EOF.rawValue) {
-            hasReachedEnd = true
-            switch finishing {
-            case nil: delegate?.streamDidReachEnd()
-            case .afterWriting: break
-            case .lingering: close()
-            }
+            didReachEnd()
         } else if count < 0 {
             fail(.network(NetworkError(code: Int32(count))))
         }
+    }
+
+    /// With a security layer the end comes twice: in its words, then from the socket.
+    ///
+    /// The delegate hears it once.
+    private func didReachEnd() {
+        switch finishing {
+        case nil: if !hasReachedEnd { delegate?.streamDidReachEnd() }
+        case .afterWriting: break
+        case .lingering: close()
+        }
+        hasReachedEnd = true
     }
 
     private func receive(_ bytes: UnsafeRawBufferPointer) {
@@ -140,7 +148,7 @@ package final class ByteStream: LoopHandle, Flushable {
                 if !isClosed, finishing == nil { delegate?.streamDidRead(plain) }
             }
             flushLater()
-            if filter.peerHasFinished, !isClosed, finishing == nil { delegate?.streamDidReachEnd() }
+            if filter.peerHasFinished, !isClosed { didReachEnd() }
         } catch {
             flush()  // The alert that tells the peer why.
             fail(.security(error.reason))
@@ -267,6 +275,8 @@ package final class ByteStream: LoopHandle, Flushable {
 
     private func didFinishWriting() {
         guard case .afterWriting(let linger) = finishing, output.isEmpty, !isClosed else { return }
+        sealEnd()
+        guard inFlight == nil, !isClosed else { return }
         guard !hasReachedEnd else { return close() }
         finishing = .lingering(loop.schedule(after: linger) { [weak self] in self?.close() })
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
@@ -275,6 +285,16 @@ package final class ByteStream: LoopHandle, Flushable {
             request.deallocate()
             close()
         }
+    }
+
+    /// A security layer says goodbye first, or its peer cannot tell the end from a cut (RFC 8446, section 6.1).
+    private func sealEnd() {
+        guard let filter, !hasSealedEnd else { return }
+        hasSealedEnd = true
+        var sealed = loop.core.takeBuffer()
+        filter.sealEnd(into: &sealed)
+        send(sealed)
+        loop.core.recycle(&sealed)
     }
 
     private func fail(_ failure: StreamFailure) {

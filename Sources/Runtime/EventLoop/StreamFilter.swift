@@ -12,6 +12,9 @@ package protocol StreamFilter: AnyObject {
     /// `plain`, which it empties. Before that it leaves `plain` as it is.
     func seal(_ plain: inout [UInt8], into sealed: inout [UInt8])
 
+    /// Appends to `sealed` the words that end our side of the secure stream in order, if it was ever open.
+    func sealEnd(into sealed: inout [UInt8])
+
     /// True once the peer has ended the secure stream in order.
     var peerHasFinished: Bool { get }
 }

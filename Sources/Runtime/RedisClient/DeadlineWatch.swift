@@ -9,15 +9,15 @@ final class DeadlineWatch {
     private static let grace = Duration.milliseconds(20)
 
     private let loop: Loop
-    private let check: () -> Void
+    private var check: () -> Void = {}
     private var timer: LoopTimer?
     private var due = Int64.max
     private var isSuspicious = false
 
-    init(loop: Loop, check: @escaping () -> Void) {
-        self.loop = loop
-        self.check = check
-    }
+    init(loop: Loop) { self.loop = loop }
+
+    /// Sets what to do when a deadline may be over; `check` must not hold its owner, which holds this.
+    func onDeadline(_ check: @escaping () -> Void) { self.check = check }
 
     /// Makes sure that the owner checks at `due`, in loop time in milliseconds.
     func watch(_ due: Int64) {
@@ -26,7 +26,9 @@ final class DeadlineWatch {
     }
 
     /// To be called from the check with the earliest deadline: true when it is over and the socket had its turn after
-    /// that. Otherwise the next check is planned.
+    /// that.
+    ///
+    /// Otherwise the next check is planned.
     func isReallyOver(_ earliest: Int64) -> Bool {
         guard earliest <= loop.nowMilliseconds else {
             isSuspicious = false
@@ -55,9 +57,9 @@ final class DeadlineWatch {
     private func set(_ due: Int64, after delay: Duration) {
         timer?.close()
         self.due = due
-        timer = loop.schedule(after: delay) { [weak self] in
-            self?.due = .max
-            self?.check()
+        timer = loop.schedule(after: delay) {
+            self.due = .max
+            self.check()
         }
     }
 }

@@ -23,10 +23,8 @@ struct FIFO<Element> {
     }
 
     /// The elements, oldest first.
-    func forEach(_ body: (Element) -> Void) {
-        for offset in 0..<count {
-            if let element = ring[(head + offset) & (ring.count - 1)] { body(element) }
-        }
+    var elements: some Sequence<Element> {
+        (0..<count).lazy.compactMap { ring[(head + $0) & (ring.count - 1)] }
     }
 
     private mutating func grow() {

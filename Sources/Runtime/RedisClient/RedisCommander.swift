@@ -20,7 +20,7 @@ package final class RedisCommander: ReconnectionOwner {
 
     private var waiting: [WaitingCommand] = []
     private var waitingBytes = 0
-    private lazy var waitLimits = DeadlineWatch(loop: loop) { [weak self] in self?.dropLateWaiting() }
+    private let waitLimits: DeadlineWatch
 
     private struct WaitingCommand {
         let command: PendingCommand
@@ -40,13 +40,19 @@ package final class RedisCommander: ReconnectionOwner {
         self.configuration = configuration
         self.observer = observer
         self.onConnect = onConnect
+        waitLimits = DeadlineWatch(loop: loop)
+        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
+        // that reconnects holds it until `close()`, which ends them.
+        waitLimits.onDeadline { [unowned self] in dropLateWaiting() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
 
     package var isConnected: Bool { connection.map { !$0.isClosed } ?? false }
 
-    /// Fails everything without an answer with `closed`, at once. Idempotent.
+    /// Fails everything without an answer with `closed`, at once.
+    ///
+    /// Idempotent.
     package func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -63,7 +69,9 @@ package final class RedisCommander: ReconnectionOwner {
 
     // MARK: Sending
 
-    /// Sends a command and waits for its reply, at most `deadline`. Cancelling gives up waiting; the command goes on.
+    /// Sends a command and waits for its reply, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting; the command goes on.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         send(command, deadline: deadline) { outcome.succeed($0) }

@@ -21,13 +21,14 @@ extension RedisConnection {
             if error == .cancelled { throw .cancelled }
             throw .notConnected(reason: "\(configuration.url.endpoint): \(error)")
         }
+        let isSecured: Bool
         do {
-            try secure(stream, configuration)
+            isSecured = try secure(stream, configuration)
         } catch {
             stream.close()
             throw .notConnected(reason: "\(configuration.url.endpoint): \(error)")
         }
-        let connection = RedisConnection(stream: stream, observer: observer)
+        let connection = RedisConnection(stream: stream, isSecured: isSecured, observer: observer)
         do {
             try await connection.enter(configuration)
             return connection
@@ -44,11 +45,13 @@ extension RedisConnection {
         }
     }
 
-    private static func secure(_ stream: ByteStream, _ configuration: RedisConfiguration) throws(TLSError) {
-        guard configuration.url.usesTLS, let tls = configuration.tls else { return }
+    private static func secure(_ stream: ByteStream, _ configuration: RedisConfiguration) throws(TLSError) -> Bool {
+        guard configuration.url.usesTLS, let tls = configuration.tls else { return false }
         switch configuration.url.endpoint {
-        case .tcp(let host, _): stream.install(try TLSFilter(clientOf: host, tls))
-        case .unix: break
+        case .tcp(let host, _):
+            stream.install(try TLSFilter(clientOf: host, tls))
+            return true
+        case .unix: return false
         }
     }
 

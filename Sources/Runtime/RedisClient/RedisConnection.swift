@@ -9,21 +9,28 @@ package import EventLoop
 /// behind the missing one can never be told apart from it: it is closed, and every command without an answer fails.
 /// Loop-owned.
 package final class RedisConnection: RedisWireOwner {
-    /// What becomes of a command. The reply is valid during the call only.
+    /// What becomes of a command.
+    ///
+    /// The reply is valid during the call only.
     package typealias Completion = (Result<RedisReply, RedisError>) -> Void
 
     package let loop: Loop
     let wire: RedisWire
     private var pending = FIFO<PendingCommand>()
     private let observer: (any RedisObserver)?
+    private var writtenBytes: UInt64 = 0
     private var closeError = RedisError.connectionLost
-    private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.checkDeadlines() }
+    private let deadlines: DeadlineWatch
 
-    init(stream: ByteStream, observer: (any RedisObserver)?) {
+    init(stream: ByteStream, isSecured: Bool, observer: (any RedisObserver)?) {
         loop = stream.loop
-        wire = RedisWire(stream: stream)
+        wire = RedisWire(stream: stream, isSecured: isSecured)
         self.observer = observer
+        deadlines = DeadlineWatch(loop: loop)
         wire.owner = self
+        // Not weak: that would make every retain of a connection a slow one. It outlives its timers, which end with its
+        // socket, which holds it.
+        deadlines.onDeadline { [unowned self] in checkDeadlines() }
     }
 
     package var isClosed: Bool { wire.stream.isClosed }
@@ -36,7 +43,9 @@ package final class RedisConnection: RedisWireOwner {
 
     // MARK: Sending
 
-    /// Sends a command and waits for its reply, at most `deadline`. Cancelling gives up waiting; the command goes on.
+    /// Sends a command and waits for its reply, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting; the command goes on.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         guard !isClosed else { throw .notConnected(reason: "the connection is closed") }
@@ -49,11 +58,19 @@ package final class RedisConnection: RedisWireOwner {
         return try await outcome.settled()
     }
 
-    /// Queues what `format` appends, which is exactly one command. The connection is open.
+    /// Queues what `format` appends, which is exactly one command.
+    ///
+    /// The connection is open.
     func send(_ command: PendingCommand, _ format: (inout [UInt8]) -> Void) {
+        var command = command
+        command.offset = writtenBytes
         pending.append(command)
         deadlines.watch(command.due)
-        wire.stream.write(format)
+        wire.stream.write { output in
+            let before = output.count
+            format(&output)
+            writtenBytes += UInt64(output.count - before)
+        }
     }
 
     package func close() { close(failing: .closed) }
@@ -92,17 +109,22 @@ package final class RedisConnection: RedisWireOwner {
     func wireDidClose() {
         deadlines.close()
         let now = loop.nowMilliseconds
-        let error = closeError
         while let command = pending.popFirst() {
             if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: false) }
-            let isLate = error == .timedOut && command.due > now
-            command.completion(.failure(isLate ? .connectionLost : error))
+            command.completion(.failure(fate(of: command, at: now)))
         }
     }
 
+    private func fate(of command: PendingCommand, at now: Int64) -> RedisError {
+        if closeError == .closed { return .closed }
+        // TLS changes the number of bytes, so with it every command counts as sent.
+        let isUnsent = !wire.isSecured && command.offset >= wire.stream.takenBytes
+        if isUnsent { return .notConnected(reason: wire.failure ?? "the server does not read") }
+        return closeError == .timedOut && command.due > now ? .connectionLost : closeError
+    }
+
     private func checkDeadlines() {
-        var earliest = Int64.max
-        pending.forEach { earliest = min(earliest, $0.due) }
+        let earliest = pending.elements.reduce(Int64.max) { min($0, $1.due) }
         if deadlines.isReallyOver(earliest) {
             observer?.timedOut()
             close(failing: .timedOut)
@@ -117,6 +139,14 @@ struct PendingCommand {
     /// Monotonic nanoseconds; 0 when nobody observes.
     let sentAt: UInt64
     let completion: RedisConnection.Completion
+    /// Where it begins in all that was written on its connection.
+    var offset: UInt64 = 0
+
+    init(due: Int64, sentAt: UInt64, completion: @escaping RedisConnection.Completion) {
+        self.due = due
+        self.sentAt = sentAt
+        self.completion = completion
+    }
 }
 
 extension OneShot {

@@ -6,7 +6,7 @@ package enum RedisError: Error, Equatable {
     case timedOut
     /// The connection broke after the command was handed to it. It may have been executed.
     case connectionLost
-    /// There was no connection within the waiting limit. It was never sent.
+    /// There was no connection within the waiting limit, or it broke before a byte of the command left. It was never sent.
     case notConnected(reason: String)
     /// Too many commands or bytes are waiting already. It was never sent.
     case overloaded
@@ -23,7 +23,9 @@ package enum RedisError: Error, Equatable {
         }
     }
 
-    /// True when the same command may succeed later. Where ``mayHaveExecuted`` is true too, it must be idempotent.
+    /// True when the same command may succeed later.
+    ///
+    /// Where ``mayHaveExecuted`` is true too, it must be idempotent.
     package var isRetryable: Bool {
         switch self {
         case .timedOut, .connectionLost, .notConnected, .overloaded: true
@@ -40,7 +42,7 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
 
     package init(message: String) { self.message = message }
 
-    /// The first word: `ERR`, `WRONGTYPE`, `LOADING`, …
+    /// The first word, such as `ERR`, `WRONGTYPE` or `LOADING`.
     package var code: Substring { message.prefix { $0 != " " } }
 
     package var description: String { message }

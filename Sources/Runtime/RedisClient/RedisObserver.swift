@@ -1,4 +1,6 @@
-/// Hears what a client does, for metrics. Called on the loop's thread; must return quickly and not use the client.
+/// Hears what a client does, for metrics.
+///
+/// Called on the loop's thread; must return quickly and not use the client.
 package protocol RedisObserver: AnyObject {
     /// A command that was sent has its reply, or never will: `succeeded` is false for error replies too.
     func commandFinished(after duration: Duration, succeeded: Bool)

@@ -1,7 +1,8 @@
 internal import CHiredis
 
-/// A reply where hiredis has put it: nothing is copied. Valid only during the callback that receives it; copy what
-/// must stay with ``RedisValue/init(_:)``.
+/// A reply where hiredis has put it: nothing is copied.
+///
+/// Valid only during the callback that receives it; copy what must stay with ``RedisValue/init(_:)``.
 package struct RedisReply {
     let reply: UnsafePointer<redisReply>
 

@@ -42,8 +42,8 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     private var owed = FIFO<Owed>()
     /// Confirmations to come until a reconnect is complete; nil when none is under way.
     private var missingAfterReconnect: Int?
-    private lazy var silence = DeadlineWatch(loop: loop) { [weak self] in self?.checkSilence() }
-    private lazy var deadlines = DeadlineWatch(loop: loop) { [weak self] in self?.dropLateWaiters() }
+    private let silence: DeadlineWatch
+    private let deadlines: DeadlineWatch
 
     private enum Owed {
         case subscribe(RedisSubscription, isRenewal: Bool)
@@ -62,6 +62,12 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         self.configuration = configuration
         self.delegate = delegate
         self.observer = observer
+        silence = DeadlineWatch(loop: loop)
+        deadlines = DeadlineWatch(loop: loop)
+        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
+        // that reconnects holds it until `close()`, which ends them.
+        silence.onDeadline { [unowned self] in checkSilence() }
+        deadlines.onDeadline { [unowned self] in dropLateWaiters() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
@@ -69,7 +75,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     package var isConnected: Bool { wire != nil }
     package var channelCount: Int { channels.count }
 
-    /// Fails what waits for a confirmation with `closed`. Idempotent.
+    /// Fails what waits for a confirmation with `closed`.
+    ///
+    /// Idempotent.
     package func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -85,7 +93,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
 
     // MARK: Subscribing
 
-    /// Subscribes and waits for Redis' confirmation, at most `deadline`. Cancelling gives up waiting, not the channel.
+    /// Subscribes and waits for Redis' confirmation, at most `deadline`.
+    ///
+    /// Cancelling gives up waiting, not the channel.
     package func subscribe(
         to channel: String,
         _ kind: RedisSubscriptionKind = .sharded,
@@ -97,8 +107,10 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     }
 
     /// Subscribes; `completion` hears Redis' confirmation, after which nothing published is missed as long as the
-    /// connection lives. Over a reconnect it keeps waiting until `deadline`. After a failure the channel is not subscribed,
-    /// unless another call for it has succeeded. Subscribing to a confirmed channel again succeeds at once.
+    /// connection lives.
+    ///
+    /// Over a reconnect it keeps waiting until `deadline`. After a failure the channel is not subscribed, unless
+    /// another call for it has succeeded. Subscribing to a confirmed channel again succeeds at once.
     package func subscribe(
         to name: String,
         _ kind: RedisSubscriptionKind = .sharded,
@@ -124,7 +136,9 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         if wire != nil { send(subscription, isRenewal: false) }
     }
 
-    /// Leaves a channel. Who still waits for its confirmation gets `cancelled`. Leaving a channel twice does nothing.
+    /// Leaves a channel.
+    ///
+    /// Who still waits for its confirmation gets `cancelled`. Leaving a channel twice does nothing.
     package func unsubscribe(from name: String, _ kind: RedisSubscriptionKind = .sharded) {
         let channel = RedisChannel(name: name, kind: kind)
         guard let subscription = channels.removeValue(forKey: channel) else { return }
@@ -189,7 +203,7 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         let isReconnect = missingAfterReconnect != nil
         missingAfterReconnect = isReconnect ? channels.count : nil
         for subscription in channels.values { send(subscription, isRenewal: isReconnect) }
-        heartbeat = loop.schedule(every: configuration.pingPeriod) { [weak self] in self?.beat() }
+        heartbeat = loop.schedule(every: configuration.pingPeriod) { [unowned self] in beat() }
         if isReconnect { confirmReconnect(0) }
     }
 

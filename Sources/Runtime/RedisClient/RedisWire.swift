@@ -7,7 +7,9 @@ protocol RedisWireOwner: AnyObject {
     func wireDidClose()
 }
 
-/// A socket and the parser behind it. Loop-owned; lives as long as the socket is open.
+/// A socket and the parser behind it.
+///
+/// Loop-owned; lives as long as the socket is open.
 final class RedisWire: ByteStreamDelegate {
     let stream: ByteStream
     var owner: (any RedisWireOwner)?
@@ -20,8 +22,12 @@ final class RedisWire: ByteStreamDelegate {
 
     private let reader = ReplyReader()
 
-    init(stream: ByteStream) {
+    /// Whether TLS stands between the commands and the socket.
+    let isSecured: Bool
+
+    init(stream: ByteStream, isSecured: Bool) {
         self.stream = stream
+        self.isSecured = isSecured
         closed = OneShot(loop: stream.loop)
         receivedAt = stream.loop.nowMilliseconds
         stream.delegate = self

@@ -1,23 +1,24 @@
 internal import CHiredis
 
 /// hiredis' parser of replies: takes bytes as they come off the socket, gives whole replies.
-final class ReplyReader {
+package final class ReplyReader {
     /// The parser moves the rest of its buffer forward for each kilobyte that it consumes, so it is fed in small
     /// pieces: the moves stay short.
     private static let pieceBytes = 8192
 
     private let reader: UnsafeMutablePointer<redisReader>
 
-    init() {
+    package init() {
         guard let reader = redisReaderCreate() else { preconditionFailure("out of memory for a reply reader") }
         self.reader = reader
     }
 
     deinit { redisReaderFree(reader) }
 
-    /// Parses `bytes` and hands every complete reply to `deliver` until that answers false. Returns what is wrong with
-    /// the bytes, if something is; the reader cannot be used after that.
-    func feed(_ bytes: UnsafeRawBufferPointer, deliver: (RedisReply) -> Bool) -> String? {
+    /// Parses `bytes` and hands every complete reply to `deliver` until that answers false.
+    ///
+    /// Returns what is wrong with the bytes, if something is; the reader cannot be used after that.
+    package func feed(_ bytes: UnsafeRawBufferPointer, deliver: (RedisReply) -> Bool) -> String? {
         var rest = bytes[...]
         while !rest.isEmpty {
             let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceBytes))

@@ -3,7 +3,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Commands on a real server")
+@Suite("Commands on a real server", .timeLimit(.minutes(1)))
 struct CommandTests {
     @Test("ten thousand pipelined commands are answered in order")
     func pipelining() async throws {
@@ -102,7 +102,7 @@ struct CommandTests {
         try await RedisServer.running(options) { server in
             try await onLoop { loop in
                 let url = try RedisURL("redis://worker:s3cr%25t@127.0.0.1:\(server.port)/3")
-                let redis = RedisCommander(try RedisConfiguration(url: url, clientName: "lemma-test"), on: loop)
+                let redis = RedisCommander(try patient(url, clientName: "lemma-test"), on: loop)
                 defer { redis.close() }
                 let info = try await redis.call(RedisCommand("CLIENT", "INFO"), deadline: .seconds(5)).string ?? ""
                 #expect(info.contains("name=lemma-test") && info.contains("db=3") && info.contains("user=worker"))
@@ -119,7 +119,7 @@ struct CommandTests {
                 for login in [":wr0ng@", "user:wr0ng@", ""] {
                     let url = try RedisURL("redis://\(login)127.0.0.1:\(server.port)")
                     var configuration = try RedisConfiguration(url: url)
-                    configuration.waitLimit = .milliseconds(200)
+                    configuration.waitLimit = .seconds(2)
                     let redis = RedisCommander(configuration, on: loop)
                     defer { redis.close() }
                     let error = await failure { () async throws(RedisError) in
@@ -138,7 +138,7 @@ struct CommandTests {
         try await RedisServer.running { server in
             try await onLoop { loop in
                 let url = try RedisURL("unix://\(server.socketPath)?db=2")
-                let redis = RedisCommander(try RedisConfiguration(url: url), on: loop)
+                let redis = RedisCommander(try patient(url), on: loop)
                 defer { redis.close() }
                 let info = try await redis.call(RedisCommand("CLIENT", "INFO"), deadline: .seconds(5)).string ?? ""
                 #expect(info.contains("db=2") && info.contains("redis.sock"))
@@ -150,9 +150,8 @@ struct CommandTests {
     func onConnect() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
-                let configuration = try RedisConfiguration(url: RedisURL(server.url))
                 let observer = RecordingObserver()
-                let redis = RedisCommander(configuration, on: loop, observer: observer) {
+                let redis = RedisCommander(try patient(RedisURL(server.url)), on: loop, observer: observer) {
                     connection throws(RedisError) in
                     _ = try await connection.call(RedisCommand("SET", "prepared", "yes"), deadline: .seconds(5))
                 }
@@ -173,10 +172,16 @@ func commander(
     observer: (any RedisObserver)? = nil,
     _ change: (inout RedisConfiguration) -> Void = { _ in },
 ) throws -> RedisCommander {
-    var configuration = try RedisConfiguration(url: RedisURL(server.url))
-    configuration.waitLimit = .seconds(5)
+    var configuration = try patient(RedisURL(server.url))
     change(&configuration)
     return RedisCommander(configuration, on: loop, observer: observer)
+}
+
+/// The usual settings, and time for a busy machine to connect.
+func patient(_ url: RedisURL, clientName: String? = nil) throws -> RedisConfiguration {
+    var configuration = try RedisConfiguration(url: url, clientName: clientName)
+    configuration.waitLimit = .seconds(5)
+    return configuration
 }
 
 /// Counts what a client reports.

@@ -1,0 +1,146 @@
+import Cryptography
+import EventLoop
+import TestSupport
+import Testing
+
+@Suite("TLS on streams")
+struct TLSFilterTests {
+    @Test("megabytes pass both ways and the end arrives in order")
+    func echo() async throws {
+        let certificate = try TestCertificate()
+        try await onLoop { loop in
+            let listener = try await EchoServer.start(certificate, on: loop)
+            defer { listener.close() }
+            let (stream, filter) = try await connect(listener.port, "localhost", certificate, loop)
+            let collector = Collector()
+            stream.delegate = collector
+            stream.startReading()
+            let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            stream.write(bytes)
+            try await eventually("the echo", on: loop) { collector.bytes.count == bytes.count }
+            #expect(collector.bytes == bytes)
+            stream.write(EchoServer.farewell)
+            try await eventually("the server's end", on: loop) { collector.ends == 1 }
+            #expect(filter.peerHasFinished)
+            stream.finish()
+            try await eventually("our end", on: loop) { stream.isClosed }
+            #expect(collector.failure == nil && collector.ends == 1)
+        }
+    }
+
+    @Test("a server that nobody vouches for, or of another name, is refused before a byte of ours is sent")
+    func refusals() async throws {
+        let certificate = try TestCertificate()
+        let stranger = try TestCertificate()
+        try await onLoop { loop in
+            let listener = try await EchoServer.start(certificate, on: loop)
+            defer { listener.close() }
+            let cases = [
+                ("localhost", stranger, "certificate: unable to get local issuer certificate"),
+                ("example.org", certificate, "certificate: hostname mismatch"),
+                ("127.0.0.2", certificate, "certificate: IP address mismatch"),
+            ]
+            for (host, trusted, reason) in cases {
+                let (stream, _) = try await connect(listener.port, host, trusted, loop)
+                let collector = Collector()
+                stream.delegate = collector
+                stream.startReading()
+                stream.write(Array("secret".utf8))
+                try await eventually("the refusal", on: loop) { collector.failure != nil }
+                #expect(collector.failure == .security(reason))
+                #expect(collector.bytes.isEmpty)
+            }
+        }
+    }
+
+    @Test("OpenSSL's own client gets in with TLS 1.2 and 1.3 and not with 1.1")
+    func versions() async throws {
+        let certificate = try TestCertificate()
+        try await onLoop { loop in
+            let listener = try await EchoServer.start(certificate, on: loop)
+            defer { listener.close() }
+            for (version, isAccepted) in [("-tls1_2", true), ("-tls1_3", true), ("-tls1_1", false)] {
+                let client = try ChildProcess.start(
+                    ["openssl", "s_client", "-connect", "127.0.0.1:\(listener.port)", "-verify_return_error", version]
+                        + ["-CAfile", certificate.authorityFile, "-cipher", "DEFAULT@SECLEVEL=0"]
+                )
+                var status: Int32?
+                try await eventually("the client's end", on: loop) {
+                    status = client.endStatus
+                    return status != nil
+                }
+                #expect((status == 0) == isAccepted, "\(version)")
+            }
+        }
+    }
+
+    @Test("files that are missing or do not belong together are refused with the reason")
+    func contexts() throws {
+        let one = try TestCertificate()
+        let two = try TestCertificate()
+        #expect(throws: TLSError.self) { try TLSContext.client(certificateAuthorityFile: "/nowhere") }
+        #expect(throws: TLSError.self) { try TLSContext.client(certificateAuthorityFile: one.keyFile) }
+        let error = #expect(throws: TLSError.self) {
+            try TLSContext.server(certificateFile: one.certificateFile, keyFile: two.keyFile)
+        }
+        #expect(error?.reason.contains("key values mismatch") == true)
+        _ = try TLSContext.server(certificateFile: one.certificateFile, keyFile: one.keyFile)
+    }
+
+    private func connect(
+        _ port: Int,
+        _ host: String,
+        _ trusted: TestCertificate,
+        _ loop: isolated Loop,
+    ) async throws -> (ByteStream, TLSFilter) {
+        let context = try TLSContext.client(certificateAuthorityFile: trusted.authorityFile)
+        let stream = try await ByteStream.connect(
+            to: .tcp(host: "127.0.0.1", port: port),
+            on: loop,
+            within: .seconds(5)
+        )
+        let filter = try TLSFilter(clientOf: host, context)
+        stream.install(filter)
+        return (stream, filter)
+    }
+}
+
+/// Sends back what it gets over TLS, and ends in order after ``farewell``.
+private final class EchoServer: ByteStreamDelegate {
+    static let farewell = Array("bye".utf8)
+
+    private let stream: ByteStream
+
+    private init(_ stream: ByteStream) { self.stream = stream }
+
+    static func start(_ certificate: TestCertificate, on loop: isolated Loop) async throws -> TCPListener {
+        let context = try TLSContext.server(certificateFile: certificate.certificateFile, keyFile: certificate.keyFile)
+        let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+        listener.start(on: [loop]) { stream in
+            guard let filter = try? TLSFilter(server: context) else { return stream.close() }
+            stream.install(filter)
+            stream.delegate = EchoServer(stream)
+            stream.startReading()
+        }
+        return listener
+    }
+
+    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+        if bytes.elementsEqual(Self.farewell) { stream.finish() } else { stream.write(bytes) }
+    }
+    func streamDidReachEnd() { stream.close() }
+    func streamDidDrain() {}
+    func streamDidClose(_ failure: StreamFailure?) {}
+}
+
+/// Keeps what a stream delivers.
+private final class Collector: ByteStreamDelegate {
+    var bytes: [UInt8] = []
+    var ends = 0
+    var failure: StreamFailure?
+
+    func streamDidRead(_ bytes: UnsafeRawBufferPointer) { self.bytes.append(contentsOf: bytes) }
+    func streamDidReachEnd() { ends += 1 }
+    func streamDidDrain() {}
+    func streamDidClose(_ failure: StreamFailure?) { self.failure = failure }
+}

@@ -1,0 +1,163 @@
+import EventLoop
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite("Pub/sub on a real server", .timeLimit(.minutes(1)))
+struct SubscriberTests {
+    @Test("a thousand channels of both kinds are confirmed, heard and left")
+    func thousandChannels() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let listener = Listener()
+                let redis = try commander(server, loop)
+                let subscriber = try RedisSubscriber(.init(url: .init(server.url)), on: loop, delegate: listener)
+                defer {
+                    subscriber.close()
+                    redis.close()
+                }
+                var confirmed = 0
+                for number in 0..<1000 {
+                    subscriber.subscribe(to: "live:\(number)", kind(number), deadline: .seconds(10)) { result in
+                        if result.failure == nil { confirmed += 1 }
+                    }
+                }
+                try await eventually("a thousand confirmations", on: loop) { confirmed == 1000 }
+                for number in 0..<1000 {
+                    redis.send(publish(number, "m\(number)\r\n\0"), deadline: .seconds(10)) { _ in }
+                }
+                try await eventually("a thousand messages", on: loop) { listener.messages.count == 1000 }
+                #expect(listener.messages == (0..<1000).map { "live:\($0)=m\($0)\r\n\0" })
+                for number in 0..<1000 { subscriber.unsubscribe(from: "live:\(number)", kind(number)) }
+                #expect(subscriber.channelCount == 0)
+                // On the same connection, so the confirmation comes after all unsubscriptions.
+                try await subscriber.subscribe(to: "last", deadline: .seconds(10))
+                let receivers = try await redis.call(publish(1, "nobody"), deadline: .seconds(10))
+                #expect(receivers == .integer(0))
+                #expect(listener.losses == 0 && listener.reconnects == 0)
+            }
+        }
+    }
+
+    @Test("after a kill every channel is subscribed again and the gap is reported")
+    func resubscription() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let listener = Listener()
+                let redis = try commander(server, loop)
+                let subscriber = try RedisSubscriber(.init(url: .init(server.url)), on: loop, delegate: listener)
+                defer {
+                    subscriber.close()
+                    redis.close()
+                }
+                for number in 0..<200 {
+                    subscriber.subscribe(to: "live:\(number)", kind(number), deadline: .seconds(10)) { _ in }
+                }
+                try await subscriber.subscribe(to: "last", deadline: .seconds(10))
+                server.kill()
+                try await eventually("the loss", on: loop) { listener.losses == 1 }
+                let during = OneShot<RedisError?>(loop: loop)
+                subscriber.subscribe(to: "during", deadline: .seconds(10)) { during.succeed($0.failure) }
+                subscriber.unsubscribe(from: "live:1", kind(1))
+                try server.restart()
+                try await eventually("the reconnect", on: loop) { listener.reconnects == 1 }
+                #expect(try await during.value() == nil)
+                for number in 0..<200 {
+                    let receivers = try await redis.call(publish(number, "x"), deadline: .seconds(10))
+                    #expect(receivers == .integer(number == 1 ? 0 : 1))
+                }
+                try await eventually("the messages", on: loop) { listener.messages.count == 199 }
+                #expect(listener.losses == 1 && listener.reconnects == 1)
+            }
+        }
+    }
+
+    @Test("a frozen server is noticed by its silence")
+    func silence() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let listener = Listener()
+                let observer = RecordingObserver()
+                var configuration = try RedisConfiguration(url: .init(server.url))
+                configuration.pingPeriod = .milliseconds(50)
+                configuration.pingDeadline = .milliseconds(200)
+                let subscriber = RedisSubscriber(configuration, on: loop, delegate: listener, observer: observer)
+                defer { subscriber.close() }
+                try await subscriber.subscribe(to: "channel", deadline: .seconds(5))
+                try await loop.sleep(for: .milliseconds(500))
+                #expect(listener.losses == 0, "a server that answers is kept")
+                server.pause()
+                try await eventually("the loss", on: loop) { listener.losses == 1 }
+                #expect(observer.timeouts == 1)
+                server.resume()
+                try await eventually("the reconnect", on: loop) { listener.reconnects == 1 }
+            }
+        }
+    }
+
+    @Test("a channel that the user may not hear is refused, the others are not")
+    func refusal() async throws {
+        var options = RedisServer.Options()
+        options.users = ["viewer on >pw resetchannels &allowed:* ~* +@all"]
+        try await RedisServer.running(options) { server in
+            try await onLoop { loop in
+                let url = try RedisURL("redis://viewer:pw@127.0.0.1:\(server.port)")
+                let subscriber = try RedisSubscriber(.init(url: url), on: loop, delegate: Listener())
+                defer { subscriber.close() }
+                var results: [String] = []
+                for name in ["allowed:1", "secret", "allowed:2"] {
+                    subscriber.subscribe(to: name, deadline: .seconds(5)) { result in
+                        switch result {
+                        case .success: results.append("yes")
+                        case .failure(.server(let error)): results.append(String(error.code))
+                        case .failure: results.append("no")
+                        }
+                    }
+                }
+                try await eventually("three answers", on: loop) { results.count == 3 }
+                #expect(results.sorted() == ["NOPERM", "yes", "yes"])
+                #expect(subscriber.channelCount == 2)
+            }
+        }
+    }
+
+    @Test("who waits in vain, leaves or closes hears so")
+    func settling() async throws {
+        let port = try LoopbackSocket.freePort()
+        try await onLoop { loop in
+            let url = try RedisURL("redis://127.0.0.1:\(port)")
+            let subscriber = try RedisSubscriber(.init(url: url), on: loop, delegate: Listener())
+            let late = await failure { () async throws(RedisError) in
+                try await subscriber.subscribe(to: "a", deadline: .milliseconds(100))
+            }
+            guard case .notConnected = late else { throw NeverHappened(what: "a failed wait") }
+            #expect(subscriber.channelCount == 0)
+            var errors: [RedisError?] = []
+            subscriber.subscribe(to: "b", deadline: .seconds(60)) { errors.append($0.failure) }
+            subscriber.subscribe(to: "b", deadline: .seconds(60)) { errors.append($0.failure) }
+            subscriber.unsubscribe(from: "b")
+            subscriber.subscribe(to: "c", deadline: .seconds(60)) { errors.append($0.failure) }
+            subscriber.close()
+            #expect(errors == [.cancelled, .cancelled, .closed])
+        }
+    }
+
+    private func kind(_ number: Int) -> RedisSubscriptionKind { number.isMultiple(of: 2) ? .sharded : .plain }
+
+    private func publish(_ number: Int, _ payload: String) -> RedisCommand {
+        RedisCommand(number.isMultiple(of: 2) ? "SPUBLISH" : "PUBLISH", "live:\(number)", payload)
+    }
+}
+
+/// Keeps what a subscriber hears.
+private final class Listener: RedisSubscriberDelegate {
+    var messages: [String] = []
+    var losses = 0
+    var reconnects = 0
+
+    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
+        messages.append("\(String(decoding: channel, as: UTF8.self))=\(String(decoding: payload, as: UTF8.self))")
+    }
+    func subscriberDidLoseConnection() { losses += 1 }
+    func subscriberDidReconnect() { reconnects += 1 }
+}
