@@ -64,6 +64,7 @@ let adapters: [Target] = [
         in: "Adapters",
         ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation"],
     ),
+    module("LocalMath", in: "Adapters", ["EventLoop"]),
 ]
 
 /// The composition root.
@@ -87,6 +88,7 @@ let tests: [Target] = [
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
+    suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
 ]
 
 func module(
