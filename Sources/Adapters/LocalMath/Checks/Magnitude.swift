@@ -6,9 +6,12 @@ enum Magnitude {
     static let digitsMax = 5_000.0
     /// Largest exponent on something that is not a number: expanding it makes as many terms.
     static let symbolicPowerMax = 64.0
+    /// Most operations one evaluation may take.
+    static let weightMax = 100_000
 
     /// Throws `tooLarge` if some part of `expression` is beyond the limits.
     static func check(_ expression: Expression) throws(ReadingError) {
+        guard expression.weight <= weightMax else { throw .tooLarge }
         _ = try digits(expression)
     }
 
@@ -78,5 +81,16 @@ enum Magnitude {
             .erf, .erfi, .sinIntegral, .cosIntegral, .expIntegral, .logIntegral, .lambertw, .gamma:
             return isOpen ? nil : try bounded(total)
         }
+    }
+}
+
+extension Expression {
+    /// Operations that one evaluation takes: nodes, each as often as the sums around it count.
+    var weight: Int {
+        guard case .function(let function, let arguments) = self, function.bindsVariable, arguments.count == 4,
+            let first = arguments[2].smallInteger, let last = arguments[3].smallInteger
+        else { return children.reduce(1) { Swift.min(.max / 4, $0 + $1.weight) } }
+        let (product, overflow) = arguments[0].weight.multipliedReportingOverflow(by: Swift.max(1, last - first + 1))
+        return overflow ? .max / 4 : Swift.min(.max / 4, product)
     }
 }

@@ -97,7 +97,7 @@ struct Polynomial: Equatable, Sendable {
         let monic = coefficients.map { Complex($0.value / coefficients[degree].value) }
         let radius = 1 + (monic.dropLast().map(\.magnitude).max() ?? 0)
         var roots = (0..<degree).map { Complex(0.4, 0.9).power(Complex(Double($0))) * Complex(min(radius, 10)) }
-        for _ in 0..<2_000 {
+        for _ in 0..<500 {
             var change = 0.0
             for index in roots.indices {
                 var value = Complex(0)

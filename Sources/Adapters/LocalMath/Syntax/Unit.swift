@@ -46,7 +46,7 @@ struct Unit: Hashable, Sendable {
         ("mL", .volume, ["ml", "milliliter", "millilitre", "milliliters", "millilitres"]),
         ("cL", .volume, ["cl", "centiliter", "centilitre"]), ("dL", .volume, ["dl", "deciliter", "decilitre"]),
         ("gal", .volume, ["gallon", "gallons"]), ("ha", .area, ["hectare", "hectares"]),
-        ("acre", .area, ["acres"]), ("mph", .speed, []), ("knot", .speed, ["knots"]), ("kph", .speed, ["kmh"]),
+        ("acre", .area, ["acres"]), ("mph", .speed, []), ("knot", .speed, ["knots"]),
         ("N", .force, ["newton", "newtons"]), ("kN", .force, ["kilonewton", "kilonewtons"]),
         ("J", .energy, ["joule", "joules"]), ("kJ", .energy, ["kilojoule", "kilojoules"]),
         ("cal", .energy, ["calorie", "calories"]), ("kcal", .energy, ["kilocalorie", "kilocalories"]),
@@ -80,7 +80,13 @@ struct Unit: Hashable, Sendable {
     }
 
     /// The unit of this abbreviation in the calculator's results.
-    static func calculated(_ symbol: String) -> Unit? { bySymbol[symbol] }
+    static func calculated(_ symbol: String) -> Unit? {
+        switch symbol {
+        case "d": bySymbol["day"]
+        case "B": bySymbol["byte"]
+        default: bySymbol[symbol]
+        }
+    }
 
     /// Words of two letters or more that make a text one about units.
     static func isTelling(_ word: String) -> Bool {
