@@ -15,7 +15,7 @@ extension Desk {
         }
         guard let shortest = forms.min(by: { $0.size < $1.size }), shortest.size < expression.size else {
             let other = forms[0]
-            guard LaTeX.render(other) != LaTeX.render(expression), other.size <= expression.size else {
+            guard LaTeX.render(other) != LaTeX.render(expression), other.size <= expression.size + 2 else {
                 page.say("This is already in its simplest form.")
                 page.answer(LaTeX.render(expression))
                 return
@@ -44,7 +44,7 @@ extension Desk {
         page.say("We look for the factors of")
         page.display(LaTeX.render(expression))
         let answer = try await ask(.exact(.factor(expression)))[0]
-        guard let result = CalculatorValue.expression(answer) else { throw Refusal.unsolved }
+        guard let result = CalculatorValue.expression(answer)?.withTidyFactors else { throw Refusal.unsolved }
         try checkEqual(result, expression)
         guard result.isProduct else {
             page.say("There are no simpler factors with whole or rational coefficients.")
@@ -99,6 +99,18 @@ extension Desk {
 }
 
 extension Expression {
+    /// A product with each factor in the usual order of powers.
+    var withTidyFactors: Expression {
+        let factors = self.factors.map { factor -> Expression in
+            guard let variable = factor.freeVariables.first, factor.freeVariables.count == 1 else { return factor }
+            if case .operation(.power, let base, let exponent) = factor {
+                return (Polynomial(base, in: variable)?.expression(in: variable) ?? base) ^ exponent
+            }
+            return Polynomial(factor, in: variable)?.expression(in: variable) ?? factor
+        }
+        return factors.dropFirst().reduce(factors[0], *)
+    }
+
     /// More than one factor, or a power of a sum.
     var isProduct: Bool {
         switch self {

@@ -29,7 +29,7 @@ extension Desk {
         }
         guard let own else {
             if Evaluation.isUndefined(expression) { throw .undefined }
-            guard expression.isWholeNumberArithmetic else { throw .doubtful }
+            guard expression.isRationalArithmetic else { throw .doubtful }
             return
         }
         guard value.isClose(to: own, tolerance: 1e-6) else { throw .doubtful }
@@ -128,15 +128,14 @@ extension Evaluation {
 }
 
 extension Expression {
-    /// Only whole numbers, `+ − ·`, powers and factorials.
-    var isWholeNumberArithmetic: Bool {
+    /// Only numbers, `+ − · /`, powers to whole numbers and factorials: what is computed without rounding.
+    var isRationalArithmetic: Bool {
         !contains { node in
             switch node {
-            case .number(let number): !number.isInteger
             case .constant, .variable, .unit: true
+            case .operation(.power, _, let exponent): exponent.smallInteger == nil
             case .function(let function, _): ![.gcd, .lcm, .binomial, .permutations].contains(function)
-            case .operation(.divide, _, _): true
-            case .operation, .negative, .factorial: false
+            case .number, .operation, .negative, .factorial: false
             }
         }
     }

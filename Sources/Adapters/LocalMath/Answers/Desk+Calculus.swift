@@ -60,7 +60,8 @@ extension Desk {
     // MARK: Integrals
 
     func integrate(_ expression: Expression, by variable: Variable, bounds: Problem.Bounds?) async throws {
-        let inner = "\(LaTeX.render(expression)) \\, d\(variable.name)"
+        let integrand = LaTeX.render(expression)
+        let inner = (expression.terms.count > 1 ? "\\left(\(integrand)\\right)" : integrand) + " \\, d\(variable.name)"
         guard let bounds else { return try await antiderivative(expression, inner, by: variable) }
         let limits = "_{\(LaTeX.render(bounds.from))}^{\(LaTeX.render(bounds.to))}"
         page.say("We work out the definite integral")
@@ -168,6 +169,10 @@ extension Desk {
         page.say("We look for the limit")
         page.display(shown)
         guard expression.freeVariables == [variable] else { throw Refusal.unsolved }
+        if Self.jumps(expression, variable, place) {
+            page.say("From the left the values run to the other infinity than from the right, so they do not settle.")
+            return page.answer(words: "the limit does not exist")
+        }
         let answer = try await ask(.exact(.limit(expression, of: variable, at: place)))[0]
         guard let value = CalculatorValue.expression(answer), value.variables.isEmpty else { throw Refusal.unsolved }
         guard Self.approaches(expression, variable, place, value) else { throw Refusal.doubtful }
@@ -178,6 +183,17 @@ extension Desk {
         page.say("On the way there the values settle:")
         page.display("\(shown) = \(LaTeX.render(value))")
         page.answer(LaTeX.render(value))
+    }
+
+    /// Do the values grow without bound in different directions on the two sides?
+    private static func jumps(_ expression: Expression, _ variable: Variable, _ place: Expression) -> Bool {
+        guard let center = Evaluation.real(place) else { return false }
+        func at(_ x: Double) -> Double? { Evaluation.real(expression, [variable: Complex(x)]) }
+        guard let left = at(center - 1e-6), let right = at(center + 1e-6), let before = at(center - 1e-3),
+            let after = at(center + 1e-3)
+        else { return false }
+        return left.sign != right.sign && abs(left) > 10 * abs(before) && abs(right) > 10 * abs(after)
+            && min(abs(left), abs(right)) > 100
     }
 
     /// Do the values near the place come near the limit, from both sides?

@@ -121,7 +121,7 @@ extension Desk {
             values.allSatisfy({ Sampling.holds(relation, [unknown: $0]) == true }),
             expected == 1 || !values[0].isClose(to: values[1], tolerance: 1e-12)
         else { throw Refusal.doubtful }
-        if let factors = CalculatorValue.expression(answers[2]), factors.isProduct,
+        if let factors = CalculatorValue.expression(answers[2])?.withTidyFactors, factors.isProduct,
             case .agrees = Sampling.compare(factors, standard.left)
         {
             page.say("This fits the factored form")
@@ -172,7 +172,7 @@ extension Desk {
         page.say("This is a polynomial of degree \\(\(polynomial.degree)\\).")
         let question = CalculatorText.solve(standard, for: unknown)
         let answers = try await ask(.exact(question), .decimal(question), .exact(.factor(standard.left)))
-        if let factors = CalculatorValue.expression(answers[2]), factors.isProduct,
+        if let factors = CalculatorValue.expression(answers[2])?.withTidyFactors, factors.isProduct,
             case .agrees = Sampling.compare(factors, standard.left)
         {
             page.say("It factors into")
@@ -191,6 +191,10 @@ extension Desk {
             return sayNumeric(real, polynomial.degree, unknown)
         }
         guard !real.isEmpty else {
+            let areSolutions = values.allSatisfy { Sampling.holds(relation, [unknown: $0 ?? Complex(.nan)]) == true }
+            if areSolutions, values.count == Self.distinctCount(roots) {
+                return say(solutions: found.0, found.1, unknown, isComplex: true)
+            }
             page.say("None of its solutions is a real number.")
             return page.answer(words: "no real solution")
         }

@@ -10,7 +10,7 @@ extension Desk {
             let (exact, decimal) = try solutions(answers[0], answers[1])
             try say(found: exact, decimal, relation, unknown, zeros)
         case .never:
-            guard zeros.isEmpty else { return sayNumeric(zeros, unknown) }
+            guard zeros.isEmpty else { return sayNumeric(zeros, relation, unknown) }
             page.say("Whatever real number \(math(unknown.expression)) is, the two sides are never equal.")
             page.answer(words: "no real solution")
         case .always:
@@ -24,7 +24,7 @@ extension Desk {
                     words: "every \(math(unknown.expression)) for which both sides are defined is a solution")
             }
             guard !zeros.isEmpty else { throw Refusal.unsolved }
-            sayNumeric(zeros, unknown)
+            sayNumeric(zeros, relation, unknown)
         }
     }
 
@@ -41,13 +41,13 @@ extension Desk {
         let kept = zip(exact, decimal).filter { fits($0.0, relation, unknown, isPeriodic) }
         guard !kept.isEmpty, kept.count == exact.count else {
             guard kept.isEmpty, !zeros.isEmpty else { throw Refusal.doubtful }
-            return sayNumeric(zeros, unknown)
+            return sayNumeric(zeros, relation, unknown)
         }
         let missing = zeros.filter { zero in !kept.contains { Self.covers($0.0, zero, isPeriodic) } }
         let real = kept.filter { $0.0.variables.isEmpty ? Evaluation.value($0.0)?.isReal == true : true }
         guard missing.isEmpty else {
             guard !isPeriodic, zeros.count <= ZeroScan.zerosMax else { throw Refusal.doubtful }
-            return sayNumeric(zeros, unknown)
+            return sayNumeric(zeros, relation, unknown)
         }
         method(relation, unknown)
         if isPeriodic {
@@ -90,7 +90,7 @@ extension Desk {
         }
     }
 
-    private func sayNumeric(_ zeros: [Double], _ unknown: Variable) {
+    private func sayNumeric(_ zeros: [Double], _ relation: Relation, _ unknown: Variable) {
         let shown = zeros.prefix(ZeroScan.zerosMax)
         page.say(
             """
@@ -99,7 +99,12 @@ extension Desk {
             \(LaTeX.inline(String(Int(ZeroScan.range.upperBound))))) and close in on them.
             """)
         if zeros.count > ZeroScan.zerosMax { page.say("There are more; these are the first ones in that range.") }
-        page.answer(shown.map { "\(unknown.name) \\approx \(Decimal.shown($0))" }.joined(separator: ",\\; "))
+        let parts = shown.map { zero in
+            let isExact = Evaluation.real(relation.difference, [unknown: Complex(zero.rounded())]) == 0
+                && abs(zero - zero.rounded()) < 1e-9
+            return "\(unknown.name) \(isExact ? "=" : "\\approx") \(Decimal.shown(zero))"
+        }
+        page.answer(parts.joined(separator: ",\\; "))
     }
 
     /// One sentence on the way that leads to the solution.

@@ -36,6 +36,9 @@ extension Desk {
     /// `= 5` or `≈ 3.107`, whichever is true.
     private static func equality(_ exact: Expression, _ size: Double) -> String {
         if let decimal = exact.literalFraction?.decimal, decimal.isExact { return "= \(decimal.shown)" }
+        if exact.contains({ $0 == .constant(.pi) }), exact.size <= 6 {
+            return "= \(LaTeX.render(exact)) \\approx \(Decimal.shown(size))"
+        }
         return "\\approx \(Decimal.shown(size))"
     }
 

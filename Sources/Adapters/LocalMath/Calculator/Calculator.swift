@@ -102,7 +102,7 @@ final class Calculator {
     private func script(_ questions: [Question]) -> String {
         var lines: [String] = []
         for form in [Question.Form.exact, .decimal] {
-            if form == .decimal { lines.append("set approximation approximate") }
+            if form == .decimal { lines += ["set approximation approximate", "set fractions off"] }
             for (number, question) in questions.enumerated() where question.form == form {
                 lines += ["\"@\(number)\"", question.text.text]
             }

@@ -18,7 +18,8 @@ struct Complex: Equatable, Sendable {
     /// True if the imaginary part is within rounding.
     var isReal: Bool { abs(imaginary) <= 1e-9 * max(1, abs(real)) }
 
-    static prefix func - (value: Complex) -> Complex { Complex(-value.real, -value.imaginary) }
+    /// Without negative zeros, which would put real numbers on the other side of the branch cuts.
+    static prefix func - (value: Complex) -> Complex { Complex(0 - value.real, 0 - value.imaginary) }
     static func + (left: Complex, right: Complex) -> Complex {
         Complex(left.real + right.real, left.imaginary + right.imaginary)
     }

@@ -47,7 +47,7 @@ enum LaTeX {
     /// Digits, or a mantissa and a power of ten where zeros would be too many.
     static func number(_ number: DecimalNumber) -> String {
         guard number.exponent != 0 else { return number.digits }
-        if !number.isDecimal, number.exponent > 0, number.digits.count + number.exponent <= 40 {
+        if !number.isDecimal, number.exponent > 0, number.digits.count + number.exponent <= 240 {
             return number.digits + String(repeating: "0", count: number.exponent)
         }
         return "\(number.digits) \\cdot 10^{\(number.exponent)}"

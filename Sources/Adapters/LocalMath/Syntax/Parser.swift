@@ -123,7 +123,7 @@ struct Parser {
         while let token = next {
             if token.is(.times) || token.is(.slash) {
                 position += 1
-                let right = try quantity()
+                let right = try signedPower()
                 left = token.is(.times) ? left * right : left / right
             } else if startsFactor(token) {
                 left = left * (try power())
@@ -134,12 +134,25 @@ struct Parser {
         return left
     }
 
-    /// What stands after `*` or `/`. A number and the units behind it belong together: `100 m / 9.58 s`.
-    private mutating func quantity() throws(ReadingError) -> Expression {
-        var value = try signedPower()
-        guard vocabulary == .units, case .number = value else { return value }
-        while case .word(let word)? = next?.kind, Unit.typed(word) != nil { value = value * (try power()) }
-        return value
+    /// A number and the units behind it belong together: `100 m / 9.58 s`, `72 km/h`.
+    private mutating func quantity(_ number: DecimalNumber) throws(ReadingError) -> Expression {
+        guard vocabulary == .units, isUnit(at: position) else { return .number(number) }
+        var units = try power()
+        while true {
+            if isUnit(at: position) {
+                units = units * (try power())
+            } else if let sign = next, sign.is(.slash) || sign.is(.times), isUnit(at: position + 1) {
+                position += 1
+                units = sign.is(.slash) ? units / (try power()) : units * (try power())
+            } else {
+                return .number(number) * units
+            }
+        }
+    }
+
+    private func isUnit(at place: Int) -> Bool {
+        guard place < tokens.count, case .word(let word) = tokens[place].kind else { return false }
+        return Unit.typed(word) != nil
     }
 
     /// True if `token` may multiply what stands before it without a sign.
@@ -154,7 +167,7 @@ struct Parser {
 
     /// Words that end an expression.
     private static func isConnector(_ word: String) -> Bool {
-        ["to", "from", "and", "for", "with", "as", "of", "mod", "if", "when", "where"].contains(word.lowercased())
+        ["to", "from", "and", "for", "with", "as", "of", "mod", "choose", "if", "when", "where"].contains(word.lowercased())
     }
 
     private mutating func signedPower() throws(ReadingError) -> Expression {
@@ -172,6 +185,10 @@ struct Parser {
         if next?.word == "mod", vocabulary == .algebra, tokens[position].isSpaced {
             position += 1
             return .function(.mod, [base, try signedPower()])
+        }
+        if next?.word == "choose", vocabulary == .algebra {
+            position += 1
+            return .function(.binomial, [base, try signedPower()])
         }
         return base
     }
@@ -208,7 +225,7 @@ struct Parser {
         guard let token = next else { throw .incomplete }
         position += 1
         switch token.kind {
-        case .number(let number): return .number(number)
+        case .number(let number): return try quantity(number)
         case .quoted(let variable): return .variable(variable)
         case .word(let word): return try self.word(word)
         case .command(let name): return try command(name)

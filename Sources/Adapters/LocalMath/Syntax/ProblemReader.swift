@@ -40,6 +40,12 @@ struct ProblemReader {
         while let last = tokens.last {
             let isPolite = ["please", "thanks", "equal", "equals"].contains(last.word)
             let isMark = [.question, .full, .newline, .semicolon, .comma, .colon].contains { last.is($0) }
+            if ["decimal", "number", "fraction"].contains(last.word), let link = tokens.lastIndex(where: { token in
+                ["to", "as", "into", "in"].contains(token.word)
+            }), link > tokens.startIndex, tokens.endIndex - link <= 4 {
+                tokens = tokens[..<link]
+                continue
+            }
             guard isPolite || isMark || (last.is(.equal) && !tokens.dropLast().contains { $0.is(.equal) }) else { break }
             tokens.removeLast()
         }
@@ -198,7 +204,7 @@ struct ProblemReader {
             guard let unknown = unknowns.first, unknowns.count == 1 else { throw .incomplete }
             return .solve(relations[0], for: unknown)
         }
-        guard relations.allSatisfy({ $0.comparison == .equal }) else { throw .unexpected("inequality in a system") }
+        guard relations.allSatisfy({ $0.comparison == .equal }) else { throw .severalInequalities }
         guard unknowns.count == relations.count else { throw .incomplete }
         return .system(relations, for: unknowns)
     }
@@ -335,10 +341,38 @@ struct ProblemReader {
     // MARK: Units
 
     private var isAboutUnits: Bool {
-        tokens.contains { token in
+        guard !tokens.contains(where: isRelationSign) else { return false }
+        if tokens.contains(where: { ["to", "in", "into"].contains($0.word) || $0.is(.arrow) }), tokens.count > 3,
+            case .word(let word)? = tokens.last?.kind, Unit.typed(word) != nil
+        {
+            return true
+        }
+        return isOfPlainUnits || tokens.contains { token in
             guard case .word(let word) = token.kind else { return false }
             return Unit.isTelling(word)
-        } && !tokens.contains(where: isRelationSign)
+        }
+    }
+
+    /// `100 m / 9.58 s`: every number has a unit of one letter behind a space, and there are no other letters.
+    private var isOfPlainUnits: Bool {
+        var hasNumber = false
+        for (place, token) in zip(tokens.indices, tokens) {
+            switch token.kind {
+            case .word(let word):
+                guard word.count == 1, ["m", "s", "g", "h", "L", "N", "J", "W", "V", "A", "K"].contains(word) else {
+                    return false
+                }
+            case .number where place > tokens.startIndex && tokens[place - 1].is(.caret): break
+            case .number:
+                guard place + 1 < tokens.endIndex, tokens[place + 1].isSpaced, tokens[place + 1].word != nil else {
+                    return false
+                }
+                hasNumber = true
+            case .command, .quoted: return false
+            case .symbol: break
+            }
+        }
+        return hasNumber
     }
 
     private mutating func conversion(isAsked: Bool) throws(ReadingError) -> Problem {

@@ -67,6 +67,7 @@ enum ReadingError: Error, Equatable, Sendable {
     case unknownWord(String)
     case unexpected(String)
     case incomplete
+    case severalInequalities
     case tooLong
     case tooDeep
     case tooLarge
