@@ -94,7 +94,7 @@ final class Calculator {
             "/usr/bin/qalc", "-t", "-nocurrencies", "-nodatasets", "-m", String(Int(milliseconds)),
             "-s", "approximation exact", "-s", "fractions 4", "-s", "unicode 0", "-s", "mulsign 0", "-s", "shortmul 0",
             "-s", "autoconversion 0", "-s", "prefixes 0", "-s", "update exchange rates 0", "-s", "save mode 0",
-            "-s", "save definitions 0", "-f", "-",
+            "-s", "save definitions 0", "-s", "show ending zeroes 0", "-f", "-",
         ]
     }
 
