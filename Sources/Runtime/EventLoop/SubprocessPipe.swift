@@ -9,7 +9,9 @@ final class SubprocessPipe: LoopHandle {
     private let buffer: UnsafeMutableRawBufferPointer
     private var line: [UInt8] = []
 
-    /// Bytes on their way to the child. libuv's request lies at the front of the allocation.
+    /// Bytes on their way to the child.
+    ///
+    /// libuv's request lies at the front of the allocation.
     private final class Write {
         let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
         let bytes: UnsafeMutableBufferPointer<CChar>
@@ -51,7 +53,9 @@ final class SubprocessPipe: LoopHandle {
             { handle, _, result in
                 let pipe = LoopHandle.of(handle, as: SubprocessPipe.self)
                 result?.pointee = uv_buf_init(
-                    pipe.buffer.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(pipe.buffer.count))
+                    pipe.buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                    UInt32(pipe.buffer.count)
+                )
             },
             { stream, count, _ in LoopHandle.of(stream, as: SubprocessPipe.self).received(count) },
         )

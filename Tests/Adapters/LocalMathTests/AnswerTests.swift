@@ -90,6 +90,7 @@ private let table: [(problem: String, result: String)] = [
     ("\\frac{d}{dx} e^{2x}", "\\(2e^{2x}\\)"),
     ("second derivative of x^5", "\\(20x^{3}\\)"),
     ("differentiate a t^2 with respect to t", "\\(2at\\)"),
+    ("derivative of f(x) = x^2 + 1", "\\(2x\\)"),
     ("integrate x^2", "\\(\\frac{x^{3}}{3} + C\\)"),
     ("∫ x e^x dx", "\\(xe^{x} - e^{x} + C\\)"),
     ("integrate 1/x dx", "\\(\\ln(\\left|x\\right|) + C\\)"),

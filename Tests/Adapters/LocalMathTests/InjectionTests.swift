@@ -1,5 +1,6 @@
-@testable import LocalMath
 import Testing
+
+@testable import LocalMath
 
 @Suite("Untrusted input of the local solver")
 struct InjectionTests {
@@ -7,15 +8,19 @@ struct InjectionTests {
         "Commands, files, quotes and settings of the calculator are never understood",
         arguments: [
             "command(\"id\")", "command(id)", "load(\"/etc/passwd\")", "load(/etc/passwd)", "export(x, /tmp/x)",
-            "plot(x)", "plot(x^2, 1, 2)", "save mode", "save(1, x)", "set base 16", "set approximation exact", "/set base 16",
-            "quit", "exit", "exrates", "store a", "variable a 5", "function f x", "delete x", "info sin",
+            "plot(x)", "plot(x^2, 1, 2)", "save mode", "save(1, x)", "set base 16", "set approximation exact",
+            "/set base 16",
+            "quit", "exit", "exrates", "store a", "variable a 5", "function f(x) x^2 + rand()", "delete x", "info sin",
             "find variables", "list functions", "1+1 to base 16", "1+1 to hex", "5 to roman", "1; quit", "1\nquit",
-            "1\n/quit", "1 # comment", "\"text\"", "'x'", "x := 5", "a = 5; save", "1 @ 2", "1 \\ 2", "\\input{/etc/passwd}",
+            "1\n/quit", "1 # comment", "\"text\"", "'x'", "x := 5", "a = 5; save", "1 @ 2", "1 \\ 2",
+            "\\input{/etc/passwd}",
             "\\write18{id}", "$(id)", "`id`x", "1 && 2", "1 || 2", "~1", "rand()", "now", "today", "uptime", "csum(1)",
-            "processm(1)", "element(H)", "atom(\"H\")", "title(x)", "char(65)", "code(A)", "replace(x, x, 1)", "genvector(x)",
+            "processm(1)", "element(H)", "atom(\"H\")", "title(x)", "char(65)", "code(A)", "replace(x, x, 1)",
+            "genvector(x)",
             "dollar", "5 EUR to USD", "5 USD to EUR", "register(1)", "answer(1) + ans(1)",
             // Letters that look like others, digits of other scripts, marks, controls, directions.
-            "sіn(1)", "２+２", "١+١", "x\u{0301} + 1", "1\u{0000}+1", "1\u{202E}+1", "1\u{2028}quit", "1\u{000B}quit", "ℯ^1",
+            "sіn(1)", "２+２", "١+١", "x\u{0301} + 1", "1\u{0000}+1", "1\u{202E}+1", "1\u{2028}quit", "1\u{000B}quit",
+            "ℯ^1",
         ]
     )
     func refused(text: String) {
@@ -54,20 +59,23 @@ struct InjectionTests {
 
 @Suite("Random input of the local solver")
 struct FuzzTests {
-    @Test("Two hundred thousand random texts are read or refused, and what is read has only our alphabet")
+    @Test("Fifty thousand random texts are read or refused, and what is read has only our alphabet")
     func random() {
         let seed: UInt64 = 0x4C65_6D6D_61
         var generator = SplitMix(state: seed)
         let words = [
-            "x", "y", "sin", "cos(", "(", ")", "+", "-", "*", "/", "^", "=", "<", ",", ";", "\n", " ", "2", "3.5", "1e3", "!",
-            "%", "°", "|", "{", "}", "\\frac", "\\sqrt", "\\int", "_", "integrate", "derivative of", "solve", "from", "to",
+            "x", "y", "sin", "cos(", "(", ")", "+", "-", "*", "/", "^", "=", "<", ",", ";", "\n", " ", "2", "3.5",
+            "1e3", "!",
+            "%", "°", "|", "{", "}", "\\frac", "\\sqrt", "\\int", "_", "integrate", "derivative of", "solve", "from",
+            "to",
             "with respect to", "for", "and", "km", "m", "in", "pi", "e", "i", "limit", "as", "->", "√", "²", "½", "dx",
-            "sum(", "log", "10", "\\", "\"", "\u{1F4A5}", "µ", "⁻", "convert", "d/dx", "infinity", "mod", "999999999", "'",
+            "sum(", "log", "10", "\\", "\"", "\u{1F4A5}", "µ", "⁻", "convert", "d/dx", "infinity", "mod", "999999999",
+            "'",
             "log_", "°C", "in", "factor", "expand", "second", ":", "?", ".", "$",
         ]
         let allowed = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 +-*/^().,=<>!\\[]")
         var read = 0
-        for _ in 0..<200_000 {
+        for _ in 0..<50_000 {
             var text = ""
             for _ in 0...Int.random(in: 0...14, using: &generator) {
                 text += words[Int.random(in: 0..<words.count, using: &generator)]
@@ -86,7 +94,7 @@ struct FuzzTests {
     func results() {
         var generator = SplitMix(state: 0x5175_616C_63)
         let alphabet = Array("0123456789.+-*/^()[]|;<>= 'xyCnE,ei!pisnqrtad\u{221E}")
-        for _ in 0..<100_000 {
+        for _ in 0..<30_000 {
             let length = Int.random(in: 0...30, using: &generator)
             let text = String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
             _ = CalculatorValue(text)

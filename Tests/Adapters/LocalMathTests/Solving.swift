@@ -30,8 +30,9 @@ func result(_ text: String) -> String? {
     return String(line.dropFirst(mark.count))
 }
 
-/// The calculator processes that belong to this process, oldest first.
-func calculators() -> [Int32] {
+/// The calculator processes of this test process that were given this much memory, which tells one test's from
+/// another's.
+func calculators(memoryBytesMax: Int) -> [Int32] {
     guard let directory = opendir("/proc") else { return [] }
     defer { closedir(directory) }
     var found: [Int32] = []
@@ -39,13 +40,20 @@ func calculators() -> [Int32] {
         let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
             name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
         }
-        guard let pid = Int32(name), let file = fopen("/proc/\(name)/stat", "r") else { continue }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = fread(&bytes, 1, bytes.count, file)
-        let parts = String(decoding: bytes[..<count], as: UTF8.self).split(separator: " ")
-        guard parts.count > 3, parts[1] == "(qalc)" || parts[1] == "(prlimit)", parts[3] == "\(getpid())" else { continue }
+        guard let pid = Int32(name) else { continue }
+        let parts = contents("/proc/\(pid)/stat").split(separator: " ")
+        guard parts.count > 3, parts[1] == "(qalc)", parts[3] == "\(getpid())",
+            contents("/proc/\(pid)/limits").contains("Max address space         \(memoryBytesMax) ")
+        else { continue }
         found.append(pid)
     }
-    return found.sorted()
+    return found
+}
+
+private func contents(_ path: String) -> String {
+    guard let file = fopen(path, "r") else { return "" }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes[..<count], as: UTF8.self)
 }

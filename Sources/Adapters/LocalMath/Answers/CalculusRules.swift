@@ -47,7 +47,10 @@ enum DerivativeRule: Hashable {
     }
 
     private static func operation(
-        _ sign: Expression.Operator, _ left: Expression, _ right: Expression, _ variable: Variable,
+        _ sign: Expression.Operator,
+        _ left: Expression,
+        _ right: Expression,
+        _ variable: Variable,
         _ rules: inout [DerivativeRule],
     ) {
         let (inLeft, inRight) = (left.variables.contains(variable), right.variables.contains(variable))
@@ -115,7 +118,9 @@ enum IntegralRule {
             }
         }
         if hasPower, Polynomial(expression, in: variable) != nil {
-            sentences.append("Power rule: \\(\\int \(x)^{n} \\, d\(x) = \\frac{\(x)^{n+1}}{n+1}\\) for \\(n \\neq -1\\).")
+            sentences.append(
+                "Power rule: \\(\\int \(x)^{n} \\, d\(x) = \\frac{\(x)^{n+1}}{n+1}\\) for \\(n \\neq -1\\)."
+            )
         }
         return sentences
     }

@@ -37,7 +37,9 @@ extension Desk {
     }
 
     private func checkDerivative(
-        _ derivative: Expression, of expression: Expression, by variable: Variable,
+        _ derivative: Expression,
+        of expression: Expression,
+        by variable: Variable,
     ) throws(Refusal) {
         switch Sampling.isDerivative(derivative, of: expression, by: variable) {
         case .agrees: break
@@ -71,7 +73,10 @@ extension Desk {
         else { throw Refusal.unsolved }
         let definite = CalculatorText.integral(expression, by: variable, bounds: bounds)
         let answers = try await ask(
-            .exact(.integral(expression, by: variable)), .exact(definite), .decimal(definite))
+            .exact(.integral(expression, by: variable)),
+            .exact(definite),
+            .decimal(definite)
+        )
         try sayDefinite(expression, "\\int\(limits) \(inner)", variable, bounds, answers)
     }
 
@@ -86,7 +91,8 @@ extension Desk {
         let shown = LaTeX.render(function + Variable.integrationConstant.expression)
         page.display("\\int \(inner) = \(shown)")
         page.say(
-            "Check: the derivative of \(math(function)) is the integrand again; \\(C\\) stands for any constant.")
+            "Check: the derivative of \(math(function)) is the integrand again; \\(C\\) stands for any constant."
+        )
         page.answer(shown)
     }
 
@@ -101,7 +107,11 @@ extension Desk {
     }
 
     private func sayDefinite(
-        _ expression: Expression, _ shown: String, _ variable: Variable, _ bounds: Problem.Bounds, _ answers: [String?],
+        _ expression: Expression,
+        _ shown: String,
+        _ variable: Variable,
+        _ bounds: Problem.Bounds,
+        _ answers: [String?],
     ) throws {
         let own = Self.numeric(bounds).flatMap { from, to in
             Quadrature.integral(expression, by: variable, from: from, to: to)
@@ -138,7 +148,10 @@ extension Desk {
     }
 
     private func sayFundamental(
-        _ expression: Expression, _ variable: Variable, _ bounds: Problem.Bounds, _ answer: String?,
+        _ expression: Expression,
+        _ variable: Variable,
+        _ bounds: Problem.Bounds,
+        _ answer: String?,
     ) {
         guard let result = CalculatorValue.expression(answer) else { return }
         let function = Self.withoutConstant(result)
@@ -185,7 +198,7 @@ extension Desk {
         page.answer(LaTeX.render(value))
     }
 
-    /// Do the values grow without bound in different directions on the two sides?
+    /// True if the values grow without bound in different directions on the two sides.
     private static func jumps(_ expression: Expression, _ variable: Variable, _ place: Expression) -> Bool {
         guard let center = Evaluation.real(place) else { return false }
         func at(_ x: Double) -> Double? { Evaluation.real(expression, [variable: Complex(x)]) }
@@ -196,9 +209,12 @@ extension Desk {
             && min(abs(left), abs(right)) > 100
     }
 
-    /// Do the values near the place come near the limit, from both sides?
+    /// True if the values near the place come near the limit, from both sides.
     private static func approaches(
-        _ expression: Expression, _ variable: Variable, _ place: Expression, _ value: Expression,
+        _ expression: Expression,
+        _ variable: Variable,
+        _ place: Expression,
+        _ value: Expression,
     ) -> Bool {
         func at(_ x: Double) -> Double? { Evaluation.real(expression, [variable: Complex(x)]) }
         let sides: [(Double, Double)]

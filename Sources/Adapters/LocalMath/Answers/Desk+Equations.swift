@@ -49,9 +49,11 @@ extension Desk {
         else { return }
         func show(_ left: Polynomial, _ right: Polynomial) {
             page.display(
-                "\(LaTeX.render(left.expression(in: unknown))) = \(LaTeX.render(right.expression(in: unknown)))")
+                "\(LaTeX.render(left.expression(in: unknown))) = \(LaTeX.render(right.expression(in: unknown)))"
+            )
         }
-        let isTidy = left.expression(in: unknown).size >= relation.left.size
+        let isTidy =
+            left.expression(in: unknown).size >= relation.left.size
             && right.expression(in: unknown).size >= relation.right.size
         if !isTidy {
             page.say("Simplify both sides:")
@@ -93,7 +95,9 @@ extension Desk {
         let right = relation.right.replacing(unknown, with: value)
         guard left.size + right.size <= 40 else { return }
         let shown = "\(LaTeX.render(left)) = \(LaTeX.render(right))"
-        page.say("Check: with \(LaTeX.inline("\(unknown.name) = \(LaTeX.render(value))")), \(LaTeX.inline(shown)) is true.")
+        page.say(
+            "Check: with \(LaTeX.inline("\(unknown.name) = \(LaTeX.render(value))")), \(LaTeX.inline(shown)) is true."
+        )
     }
 
     // MARK: Quadratic
@@ -101,7 +105,10 @@ extension Desk {
     private func solveQuadratic(_ relation: Relation, _ polynomial: Polynomial, _ unknown: Variable) async throws {
         let (a, b, c) = (polynomial[2], polynomial[1], polynomial[0])
         let standard = Relation(
-            left: polynomial.expression(in: unknown), comparison: .equal, right: .number(0))
+            left: polynomial.expression(in: unknown),
+            comparison: .equal,
+            right: .number(0)
+        )
         if standard != relation {
             page.say("Bring everything to one side:")
             page.display(LaTeX.render(standard))
@@ -112,8 +119,10 @@ extension Desk {
             quadraticSteps(a, b, c, value, unknown)
         }
         let answers = try await ask(
-            .exact(.solve(standard, for: unknown)), .decimal(.solve(standard, for: unknown)),
-            .exact(.factor(standard.left)))
+            .exact(.solve(standard, for: unknown)),
+            .decimal(.solve(standard, for: unknown)),
+            .exact(.factor(standard.left))
+        )
         let (exact, decimal) = try solutions(answers[0], answers[1])
         let values = exact.compactMap { Evaluation.value($0) }
         let expected = discriminant == .zero ? 1 : 2
@@ -130,7 +139,13 @@ extension Desk {
         say(solutions: exact, decimal, unknown, isComplex: !values.allSatisfy(\.isReal))
     }
 
-    private func quadraticSteps(_ a: Fraction, _ b: Fraction, _ c: Fraction, _ discriminant: Fraction, _ unknown: Variable) {
+    private func quadraticSteps(
+        _ a: Fraction,
+        _ b: Fraction,
+        _ c: Fraction,
+        _ discriminant: Fraction,
+        _ unknown: Variable
+    ) {
         let signed = { (value: Fraction) in
             value.above < 0 || !value.isInteger ? "(\(LaTeX.render(value.expression)))" : LaTeX.render(value.expression)
         }
@@ -139,12 +154,14 @@ extension Desk {
             This is a quadratic equation with \(LaTeX.inline("a = \(LaTeX.render(a.expression))")), \
             \(LaTeX.inline("b = \(LaTeX.render(b.expression))")), \
             \(LaTeX.inline("c = \(LaTeX.render(c.expression))")). Its discriminant is
-            """)
+            """
+        )
         page.display(
             """
             D = b^{2} - 4ac = \(signed(b))^{2} - 4 \\cdot \(signed(a)) \\cdot \(signed(c)) \
             = \(LaTeX.render(discriminant.expression))
-            """)
+            """
+        )
         if discriminant.above > 0 {
             page.say("\\(D > 0\\), so there are two real solutions:")
         } else if discriminant.above == 0 {
@@ -213,7 +230,9 @@ extension Desk {
         page.answer(real.map { "\(unknown.name) \\approx \(Decimal.shown($0))" }.joined(separator: ",\\; "))
     }
 
-    /// Real roots, each once. A double root comes out with an error of about 10⁻⁷, so closeness is generous.
+    /// Real roots, each once.
+    ///
+    /// A double root comes out with an error of about 10⁻⁷, so closeness is generous.
     private static func distinctReal(_ roots: [Complex], of polynomial: Polynomial) -> [Double] {
         var real: [Double] = []
         for root in roots.sorted(by: { $0.real < $1.real })
@@ -260,7 +279,8 @@ extension Desk {
         let parts = pairs.map { exact, decimal in
             let isRounded = exact.hasDecimals
             let shown = "\(unknown.name) \(isRounded ? "\\approx" : "=") \(LaTeX.render(exact))"
-            let hasRoots = exact.contains { if case .function = $0 { true } else { false } }
+            let hasRoots =
+                exact.contains { if case .function = $0 { true } else { false } }
                 || exact.contains { if case .operation(.power, _, _) = $0 { true } else { false } }
             guard hasRoots, !isComplex, decimal != exact, decimal.isPlainNumber else { return shown }
             return shown + " \\approx \(LaTeX.render(decimal))"

@@ -21,7 +21,8 @@ extension Desk {
             if case .agrees = Sampling.compare(relation.left, relation.right) {
                 page.say("Both sides are equal for every value for which they are defined.")
                 return page.answer(
-                    words: "every \(math(unknown.expression)) for which both sides are defined is a solution")
+                    words: "every \(math(unknown.expression)) for which both sides are defined is a solution"
+                )
             }
             guard !zeros.isEmpty else { throw Refusal.unsolved }
             sayNumeric(zeros, relation, unknown)
@@ -34,9 +35,14 @@ extension Desk {
 
     /// Keeps what passes the substitution, and says so when the numbers know of more.
     private func say(
-        found exact: [Expression], _ decimal: [Expression], _ relation: Relation, _ unknown: Variable, _ zeros: [Double],
+        found exact: [Expression],
+        _ decimal: [Expression],
+        _ relation: Relation,
+        _ unknown: Variable,
+        _ zeros: [Double],
     ) throws {
-        let isPeriodic = exact.contains { $0.variables.contains(.anyInteger) } && unknown != .anyInteger
+        let isPeriodic =
+            exact.contains { $0.variables.contains(.anyInteger) } && unknown != .anyInteger
             && !relation.variables.contains(.anyInteger)
         let kept = zip(exact, decimal).filter { fits($0.0, relation, unknown, isPeriodic) }
         guard !kept.isEmpty, kept.count == exact.count else {
@@ -97,10 +103,12 @@ extension Desk {
             There is no simple exact form, so we look for places where the difference of the two sides changes its sign \
             (between \(LaTeX.inline(String(Int(ZeroScan.range.lowerBound)))) and \
             \(LaTeX.inline(String(Int(ZeroScan.range.upperBound))))) and close in on them.
-            """)
+            """
+        )
         if zeros.count > ZeroScan.zerosMax { page.say("There are more; these are the first ones in that range.") }
         let parts = shown.map { zero in
-            let isExact = Evaluation.real(relation.difference, [unknown: Complex(zero.rounded())]) == 0
+            let isExact =
+                Evaluation.real(relation.difference, [unknown: Complex(zero.rounded())]) == 0
                 && abs(zero - zero.rounded()) < 1e-9
             return "\(unknown.name) \(isExact ? "=" : "\\approx") \(Decimal.shown(zero))"
         }
@@ -127,8 +135,9 @@ extension Desk {
             if case .operation(.power, _, let exponent) = $0 { exponent.variables.contains(unknown) } else { false }
         }) {
             page.say("The unknown is in the exponent, so we take logarithms of both sides.")
-        } else if inside({ if case .operation(.divide, _, let below) = $0 { below.variables.contains(unknown) } else { false } })
-        {
+        } else if inside({
+            if case .operation(.divide, _, let below) = $0 { below.variables.contains(unknown) } else { false }
+        }) {
             page.say("We multiply both sides by the denominator, which must not be zero.")
         }
     }
@@ -164,9 +173,13 @@ extension Desk {
     private func inequalityStep(_ relation: Relation, _ unknown: Variable) {
         guard let polynomial = Polynomial(relation.difference, in: unknown) else { return }
         if polynomial.degree == 1 {
-            page.say("Collect the unknown on one side and divide by its factor; a negative factor turns the sign around.")
+            page.say(
+                "Collect the unknown on one side and divide by its factor; a negative factor turns the sign around."
+            )
         } else {
-            page.say("The sign can only change where both sides are equal, so we test the intervals between those places.")
+            page.say(
+                "The sign can only change where both sides are equal, so we test the intervals between those places."
+            )
         }
     }
 
@@ -180,7 +193,9 @@ extension Desk {
 
     /// Both must say the same at many places, those near the borders among them.
     private func checkInequality(
-        _ relation: Relation, _ alternatives: [[Relation]], _ unknown: Variable,
+        _ relation: Relation,
+        _ alternatives: [[Relation]],
+        _ unknown: Variable,
     ) throws(Refusal) {
         var places = (-200...200).map { Double($0) * 0.2497 + 0.0313 }
         for border in alternatives.joined().flatMap({ [$0.left, $0.right] }) {

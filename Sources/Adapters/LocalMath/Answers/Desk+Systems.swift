@@ -23,7 +23,10 @@ extension Desk {
     // MARK: Linear
 
     private func solveLinear(
-        _ relations: [Relation], _ forms: [LinearForm], _ unknowns: [Variable], _ solution: LinearSystem.Solution,
+        _ relations: [Relation],
+        _ forms: [LinearForm],
+        _ unknowns: [Variable],
+        _ solution: LinearSystem.Solution,
     ) async throws {
         switch solution {
         case .none:
@@ -34,7 +37,9 @@ extension Desk {
             page.answer(words: "infinitely many solutions")
         case .unique(let values):
             if relations.count == 2 { substitutionSteps(forms, unknowns, values) }
-            if relations.count > 2 { page.say("We eliminate one unknown after the other, which leaves one value for each.") }
+            if relations.count > 2 {
+                page.say("We eliminate one unknown after the other, which leaves one value for each.")
+            }
             let answer = try await ask(.exact(.solve(relations, for: unknowns)))[0]
             guard case .list(let found) = CalculatorValue(answer) else { throw Refusal.unsolved }
             let agree = zip(found, values).allSatisfy { found, value in
@@ -68,7 +73,9 @@ extension Desk {
     private func solveBySubstitution(_ relations: [Relation], _ unknowns: [Variable]) async throws {
         var ways: [(equation: Int, unknown: Variable)] = []
         for equation in 0...1 {
-            for unknown in unknowns where relations[equation].variables.contains(unknown) { ways.append((equation, unknown)) }
+            for unknown in unknowns where relations[equation].variables.contains(unknown) {
+                ways.append((equation, unknown))
+            }
         }
         let isolated = try await ask(ways.map { .exact(.solve(relations[$0.equation], for: $0.unknown)) })
         let usable = zip(ways, isolated).compactMap { way, answer -> (Int, Variable, Expression)? in
@@ -80,15 +87,19 @@ extension Desk {
         guard let (equation, unknown, value) = usable.min(by: { $0.2.size < $1.2.size }),
             let other = unknowns.first(where: { $0 != unknown })
         else { throw Refusal.unsolved }
-        guard case .agrees = Sampling.compare(
-            relations[equation].left.replacing(unknown, with: value),
-            relations[equation].right.replacing(unknown, with: value))
+        guard
+            case .agrees = Sampling.compare(
+                relations[equation].left.replacing(unknown, with: value),
+                relations[equation].right.replacing(unknown, with: value)
+            )
         else { throw Refusal.doubtful }
         page.say("Solve one equation for \(math(unknown.expression)):")
         page.display("\(unknown.name) = \(LaTeX.render(value))")
         let rest = Relation(
-            left: relations[1 - equation].left.replacing(unknown, with: value), comparison: .equal,
-            right: relations[1 - equation].right.replacing(unknown, with: value))
+            left: relations[1 - equation].left.replacing(unknown, with: value),
+            comparison: .equal,
+            right: relations[1 - equation].right.replacing(unknown, with: value)
+        )
         page.say("Put that into the other equation:")
         page.display(LaTeX.render(rest))
         let answer = try await ask(.exact(.solve(rest, for: other)))[0]
@@ -105,8 +116,10 @@ extension Desk {
         let partners = back.compactMap { CalculatorValue.expression($0) }
         guard partners.count == places.count else { throw Refusal.unsolved }
         try finish(
-            relations, unknowns,
-            zip(places, partners).map { unknowns[0] == other ? [$0, $1] : [$1, $0] })
+            relations,
+            unknowns,
+            zip(places, partners).map { unknowns[0] == other ? [$0, $1] : [$1, $0] }
+        )
     }
 
     // MARK: Answers
@@ -130,7 +143,9 @@ extension Desk {
                             right = right.replacing(unknown, with: value)
                         }
                         return "\(LaTeX.render(left)) = \(LaTeX.render(right))"
-                    }))
+                    }
+                )
+            )
         } else {
             page.say("Substituting each pair makes both equations true.")
         }

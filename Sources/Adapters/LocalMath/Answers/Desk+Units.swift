@@ -50,7 +50,9 @@ extension Desk {
         page.say("Their zero points differ, so we use the formula")
         page.display(Self.formula(source, target))
         let answers = try await ask(
-            .exact(.convert(quantity, to: unit)), .decimal(.convert(quantity, to: unit)))
+            .exact(.convert(quantity, to: unit)),
+            .decimal(.convert(quantity, to: unit))
+        )
         guard let exact = CalculatorValue.expression(answers[0]), let decimal = CalculatorValue.expression(answers[1])
         else { throw Refusal.unsolved }
         guard let (exactSize, exactUnit) = exact.temperature, let (decimalSize, _) = decimal.temperature,

@@ -15,7 +15,11 @@ struct Desk {
     func answer(_ problem: Problem) async throws {
         switch problem {
         case .evaluate(let expression):
-            if expression.freeVariables.isEmpty { try await evaluate(expression) } else { try await simplify(expression) }
+            if expression.freeVariables.isEmpty {
+                try await evaluate(expression)
+            } else {
+                try await simplify(expression)
+            }
         case .expand(let expression): try await expand(expression)
         case .factor(let expression): try await factor(expression)
         case .solve(let relation, let unknown): try await solve(relation, for: unknown)

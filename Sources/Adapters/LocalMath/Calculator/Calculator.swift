@@ -44,11 +44,13 @@ final class Calculator {
 
     /// Answers in the order of `questions`; nil for one that was not answered within its time.
     func ask(_ questions: [Question], until deadline: Deadline) async throws(CalculatorError) -> [String?] {
+        let isIn: Bool
         do {
-            try await gate.enter()
+            isIn = try await gate.enter(within: deadline.remaining(at: loop.nowMilliseconds))
         } catch {
             throw .cancelled
         }
+        guard isIn else { throw .exhausted }
         defer { gate.leave() }
         let remaining = deadline.remaining(at: loop.nowMilliseconds)
         guard remaining > .milliseconds(100) else { throw .exhausted }

@@ -26,7 +26,10 @@ enum Evaluation {
     }
 
     private static func operation(
-        _ sign: Expression.Operator, _ left: Expression, _ right: Expression, _ values: [Variable: Complex],
+        _ sign: Expression.Operator,
+        _ left: Expression,
+        _ right: Expression,
+        _ values: [Variable: Complex],
     ) -> Complex? {
         guard let left = value(left, values), let right = value(right, values) else { return nil }
         let result =
@@ -46,7 +49,9 @@ enum Evaluation {
     }
 
     private static func function(
-        _ function: Function, _ arguments: [Expression], _ values: [Variable: Complex],
+        _ function: Function,
+        _ arguments: [Expression],
+        _ values: [Variable: Complex],
     ) -> Complex? {
         if function.bindsVariable { return series(function, arguments, values) }
         var operands: [Complex] = []
@@ -137,14 +142,16 @@ enum Evaluation {
         return left
     }
 
-    /// n (n − 1) … (n − k + 1)
+    /// The falling factorial n (n − 1) … (n − k + 1).
     private static func falling(_ n: Double, _ k: Double) -> Double? {
         guard k >= 0, k <= 1000, k == k.rounded() else { return nil }
         return (0..<Int(k)).reduce(1) { $0 * (n - Double($1)) }
     }
 
     private static func series(
-        _ function: Function, _ arguments: [Expression], _ values: [Variable: Complex],
+        _ function: Function,
+        _ arguments: [Expression],
+        _ values: [Variable: Complex],
     ) -> Complex? {
         guard arguments.count == 4, case .variable(let index) = arguments[1], let first = arguments[2].smallInteger,
             let last = arguments[3].smallInteger, last >= first, last - first <= Parser.termsMax

@@ -98,7 +98,9 @@ enum LinearSystem {
             pivot += 1
             if pivot == rows.count { break }
         }
-        if rows.contains(where: { $0.dropLast().allSatisfy { $0 == .zero } && $0.last != .zero }) { return Solution.none }
+        if rows.contains(where: { $0.dropLast().allSatisfy { $0 == .zero } && $0.last != .zero }) {
+            return Solution.none
+        }
         guard pivot == unknowns.count else { return .infinitelyMany }
         var values: [Fraction] = []
         for column in unknowns.indices {

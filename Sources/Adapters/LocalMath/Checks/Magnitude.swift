@@ -76,7 +76,8 @@ enum Magnitude {
             guard !isOpen else { return nil }
             guard total <= 12 else { throw .tooLarge }
             return total
-        case .sin, .cos, .tan, .cot, .sec, .csc, .arcsin, .arccos, .arctan, .tanh, .arsinh, .arcosh, .artanh, .ln, .log10,
+        case .sin, .cos, .tan, .cot, .sec, .csc, .arcsin, .arccos, .arctan, .tanh, .arsinh, .arcosh, .artanh, .ln,
+            .log10,
             .log, .sqrt, .cbrt, .root, .abs, .sgn, .floor, .ceil, .round, .gcd, .lcm, .mod, .max, .min, .sum, .product,
             .erf, .erfi, .sinIntegral, .cosIntegral, .expIntegral, .logIntegral, .lambertw, .gamma:
             return isOpen ? nil : try bounded(total)

@@ -36,7 +36,9 @@ struct Polynomial: Equatable, Sendable {
     }
 
     private static func combine(
-        _ sign: Expression.Operator, _ left: Polynomial, _ right: Polynomial,
+        _ sign: Expression.Operator,
+        _ left: Polynomial,
+        _ right: Polynomial,
     ) -> Polynomial? {
         switch sign {
         case .add: return left.adding(right, sign: 1)

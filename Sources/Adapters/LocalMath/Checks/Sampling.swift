@@ -22,7 +22,9 @@ enum Sampling {
 
     static func compare(_ left: Expression, _ right: Expression) -> Verdict {
         compare(variables: left.freeVariables.union(right.freeVariables)) { values in
-            guard let left = Evaluation.value(left, values), let right = Evaluation.value(right, values) else { return nil }
+            guard let left = Evaluation.value(left, values), let right = Evaluation.value(right, values) else {
+                return nil
+            }
             return left.isClose(to: right, tolerance: 1e-7)
         }
     }

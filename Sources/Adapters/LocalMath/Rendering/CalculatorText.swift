@@ -1,5 +1,6 @@
-/// Text for the calculator's standard input. Made only from syntax trees, so it holds nothing but digits, operators,
-/// parentheses and names from our own lists.
+/// Text for the calculator's standard input.
+///
+/// Made only from syntax trees, so it holds nothing but digits, operators, parentheses and names from our own lists.
 struct CalculatorText: Equatable, Sendable {
     let text: String
 
@@ -24,7 +25,9 @@ struct CalculatorText: Equatable, Sendable {
     }
 
     static func integral(
-        _ expression: Expression, by variable: Variable, bounds: Problem.Bounds? = nil,
+        _ expression: Expression,
+        by variable: Variable,
+        bounds: Problem.Bounds? = nil,
     ) -> CalculatorText {
         let from = bounds.map { render($0.from) } ?? "undefined"
         let to = bounds.map { render($0.to) } ?? "undefined"

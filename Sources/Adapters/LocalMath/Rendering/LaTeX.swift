@@ -99,7 +99,9 @@ enum LaTeX {
         if startsWithDigit || startsWithFraction || second.hasPrefix("\\left|") { return first + " \\cdot " + second }
         if case .function = left, !second.hasPrefix("(") { return first + " \\, " + second }
         if case .function(let function, _) = right, function != .sqrt { return first + " \\, " + second }
-        if first.last?.isLetter == true, first.contains("\\"), second.first?.isLetter == true { return first + " " + second }
+        if first.last?.isLetter == true, first.contains("\\"), second.first?.isLetter == true {
+            return first + " " + second
+        }
         return first + second
     }
 
@@ -113,7 +115,8 @@ enum LaTeX {
 
     private static func power(_ base: Expression, _ exponent: Expression) -> String {
         let raised = render(exponent)
-        if case .function(let function, let arguments) = base, function.isTrigonometric, exponent.smallInteger ?? 0 > 0 {
+        if case .function(let function, let arguments) = base, function.isTrigonometric, exponent.smallInteger ?? 0 > 0
+        {
             return "\(name(function))^{\(raised)}\(parenthesised(render(arguments[0])))"
         }
         if case .unit = base { return "\(render(base))^{\(raised)}" }

@@ -99,5 +99,7 @@ enum Function: String, CaseIterable, Sendable {
     static func calculated(_ name: String) -> Function? { calculated[name] }
 
     /// Names that may be glued to their argument, as in `sinx`; longest first.
-    static let gluable = ["arcsin", "arccos", "arctan", "asin", "acos", "atan", "sqrt", "sin", "cos", "tan", "log", "ln"]
+    static let gluable = [
+        "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sqrt", "sin", "cos", "tan", "log", "ln",
+    ]
 }

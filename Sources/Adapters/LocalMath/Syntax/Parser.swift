@@ -1,4 +1,5 @@
-/// Reads tokens into an expression: recursive descent over
+/// Reads tokens into an expression by recursive descent.
+///
 /// ```
 ///  relation := sum (comparison sum)*
 ///  sum      := ['+' | '-'] product (('+' | '-') product)*
@@ -34,7 +35,8 @@ struct Parser {
 
     /// Reads all tokens as one expression.
     static func expression(
-        _ tokens: some Collection<Token>, vocabulary: Vocabulary,
+        _ tokens: some Collection<Token>,
+        vocabulary: Vocabulary,
     ) throws(ReadingError) -> Expression {
         var parser = Parser(Array(tokens), vocabulary: vocabulary)
         let expression = try parser.sum()
@@ -44,7 +46,8 @@ struct Parser {
 
     /// Reads all tokens as one relation or a chain such as `-2 < x < 2`; an expression alone is an empty list.
     static func relations(
-        _ tokens: some Collection<Token>, vocabulary: Vocabulary,
+        _ tokens: some Collection<Token>,
+        vocabulary: Vocabulary,
     ) throws(ReadingError) -> (first: Expression, relations: [Relation]) {
         var parser = Parser(Array(tokens), vocabulary: vocabulary)
         let first = try parser.sum()
@@ -167,7 +170,9 @@ struct Parser {
 
     /// Words that end an expression.
     private static func isConnector(_ word: String) -> Bool {
-        ["to", "from", "and", "for", "with", "as", "of", "mod", "choose", "if", "when", "where"].contains(word.lowercased())
+        ["to", "from", "and", "for", "with", "as", "of", "mod", "choose", "if", "when", "where"].contains(
+            word.lowercased()
+        )
     }
 
     private mutating func signedPower() throws(ReadingError) -> Expression {
