@@ -88,6 +88,7 @@ let tests: [Target] = [
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
+    suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
 ]
 

@@ -41,8 +41,10 @@ package final class LocalSolver {
     }
 
     /// Writes a worked answer to `problem`, piece by piece as it becomes known; the last line of a solved problem
-    /// begins with `**Answer:**`. What cannot be solved or understood is answered too, in a plain sentence. Throws
-    /// only when the task is cancelled, with no process left. To be called from a task of the loop.
+    /// begins with `**Answer:**`.
+    ///
+    /// What cannot be solved or understood is answered too, in a plain sentence. Throws only when the task is
+    /// cancelled, with no process left. To be called from a task of the loop.
     package func solve(_ problem: String, emit: @escaping (String) -> Void) async throws(CancellationError) {
         let page = Page(emit: emit)
         let deadline = Deadline(after: limits.time, now: loop.nowMilliseconds)

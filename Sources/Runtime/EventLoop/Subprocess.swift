@@ -74,7 +74,9 @@ package final class Subprocess: LoopHandle {
     }
 
     /// Starts `executable` (an absolute path) with `arguments` (without the program's own name) and exactly the given
-    /// `environment`. Throws what the system answered, such as `ENOENT`. *Loop thread.*
+    /// `environment`.
+    ///
+    /// Throws what the system answered, such as `ENOENT`. *Loop thread.*
     package static func start(
         _ executable: String,
         arguments: [String],
@@ -172,13 +174,19 @@ package final class Subprocess: LoopHandle {
         pid = pointer(as: uv_process_t.self).pointee.pid
     }
 
-    /// Asks the child (and its process group, if it owns one) to end: SIGTERM. Does nothing after its end.
+    /// Asks the child (and its process group, if it owns one) to end: SIGTERM.
+    ///
+    /// Does nothing after its end.
     package func terminate() { send(SIGTERM) }
 
-    /// Ends the child (and its process group) at once: SIGKILL. Does nothing after its end.
+    /// Ends the child (and its process group) at once: SIGKILL.
+    ///
+    /// Does nothing after its end.
     package func kill() { send(SIGKILL) }
 
-    /// Waits until the child has ended and is reaped. Cancelling the wait leaves the child alone.
+    /// Waits until the child has ended and is reaped.
+    ///
+    /// Cancelling the wait leaves the child alone.
     package func waitForExit() async throws(CancellationError) -> Exit {
         if let exit { return exit }
         let wait = OneShot<Exit>(loop: loop)

@@ -9,7 +9,9 @@ final class SubprocessPipe: LoopHandle {
     private let buffer: UnsafeMutableRawBufferPointer
     private var line: [UInt8] = []
 
-    /// Bytes on their way to the child. libuv's request lies at the front of the allocation.
+    /// Bytes on their way to the child.
+    ///
+    /// libuv's request lies at the front of the allocation.
     private final class Write {
         let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
         let bytes: UnsafeMutableBufferPointer<CChar>

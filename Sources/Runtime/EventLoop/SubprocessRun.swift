@@ -1,4 +1,6 @@
-/// Why a run of a program has no output to show. In every case the child is dead and reaped.
+/// Why a run of a program has no output to show.
+///
+/// In every case the child is dead and reaped.
 package enum SubprocessError: Error, Equatable {
     /// The system could not start it.
     case notStarted(NetworkError)
@@ -31,9 +33,11 @@ extension Subprocess {
         package var exit: Exit
     }
 
-    /// Runs a program to its end, in its own process group; kills the group (SIGKILL) at a limit or as soon as the
-    /// task is cancelled. Returns, or throws, only after the child is reaped. Any exit status is a normal result.
-    /// To be called from a task of `loop`.
+    /// Runs a program to its end, in its own process group; kills the group (SIGKILL) at a limit or as soon as the task
+    /// is cancelled.
+    ///
+    /// Returns, or throws, only after the child is reaped. Any exit status is a normal result. To be called from a task
+    /// of `loop`.
     package static func run(
         _ executable: String,
         arguments: [String],

@@ -1,25 +1,59 @@
 import EventLoop
+import Glibc
 import LocalMath
 import TestSupport
 
 /// The whole answer to a problem, from a solver and a loop of its own.
 func answer(_ problem: String, limits: LocalSolver.Limits = LocalSolver.Limits()) async throws -> String {
+    try await pieces(problem, limits: limits).joined()
+}
+
+/// The pieces in which the answer to a problem came.
+func pieces(_ problem: String, limits: LocalSolver.Limits = LocalSolver.Limits()) async throws -> [String] {
     try await onLoop { loop in
         let solver = LocalSolver(on: loop, limits: limits)
-        let page = Collected()
-        try await solver.solve(problem) { page.text += $0 }
-        return page.text
+        let page = Pieces()
+        try await solver.solve(problem) { page.all.append($0) }
+        return page.all
     }
 }
 
-/// Text that a callback adds to.
-final class Collected {
-    var text = ""
+/// What a callback collects.
+final class Pieces {
+    var all: [String] = []
 }
 
 /// What stands behind `**Answer:**` on the last line; nil if there is no such line.
-func result(_ problem: String) async throws -> String? {
-    let text = try await answer(problem)
-    guard let line = text.split(separator: "\n").last, line.hasPrefix("**Answer:** ") else { return nil }
-    return String(line.dropFirst("**Answer:** ".count))
+func result(_ text: String) -> String? {
+    let mark = "**Answer:** "
+    guard let line = text.split(separator: "\n").last, line.hasPrefix(mark) else { return nil }
+    return String(line.dropFirst(mark.count))
+}
+
+/// The calculator processes of this test process that were given this much memory, which tells one test's from
+/// another's.
+func calculators(memoryBytesMax: Int) -> [Int32] {
+    guard let directory = opendir("/proc") else { return [] }
+    defer { closedir(directory) }
+    var found: [Int32] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+            name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard let pid = Int32(name) else { continue }
+        let parts = contents("/proc/\(pid)/stat").split(separator: " ")
+        guard parts.count > 3, parts[1] == "(qalc)", parts[3] == "\(getpid())",
+            contents("/proc/\(pid)/limits").contains("Max address space         \(memoryBytesMax) ")
+        else { continue }
+        found.append(pid)
+    }
+    return found
+}
+
+private func contents(_ path: String) -> String {
+    guard let file = fopen(path, "r") else { return "" }
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = fread(&bytes, 1, bytes.count, file)
+    return String(decoding: bytes[..<count], as: UTF8.self)
 }

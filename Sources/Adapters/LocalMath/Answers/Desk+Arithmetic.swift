@@ -8,6 +8,9 @@ extension Desk {
     func evaluate(_ expression: Expression) async throws {
         page.say("We work out")
         page.display(LaTeX.render(expression))
+        if expression.hasWholeAngle {
+            page.say("The angle is taken in radians; for degrees, write the degree sign, as in `sin(30°)`.")
+        }
         let text = CalculatorText(expression)
         let answers = try await ask(.exact(text), .decimal(text))
         guard let decimal = CalculatorValue.expression(answers[1]) else { throw Refusal.unsolved }
@@ -138,6 +141,14 @@ extension Expression {
             case .function(let function, _): ![.gcd, .lcm, .binomial, .permutations].contains(function)
             case .number, .operation, .negative, .factorial: false
             }
+        }
+    }
+
+    /// A trigonometric function of a whole number other than zero, which may have been meant in degrees.
+    var hasWholeAngle: Bool {
+        contains { node in
+            guard case .function(let function, let arguments) = node else { return false }
+            return [.sin, .cos, .tan, .cot, .sec, .csc].contains(function) && (arguments[0].smallInteger ?? 0) != 0
         }
     }
 

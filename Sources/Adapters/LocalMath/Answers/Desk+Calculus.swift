@@ -198,7 +198,7 @@ extension Desk {
         page.answer(LaTeX.render(value))
     }
 
-    /// Do the values grow without bound in different directions on the two sides?
+    /// True if the values grow without bound in different directions on the two sides.
     private static func jumps(_ expression: Expression, _ variable: Variable, _ place: Expression) -> Bool {
         guard let center = Evaluation.real(place) else { return false }
         func at(_ x: Double) -> Double? { Evaluation.real(expression, [variable: Complex(x)]) }
@@ -209,7 +209,7 @@ extension Desk {
             && min(abs(left), abs(right)) > 100
     }
 
-    /// Do the values near the place come near the limit, from both sides?
+    /// True if the values near the place come near the limit, from both sides.
     private static func approaches(
         _ expression: Expression,
         _ variable: Variable,

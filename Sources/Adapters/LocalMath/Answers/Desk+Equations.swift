@@ -230,7 +230,9 @@ extension Desk {
         page.answer(real.map { "\(unknown.name) \\approx \(Decimal.shown($0))" }.joined(separator: ",\\; "))
     }
 
-    /// Real roots, each once. A double root comes out with an error of about 10⁻⁷, so closeness is generous.
+    /// Real roots, each once.
+    ///
+    /// A double root comes out with an error of about 10⁻⁷, so closeness is generous.
     private static func distinctReal(_ roots: [Complex], of polynomial: Polynomial) -> [Double] {
         var real: [Double] = []
         for root in roots.sorted(by: { $0.real < $1.real })

@@ -44,11 +44,13 @@ final class Calculator {
 
     /// Answers in the order of `questions`; nil for one that was not answered within its time.
     func ask(_ questions: [Question], until deadline: Deadline) async throws(CalculatorError) -> [String?] {
+        let isIn: Bool
         do {
-            try await gate.enter()
+            isIn = try await gate.enter(within: deadline.remaining(at: loop.nowMilliseconds))
         } catch {
             throw .cancelled
         }
+        guard isIn else { throw .exhausted }
         defer { gate.leave() }
         let remaining = deadline.remaining(at: loop.nowMilliseconds)
         guard remaining > .milliseconds(100) else { throw .exhausted }
@@ -94,7 +96,7 @@ final class Calculator {
             "/usr/bin/qalc", "-t", "-nocurrencies", "-nodatasets", "-m", String(Int(milliseconds)),
             "-s", "approximation exact", "-s", "fractions 4", "-s", "unicode 0", "-s", "mulsign 0", "-s", "shortmul 0",
             "-s", "autoconversion 0", "-s", "prefixes 0", "-s", "update exchange rates 0", "-s", "save mode 0",
-            "-s", "save definitions 0", "-f", "-",
+            "-s", "save definitions 0", "-s", "show ending zeroes 0", "-f", "-",
         ]
     }
 

@@ -4,23 +4,27 @@ internal import EventLoop
 final class Gate {
     private let loop: Loop
     private var free: Int
-    private var line: [OneShot<Void>] = []
+    private var line: [OneShot<Bool>] = []
 
     init(width: Int, on loop: Loop) {
         self.loop = loop
         free = width
     }
 
-    /// Waits for a place; each entry needs one ``leave()``.
-    func enter() async throws(CancellationError) {
+    /// Waits for a place; false if there was none within `limit`.
+    ///
+    /// Each entry needs one ``leave()``.
+    func enter(within limit: Duration) async throws(CancellationError) -> Bool {
         if Task.isCancelled { throw CancellationError() }
         if free > 0 {
             free -= 1
-            return
+            return true
         }
-        let turn = OneShot<Void>(loop: loop)
+        let turn = OneShot<Bool>(loop: loop)
         line.append(turn)
-        try await turn.value()
+        let timer = loop.schedule(after: limit) { turn.succeed(false) }
+        defer { timer.close() }
+        return try await turn.value()
     }
 
     func leave() {
@@ -28,7 +32,7 @@ final class Gate {
             let turn = line.removeFirst()
             // One that is settled gave up waiting.
             guard !turn.isSettled else { continue }
-            turn.succeed(())
+            turn.succeed(true)
             return
         }
         free += 1

@@ -142,7 +142,7 @@ enum Evaluation {
         return left
     }
 
-    /// n (n − 1) … (n − k + 1)
+    /// The falling factorial n (n − 1) … (n − k + 1).
     private static func falling(_ n: Double, _ k: Double) -> Double? {
         guard k >= 0, k <= 1000, k == k.rounded() else { return nil }
         return (0..<Int(k)).reduce(1) { $0 * (n - Double($1)) }

@@ -1,5 +1,6 @@
-/// Text for the calculator's standard input. Made only from syntax trees, so it holds nothing but digits, operators,
-/// parentheses and names from our own lists.
+/// Text for the calculator's standard input.
+///
+/// Made only from syntax trees, so it holds nothing but digits, operators, parentheses and names from our own lists.
 struct CalculatorText: Equatable, Sendable {
     let text: String
 

@@ -1,4 +1,5 @@
-/// Reads tokens into an expression: recursive descent over
+/// Reads tokens into an expression by recursive descent.
+///
 /// ```
 ///  relation := sum (comparison sum)*
 ///  sum      := ['+' | '-'] product (('+' | '-') product)*

@@ -4,7 +4,7 @@
 struct ProblemReader {
     static let unknownsMax = 4
 
-    private var tokens: ArraySlice<Token>
+    var tokens: ArraySlice<Token>
 
     static func read(_ text: String) throws(ReadingError) -> Problem {
         var reader = ProblemReader(tokens: try Tokenizer.typed(text)[...])
@@ -23,11 +23,11 @@ struct ProblemReader {
         "exactly", "integral_", "function", "polynomial", "simultaneous", "linear", "quadratic",
     ]
 
-    private func word(_ offset: Int = 0) -> String? {
+    func word(_ offset: Int = 0) -> String? {
         tokens.count > offset ? tokens[tokens.startIndex + offset].word : nil
     }
 
-    private mutating func skipFillers() {
+    mutating func skipFillers() {
         while let first = tokens.first {
             if let word = first.word, Self.fillers.contains(word) {
                 tokens.removeFirst()
@@ -55,14 +55,14 @@ struct ProblemReader {
         }
     }
 
-    private mutating func take(_ words: String...) -> Bool {
+    mutating func take(_ words: String...) -> Bool {
         guard let word = word(), words.contains(word) else { return false }
         tokens.removeFirst()
         return true
     }
 
     /// Cuts at the last place where `words` stand in a row; returns what is behind them.
-    private mutating func cut(_ words: String...) -> ArraySlice<Token>? {
+    mutating func cut(_ words: String...) -> ArraySlice<Token>? {
         guard tokens.count > words.count else { return nil }
         for start in stride(from: tokens.endIndex - words.count - 1, through: tokens.startIndex, by: -1)
         where zip(words, tokens[start...]).allSatisfy({ $0 == $1.word }) {
@@ -99,11 +99,14 @@ struct ProblemReader {
         if take("limit", "lim") { return try limit() }
         if take("convert", "change") { return try conversion(isAsked: true) }
         if isAboutUnits { return try conversion(isAsked: false) }
+        if Self.withoutFunctionName(tokens).count < tokens.count, tokens.first?.word != "y" {
+            return .evaluate(try expression(tokens))
+        }
         if tokens.contains(where: isRelationSign) || isUnknownAsked { return try solve() }
         return .evaluate(try expression(tokens))
     }
 
-    private func isRelationSign(_ token: Token) -> Bool {
+    func isRelationSign(_ token: Token) -> Bool {
         [.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual].contains { token.is($0) }
     }
 
@@ -140,8 +143,20 @@ struct ProblemReader {
 
     private func sign(_ symbol: Token.Symbol) -> Token { Token(kind: .symbol(symbol), isSpaced: true) }
 
-    private func expression(_ tokens: ArraySlice<Token>) throws(ReadingError) -> Expression {
-        let expression = try Parser.expression(tokens, vocabulary: .algebra)
+    /// Without a `f(x) =` or `y =` in front.
+    private static func withoutFunctionName(_ tokens: ArraySlice<Token>) -> ArraySlice<Token> {
+        let start = Array(tokens.prefix(5))
+        if start.count == 5, ["f", "g", "h"].contains(start[0].word), start[1].is(.open), start[2].word?.count == 1,
+            start[3].is(.close), start[4].is(.equal)
+        {
+            return tokens.dropFirst(5)
+        }
+        if start.count > 2, start[0].word == "y", start[1].is(.equal) { return tokens.dropFirst(2) }
+        return tokens
+    }
+
+    func expression(_ tokens: ArraySlice<Token>) throws(ReadingError) -> Expression {
+        let expression = try Parser.expression(Self.withoutFunctionName(tokens), vocabulary: .algebra)
         try Magnitude.check(expression)
         return expression
     }
@@ -179,7 +194,7 @@ struct ProblemReader {
         return [Variable(letter: letter)]
     }
 
-    private func letters(_ tokens: ArraySlice<Token>) throws(ReadingError) -> [Variable] {
+    func letters(_ tokens: ArraySlice<Token>) throws(ReadingError) -> [Variable] {
         var letters: [Variable] = []
         for token in tokens {
             switch token.kind {
@@ -212,234 +227,5 @@ struct ProblemReader {
         guard relations.allSatisfy({ $0.comparison == .equal }) else { throw .severalInequalities }
         guard unknowns.count == relations.count else { throw .incomplete }
         return .system(relations, for: unknowns)
-    }
-
-    // MARK: Calculus
-
-    private mutating func derivative() throws(ReadingError) -> Problem? {
-        var order = 1
-        let start = tokens
-        if take("first") { order = 1 } else if take("second") { order = 2 } else if take("third") { order = 3 }
-        if take("derivative", "differentiate", "derive", "diff") {
-            skipFillers()
-            let variable = try differentiationVariable()
-            let inner = try expression(tokens)
-            return .derivative(inner, by: Self.variable(variable, in: inner), order: order)
-        }
-        tokens = start
-        return try leibniz()
-    }
-
-    /// `d/dx f`, `\frac{d}{dx} f`.
-    private mutating func leibniz() throws(ReadingError) -> Problem? {
-        let signs = tokens.prefix(9).filter { token in
-            !token.is(.openBrace) && !token.is(.closeBrace) && !token.is(.slash) && token.kind != .command("frac")
-        }
-        guard signs.count >= 2, let top = signs.first?.word, top == "d", let below = signs.dropFirst().first?.word,
-            below.count == 2, below.first == "d", let letter = below.last,
-            let end = tokens.prefix(8).firstIndex(where: { $0.word == below }), end - tokens.startIndex <= 5
-        else { return nil }
-        tokens = tokens[(end + 1)...]
-        while tokens.first?.is(.closeBrace) == true { tokens.removeFirst() }
-        return .derivative(try expression(tokens), by: Variable(letter: letter), order: 1)
-    }
-
-    private mutating func differentiationVariable() throws(ReadingError) -> Variable? {
-        if let behind = cut("with", "respect", "to") ?? cut("wrt") { return try letters(behind).first }
-        return nil
-    }
-
-    private static func variable(_ asked: Variable?, in expression: Expression) -> Variable {
-        let free = expression.freeVariables.sorted()
-        return asked ?? (free.contains(.x) ? .x : free.first ?? .x)
-    }
-
-    private mutating func integral() throws(ReadingError) -> Problem? {
-        let isDefiniteWord = word() == "definite" || word() == "indefinite"
-        if isDefiniteWord { tokens.removeFirst() }
-        guard take("integrate", "integral", "antiderivative", "int") || takeIntegralSign() else {
-            if isDefiniteWord { throw .incomplete }
-            return nil
-        }
-        var bounds = try subscriptBounds()
-        skipFillers()
-        let asked = try differentiationVariable()
-        if let to = cut("to") ?? cutLastAnd() {
-            guard let from = cut("from") ?? cut("between") else { throw .incomplete }
-            bounds = Problem.Bounds(from: try boundary(from), to: try boundary(to))
-        }
-        let differential = takeDifferential()
-        let inner = try expression(tokens)
-        return .integral(inner, by: Self.variable(asked ?? differential, in: inner), bounds: bounds)
-    }
-
-    private mutating func takeIntegralSign() -> Bool {
-        guard tokens.first?.is(.integral) == true else { return false }
-        tokens.removeFirst()
-        return true
-    }
-
-    private mutating func cutLastAnd() -> ArraySlice<Token>? {
-        tokens.contains { $0.word == "between" } ? cut("and") : nil
-    }
-
-    /// `_0^1` or `_{0}^{\pi}` right after an integral sign.
-    private mutating func subscriptBounds() throws(ReadingError) -> Problem.Bounds? {
-        guard tokens.first?.is(.underscore) == true else { return nil }
-        var parser = Parser(Array(tokens.dropFirst()), vocabulary: .algebra)
-        let from = try parser.boundary()
-        try parser.expect(.caret)
-        let to = try parser.boundary()
-        tokens = parser.tokens[parser.position...]
-        return Problem.Bounds(from: from, to: to)
-    }
-
-    private func boundary(_ tokens: ArraySlice<Token>) throws(ReadingError) -> Expression {
-        // "from x = 0 to 1"
-        if let sign = tokens.firstIndex(where: { $0.is(.equal) }) { return try expression(tokens[(sign + 1)...]) }
-        return try expression(tokens)
-    }
-
-    /// `dx` at the end.
-    private mutating func takeDifferential() -> Variable? {
-        guard tokens.count > 1, case .word(let name)? = tokens.last?.kind, name.count == 2, name.first == "d",
-            let letter = name.last
-        else { return nil }
-        tokens.removeLast()
-        return Variable(letter: letter)
-    }
-
-    /// `limit of f as x -> a`, `lim x->0 f`, `\lim_{x \to 0} f`.
-    private mutating func limit() throws(ReadingError) -> Problem {
-        skipFillers()
-        if tokens.first?.is(.underscore) == true || tokens.dropFirst().first.map(isApproach) == true {
-            return try limitInFront()
-        }
-        guard let place = cut("as") else { throw .incomplete }
-        guard let name = place.first, case .word(let letters) = name.kind, letters.count == 1,
-            let letter = letters.first,
-            let sign = place.dropFirst().first, isApproach(sign)
-        else { throw .incomplete }
-        let rest = place.dropFirst(sign.word == "goes" || sign.word == "tends" ? 3 : 2)
-        return .limit(try expression(tokens), of: Variable(letter: letter), at: try expression(rest))
-    }
-
-    private func isApproach(_ token: Token) -> Bool {
-        token.is(.arrow) || ["to", "approaches", "goes", "tends"].contains(token.word)
-    }
-
-    private mutating func limitInFront() throws(ReadingError) -> Problem {
-        if tokens.first?.is(.underscore) == true { tokens.removeFirst() }
-        let isBraced = tokens.first?.is(.openBrace) == true
-        if isBraced { tokens.removeFirst() }
-        guard case .word(let name)? = tokens.first?.kind, name.count == 1, let letter = name.first else {
-            throw .incomplete
-        }
-        guard let sign = tokens.dropFirst().first, isApproach(sign) else { throw .incomplete }
-        var parser = Parser(Array(tokens.dropFirst(2)), vocabulary: .algebra)
-        let place = isBraced ? try parser.sum() : try parser.boundary()
-        if isBraced { try parser.expect(.closeBrace) }
-        tokens = parser.tokens[parser.position...]
-        skipFillers()
-        return .limit(try expression(tokens), of: Variable(letter: letter), at: place)
-    }
-
-    // MARK: Units
-
-    private var isAboutUnits: Bool {
-        guard !tokens.contains(where: isRelationSign) else { return false }
-        if tokens.contains(where: { ["to", "in", "into"].contains($0.word) || $0.is(.arrow) }), tokens.count > 3,
-            case .word(let word)? = tokens.last?.kind, Unit.typed(word) != nil
-        {
-            return true
-        }
-        return isOfPlainUnits
-            || tokens.contains { token in
-                guard case .word(let word) = token.kind else { return false }
-                return Unit.isTelling(word)
-            }
-    }
-
-    /// `100 m / 9.58 s`: every number has a unit of one letter behind a space, and there are no other letters.
-    private var isOfPlainUnits: Bool {
-        var hasNumber = false
-        for (place, token) in zip(tokens.indices, tokens) {
-            switch token.kind {
-            case .word(let word):
-                guard word.count == 1, ["m", "s", "g", "h", "L", "N", "J", "W", "V", "A", "K"].contains(word) else {
-                    return false
-                }
-            case .number where place > tokens.startIndex && tokens[place - 1].is(.caret): break
-            case .number:
-                guard place + 1 < tokens.endIndex, tokens[place + 1].isSpaced, tokens[place + 1].word != nil else {
-                    return false
-                }
-                hasNumber = true
-            case .command, .quoted: return false
-            case .symbol: break
-            }
-        }
-        return hasNumber
-    }
-
-    private mutating func conversion(isAsked: Bool) throws(ReadingError) -> Problem {
-        skipFillers()
-        // "how many cm in 2 m"
-        let target = cut("to") ?? cut("into") ?? cutArrow() ?? cut("in") ?? cut("as")
-        if let target, target.contains(where: { if case .number = $0.kind { !$0.is(.caret) } else { false } }),
-            !isAsked,
-            !tokens.contains(where: { if case .number = $0.kind { true } else { false } })
-        {
-            return .convert(try quantity(target), to: try quantity(tokens))
-        }
-        let value = try quantity(tokens)
-        guard value.hasUnits else { throw .incomplete }
-        return .convert(value, to: try target.map { (tokens) throws(ReadingError) in try quantity(tokens) })
-    }
-
-    private mutating func cutArrow() -> ArraySlice<Token>? {
-        guard let arrow = tokens.lastIndex(where: { $0.is(.arrow) }) else { return nil }
-        let rest = tokens[(arrow + 1)...]
-        tokens = tokens[..<arrow]
-        return rest
-    }
-
-    private func quantity(_ tokens: ArraySlice<Token>) throws(ReadingError) -> Expression {
-        let expression = try Parser.expression(tokens, vocabulary: .units)
-        try Magnitude.check(expression)
-        return expression
-    }
-}
-
-extension Parser {
-    /// A bound of an integral or the place of a limit: a group in braces or one signed factor.
-    mutating func boundary() throws(ReadingError) -> Expression {
-        if next?.is(.openBrace) == true { return try braced() }
-        if take(.minus) { return .negative(try boundary()) }
-        guard let token = next else { throw .incomplete }
-        switch token.kind {
-        case .number(let number):
-            position += 1
-            return .number(number)
-        case .word("pi"):
-            position += 1
-            return .constant(.pi)
-        case .word("infinity"), .word("inf"):
-            position += 1
-            return .constant(.infinity)
-        case .word("e"):
-            position += 1
-            return .constant(.e)
-        case .symbol(.open):
-            position += 1
-            let inner = try sum()
-            try expect(.close)
-            return inner
-        case .word(let word) where word.count == 1:
-            position += 1
-            guard let letter = word.first else { throw .incomplete }
-            return .variable(Variable(letter: letter))
-        case .word, .command, .quoted, .symbol: throw .unexpected(token.shown)
-        }
     }
 }

@@ -1,4 +1,6 @@
-/// A piece of typed text. Nothing but these ever leaves the tokenizer.
+/// A piece of typed text.
+///
+/// Nothing but these ever leaves the tokenizer.
 struct Token: Equatable, Sendable {
     var kind: Kind
     /// True if white space came before it.
@@ -60,8 +62,9 @@ struct Token: Equatable, Sendable {
     }
 }
 
-/// Why a text could not be read. Descriptions are shown to the student and carry at most a word of the input, letters
-/// only.
+/// Why a text could not be read.
+///
+/// Descriptions are shown to the student and carry at most a word of the input, letters only.
 enum ReadingError: Error, Equatable, Sendable {
     case unexpectedCharacter
     case unknownWord(String)
