@@ -79,8 +79,8 @@ static struct viewer *find(struct viewer *from, const char *id) {
 
 static void command(const char *name, const char *id) {
     char text[160];
-    int length = snprintf(text, sizeof text, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n" CHANNEL_PREFIX "%.*s\r\n", strlen(name), name,
-                          sizeof CHANNEL_PREFIX - 1 + ID_LENGTH, ID_LENGTH, id);
+    int length = snprintf(text, sizeof text, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n" CHANNEL_PREFIX "%.*s\r\n", strlen(name),
+                          name, sizeof CHANNEL_PREFIX - 1 + ID_LENGTH, ID_LENGTH, id);
     if (send(redis_descriptor, text, (size_t)length, MSG_NOSIGNAL) != length) die("redis");
 }
 

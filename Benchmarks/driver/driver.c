@@ -91,7 +91,8 @@ static void read_options(int count, char **arguments) {
         }
     }
     bool valid = options.process > 0 && options.streams > 0 && options.streams <= STREAMS_MAX && options.rate >= 0;
-    if (!valid || options.seconds <= 0 || options.warm_up < 0 || options.tick < 50 || options.tick > 100000 || optind != count) {
+    bool timed = options.seconds > 0 && options.warm_up >= 0 && options.tick >= 50 && options.tick <= 100000;
+    if (!valid || !timed || optind != count) {
         fputs(usage, stderr);
         exit(2);
     }
@@ -132,9 +133,11 @@ static struct reading take_reading(void) {
     return reading;
 }
 
+static double per(uint64_t microseconds, double tokens) { return tokens > 0 ? (double)microseconds / tokens : 0; }
+
 static void report(struct reading before, struct reading after, uint64_t resident_before, uint64_t resident_after) {
     uint64_t delivered = after.counts.delivered - before.counts.delivered;
-    double seconds = (double)(after.time - before.time) / 1e9, tokens = delivered > 0 ? (double)delivered : 1;
+    double seconds = (double)(after.time - before.time) / 1e9, tokens = (double)delivered;
     printf("{\"streams\": %d, \"rate\": %d, \"seconds\": %.3f, ", options.streams, options.rate, seconds);
     printf("\"published\": %llu, \"delivered\": %llu, ", (unsigned long long)counts.published,
            (unsigned long long)counts.delivered);
@@ -142,9 +145,8 @@ static void report(struct reading before, struct reading after, uint64_t residen
            (unsigned long long)counts.misordered, (unsigned long long)counts.unheard,
            (unsigned long long)counts.redis_errors, (unsigned long long)counts.closed);
     printf("\"tokensPerSecond\": %.0f, \"serverMicrosPerToken\": %.3f, \"redisMicrosPerToken\": %.3f, ",
-           (double)delivered / seconds, (double)(after.server - before.server) / tokens,
-           (double)(after.redis - before.redis) / tokens);
-    printf("\"driverMicrosPerToken\": %.3f, ", (double)(after.driver - before.driver) / tokens);
+           (double)delivered / seconds, per(after.server - before.server, tokens), per(after.redis - before.redis, tokens));
+    printf("\"driverMicrosPerToken\": %.3f, ", per(after.driver - before.driver, tokens));
     printf("\"latencyMicrosP50\": %.1f, \"latencyMicrosP99\": %.1f, \"latencyMicrosMax\": %.1f, ",
            viewers_latency(0.5), viewers_latency(0.99), viewers_latency(1));
     printf("\"serverMillis\": %.1f, ", (double)(after.server - before.server) / 1000);

@@ -64,7 +64,8 @@ static size_t dechunk(struct stream *stream, char *text, size_t length) {
             continue;
         }
         char byte = *from++;
-        if (byte == '\n') stream->chunk = stream->chunk == CHUNK_SIZE && stream->chunk_left > 0 ? CHUNK_DATA : CHUNK_SIZE;
+        bool sized = stream->chunk == CHUNK_SIZE && stream->chunk_left > 0;
+        if (byte == '\n') stream->chunk = sized ? CHUNK_DATA : CHUNK_SIZE;
         else if (byte >= '0' && byte <= '9') stream->chunk_left = stream->chunk_left * 16 + (size_t)(byte - '0');
         else if (byte != '\r') stream->chunk_left = stream->chunk_left * 16 + (size_t)((byte | 0x20) - 'a' + 10);
     }
@@ -135,8 +136,9 @@ void viewers_pump(int timeout_milliseconds) {
 
 static void open_stream(struct stream *stream, int source) {
     char request[URL_BYTES_MAX + 128];
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s:%d\r\nAccept: text/event-stream\r\n\r\n",
-                          stream->url, options.http.host, options.http.port);
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\nHost: %s:%d\r\nAccept: text/event-stream\r\n\r\n", stream->url,
+                          options.http.host, options.http.port);
     stream->descriptor = connect_to(&options.http, source, false);
     if (send(stream->descriptor, request, (size_t)length, MSG_NOSIGNAL) != length) die("viewer");
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = stream};
