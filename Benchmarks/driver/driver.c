@@ -145,7 +145,8 @@ static void report(struct reading before, struct reading after, uint64_t residen
            (unsigned long long)counts.misordered, (unsigned long long)counts.unheard,
            (unsigned long long)counts.redis_errors, (unsigned long long)counts.closed);
     printf("\"tokensPerSecond\": %.0f, \"serverMicrosPerToken\": %.3f, \"redisMicrosPerToken\": %.3f, ",
-           (double)delivered / seconds, per(after.server - before.server, tokens), per(after.redis - before.redis, tokens));
+           (double)delivered / seconds, per(after.server - before.server, tokens),
+           per(after.redis - before.redis, tokens));
     printf("\"driverMicrosPerToken\": %.3f, ", per(after.driver - before.driver, tokens));
     printf("\"latencyMicrosP50\": %.1f, \"latencyMicrosP99\": %.1f, \"latencyMicrosMax\": %.1f, ",
            viewers_latency(0.5), viewers_latency(0.99), viewers_latency(1));
