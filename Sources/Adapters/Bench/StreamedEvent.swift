@@ -1,14 +1,10 @@
+internal import Shared
+
 /// One server-sent event, as far as a measurement looks at it.
 struct StreamedEvent: Equatable {
-    /// `<attempt>-<sequence>`; nil when the event has no id.
-    var id: EventPosition?
+    var id: EventID?
     var name = ""
     var data: ArraySlice<UInt8> = []
-
-    struct EventPosition: Equatable {
-        let attempt: Int
-        let sequence: Int
-    }
 
     /// Takes every whole event off the front of `buffer`; what is left is the beginning of the next.
     static func takeAll(from buffer: inout [UInt8], _ body: (StreamedEvent) -> Void) {
@@ -36,16 +32,10 @@ struct StreamedEvent: Equatable {
         if line.starts(with: "data: ".utf8) {
             data = line.dropFirst(6)
         } else if line.starts(with: "id: ".utf8) {
-            id = Self.position(line.dropFirst(4))
+            id = EventID(ascii: line.dropFirst(4))
         } else if line.starts(with: "event: ".utf8) {
             name = String(decoding: line.dropFirst(7), as: UTF8.self)
         }
-    }
-
-    private static func position(_ text: ArraySlice<UInt8>) -> EventPosition? {
-        guard let dash = text.firstIndex(of: UInt8(ascii: "-")) else { return nil }
-        guard let attempt = decimal(text[..<dash]), let sequence = decimal(text[(dash + 1)...]) else { return nil }
-        return EventPosition(attempt: attempt, sequence: sequence)
     }
 
     /// The timestamps in a token event's `{"text":"123 456 "}`: every run of digits, in order.
@@ -60,15 +50,4 @@ struct StreamedEvent: Equatable {
             }
         }
     }
-}
-
-/// A decimal number of digits only; nil for anything else.
-private func decimal(_ text: ArraySlice<UInt8>) -> Int? {
-    guard !text.isEmpty, text.count < 17 else { return nil }
-    var value = 0
-    for byte in text {
-        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-        value = value * 10 + Int(byte - UInt8(ascii: "0"))
-    }
-    return value
 }

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import FoundationEssentials
+internal import Shared
 
 /// A simulated student: submits a problem, watches its stream to the end, and starts over.
 ///
@@ -14,7 +15,7 @@ final class Student {
     /// What is known of the request being watched.
     private struct Watch {
         var submitted: Int64
-        var last = StreamedEvent.EventPosition(attempt: 0, sequence: 0)
+        var last = EventID(attempt: 0, sequence: 0)
         var hasToken = false
         var end: String?
         var failure: BenchFailure?
@@ -120,8 +121,7 @@ final class Student {
 
     private func take(_ event: StreamedEvent, arrival: Int64) {
         if let id = event.id {
-            let follows = id.attempt == watch.last.attempt ? id.sequence == watch.last.sequence + 1 : id.sequence == 0
-            if !follows || id.attempt < watch.last.attempt { watch.failure = .misordered }
+            if !id.follows(watch.last) { watch.failure = .misordered }
             watch.last = id
         }
         switch event.name {
