@@ -44,6 +44,7 @@ let core: [Target] = [
 ]
 
 let adapters: [Target] = [
+    module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
     module("Instrumentation", in: "Adapters", ["Telemetry"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
@@ -72,7 +73,7 @@ let program: [Target] = [
     .executableTarget(
         name: "Lemma",
         dependencies: [
-            "API", "Worker", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
+            "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
             "Settings",
         ],
@@ -90,6 +91,7 @@ let tests: [Target] = [
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
+    suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
 ]
 
 func module(
