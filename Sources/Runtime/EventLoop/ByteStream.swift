@@ -160,12 +160,17 @@ package final class ByteStream: LoopHandle, Flushable {
     /// Bytes that the kernel has not taken yet.
     package var pendingBytes: Int { output.count + inFlightBytes }
 
+    /// Bytes that the kernel has taken since the stream was opened.
+    ///
+    /// What is beyond them has certainly not reached the peer; what is below may have.
+    package var takenBytes: UInt64 { sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes) }
+
     /// Bytes that the peer's side has acknowledged since the stream was opened.
     ///
     /// What does not grow while ``pendingBytes`` is above zero is a peer that does not read. The kernel's own buffer
     /// would hide for megabytes whether it does, so this asks for its filling, at the price of a system call.
     package var acknowledgedBytes: UInt64 {
-        let taken = sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes)
+        let taken = takenBytes
         return taken - min(taken, UInt64(unacknowledgedBytes))
     }
 

@@ -118,7 +118,7 @@ package final class RedisConnection: RedisWireOwner {
     private func fate(of command: PendingCommand, at now: Int64) -> RedisError {
         if closeError == .closed { return .closed }
         // TLS changes the number of bytes, so with it every command counts as sent.
-        let isUnsent = !wire.isSecured && command.offset >= wire.stream.acknowledgedBytes
+        let isUnsent = !wire.isSecured && command.offset >= wire.stream.takenBytes
         if isUnsent { return .notConnected(reason: wire.failure ?? "the server does not read") }
         return closeError == .timedOut && command.due > now ? .connectionLost : closeError
     }
