@@ -12,6 +12,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case unsupportedMediaType = "unsupported-media-type"
     case expectationFailed = "expectation-failed"
     case validation
+    case idempotencyKeyReused = "idempotency-key-reused"
     case tooManyRequests = "too-many-requests"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal-error"
@@ -39,7 +40,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .targetTooLong: 414
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
-        case .validation: 422
+        case .validation, .idempotencyKeyReused: 422
         case .tooManyRequests: 429
         case .headersTooLarge: 431
         case .internalError: 500
@@ -65,6 +66,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .unsupportedMediaType: "The body's format is not supported"
         case .expectationFailed: "The expectation cannot be met"
         case .validation: "The request is not valid"
+        case .idempotencyKeyReused: "The idempotency key belongs to another problem"
         case .tooManyRequests: "Too many requests"
         case .headersTooLarge: "The header section is too large"
         case .internalError: "Something went wrong on our side"
@@ -85,7 +87,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
             .providerTimedOut, .attemptsExhausted:
             true
         case .malformedRequest, .unauthenticated, .notFound, .methodNotAllowed, .notAcceptable, .gone, .payloadTooLarge,
-            .targetTooLong, .unsupportedMediaType, .expectationFailed, .validation, .headersTooLarge, .notImplemented,
+            .targetTooLong, .unsupportedMediaType, .expectationFailed, .validation, .idempotencyKeyReused,
+            .headersTooLarge, .notImplemented,
             .versionNotSupported:
             false
         }

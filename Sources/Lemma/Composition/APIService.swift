@@ -135,6 +135,7 @@ final class APIGraph {
                 timeToLive: configuration.stream.ttlLive,
             ),
             identifiers: environment.identifiers,
+            fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
         handler = APIHandler(

@@ -18,17 +18,19 @@ struct SolveRoute {
         guard wantsStream || accepted.quality(of: "application/json") > 0 else {
             throw Problem(.notAcceptable, "The answer can be application/json or text/event-stream.")
         }
+        let key = try RequestContext.visible("Idempotency-Key", max: 255, in: context.request)
         let input = try SolveBody.input(from: context.request)
-        let output = try await submit(SolveMathProblem(userID: user, input: input))
-        let id = output.request.correlationID
+        let output = try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key))
+        let id = output.correlationID
         if wantsStream {
-            try await StreamRoute(services: services).open(id, user: user, cursor: nil, isKnown: true, context)
+            let streams = StreamRoute(services: services)
+            try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
         } else if let limit = preferredWait(context.request.headers["Prefer"]),
             let finished = try await RequestRoutes(services: services).finished(id, user, within: limit, context)
         {
-            context.respond(status: 200, headers: Self.headers(id), json: finished)
+            context.respond(status: 200, headers: Self.headers(output), json: finished)
         } else {
-            context.respond(status: 202, headers: Self.headers(id), json: accepted202(output))
+            context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, user))
         }
     }
 
@@ -39,6 +41,11 @@ struct SolveRoute {
             switch error {
             case .invalid(let failure): throw .invalid(failure)
             case .conversationNotFound: throw Problem(.notFound, "There is no such conversation.")
+            case .idempotencyKeyReused:
+                throw Problem(
+                    .idempotencyKeyReused,
+                    "This Idempotency-Key was used for another problem. Use a new one."
+                )
             case .queueFull:
                 services.metrics.refusedQueueFull.increment()
                 var problem = Problem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
@@ -55,15 +62,21 @@ struct SolveRoute {
         ["Location": "/api/math/requests/\(id)", "X-Correlation-ID": id.description]
     }
 
-    private func accepted202(_ output: SolveMathProblem.Output) -> [UInt8] {
-        let request = output.request
-        let ticket = services.tokens.issueTicket(for: request.correlationID, user: request.userID)
+    private static func headers(_ output: SolveMathProblem.Output) -> HTTPFields {
+        var headers = headers(output.correlationID)
+        if output.isReplay { headers.append("Idempotency-Replayed", "true") }
+        return headers
+    }
+
+    private func accepted202(_ output: SolveMathProblem.Output, _ user: UserID) -> [UInt8] {
+        let id = output.correlationID
+        let ticket = services.tokens.issueTicket(for: id, user: user)
         return JSONWriter.object { json in
-            json.member("correlationId", request.correlationID.description)
-            json.member("conversationId", request.conversationID.description)
+            json.member("correlationId", id.description)
+            json.member("conversationId", output.conversationID.description)
             json.member("status", RequestStatus.queued.rawValue)
-            json.member("streamUrl", "/api/math/stream/\(request.correlationID)?ticket=\(ticket)")
-            json.member("createdAt", output.publication.createdAt.description)
+            json.member("streamUrl", "/api/math/stream/\(id)?ticket=\(ticket)")
+            json.member("createdAt", output.createdAt.description)
         }
     }
 }

@@ -17,7 +17,8 @@ struct StreamRoute {
         let viewer = try services.authentication.viewer(of: id, in: context.request)
         let cursor = try Self.cursor(of: context.request)
         if cursor != nil { services.metrics.streamsResumed.increment() }
-        try await open(id, user: viewer.user, cursor: cursor, isKnown: viewer.hasTicket, context)
+        let headers = SolveRoute.headers(id)
+        try await open(id, user: viewer.user, cursor: cursor, isKnown: viewer.hasTicket, headers: headers, context)
     }
 
     /// Where the client wants to go on: the header wins over the query, and an empty value counts as absent.
@@ -35,13 +36,14 @@ struct StreamRoute {
         user: UserID,
         cursor: EventID?,
         isKnown: Bool,
+        headers: HTTPFields,
         _ context: RequestContext
     ) async throws(Problem) {
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
         do {
             switch try await services.watch.handle(query) {
-            case .events(let record, let after): start(record, after: after, reset: false, context)
-            case .reset(let record): start(record, after: nil, reset: true, context)
+            case .events(let record, let after): start(record, after: after, reset: false, headers, context)
+            case .reset(let record): start(record, after: nil, reset: true, headers, context)
             case .nothingFollows:
                 context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
             }
@@ -58,9 +60,10 @@ struct StreamRoute {
         _ record: RequestRecord,
         after cursor: EventID?,
         reset: Bool,
+        _ common: HTTPFields,
         _ context: RequestContext
     ) {
-        var headers = SolveRoute.headers(record.request.correlationID)
+        var headers = common
         headers.append("Content-Type", "text/event-stream")
         headers.append("Cache-Control", "no-cache, no-transform")
         headers.append("X-Accel-Buffering", "no")

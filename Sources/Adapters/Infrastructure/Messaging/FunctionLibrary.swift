@@ -26,11 +26,7 @@ struct FunctionLibrary: Sendable {
     private let prefix: String
 
     init(template: String) {
-        let digest = SHA256.digest(template.utf8).prefix(4)
-        let version = digest.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        let version = hexadecimal(SHA256.digest(template.utf8).prefix(4))
         code = template.replacing("@VERSION@", with: version)
         prefix = "lemma_\(version)_"
         append = prefix + Function.append.rawValue

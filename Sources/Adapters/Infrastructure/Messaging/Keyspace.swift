@@ -1,3 +1,4 @@
+internal import Application
 package import Shared
 
 /// Every key and channel name in Redis: the one place that builds them.
@@ -25,6 +26,10 @@ package struct Keyspace: Sendable {
     func request(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:request:\(id)" }
     func events(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:events:\(id)" }
     func live(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:live:\(id)" }
+
+    func idempotency(_ name: Fingerprint, beside id: CorrelationID) -> String {
+        "lemma:{p\(partition(of: id))}:idempotency:\(name)"
+    }
 
     /// The request a live channel belongs to: its last 36 bytes.
     func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {

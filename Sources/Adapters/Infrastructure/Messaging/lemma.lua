@@ -5,6 +5,7 @@
 --   jobs     stream  v, id, provider                  one entry a job; consumer group `workers`
 --   request  hash    see the field names below        one a request, TTL
 --   events   stream  e (event name), d (JSON)         one a request, TTL; ids are <attempt>-<sequence>
+--   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
 --   dead     stream  v, reason, entry, raw            jobs that nobody can run
 --
 -- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
@@ -53,11 +54,18 @@ local function settle(jobs, group, entry)
   redis.call('XDEL', jobs, entry)
 end
 
--- submit  KEYS jobs request events
---         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, field, value …
--- returns {'ok', created ms, position} or {'full', waiting}
+-- submit  KEYS jobs request events [idempotency]
+--         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '',
+--              conversation, field, value …
+-- returns {'ok', created ms, position}, {'replay', created ms, id, conversation}, {'reused'} or {'full', waiting}
 local function submit(keys, args)
-  local jobs, request, events = keys[1], keys[2], keys[3]
+  local jobs, request, events, idempotency = keys[1], keys[2], keys[3], keys[4]
+  local earlier = idempotency and redis.call('GET', idempotency)
+  if earlier then
+    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
+    if meaning ~= args[7] then return { 'reused' } end
+    return { 'replay', tonumber(created), id, conversation }
+  end
   local state = group_state(jobs, args[1])
   local waiting = tonumber(state['lag'] or 0) or 0
   if waiting >= tonumber(args[2]) then return { 'full', waiting } end
@@ -65,10 +73,14 @@ local function submit(keys, args)
   local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[4], 'provider', args[5])
   local number = (tonumber(state['entries-read'] or 0) or 0) + position
   redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, 'entry', entry,
-    'number', number, unpack(args, 7))
+    'number', number, unpack(args, 9))
   redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[6] .. position .. '}')
   redis.call('PEXPIRE', request, args[3])
   redis.call('PEXPIRE', events, args[3])
+  if idempotency then
+    redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), args[4], args[8] }, ' '),
+      'EX', 86400)
+  end
   return { 'ok', now, position }
 end
 

@@ -14,6 +14,22 @@ package protocol LocalTasks {
     func start(_ operation: @escaping () async -> Void) -> Task<Void, Never>
 }
 
+/// A digest that stands for a text: equal texts have equal ones, and no text can be found for a given one.
+package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
+    /// 64 lower-case hexadecimal digits.
+    package let description: String
+
+    package init(hexadecimal: String) { description = hexadecimal }
+
+    /// Its first 64 bits.
+    package var prefix: UInt64 { UInt64(description.prefix(16), radix: 16) ?? 0 }
+}
+
+/// Makes fingerprints.
+package protocol Fingerprinting: Sendable {
+    func fingerprint(_ text: String) -> Fingerprint
+}
+
 /// Makes the identifiers of new things.
 package struct IdentifierFactory: Sendable {
     private let clock: any WallClock
@@ -26,6 +42,11 @@ package struct IdentifierFactory: Sendable {
 
     /// A version 7 UUID: sortable by the time it was made.
     package func make<Identifier: UUIDIdentifier>(_: Identifier.Type = Identifier.self) -> Identifier {
-        Identifier(bits: UUIDBits(version7At: clock.now(), random: (random.next(), random.next())))
+        make(ending: random.next())
+    }
+
+    /// A version 7 UUID whose last 62 bits are those of `ending`, for ids that must share a partition.
+    package func make<Identifier: UUIDIdentifier>(_: Identifier.Type = Identifier.self, ending: UInt64) -> Identifier {
+        Identifier(bits: UUIDBits(version7At: clock.now(), random: (random.next(), ending)))
     }
 }

@@ -6,7 +6,25 @@ package import Shared
 /// Delivery: once `publish` returns, at least once. The job, the request's record and its `queued` event are written
 /// together or not at all. Order: first in, first out per partition, up to redelivery.
 package protocol MessagePublisher {
-    func publish(_ request: MathRequest) async throws(PublishFailure) -> Publication
+    ///
+    /// With `submission`, a repetition of an earlier one writes nothing and gives the earlier request.
+    func publish(
+        _ request: MathRequest,
+        as submission: IdempotentSubmission?
+    ) async throws(PublishFailure) -> Publication
+}
+
+/// A submission that its client may repeat without a second job coming of it; remembered for 24 hours.
+package struct IdempotentSubmission: Sendable, Hashable {
+    /// Stands for the user and the key the client chose.
+    package let name: Fingerprint
+    /// Stands for what was asked: problem, conversation, provider and options.
+    package let meaning: Fingerprint
+
+    package init(name: Fingerprint, meaning: Fingerprint) {
+        self.name = name
+        self.meaning = meaning
+    }
 }
 
 /// What the queue says to a new job.
@@ -15,16 +33,31 @@ package struct Publication: Sendable {
     package let createdAt: Timestamp
     /// Place in the waiting line; 1 is next.
     package let position: Int
+    /// The earlier request that this submission repeats; nil for a new one.
+    package let replayed: ReplayedRequest?
 
-    package init(createdAt: Timestamp, position: Int) {
+    package init(createdAt: Timestamp, position: Int, replayed: ReplayedRequest? = nil) {
         self.createdAt = createdAt
         self.position = position
+        self.replayed = replayed
+    }
+
+    package struct ReplayedRequest: Sendable, Hashable {
+        package let correlationID: CorrelationID
+        package let conversationID: ConversationID
+
+        package init(correlationID: CorrelationID, conversationID: ConversationID) {
+            self.correlationID = correlationID
+            self.conversationID = conversationID
+        }
     }
 }
 
 package enum PublishFailure: Error, Equatable {
     /// Too many jobs wait; nothing was written. The client may come back later.
     case queueFull
+    /// The submission's name belongs to another meaning; nothing was written.
+    case keyReused
     /// The store did not take the job. It was not acknowledged; whether it was written is unknown where the connection
     /// broke in the middle, and the client is told to try again.
     case unavailable

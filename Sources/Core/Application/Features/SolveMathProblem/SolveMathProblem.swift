@@ -1,4 +1,4 @@
-package import Domain
+internal import Domain
 package import Shared
 
 /// Accepts a problem: validates it, gives it its ids and hands it to the workers.
@@ -7,21 +7,22 @@ package import Shared
 package struct SolveMathProblem: Command {
     package let userID: UserID
     package let input: SolveInput
+    /// The client's own name for this submission: repeating it gives the same request and no second job.
+    package let idempotencyKey: String?
 
-    package init(userID: UserID, input: SolveInput) {
+    package init(userID: UserID, input: SolveInput, idempotencyKey: String? = nil) {
         self.userID = userID
         self.input = input
+        self.idempotencyKey = idempotencyKey
     }
 
     /// What the client is told.
     package struct Output: Sendable {
-        package let request: MathRequest
-        package let publication: Publication
-
-        package init(request: MathRequest, publication: Publication) {
-            self.request = request
-            self.publication = publication
-        }
+        package let correlationID: CorrelationID
+        package let conversationID: ConversationID
+        package let createdAt: Timestamp
+        /// True where an earlier submission under the same key is answered again.
+        package let isReplay: Bool
     }
 
     package enum Failure: Error, Equatable {
@@ -29,6 +30,8 @@ package struct SolveMathProblem: Command {
         /// The conversation does not exist or is another user's.
         case conversationNotFound
         case queueFull
+        /// The idempotency key was used for another problem.
+        case idempotencyKeyReused
         case unavailable
     }
 }
