@@ -226,6 +226,27 @@ struct FailureTests {
         }
     }
 
+    @Test("a server that has become a replica is left, so that the name can lead to the new master")
+    func demotion() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let observer = RecordingObserver()
+                let redis = try commander(server, loop, observer: observer)
+                defer { redis.close() }
+                _ = try await redis.call(RedisCommand("SET", "a", 1), deadline: .seconds(5))
+                _ = LoopbackSocket.ask(port: server.port, "REPLICAOF 127.0.0.1 1\r\n")
+                let error = await failure { () async throws(RedisError) in
+                    try await redis.call(RedisCommand("SET", "a", 2), deadline: .seconds(5))
+                }
+                guard case .server(let refusal) = error else { throw NeverHappened(what: "READONLY") }
+                #expect(refusal.code == "READONLY" && refusal.isRetryable)
+                try await eventually("a new connection", on: loop) { observer.connections == 2 }
+                _ = LoopbackSocket.ask(port: server.port, "REPLICAOF NO ONE\r\n")
+                _ = try await redis.call(RedisCommand("SET", "a", 3), deadline: .seconds(5))
+            }
+        }
+    }
+
     @Test("a loop ends although a client on it still tries to connect")
     func abandoned() async throws {
         let port = try LoopbackSocket.freePort()
