@@ -24,7 +24,7 @@ struct FailureTests {
                 }
                 #expect(error == .timedOut && error?.mayHaveExecuted == true)
                 #expect(later == .connectionLost)
-                #expect(turns >= 20)
+                #expect(turns >= 3)
                 #expect(observer.timeouts == 1)
                 server.resume()
                 #expect(try await redis.call(RedisCommand("PING"), deadline: .seconds(5)) == .status("PONG"))
