@@ -19,6 +19,11 @@ package protocol StreamFilter: AnyObject {
     var peerHasFinished: Bool { get }
 }
 
+extension StreamFilter {
+    /// A layer without words for the end says nothing.
+    package func sealEnd(into sealed: inout [UInt8]) {}
+}
+
 /// Why the security layer gave up; the text names no secret.
 package struct StreamFilterError: Error {
     package let reason: String

@@ -3,7 +3,7 @@ package import EventLoop
 /// One connection to Redis without reconnecting: commands leave pipelined, replies arrive in the same order.
 ///
 /// ```
-///  open ── deadline passed, socket broken, malformed reply, close() ──► closed
+///  open ── deadline passed, socket broken, malformed reply, server demoted to replica, close() ──► closed
 /// ```
 /// One timer watches all deadlines. When a command's deadline passes, the connection counts as dead, because the replies
 /// behind the missing one can never be told apart from it: it is closed, and every command without an answer fails.
@@ -99,11 +99,9 @@ package final class RedisConnection: RedisWireOwner {
         }
         let error = reply.serverError
         if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: error == nil) }
-        if let error {
-            command.completion(.failure(.server(error)))
-        } else {
-            command.completion(.success(reply))
-        }
+        guard let error else { return command.completion(.success(reply)) }
+        command.completion(.failure(.server(error)))
+        if error.meansAnotherMaster { wire.close(because: error.message) }
     }
 
     func wireDidClose() {
@@ -130,6 +128,11 @@ package final class RedisConnection: RedisWireOwner {
             close(failing: .timedOut)
         }
     }
+}
+
+extension RedisServerError {
+    /// The server is a replica now: only a fresh connection, by a name that follows the master, can find the new one.
+    fileprivate var meansAnotherMaster: Bool { code == "READONLY" || code == "UNBLOCKED" }
 }
 
 /// A command on its way.

@@ -24,7 +24,7 @@ struct FailureTests {
                 }
                 #expect(error == .timedOut && error?.mayHaveExecuted == true)
                 #expect(later == .connectionLost)
-                #expect(turns >= 20)
+                #expect(turns >= 3)
                 #expect(observer.timeouts == 1)
                 server.resume()
                 #expect(try await redis.call(RedisCommand("PING"), deadline: .seconds(5)) == .status("PONG"))
@@ -222,6 +222,27 @@ struct FailureTests {
                 guard case .server(let refusal) = error else { throw NeverHappened(what: "OOM") }
                 #expect(refusal.code == "OOM" && error?.isRetryable == true)
                 _ = try await redis.call(RedisCommand("GET", "other"), deadline: .seconds(5))
+            }
+        }
+    }
+
+    @Test("a server that has become a replica is left, so that the name can lead to the new master")
+    func demotion() async throws {
+        try await RedisServer.running { server in
+            try await onLoop { loop in
+                let observer = RecordingObserver()
+                let redis = try commander(server, loop, observer: observer)
+                defer { redis.close() }
+                _ = try await redis.call(RedisCommand("SET", "a", 1), deadline: .seconds(5))
+                _ = LoopbackSocket.ask(port: server.port, "REPLICAOF 127.0.0.1 1\r\n")
+                let error = await failure { () async throws(RedisError) in
+                    try await redis.call(RedisCommand("SET", "a", 2), deadline: .seconds(5))
+                }
+                guard case .server(let refusal) = error else { throw NeverHappened(what: "READONLY") }
+                #expect(refusal.code == "READONLY" && refusal.isRetryable)
+                try await eventually("a new connection", on: loop) { observer.connections == 2 }
+                _ = LoopbackSocket.ask(port: server.port, "REPLICAOF NO ONE\r\n")
+                _ = try await redis.call(RedisCommand("SET", "a", 3), deadline: .seconds(5))
             }
         }
     }
