@@ -32,7 +32,8 @@ struct StreamedEvent: Equatable {
         if line.starts(with: "data: ".utf8) {
             data = line.dropFirst(6)
         } else if line.starts(with: "id: ".utf8) {
-            id = EventID(ascii: line.dropFirst(4))
+            let text = line.dropFirst(4)
+            id = EventID(ascii: text.span)
         } else if line.starts(with: "event: ".utf8) {
             name = String(decoding: line.dropFirst(7), as: UTF8.self)
         }

@@ -16,14 +16,18 @@ package struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible 
     }
 
     /// Parses decimal without sign or leading zeros; nil for anything else.
-    package init?(_ text: some StringProtocol) { self.init(ascii: text.utf8) }
+    package init?(_ text: some StringProtocol) {
+        let text = String(text)
+        self.init(ascii: text.utf8.span)
+    }
 
     /// Parses decimal without sign or leading zeros; nil for anything else.
-    package init?(ascii bytes: some Sequence<UInt8>) {
+    package init?(ascii bytes: Span<UInt8>) {
         var parts: (UInt64, UInt64) = (0, 0)
         var digits = 0
         var inSequence = false
-        for byte in bytes {
+        for position in 0..<bytes.count {
+            let byte = bytes[position]
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"):
                 let value = inSequence ? parts.1 : parts.0

@@ -7,13 +7,13 @@ package protocol UUIDIdentifier: Sendable, Hashable, CustomStringConvertible {
 extension UUIDIdentifier {
     /// Parses exactly the 36-character lower-case form; nil for anything else.
     package init?(_ text: some StringProtocol) {
-        guard let bits = UUIDBits(parsing: text.utf8) else { return nil }
-        self.init(bits: bits)
+        let text = String(text)
+        self.init(ascii: text.utf8.span)
     }
 
     /// Parses the 36 ASCII bytes of the lower-case form; nil for anything else.
-    package init?(ascii bytes: some Collection<UInt8>) {
-        guard let bits = UUIDBits(parsing: bytes) else { return nil }
+    package init?(ascii bytes: Span<UInt8>) {
+        guard let bits = UUIDBits(ascii: bytes) else { return nil }
         self.init(bits: bits)
     }
 
@@ -63,14 +63,18 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         low = 0x8000_0000_0000_0000 | (random.1 & 0x3FFF_FFFF_FFFF_FFFF)
     }
 
-    private static let hyphens: Set<Int> = [8, 13, 18, 23]
+    /// Where the 36 characters have a hyphen.
+    private static func isHyphen(_ position: Int) -> Bool {
+        position == 8 || position == 13 || position == 18 || position == 23
+    }
 
-    init?(parsing text: some Collection<UInt8>) {
+    init?(ascii text: Span<UInt8>) {
         guard text.count == 36 else { return nil }
-        var halves: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for (position, byte) in text.enumerated() {
-            if Self.hyphens.contains(position) {
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for position in 0..<36 {
+            let byte = text[position]
+            if Self.isHyphen(position) {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
@@ -80,14 +84,10 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
             case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
             default: return nil
             }
-            if digits < 16 {
-                halves.0 = halves.0 << 4 | UInt64(digit)
-            } else {
-                halves.1 = halves.1 << 4 | UInt64(digit)
-            }
-            digits += 1
+            // The sixteenth digit ends before the hyphen at 18.
+            if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
         }
-        (high, low) = halves
+        self.init(high: high, low: low)
     }
 
     package var description: String {
@@ -95,7 +95,7 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
             let alphabet: StaticString = "0123456789abcdef"
             var position = 0
             for digit in 0..<32 {
-                if Self.hyphens.contains(position) {
+                if Self.isHyphen(position) {
                     buffer[position] = UInt8(ascii: "-")
                     position += 1
                 }

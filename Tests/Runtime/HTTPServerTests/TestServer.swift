@@ -57,19 +57,6 @@ extension RawSender {
     }
 }
 
-/// Polls a condition until it holds or the limit is over.
-func eventually(
-    within limit: Duration = .seconds(5),
-    _ condition: @Sendable () async throws -> Bool
-) async throws -> Bool {
-    let end = ContinuousClock.now + limit
-    while ContinuousClock.now < end {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-    return try await condition()
-}
-
 /// What the routes saw, from any thread.
 final class Record: Sendable {
     private let entries = Mutex<[String]>([])

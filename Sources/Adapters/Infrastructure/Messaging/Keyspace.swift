@@ -33,6 +33,7 @@ package struct Keyspace: Sendable {
 
     /// The request a live channel belongs to: its last 36 bytes.
     func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {
-        CorrelationID(ascii: channel.suffix(36))
+        guard channel.count > 36 else { return nil }
+        return channel.withMemoryRebound(to: UInt8.self) { CorrelationID(ascii: $0.span.extracting(last: 36)) }
     }
 }

@@ -11,9 +11,9 @@ struct StoredEvent {
     /// Reads an entry of XRANGE: its id and the fields `e` and `d`. Nil for an entry of another version.
     init?(_ entry: RedisValue) {
         guard let parts = entry.array, parts.count == 2,
-            let id = parts[0].bytes.flatMap({ EventID(ascii: $0) }),
+            let id = parts[0].bytes.flatMap({ EventID(ascii: $0.span) }),
             let fields = parts[1].array, fields.count >= 4,
-            let name = fields[1].bytes.flatMap({ AnswerEventName(ascii: $0) }),
+            let name = fields[1].bytes.flatMap({ AnswerEventName(ascii: $0.span) }),
             let data = fields[3].bytes
         else { return nil }
         self.id = id
@@ -23,14 +23,22 @@ struct StoredEvent {
 
     /// Reads a pushed message: `<id> <name> <data>`.
     init?(pushed payload: UnsafeRawBufferPointer) {
-        guard let first = payload.firstIndex(of: UInt8(ascii: " ")),
-            let id = EventID(ascii: payload[..<first]),
-            let second = payload[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
-            let name = AnswerEventName(ascii: payload[(first + 1)..<second])
-        else { return nil }
+        let stored: StoredEvent? = payload.withMemoryRebound(to: UInt8.self) { bytes in
+            guard let first = bytes.firstIndex(of: UInt8(ascii: " ")),
+                let second = bytes[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
+                let id = EventID(ascii: bytes.span.extracting(0..<first)),
+                let name = AnswerEventName(ascii: bytes.span.extracting((first + 1)..<second))
+            else { return nil }
+            return StoredEvent(id: id, name: name, data: Array(bytes[(second + 1)...]))
+        }
+        guard let stored else { return nil }
+        self = stored
+    }
+
+    private init(id: EventID, name: AnswerEventName, data: [UInt8]) {
         self.id = id
         self.name = name
-        data = Array(payload[(second + 1)...])
+        self.data = data
     }
 
     var event: AnswerEvent { AnswerEvent(id: id, name: name, data: data) }
