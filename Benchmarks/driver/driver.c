@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETTLE_SECONDS = 2, DRAIN_SECONDS = 3 };
+enum { SETTLE_SECONDS = 2, DRAIN_SECONDS = 30 };
 
 struct options options = {.http = {"127.0.0.1", 8080}, .redis = {"127.0.0.1", 6379}, .streams = 1000, .seconds = 10,
                           .warm_up = 1, .tick = 1000};
@@ -177,7 +177,7 @@ int main(int count, char **arguments) {
     viewers_reset_latencies();
     struct reading before = take_reading();
     run(timer, options.seconds, options.rate);
-    uint64_t deadline = now() + DRAIN_SECONDS * 1000000000u;
+    uint64_t deadline = now() + DRAIN_SECONDS * 1000000000ull;
     while (counts.delivered < counts.published && now() < deadline) {
         publisher_pump();
         viewers_pump(1);
