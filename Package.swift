@@ -34,6 +34,8 @@ let runtime: [Target] = [
     module("Telemetry", in: "Runtime", []),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", []),
+    module("ServerSentEvents", in: "Runtime", []),
+    module("Console", in: "Runtime", []),
 ]
 
 /// Business rules: they see ports only.
@@ -75,7 +77,7 @@ let program: [Target] = [
         dependencies: [
             "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
-            "Settings",
+            "Settings", "Console", "ServerSentEvents",
         ],
         path: "Sources/Lemma",
     )
