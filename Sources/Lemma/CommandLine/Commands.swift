@@ -56,7 +56,9 @@ enum Commands {
         DevCommand.command,
         APICommand.command,
         WorkerCommand.command,
+        AskCommand.command,
         ConfigCommand.command,
+        HealthcheckCommand.command,
     ]
 
     static func named(_ name: String) throws(UsageError) -> Command {
