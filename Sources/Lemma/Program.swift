@@ -5,7 +5,8 @@ internal import Glibc
 @main
 enum Program {
     static let name = "lemma"
-    static let version = "0.1.0"
+    /// What `--version` prints.
+    static var versionLine: String { "\(name) \(ReplicaEnvironment.version)\n" }
 
     static func main() async {
         // A reader that has gone is an error of one write, not the end of the process.
@@ -34,10 +35,9 @@ enum Program {
                 try Output.standard.write(Commands.help)
                 return .success
             }
-            try Output.standard.write(try Commands.named(name).specification.help(program: Self.name))
-            return .success
+            return try await Commands.named(name).run(["--help"])
         case "--version":
-            try Output.standard.write("\(name) \(version)\n")
+            try Output.standard.write(versionLine)
             return .success
         case _:
             let command = try Commands.named(word)

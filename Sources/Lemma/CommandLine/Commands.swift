@@ -16,7 +16,7 @@ struct Command: Sendable {
         body = .parsed(run)
     }
 
-    /// A command that reads its words itself, `--help` too.
+    /// A command that reads its words itself, `--help` too, but not `--version`.
     init(raw specification: CommandSpecification, _ run: @escaping @Sendable ([String]) async throws -> ExitCode) {
         self.specification = specification
         body = .raw(run)
@@ -25,14 +25,19 @@ struct Command: Sendable {
     /// Runs with the words that follow the command's name.
     func run(_ words: [String]) async throws -> ExitCode {
         switch body {
-        case .raw(let run): return try await run(words)
+        case .raw(let run):
+            guard !words.contains("--version") else {
+                try Output.standard.write(Program.versionLine)
+                return .success
+            }
+            return try await run(words)
         case .parsed(let run):
             do {
                 let arguments = try specification.parse(words)
                 if arguments.wantsHelp {
                     try Output.standard.write(specification.help(program: Program.name))
                 } else if arguments.wantsVersion {
-                    try Output.standard.write("\(Program.name) \(Program.version)\n")
+                    try Output.standard.write(Program.versionLine)
                 } else {
                     return try await run(arguments)
                 }
@@ -57,9 +62,14 @@ enum Commands {
         APICommand.command,
         WorkerCommand.command,
         AskCommand.command,
+        bench,
         ConfigCommand.command,
         HealthcheckCommand.command,
     ]
+
+    private static let bench = Command(
+        raw: CommandSpecification("bench", summary: "put load on a server and measure what comes back")
+    ) { words in ExitCode(rawValue: await BenchCommand.run(words)) ?? .failure }
 
     static func named(_ name: String) throws(UsageError) -> Command {
         if let command = all.first(where: { $0.specification.name == name }) { return command }
