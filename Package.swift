@@ -92,6 +92,10 @@ let tests: [Target] = [
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
+    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
+    suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
+    suite("Console", in: "Runtime", ["Console"]),
+    suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
 ]

@@ -84,7 +84,8 @@ final class HTTPTransfer {
     /// libcurl is done with it.
     func didEnd(_ code: CURLcode) {
         if code == CURLE_OK {
-            end(head.isComplete ? nil : .protocolViolation)
+            // libcurl takes an end within the head for an empty response.
+            end(head.isComplete ? nil : .closed)
         } else {
             end(HTTPClientError(result: code, headIsComplete: head.isComplete))
         }
