@@ -34,6 +34,8 @@ let runtime: [Target] = [
     module("Telemetry", in: "Runtime", []),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", []),
+    module("ServerSentEvents", in: "Runtime", []),
+    module("Console", in: "Runtime", []),
 ]
 
 /// Business rules: they see ports only.
@@ -75,7 +77,7 @@ let program: [Target] = [
         dependencies: [
             "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
-            "Settings",
+            "Settings", "Console", "ServerSentEvents",
         ],
         path: "Sources/Lemma",
     )
@@ -90,6 +92,10 @@ let tests: [Target] = [
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
+    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
+    suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
+    suite("Console", in: "Runtime", ["Console"]),
+    suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
 ]

@@ -1,1 +1,65 @@
+#ifndef LEMMA_CCURL_SHIM_H
+#define LEMMA_CCURL_SHIM_H
+
+/* The setters of libcurl are variadic, which Swift does not import: one typed shim for each kind of value. */
+
 #include <curl/curl.h>
+
+static inline CURLcode lemma_curl_set_long(CURL *easy, CURLoption option, long value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode lemma_curl_set_offset(CURL *easy, CURLoption option, curl_off_t value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+/* libcurl copies the string. */
+static inline CURLcode lemma_curl_set_string(CURL *easy, CURLoption option, const char *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode lemma_curl_set_pointer(CURL *easy, CURLoption option, void *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+typedef size_t (*lemma_curl_data_callback)(char *bytes, size_t size, size_t count, void *context);
+
+static inline CURLcode lemma_curl_set_data_callback(CURL *easy, CURLoption option, lemma_curl_data_callback callback) {
+    return curl_easy_setopt(easy, option, callback);
+}
+
+typedef int (*lemma_curl_prereq_callback)(void *context, char *, char *, int, int);
+
+static inline CURLcode lemma_curl_set_prereq_callback(CURL *easy, lemma_curl_prereq_callback callback) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
+}
+
+typedef int (*lemma_curl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *poll);
+typedef int (*lemma_curl_timer_callback)(CURLM *multi, long milliseconds, void *context);
+
+static inline CURLMcode lemma_curl_multi_set_callbacks(CURLM *multi, lemma_curl_socket_callback on_socket,
+                                                       lemma_curl_timer_callback on_timer, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    if (code == CURLM_OK) code = curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, context);
+    if (code == CURLM_OK) code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    if (code == CURLM_OK) code = curl_multi_setopt(multi, CURLMOPT_TIMERDATA, context);
+    return code;
+}
+
+static inline CURLMcode lemma_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+    return curl_multi_setopt(multi, option, value);
+}
+
+/* The finished transfer of a message, or NULL when there is no message or it tells something else. */
+static inline CURL *lemma_curl_multi_next_done(CURLM *multi, CURLcode *result) {
+    int left = 0;
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(multi, &left))) {
+        if (message->msg != CURLMSG_DONE) continue;
+        *result = message->data.result;
+        return message->easy_handle;
+    }
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,169 @@
+internal import Console
+internal import EventLoop
+internal import FoundationEssentials
+internal import HTTPClient
+internal import ServerSentEvents
+internal import Shared
+
+/// What is asked.
+struct Question: Sendable {
+    let problem: String
+    let conversation: String?
+    let provider: String?
+
+    /// The body of the submission.
+    var json: [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("problem", problem)
+            writer.member("conversationId", conversation)
+            writer.member("provider", provider)
+        }
+    }
+}
+
+/// Submits one problem and follows its stream to the end.
+///
+/// Loop-owned.
+final class AskClient {
+    private static let abortLimit = Duration.seconds(5)
+
+    private let server: ServerURL
+    private let transport: HTTPTransport
+    private let notes: Notes
+    private var printer: AnswerPrinter
+    private var delay = ReconnectDelay()
+    private var lastEventID = ""
+
+    init(server: ServerURL, transport: HTTPTransport, printer: AnswerPrinter, notes: Notes) {
+        self.server = server
+        self.transport = transport
+        self.printer = printer
+        self.notes = notes
+    }
+
+    // MARK: Submitting
+
+    /// Hands the problem in; a failure is thrown in words.
+    func submit(_ question: Question) async throws -> Reply.Accepted {
+        var request = request("POST", "\(server.origin)/api/math/solve")
+        // A retry below us must not ask twice.
+        request.headers.append(("Idempotency-Key", UUID().uuidString.lowercased()))
+        request.headers.append(("Content-Type", "application/json"))
+        request.body = question.json
+        request.timeouts.total = .seconds(30)
+        let (response, body) = try await send(request)
+        guard response.status == 202 || response.status == 200 else {
+            throw CommandFailure(Reply.words(status: response.status, retryAfter: response["retry-after"], body))
+        }
+        guard let accepted = Reply.decode(Reply.Accepted.self, body), server.resolve(accepted.streamUrl) != nil,
+            accepted.correlationId.utf8.allSatisfy({ "0123456789abcdef-".utf8.contains($0) })
+        else { throw CommandFailure("the server's answer to the submission cannot be read") }
+        return accepted
+    }
+
+    private func send(_ request: HTTPClientRequest) async throws -> (response: HTTPClientResponse, body: [UInt8]) {
+        do throws(HTTPClientError) {
+            return try await transport.collect(request)
+        } catch {
+            throw CommandFailure("\(server.origin): \(error)")
+        }
+    }
+
+    private func request(_ method: String, _ url: String) -> HTTPClientRequest {
+        var request = HTTPClientRequest(method, url)
+        request.headers = [("Accept", "application/json, application/problem+json")]
+        if server.isLocal { request.proxy = .none }
+        return request
+    }
+
+    // MARK: Following
+
+    /// Follows the stream, over as many connections as it takes; returns how the program ends.
+    func follow(_ accepted: Reply.Accepted) async throws -> ExitCode {
+        while true {
+            switch try await watch(accepted) {
+            case .finished(let code): return code
+            case .refused(let words): throw CommandFailure(words)
+            case .lost(let why):
+                try Task.checkCancellation()
+                guard let pause = delay.next() else {
+                    throw CommandFailure("the stream is lost: \(why); request \(accepted.correlationId) may go on")
+                }
+                notes.tell("connection lost, trying again: \(why)")
+                try await transport.loop.sleep(for: pause)
+            }
+        }
+    }
+
+    /// How one connection's stream ended.
+    private enum End {
+        case finished(ExitCode)
+        /// Asking again is of no use.
+        case refused(String)
+        case lost(String)
+    }
+
+    private func watch(_ accepted: Reply.Accepted) async throws -> End {
+        guard let url = server.resolve(accepted.streamUrl) else { return .refused("the stream has no valid address") }
+        var request = request("GET", url)
+        request.headers = [("Accept", "text/event-stream, application/problem+json")]
+        if !lastEventID.isEmpty { request.headers.append(("Last-Event-ID", lastEventID)) }
+        request.timeouts.response = .seconds(30)
+        let response = StreamResponse(lastEventID: lastEventID)
+        do throws(HTTPClientError) {
+            try await transport.perform(request) { head in
+                response.begin(head)
+            } onBody: { bytes in
+                response.take(bytes) { event throws(OutputError) in
+                    self.delay.reset()
+                    return try self.printer.show(event)
+                }
+            }
+        } catch {
+            response.transportError = error
+        }
+        lastEventID = response.decoder.lastEventID
+        delay.take(hintMilliseconds: response.decoder.retryMilliseconds)
+        return try end(of: response)
+    }
+
+    private func end(of response: StreamResponse) throws -> End {
+        if let error = response.outputError { throw error }
+        if let code = response.exitCode { return .finished(code) }
+        if let error = response.streamError { return .refused("\(error)") }
+        if response.transportError == .cancelled { throw CancellationError() }
+        guard let head = response.head else {
+            return .lost(response.transportError?.description ?? "there was no answer")
+        }
+        switch head.status {
+        case 200: return .lost(response.transportError?.description ?? "the stream ended early")
+        case 204: return .refused("the stream is over, but its end was never seen")
+        case 429, 500...599: return .lost("the server answered \(head.status)")
+        case let status:
+            return .refused(Reply.words(status: status, retryAfter: head["retry-after"], response.problem))
+        }
+    }
+
+    // MARK: Aborting
+
+    /// Aborts the request on the server and says what came of it; never takes longer than a few seconds.
+    func abort(_ accepted: Reply.Accepted) async {
+        try? printer.endLine()
+        let path = "\(server.origin)/api/math/requests/\(accepted.correlationId)"
+        let query = accepted.streamUrl.drop { $0 != "?" }
+        // The stream's ticket speaks for the user who has no token; a server may also not take it here.
+        for url in query.isEmpty ? [path] : [path + query, path] {
+            var request = request("DELETE", url)
+            request.timeouts.total = Self.abortLimit
+            do throws(HTTPClientError) {
+                let (response, body) = try await transport.collect(request)
+                guard response.status == 200 || response.status == 202 else { continue }
+                let isOver = Reply.decode(Reply.State.self, body)?.status == "completed"
+                return notes.tell(isOver ? "the request was completed already" : "aborted")
+            } catch {
+                return notes.complain("the request could not be aborted: \(error)")
+            }
+        }
+        notes.complain("the server did not abort the request")
+    }
+}

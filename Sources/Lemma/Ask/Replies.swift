@@ -1,0 +1,62 @@
+internal import FoundationEssentials
+
+/// What the server sends, as far as `lemma ask` reads it (contract, sections 3 to 5).
+enum Reply {
+    /// The 202 of a submission.
+    struct Accepted: Decodable {
+        let correlationId: String
+        let streamUrl: String
+    }
+
+    /// A request's state, as DELETE answers it.
+    struct State: Decodable {
+        let status: String
+    }
+
+    struct Queued: Decodable { let position: Int? }
+
+    struct Text: Decodable { let text: String }
+
+    struct Restarted: Decodable { let reason: String? }
+
+    struct Cancelled: Decodable { let reason: String? }
+
+    struct Completed: Decodable {
+        struct Usage: Decodable { let outputTokens: Int? }
+
+        let finishReason: String?
+        let provider: String?
+        let usage: Usage?
+        let durationMs: Int?
+    }
+
+    /// A problem document (RFC 9457).
+    struct Problem: Decodable {
+        struct FieldError: Decodable {
+            let field: String
+            let message: String
+        }
+
+        let title: String?
+        let detail: String?
+        let errors: [FieldError]?
+
+        /// In words, without a line break at the end; empty when it says nothing.
+        var words: String {
+            let sentence = [title, detail].compactMap { $0 }.joined(separator: ": ")
+            return ([sentence] + (errors ?? []).map { "  \($0.field): \($0.message)" }).joined(separator: "\n")
+        }
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: some Sequence<UInt8>) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(bytes))
+    }
+
+    /// What a response that is no success says, in words.
+    static func words(status: Int, retryAfter: String?, _ body: [UInt8]) -> String {
+        let problem = decode(Problem.self, body)?.words ?? ""
+        let words = problem.isEmpty ? "the server answered \(status)" : problem
+        guard let seconds = retryAfter.flatMap({ Int($0) }) else { return words }
+        return "\(words)\ntry again in \(seconds) s"
+    }
+}

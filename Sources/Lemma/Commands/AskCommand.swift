@@ -1,0 +1,84 @@
+internal import Console
+internal import EventLoop
+internal import FoundationEssentials
+internal import HTTPClient
+internal import Lifecycle
+internal import Settings
+
+/// `lemma ask`: the terminal client.
+enum AskCommand {
+    private static let inputBytesMax = 64 * 1024
+
+    static let command = Command(
+        CommandSpecification(
+            "ask",
+            summary: "submit a problem and stream the answer live; Ctrl-C aborts it on the server",
+            operands: ["PROBLEM"],
+            options: [
+                CommandOption("url", value: "URL", "the server (default: http://127.0.0.1:{HTTP_PORT})"),
+                CommandOption("conversation", value: "ID", "go on with this conversation"),
+                CommandOption("provider", value: "NAME", "ask this provider"),
+                CommandOption(flag: "json", "print the events as JSON, one a line"),
+            ],
+            details: """
+                A PROBLEM of "-" is read from standard input. The answer goes to standard output, notes go to standard error.
+                A second Ctrl-C exits at once.
+                """,
+            operandsMayBeginWithDash: true,
+        )
+    ) { arguments in
+        let configuration = try loadConfiguration(.client).configuration
+        let server =
+            try arguments["url"].map(ServerURL.init(argument:)) ?? ServerURL(localPort: configuration.http.port)
+        let question = Question(
+            problem: try problem(arguments.operands[0]),
+            conversation: arguments["conversation"],
+            provider: arguments["provider"],
+        )
+        return try await ask(question, server, asJSON: arguments.has("json"))
+    }
+
+    private static func problem(_ operand: String) throws -> String {
+        let text = operand == "-" ? try input() : operand
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw UsageError.notAllowed(name: "PROBLEM", value: "", allowed: "a text that is not empty")
+        }
+        return text
+    }
+
+    private static func input() throws -> String {
+        let data = try Input.readAll(bytesMax: inputBytesMax)
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw CommandFailure("standard input is not UTF-8")
+        }
+        return text
+    }
+
+    private static func ask(_ question: Question, _ server: ServerURL, asJSON: Bool) async throws -> ExitCode {
+        let notes = Notes(environment: ProcessSources.environment())
+        let interruption = Interruption()
+        let watcher = interruption.watch()
+        defer { watcher.cancel() }
+        return try await withLoop { loop in
+            let transport = HTTPTransport(on: loop)
+            defer { transport.close() }
+            let printer = AnswerPrinter(asJSON: asJSON, notes: notes)
+            let client = AskClient(server: server, transport: transport, printer: printer, notes: notes)
+            // Not cut short by Ctrl-C: without the answer nobody knows what is to be aborted.
+            let accepted = try await client.submit(question)
+            let outcome = OneShot<Result<ExitCode, any Error>>(loop: loop)
+            let task = loop.spawn {
+                do { outcome.succeed(.success(try await client.follow(accepted))) } catch {
+                    outcome.succeed(.failure(error))
+                }
+            }
+            interruption.onRaise { task.cancel() }
+            do {
+                return try await outcome.value().get()
+            } catch is CancellationError {
+                await client.abort(accepted)
+                return .interrupted
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+extension CommandSpecification {
+    /// Reads the words that follow the command's name.
+    ///
+    /// Options and operands may be mixed; `--` ends the options; `-` alone is an operand.
+    package func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
+        var parsed = ParsedArguments()
+        if let asked = help(in: words) { return asked }
+        var rest = words[...]
+        var optionsEnded = false
+        while let word = rest.popFirst() {
+            if !optionsEnded, word == "--" {
+                optionsEnded = true
+            } else if !optionsEnded, isOption(word) {
+                try parseOption(word, &rest, &parsed)
+            } else {
+                guard parsed.operands.count < operands.count else { throw .unexpectedOperand(word) }
+                parsed.operands.append(word)
+            }
+        }
+        if parsed.operands.count < operands.count { throw .missingOperand(operands[parsed.operands.count]) }
+        return parsed
+    }
+
+    /// `--help` and `--version` win over every mistake on the line, so that help is there when it is needed.
+    private func help(in words: [String]) -> ParsedArguments? {
+        var parsed = ParsedArguments()
+        for word in words.prefix(while: { $0 != "--" }) {
+            if word == "--help" || word == "-h" { parsed.wantsHelp = true }
+            if word == "--version" { parsed.wantsVersion = true }
+        }
+        return parsed.wantsHelp || parsed.wantsVersion ? parsed : nil
+    }
+
+    private func isOption(_ word: String) -> Bool {
+        word.hasPrefix("--") || word.hasPrefix("-") && word != "-" && !operandsMayBeginWithDash
+    }
+
+    private func parseOption(
+        _ word: String,
+        _ rest: inout ArraySlice<String>,
+        _ parsed: inout ParsedArguments
+    ) throws(UsageError) {
+        let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let written = String(parts[0])
+        guard written.hasPrefix("--"), let option = options.first(where: { "--\($0.name)" == written }) else {
+            let known = options.map { "--\($0.name)" } + ["--help", "--version"]
+            throw .unknownOption(written, suggestion: nearest(to: written, in: known))
+        }
+        guard !parsed.has(option.name) else { throw .repeatedOption(written) }
+        guard let value = option.value else {
+            guard parts.count == 1 else { throw .unexpectedValue(option: written) }
+            parsed.values[option.name] = ""
+            return
+        }
+        if parts.count == 2 {
+            parsed.values[option.name] = String(parts[1])
+        } else if let next = rest.popFirst() {
+            parsed.values[option.name] = next
+        } else {
+            throw .missingValue(option: written, value: value)
+        }
+    }
+}
+
+/// The known name with the fewest edits, at most one edit in three characters; nil when none is near.
+package func nearest(to name: String, in known: [String]) -> String? {
+    let name = name.lowercased()
+    let best = known.map { (name: $0, edits: editDistance(name, $0)) }.min { $0.edits < $1.edits }
+    guard let best, best.edits <= max(1, name.utf8.count / 3) else { return nil }
+    return best.name
+}
+
+/// The Levenshtein distance in bytes.
+private func editDistance(_ left: String, _ right: String) -> Int {
+    let right = Array(right.utf8)
+    var row = Array(0...right.count)
+    for (index, byte) in left.utf8.enumerated() {
+        var diagonal = row[0]
+        row[0] = index + 1
+        for column in right.indices {
+            let replaced = diagonal + (byte == right[column] ? 0 : 1)
+            diagonal = row[column + 1]
+            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+        }
+    }
+    return row[right.count]
+}

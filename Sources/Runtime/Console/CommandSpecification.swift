@@ -1,0 +1,112 @@
+/// What one command accepts on its command line.
+package struct CommandSpecification: Sendable {
+    /// The word that chooses it.
+    package let name: String
+    /// One line, for the table of commands.
+    package let summary: String
+    /// What follows the options, in order, each required; shown in capitals.
+    package let operands: [String]
+    /// Its options; `--help` and `--version` come on top of them.
+    package let options: [CommandOption]
+    /// Paragraphs that follow in the command's own help; may be empty.
+    package let details: String
+    /// True when a word with one leading dash (`-2x = 4`) is an operand and not an option.
+    package let operandsMayBeginWithDash: Bool
+
+    /// By default a command without operands and options.
+    package init(
+        _ name: String,
+        summary: String,
+        operands: [String] = [],
+        options: [CommandOption] = [],
+        details: String = "",
+        operandsMayBeginWithDash: Bool = false
+    ) {
+        self.name = name
+        self.summary = summary
+        self.operands = operands
+        self.options = options
+        self.details = details
+        self.operandsMayBeginWithDash = operandsMayBeginWithDash
+    }
+}
+
+/// One option of a command, written `--name`, `--name VALUE` or `--name=VALUE`.
+package struct CommandOption: Sendable {
+    /// Without the dashes.
+    package let name: String
+    /// What its value is called in the help; nil for an option without one.
+    package let value: String?
+    /// One line.
+    package let summary: String
+
+    /// An option with a value.
+    package init(_ name: String, value: String, _ summary: String) {
+        self.name = name
+        self.value = value
+        self.summary = summary
+    }
+
+    /// An option without a value.
+    package init(flag name: String, _ summary: String) {
+        self.name = name
+        value = nil
+        self.summary = summary
+    }
+}
+
+/// What stood on the command line of one command.
+package struct ParsedArguments: Sendable, Equatable {
+    /// As many as the command has, or none after `--help` or `--version`.
+    package internal(set) var operands: [String] = []
+    /// True after `--help` or `-h`; nothing else is checked then.
+    package internal(set) var wantsHelp = false
+    /// True after `--version`; nothing else is checked then.
+    package internal(set) var wantsVersion = false
+    var values: [String: String] = [:]
+
+    /// The value of an option; nil when it is absent, empty for an option without a value.
+    package subscript(option: String) -> String? { values[option] }
+
+    /// True when the option is there.
+    package func has(_ option: String) -> Bool { values[option] != nil }
+}
+
+/// What is wrong with a command line.
+package enum UsageError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// No such command; perhaps another was meant.
+    case unknownCommand(String, suggestion: String?)
+    /// No such option; perhaps another was meant. Both with their dashes.
+    case unknownOption(String, suggestion: String?)
+    /// The option stands twice.
+    case repeatedOption(String)
+    /// The option needs a value and nothing follows.
+    case missingValue(option: String, value: String)
+    /// The option takes no value.
+    case unexpectedValue(option: String)
+    /// An operand is missing.
+    case missingOperand(String)
+    /// There is one operand too many.
+    case unexpectedOperand(String)
+    /// A value is not allowed; `allowed` says what is.
+    case notAllowed(name: String, value: String, allowed: String)
+
+    /// One line, without the program's name.
+    package var description: String {
+        switch self {
+        case .unknownCommand(let name, let suggestion):
+            "there is no command \"\(printable(name))\"" + Self.question(suggestion)
+        case .unknownOption(let name, let suggestion):
+            "there is no option \(printable(name))" + Self.question(suggestion)
+        case .repeatedOption(let option): "\(option) may stand once only"
+        case .missingValue(let option, let value): "\(option) needs a value: \(option) \(value)"
+        case .unexpectedValue(let option): "\(option) takes no value"
+        case .missingOperand(let name): "\(name) is missing"
+        case .unexpectedOperand(let text): "unexpected argument \"\(printable(text))\""
+        case .notAllowed(let name, let value, let allowed):
+            "\(name) is \"\(printable(value))\", which is not allowed; allowed: \(allowed)"
+        }
+    }
+
+    private static func question(_ suggestion: String?) -> String { suggestion.map { "; did you mean \($0)?" } ?? "" }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// Standard input, read to its end.
+package enum Input {
+    /// Everything until the end; blocks.
+    /// - Throws: when there is more than `bytesMax`, or it cannot be read.
+    package static func readAll(bytesMax: Int) throws(InputError) -> [UInt8] {
+        var input: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = read(STDIN_FILENO, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .unreadable(code: errno) }
+            guard count > 0 else { return input }
+            input.append(contentsOf: chunk[..<count])
+            guard input.count <= bytesMax else { throw .tooLong(bytesMax: bytesMax) }
+        }
+    }
+}
+
+/// Why standard input could not be read.
+package enum InputError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// It is longer than allowed.
+    case tooLong(bytesMax: Int)
+    /// The system refused, by its `errno`.
+    case unreadable(code: Int32)
+
+    /// In words.
+    package var description: String {
+        switch self {
+        case .tooLong(let bytesMax): "standard input is longer than \(bytesMax) bytes"
+        case .unreadable(let code): "standard input cannot be read (errno \(code))"
+        }
+    }
+}

@@ -1,0 +1,64 @@
+internal import Glibc
+
+/// Standard output or standard error, written at once and unbuffered.
+package struct Output: Sendable {
+    /// Where answers go.
+    package static let standard = Output(descriptor: STDOUT_FILENO)
+    /// Where notes and complaints go.
+    package static let error = Output(descriptor: STDERR_FILENO)
+
+    private let descriptor: Int32
+
+    /// Whether a person is looking at it.
+    package var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Writes everything; blocks as long as the reader does not take it.
+    /// - Throws: when the reader has gone (`SIGPIPE` must be ignored) or the disk is full.
+    package func write(_ bytes: some Collection<UInt8>) throws(OutputError) {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+                continue
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = Glibc.poll(&poll, 1, -1)
+            case EPIPE: throw .readerGone
+            case let code: throw .failed(code: code)
+            }
+        }
+    }
+
+    /// Writes text as it is.
+    package func write(_ text: String) throws(OutputError) { try write(text.utf8) }
+
+    /// Writes text and ignores a failure: there is nobody left to tell.
+    package func note(_ text: String) { try? write(text) }
+}
+
+/// Why output could not be written.
+package enum OutputError: Error, Sendable, Equatable {
+    /// The reader of a pipe has closed it.
+    case readerGone
+    /// Something else, by its `errno`.
+    case failed(code: Int32)
+}
+
+/// `text` without what could command a terminal: control characters other than line break and tab become `?`.
+package func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "?" : $0 }))
+}
+
+private func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x0A, 0x09: false
+    // C0, DEL, C1; and the marks that reorder what follows them.
+    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
+    case _: false
+    }
+}

@@ -1,0 +1,154 @@
+internal import CCurl
+internal import EventLoop
+
+/// One request on its way and the libcurl handle that carries it.
+///
+/// Loop-owned.
+final class HTTPTransfer {
+    let easy: UnsafeMutableRawPointer
+    /// Nil for a good end.
+    let result: OneShot<HTTPClientError?>
+
+    private let loop: Loop
+    private let request: HTTPClientRequest
+    private let onResponse: (HTTPClientResponse) -> HTTPReadDecision
+    private let onBody: (UnsafeRawBufferPointer) -> HTTPReadDecision
+    private var fields: UnsafeMutablePointer<curl_slist>?
+    private var head: ResponseHeadReader
+    private var bodyBytes = 0
+    private var lastProgress: Int64 = 0
+    private var totalTimer: LoopTimer?
+    private var responseTimer: LoopTimer?
+    private var idleTimer: LoopTimer?
+
+    init(
+        _ request: HTTPClientRequest,
+        options: HTTPTransportOptions,
+        loop: Loop,
+        onResponse: @escaping (HTTPClientResponse) -> HTTPReadDecision,
+        onBody: @escaping (UnsafeRawBufferPointer) -> HTTPReadDecision
+    ) throws(HTTPClientError) {
+        guard request.isSendable else { throw .invalidRequest }
+        guard let easy = curl_easy_init() else { throw .failed(code: CURLE_OUT_OF_MEMORY.rawValue) }
+        self.easy = easy
+        self.loop = loop
+        self.request = request
+        self.onResponse = onResponse
+        self.onBody = onBody
+        result = OneShot(loop: loop)
+        head = ResponseHeadReader(limits: request.limits)
+        fields = EasyOptions(easy: easy).set(request, options)
+        setCallbacks()
+    }
+
+    deinit {
+        curl_easy_cleanup(easy)
+        curl_slist_free_all(fields)
+    }
+
+    /// Safety: the transport holds this object as long as its handle is in the multi handle, and only then are there
+    /// callbacks.
+    private func setCallbacks() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        lemma_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+        lemma_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            HTTPTransfer.of(context).takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        }
+        lemma_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
+        lemma_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            HTTPTransfer.of(context).takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        }
+        lemma_curl_set_pointer(easy, CURLOPT_PREREQDATA, context)
+        lemma_curl_set_prereq_callback(easy) { context, _, _, _, _ in
+            HTTPTransfer.of(context).didConnect()
+            return CURL_PREREQFUNC_OK
+        }
+    }
+
+    private static func of(_ context: UnsafeMutableRawPointer?) -> HTTPTransfer {
+        guard let context else { preconditionFailure("libcurl lost the owner of a transfer") }
+        return Unmanaged<HTTPTransfer>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    // MARK: The transport's side
+
+    /// Starts the clock of the whole request.
+    func begin() {
+        guard let total = request.timeouts.total else { return }
+        totalTimer = loop.schedule(after: total) { [unowned self] in end(.timedOut(.total)) }
+    }
+
+    /// The first end counts.
+    func end(_ failure: HTTPClientError?) { result.succeed(failure) }
+
+    /// libcurl is done with it.
+    func didEnd(_ code: CURLcode) {
+        if code == CURLE_OK {
+            // libcurl takes an end within the head for an empty response.
+            end(head.isComplete ? nil : .closed)
+        } else {
+            end(HTTPClientError(result: code, headIsComplete: head.isComplete))
+        }
+    }
+
+    /// Stops the clocks; the handle goes with the object.
+    func close() {
+        totalTimer?.close()
+        responseTimer?.close()
+        idleTimer?.close()
+    }
+
+    // MARK: libcurl's side
+
+    private func didConnect() {
+        lastProgress = loop.nowMilliseconds
+        if let limit = request.timeouts.response, responseTimer == nil {
+            responseTimer = loop.schedule(after: limit) { [unowned self] in end(.timedOut(.response)) }
+        }
+        if let limit = request.timeouts.idle, idleTimer == nil { watchIdle(limit, after: limit) }
+    }
+
+    /// Moves the deadline when it is reached instead of at each piece.
+    private func watchIdle(_ limit: Duration, after delay: Duration) {
+        idleTimer = loop.schedule(after: delay) { [unowned self] in
+            let rest = limit - .milliseconds(loop.nowMilliseconds - lastProgress)
+            if rest > .zero { watchIdle(limit, after: rest) } else { end(.timedOut(.idle)) }
+        }
+    }
+
+    /// Anything but the count makes libcurl end the transfer and close the connection.
+    private func takeHeader(_ line: UnsafeRawBufferPointer) -> Int {
+        guard !result.isSettled else { return 0 }
+        lastProgress = loop.nowMilliseconds
+        switch head.take(line) {
+        case .more: return line.count
+        case .tooLarge:
+            end(.tooLarge(.head))
+            return 0
+        case .complete(let response):
+            responseTimer?.close()
+            return proceed(onResponse(response), line.count)
+        }
+    }
+
+    private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard !result.isSettled else { return 0 }
+        lastProgress = loop.nowMilliseconds
+        bodyBytes += bytes.count
+        if let limit = request.limits.bodyBytesMax, bodyBytes > limit {
+            end(.tooLarge(.body))
+            return 0
+        }
+        return proceed(onBody(bytes), bytes.count)
+    }
+
+    private func proceed(_ decision: HTTPReadDecision, _ count: Int) -> Int {
+        switch decision {
+        case .proceed: return count
+        case .stop:
+            end(nil)
+            // Zero would mean success for an empty piece.
+            return count == 0 ? -1 : 0
+        }
+    }
+}

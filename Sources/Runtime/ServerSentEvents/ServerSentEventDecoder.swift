@@ -1,0 +1,105 @@
+/// Reads server-sent events (WHATWG HTML, section 9.2.6) out of bytes that may be cut anywhere, also between CR and LF,
+/// in the byte-order mark or inside a UTF-8 character: how the stream is cut never shows in the events.
+///
+/// ```
+///  bytes ─► lines (CR, LF, CRLF) ─► fields (event, data, id, retry; the rest is ignored) ─► an event at each empty line
+/// ```
+/// An event that is not ended by an empty line is dropped with the decoder, as the standard wants it. Holds at most one
+/// line and the data of one event.
+package struct ServerSentEventDecoder: Sendable {
+    private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    private static let lineFeed = UInt8(ascii: "\n")
+    private static let carriageReturn = UInt8(ascii: "\r")
+
+    /// The id that a reconnect sends as `Last-Event-ID`; empty at first and after an empty `id` field.
+    ///
+    /// As the standard wants it, an id counts from the moment its event is complete.
+    package private(set) var lastEventID: String
+    /// The last `retry` field, in milliseconds; nil when there was none.
+    package private(set) var retryMilliseconds: Int?
+
+    private let limits: ServerSentEventLimits
+    private var line: [UInt8] = []
+    private var isFirstLine = true
+    private var endedWithCarriageReturn = false
+    private var type = ""
+    private var data: [UInt8] = []
+    private var hasData = false
+    private var idBuffer: String
+    private var id: String?
+
+    /// Makes a decoder for one response; `lastEventID` is what the earlier response of the same stream left.
+    package init(limits: ServerSentEventLimits = ServerSentEventLimits(), lastEventID: String = "") {
+        self.limits = limits
+        self.lastEventID = lastEventID
+        idBuffer = lastEventID
+    }
+
+    /// Takes the next bytes and hands out each event they complete.
+    package mutating func decode(
+        _ bytes: some Collection<UInt8>,
+        _ onEvent: (ServerSentEvent) -> Void
+    ) throws(ServerSentEventError) {
+        for byte in bytes {
+            let followsCarriageReturn = endedWithCarriageReturn
+            endedWithCarriageReturn = byte == Self.carriageReturn
+            switch byte {
+            case Self.lineFeed where followsCarriageReturn: continue
+            case Self.lineFeed, Self.carriageReturn: try endLine(onEvent)
+            case _:
+                line.append(byte)
+                // The mark is no part of the line.
+                let allowance = isFirstLine && line.starts(with: Self.mark) ? Self.mark.count : 0
+                guard line.count <= limits.lineBytesMax + allowance else { throw .lineTooLong }
+            }
+        }
+    }
+
+    private mutating func endLine(_ onEvent: (ServerSentEvent) -> Void) throws(ServerSentEventError) {
+        defer { line.removeAll(keepingCapacity: true) }
+        if isFirstLine {
+            isFirstLine = false
+            if line.starts(with: Self.mark) { line.removeFirst(Self.mark.count) }
+        }
+        guard !line.isEmpty else { return dispatch(onEvent) }
+        let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
+        var value = line[colon...].dropFirst()
+        if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
+        try take(field: line[..<colon], value)
+    }
+
+    /// A line that begins with a colon, a comment, has the empty name and is ignored with the unknown ones.
+    private mutating func take(
+        field: ArraySlice<UInt8>,
+        _ value: ArraySlice<UInt8>
+    ) throws(ServerSentEventError) {
+        if field.elementsEqual("data".utf8) {
+            if hasData { data.append(Self.lineFeed) }
+            hasData = true
+            guard data.count + value.count <= limits.dataBytesMax else { throw .eventTooLarge }
+            data.append(contentsOf: value)
+        } else if field.elementsEqual("event".utf8) {
+            type = String(decoding: value, as: UTF8.self)
+        } else if field.elementsEqual("id".utf8) {
+            guard !value.contains(0) else { return }
+            idBuffer = String(decoding: value, as: UTF8.self)
+            id = idBuffer
+        } else if field.elementsEqual("retry".utf8) {
+            let isNumber = !value.isEmpty && value.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+            if isNumber, let number = Int(String(decoding: value, as: UTF8.self)) { retryMilliseconds = number }
+        }
+    }
+
+    private mutating func dispatch(_ onEvent: (ServerSentEvent) -> Void) {
+        lastEventID = idBuffer
+        defer {
+            type = ""
+            id = nil
+            hasData = false
+            data.removeAll(keepingCapacity: true)
+        }
+        guard hasData else { return }
+        let text = String(decoding: data, as: UTF8.self)
+        onEvent(ServerSentEvent(type: type.isEmpty ? "message" : type, data: text, id: id))
+    }
+}

@@ -1,0 +1,89 @@
+import EventLoop
+import FoundationEssentials
+import Glibc
+import TestSupport
+
+/// The built program, run as a child process in a directory of its own with a clean environment.
+struct LemmaProgram {
+    /// How a run ended.
+    struct Outcome {
+        let output: String
+        let errors: String
+        /// The exit status, or 128 + the number of the signal.
+        let status: Int32
+    }
+
+    private let directory: TemporaryDirectory
+    private let environment: [String: String]
+
+    init(environment: [String: String] = [:]) throws {
+        directory = try TemporaryDirectory()
+        self.environment = environment
+    }
+
+    /// The executable next to the bundle of tests.
+    private static func executable() throws -> String {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let folder = tests.split(separator: "/").dropLast().joined(separator: "/")
+        let path = "/\(folder)/lemma"
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw NeverHappened(what: "the program is not built next to the tests: \(path)")
+        }
+        return path
+    }
+
+    func writeDotEnv(_ text: String) throws {
+        try text.write(toFile: "\(directory.path)/.env", atomically: true, encoding: .utf8)
+    }
+
+    /// A run that has begun.
+    struct Run {
+        fileprivate let process: ChildProcess
+        fileprivate let directory: TemporaryDirectory
+
+        var output: String { Self.read("\(directory.path)/out") }
+        var errors: String { Self.read("\(directory.path)/err") }
+
+        func interrupt() { process.signal(SIGINT) }
+
+        /// Waits for the end; kills it after ten seconds.
+        func end() async throws -> Outcome {
+            var ended: Int32?
+            let inTime = try await eventually(within: .seconds(10)) {
+                ended = process.endStatus
+                return ended != nil
+            }
+            guard inTime, let ended else {
+                process.signal(SIGKILL)
+                process.wait()
+                throw NeverHappened(what: "the program ends; it said: \(output) \(errors)")
+            }
+            let status = ended & 0x7F == 0 ? (ended >> 8) & 0xFF : 128 + (ended & 0x7F)
+            return Outcome(output: output, errors: errors, status: status)
+        }
+
+        private static func read(_ path: String) -> String {
+            String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+        }
+    }
+
+    /// Starts it; `input` comes from a pipe, and its output goes through `filter`, a shell command, when there is one.
+    func start(_ arguments: [String], input: String = "", filter: String? = nil) throws -> Run {
+        let variables = environment.map { "\($0.key)=\($0.value)" }
+        try input.write(toFile: "\(directory.path)/in", atomically: true, encoding: .utf8)
+        for name in ["out", "err"] {
+            try "".write(toFile: "\(directory.path)/\(name)", atomically: true, encoding: .utf8)
+        }
+        // The shell becomes the program, so that a signal hits that; with a filter, the program's status is its own.
+        let script =
+            filter.map { "\"$@\" <in 2>err | \($0) >out; exit ${PIPESTATUS[0]}" } ?? "exec \"$@\" <in >out 2>err"
+        let shell = ["bash", "-c", "cd \"$0\" && \(script)", directory.path]
+        let program = ["env", "-i"] + variables + [try Self.executable()]
+        return Run(process: try ChildProcess.start(shell + program + arguments), directory: directory)
+    }
+
+    /// Runs it to its end.
+    func run(_ arguments: [String], input: String = "", filter: String? = nil) async throws -> Outcome {
+        try await start(arguments, input: input, filter: filter).end()
+    }
+}

@@ -1,0 +1,118 @@
+import TestSupport
+import Testing
+
+@Suite("lemma: commands and configuration")
+struct ProgramTests {
+    private static let commands = ["dev", "api", "worker", "ask", "bench", "config", "healthcheck"]
+
+    @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)
+    func help(command: String) async throws {
+        let program = try LemmaProgram()
+        let help = try await program.run([command, "--help"])
+        #expect(help.status == 0)
+        #expect(help.output.contains("usage: lemma \(command)"))
+        #expect(help.errors.isEmpty)
+        let version = try await program.run([command, "--version"])
+        #expect(version.status == 0)
+        #expect(version.output.wholeMatch(of: /lemma \d+\.\d+\.\d+\n/) != nil)
+    }
+
+    @Test("The program's own help lists the commands that there are, and nothing else")
+    func overview() async throws {
+        let program = try LemmaProgram()
+        let help = try await program.run(["--help"])
+        #expect(help.status == 0)
+        let listed = help.output.matches(of: /(?m)^\s{2}([a-z]+)\s{2,}\S/).map { String($0.output.1) }
+        #expect(listed == Self.commands)
+        #expect(try await program.run(["help", "config"]).output.hasPrefix("usage: lemma config"))
+        let bare = try await program.run([])
+        #expect(bare.status == 2)
+        #expect(bare.output.isEmpty)
+        #expect(bare.errors == help.output)
+    }
+
+    @Test("Wrong usage exits 2 with the reason on standard error and the near name")
+    func usage() async throws {
+        let program = try LemmaProgram()
+        let cases: [([String], String)] = [
+            (["confg"], "did you mean config?"), (["migrate"], "no command"), (["--versoin"], "did you mean --version?"),
+            (["config", "--jsno"], "did you mean --json?"), (["config", "--role", "x"], "allowed: api, worker, dev"),
+            (["config", "x"], "unexpected argument \"x\""), (["ask"], "PROBLEM is missing"), (["ask", " "], "not empty"),
+            (["ask", "x", "--url", "ftp://a"], "allowed: http://HOST[:PORT]"), (["api", "--port", "1"], "no option --port"),
+            (["ask", "2x", "+", "3"], "unexpected argument \"+\""), (["healthcheck", "--url", "x"], "allowed:"),
+        ]
+        for (arguments, reason) in cases {
+            let outcome = try await program.run(arguments)
+            #expect(outcome.status == 2, "\(arguments)")
+            #expect(outcome.output.isEmpty, "\(arguments)")
+            #expect(outcome.errors.contains(reason), "\(arguments): \(outcome.errors)")
+        }
+    }
+
+    @Test("A configuration mistake names variable, value and what is allowed, in every command, with exit 2")
+    func mistake() async throws {
+        let program = try LemmaProgram(environment: ["HTTP_PORT": "eighty", "JOB_LEASE": "soon"])
+        for arguments in [["config"], ["api"], ["worker"], ["dev"], ["ask", "x"], ["healthcheck"]] {
+            let outcome = try await program.run(arguments)
+            #expect(outcome.status == 2, "\(arguments)")
+            #expect(outcome.output.isEmpty, "\(arguments)")
+            #expect(outcome.errors.contains("HTTP_PORT is \"eighty\" (environment), which is not allowed; allowed: "))
+            #expect(outcome.errors.contains("JOB_LEASE is \"soon\""))
+        }
+        let bare = try await LemmaProgram().run(["config", "--role", "api"])
+        #expect(bare.status == 2)
+        #expect(bare.errors.contains("REDIS_URL is required"))
+    }
+
+    @Test("lemma config shows every value with its source and no secret, as text and as JSON")
+    func config() async throws {
+        let program = try LemmaProgram(environment: [
+            "REDIS_URL": "redis://user:hunter2@redis.example:6379/0", "AI_PROVIDERS": "openai",
+            "OPENAI_API_KEY": "sk-very-secret", "JWT_SECRET": "0123456789abcdef0123456789abcdef",
+        ])
+        try program.writeDotEnv("HTTP_PORT=8181\nREDIS_URL=redis://other\nHTTP_PROT=1\n")
+        for arguments in [["config", "--role", "api"], ["config", "--role=api", "--json"]] {
+            let outcome = try await program.run(arguments)
+            #expect(outcome.status == 0)
+            for secret in ["hunter2", "sk-very-secret", "0123456789abcdef"] {
+                #expect(!outcome.output.contains(secret))
+                #expect(!outcome.errors.contains(secret))
+            }
+            #expect(outcome.output.contains("redis://user:***@redis.example:6379/0"))
+            #expect(outcome.errors.contains("HTTP_PROT"))
+        }
+        let text = try await program.run(["config", "--role", "api"]).output
+        #expect(text.firstMatch(of: /(?m)^HTTP_PORT +8181 +\.env$/) != nil)
+        #expect(text.firstMatch(of: /(?m)^REDIS_URL .* environment$/) != nil)
+        #expect(text.firstMatch(of: /(?m)^OPS_PORT +9090 +default$/) != nil)
+        #expect(text.firstMatch(of: /(?m)^HTTP_TLS_CERT +- +default$/) != nil)
+        let json = try await program.run(["config", "--role", "api", "--json"]).output
+        #expect(json.contains(#"{"name":"HTTP_PORT","value":"8181","source":".env"}"#))
+        #expect(json.contains(#"{"name":"HTTP_TLS_CERT","value":null,"source":"default"}"#))
+    }
+
+    @Test("lemma healthcheck exits 0 when ready, else 1 with the reason")
+    func healthcheck() async throws {
+        try await ScriptedServer.serve(ScriptedServer.State()) { _, port in
+            for arguments in [["healthcheck"], ["healthcheck", "--url", "http://127.0.0.1:\(port)"]] {
+                let outcome = try await LemmaProgram(environment: ["OPS_PORT": "\(port)"]).run(arguments)
+                #expect(outcome.status == 0)
+                #expect(outcome.errors.isEmpty)
+            }
+            let elsewhere = try await LemmaProgram().run(["healthcheck", "--url", "http://127.0.0.1:\(port)/other"])
+            #expect(elsewhere.status == 1)
+            #expect(elsewhere.errors.contains("404"))
+        }
+        var state = ScriptedServer.State()
+        state.readiness = (503, #"{"status":"not_ready","reason":"draining","checks":{}}"#)
+        try await ScriptedServer.serve(state) { _, port in
+            let outcome = try await LemmaProgram(environment: ["OPS_PORT": "\(port)"]).run(["healthcheck"])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors == "lemma: not ready: draining\n")
+        }
+        let port = try LoopbackSocket.freePort()
+        let nobody = try await LemmaProgram(environment: ["OPS_PORT": "\(port)"]).run(["healthcheck"])
+        #expect(nobody.status == 1)
+        #expect(nobody.errors.contains("could not be reached"))
+    }
+}
