@@ -44,7 +44,7 @@ enum Evaluation {
     }
 
     private static func factorial(_ inner: Expression, _ values: [Variable: Complex]) -> Complex? {
-        guard let value = real(inner, values), value >= 0, value <= 170 else { return nil }
+        guard let value = real(inner, values), value >= 0, value <= 170, value == value.rounded() else { return nil }
         return Complex(tgamma(value + 1).rounded())
     }
 

@@ -79,6 +79,7 @@ struct ProblemReader {
         skipFillers()
         spellOut()
         guard !tokens.isEmpty else { throw .incomplete }
+        if word() != "solve", let asked = cut("solve", "for") { return try solve(asked: try letters(asked)) }
         if take("solve") || take("roots", "zeros", "zeroes", "solutions", "root") { return try solve() }
         if take("simplify", "reduce") {
             skipFillers()
@@ -163,9 +164,9 @@ struct ProblemReader {
 
     // MARK: Equations
 
-    private mutating func solve() throws(ReadingError) -> Problem {
+    private mutating func solve(asked given: [Variable] = []) throws(ReadingError) -> Problem {
         skipFillers()
-        var asked = try unknownsInFront()
+        var asked = given.isEmpty ? try unknownsInFront() : given
         if let behind = cut("for") { asked = try letters(behind) }
         let parts = tokens.split { token in
             token.is(.comma) || token.is(.semicolon) || token.is(.newline) || token.word == "and"
