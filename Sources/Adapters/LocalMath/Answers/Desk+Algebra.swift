@@ -32,8 +32,11 @@ extension Desk {
         let variables = expression.freeVariables
         let own = variables.count == 1 ? variables.first.flatMap { Polynomial(expression, in: $0) } : nil
         let answer = try await ask(.exact(.expand(expression)))[0]
+        guard (answer?.utf8.count ?? 0) <= CalculatorValue.lengthMax else { throw Refusal.tooLong }
         guard let result = CalculatorValue.expression(answer) else { throw Refusal.unsolved }
         try checkEqual(result, expression)
+        let hasSum = expression.contains { $0.terms.count > 1 }
+        if hasSum, result.isProduct, LaTeX.render(result) == LaTeX.render(expression) { throw Refusal.tooLong }
         // The same polynomial in the usual order of powers.
         let ordered = variables.first.flatMap { own?.expression(in: $0) } ?? result
         finish(expression, ordered, "Then we collect like terms:")

@@ -123,11 +123,18 @@ extension Evaluation {
         case .operation(.power, let base, let exponent):
             return value(base) == Complex(0) && (real(exponent) ?? 1) <= 0
         case .function(let function, let arguments):
-            guard !function.bindsVariable, arguments.allSatisfy({ value($0) != nil }) else { return false }
+            guard function.hasRealDomain, arguments.allSatisfy({ value($0) != nil }) else { return false }
             return value(expression) == nil
         case .factorial(let inner): return real(inner).map { $0 < 0 || $0 != $0.rounded() } == true
         case .number, .constant, .variable, .unit, .negative, .operation: return false
         }
+    }
+}
+
+extension Function {
+    /// True for functions that are without a value for some numbers.
+    fileprivate var hasRealDomain: Bool {
+        [.tan, .cot, .sec, .csc, .arcsin, .arccos, .arcosh, .artanh, .ln, .log10, .log, .root, .mod].contains(self)
     }
 }
 
@@ -136,10 +143,11 @@ extension Expression {
     var isRationalArithmetic: Bool {
         !contains { node in
             switch node {
-            case .constant, .variable, .unit: true
+            case .constant, .unit: true
             case .operation(.power, _, let exponent): exponent.smallInteger == nil
-            case .function(let function, _): ![.gcd, .lcm, .binomial, .permutations].contains(function)
-            case .number, .operation, .negative, .factorial: false
+            case .function(let function, _):
+                ![.gcd, .lcm, .mod, .binomial, .permutations, .sum, .product].contains(function)
+            case .number, .variable, .operation, .negative, .factorial: false
             }
         }
     }
