@@ -14,12 +14,23 @@ extension Desk {
         case .never: found = []
         case .list, .table, .unsolved: found = nil
         }
-        if let found, Self.isSolved(found, unknown), Self.fits(relation, found, unknown) {
+        if let found, Self.isSolved(found, unknown), Self.fits([relation], found, unknown) {
             step(relation, unknown)
             return say(found, unknown)
         }
-        let own = try await intervals(relation, unknown)
-        guard Self.fits(relation, own, unknown) else { throw Refusal.doubtful }
+        try await solveByIntervals([relation], unknown)
+    }
+
+    /// Inequalities with the same unknown that hold together, such as `1 < 2x + 1 < 5`.
+    func solveInequalities(_ relations: [Relation], for unknown: Variable) async throws {
+        page.say("We look for all \(math(unknown.expression)) with")
+        page.display(Self.shown(relations))
+        try await solveByIntervals(relations, unknown)
+    }
+
+    private func solveByIntervals(_ relations: [Relation], _ unknown: Variable) async throws {
+        let own = try await intervals(relations, unknown)
+        guard Self.fits(relations, own, unknown) else { throw Refusal.doubtful }
         say(own, unknown)
     }
 
@@ -63,7 +74,7 @@ extension Desk {
     }
 
     /// Both must say the same at many places, those near the borders among them.
-    private static func fits(_ relation: Relation, _ alternatives: [[Relation]], _ unknown: Variable) -> Bool {
+    private static func fits(_ relations: [Relation], _ alternatives: [[Relation]], _ unknown: Variable) -> Bool {
         var places = (-200...200).map { Double($0) * 0.2497 + 0.0313 }
         for border in alternatives.joined().flatMap({ [$0.left, $0.right] }) {
             if let value = Evaluation.real(border) { places += [value - 1e-4, value + 1e-4] }
@@ -71,18 +82,18 @@ extension Desk {
         return places.allSatisfy { place in
             let values = [unknown: Complex(place)]
             let isClaimed = alternatives.contains { $0.allSatisfy { Sampling.holds($0, values) == true } }
-            return (Sampling.holds(relation, values) ?? false) == isClaimed
+            return relations.allSatisfy { Sampling.holds($0, values) ?? false } == isClaimed
         }
     }
 
     // MARK: Intervals
 
     /// Finds the places where the sign can change, and tests the intervals between them.
-    private func intervals(_ relation: Relation, _ unknown: Variable) async throws -> [[Relation]] {
-        let denominators = Self.denominators(of: relation.difference, unknown).prefix(4)
-        let equality = Relation(left: relation.left, comparison: .equal, right: relation.right)
+    private func intervals(_ relations: [Relation], _ unknown: Variable) async throws -> [[Relation]] {
+        let denominators = relations.flatMap { Self.denominators(of: $0.difference, unknown) }.prefix(4)
+        let equalities = relations.map { Relation(left: $0.left, comparison: .equal, right: $0.right) }
         let questions =
-            [CalculatorText.solve(equality, for: unknown)]
+            equalities.map { CalculatorText.solve($0, for: unknown) }
             + denominators.map { .solve(Relation(left: $0, comparison: .equal, right: .number(0)), for: unknown) }
         var borders: [(place: Double, shown: Expression)] = []
         for answer in try await ask(questions.map { .exact($0) }) {
@@ -103,7 +114,7 @@ extension Desk {
         guard !borders.isEmpty else { throw Refusal.unsolved }
         let shown = borders.map { math($0.shown) }.joined(separator: ", ")
         page.say("Both sides are equal, or a denominator is zero, at \(shown). We test the intervals in between.")
-        return Self.pieces(relation, borders, unknown)
+        return Self.pieces(relations, borders, unknown)
     }
 
     private static func denominators(of expression: Expression, _ unknown: Variable) -> [Expression] {
@@ -114,19 +125,19 @@ extension Desk {
         return found
     }
 
-    /// The intervals where `relation` holds; neighbours are joined where it holds at the border too.
+    /// The intervals where all of `relations` hold; neighbours are joined where they hold at the border too.
     private static func pieces(
-        _ relation: Relation,
+        _ relations: [Relation],
         _ borders: [(place: Double, shown: Expression)],
         _ unknown: Variable,
     ) -> [[Relation]] {
         let places = borders.map(\.place)
         let middles =
             [places[0] - 1] + zip(places, places.dropFirst()).map { ($0 + $1) / 2 } + [places[places.count - 1] + 1]
-        let inside = middles.map { Sampling.holds(relation, [unknown: Complex($0)]) ?? false }
-        // On a border both sides are equal, or one of them has no value.
-        let isWeak = relation.comparison == .lessOrEqual || relation.comparison == .greaterOrEqual
-        let on = places.map { isWeak && Evaluation.value(relation.difference, [unknown: Complex($0)]) != nil }
+        let inside = middles.map { middle in
+            relations.allSatisfy { Sampling.holds($0, [unknown: Complex(middle)]) ?? false }
+        }
+        let on = places.map { place in relations.allSatisfy { holdsOnBorder($0, [unknown: Complex(place)]) } }
         var pieces: [[Relation]] = []
         var current: [Relation]? = inside[0] ? [] : nil
         for (index, border) in borders.enumerated() {
@@ -145,6 +156,13 @@ extension Desk {
         if let current { pieces.append(current.map(\.turned)) }
         return pieces
     }
+}
+
+/// Where both sides are equal up to rounding, the sign decides; where one has no value, nothing holds.
+private func holdsOnBorder(_ relation: Relation, _ values: [Variable: Complex]) -> Bool {
+    let equality = Relation(left: relation.left, comparison: .equal, right: relation.right)
+    guard Sampling.holds(equality, values) == true else { return Sampling.holds(relation, values) ?? false }
+    return relation.comparison == .lessOrEqual || relation.comparison == .greaterOrEqual
 }
 
 extension Relation {

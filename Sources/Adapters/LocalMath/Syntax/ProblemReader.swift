@@ -225,6 +225,11 @@ struct ProblemReader {
             guard let unknown = unknowns.first, unknowns.count == 1 else { throw .incomplete }
             return .solve(relations[0], for: unknown)
         }
+        if variables.count == 1, let unknown = variables.first,
+            relations.allSatisfy({ $0.comparison != .equal && $0.comparison != .notEqual })
+        {
+            return .inequalities(relations, for: unknown)
+        }
         guard relations.allSatisfy({ $0.comparison == .equal }) else { throw .severalInequalities }
         guard unknowns.count == relations.count else { throw .incomplete }
         return .system(relations, for: unknowns)
