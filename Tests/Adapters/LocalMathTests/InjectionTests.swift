@@ -47,6 +47,7 @@ struct InjectionTests {
         case .expand(let expression): [.expand(expression)]
         case .factor(let expression): [.factor(expression)]
         case .solve(let relation, let unknown): [.solve(relation, for: unknown)]
+        case .inequalities(let relations, let unknown): relations.map { .solve($0, for: unknown) }
         case .system(let relations, let unknowns): [.solve(relations, for: unknowns)]
         case .compare: []
         case .derivative(let expression, let variable, let order): [.derivative(expression, by: variable, order: order)]

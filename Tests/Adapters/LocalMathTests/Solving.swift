@@ -18,6 +18,26 @@ func pieces(_ problem: String, limits: LocalSolver.Limits = LocalSolver.Limits()
     }
 }
 
+/// The answers to many problems, from one solver that works on a few at a time, so that a busy machine has time for
+/// each.
+func answers(_ problems: [String]) async throws -> [String] {
+    try await onLoop { loop in
+        let solver = LocalSolver(on: loop, limits: LocalSolver.Limits(time: .seconds(300), processesMax: 3))
+        let all = problems.map { problem in
+            let whole = OneShot<String>(loop: loop)
+            loop.spawn {
+                let page = Pieces()
+                try? await solver.solve(problem) { page.all.append($0) }
+                whole.succeed(page.all.joined())
+            }
+            return whole
+        }
+        var texts: [String] = []
+        for whole in all { texts.append(try await whole.value()) }
+        return texts
+    }
+}
+
 /// What a callback collects.
 final class Pieces {
     var all: [String] = []

@@ -39,7 +39,8 @@ enum Apology {
         case .unexpected(let token):
             "Sorry, I stumbled over \u{201C}\(token.prefix(30))\u{201D} in this problem.\n\n\(abilities)"
         case .incomplete: "Sorry, something seems to be missing in this problem.\n\n\(abilities)"
-        case .severalInequalities: "Sorry, I can solve one inequality at a time, without a second one beside it."
+        case .severalInequalities:
+            "Sorry, I can solve inequalities together only if they have one unknown and no equation beside them."
         case .tooLong: "Sorry, this problem is too long for me. Please send one problem of at most 2,000 characters."
         case .tooDeep: "Sorry, this expression is nested too deeply for me."
         case .tooLarge: "The numbers in this problem are too large: the result would have far too many digits to show."

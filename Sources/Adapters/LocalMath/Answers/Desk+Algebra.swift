@@ -32,8 +32,11 @@ extension Desk {
         let variables = expression.freeVariables
         let own = variables.count == 1 ? variables.first.flatMap { Polynomial(expression, in: $0) } : nil
         let answer = try await ask(.exact(.expand(expression)))[0]
+        guard (answer?.utf8.count ?? 0) <= CalculatorValue.lengthMax else { throw Refusal.tooLong }
         guard let result = CalculatorValue.expression(answer) else { throw Refusal.unsolved }
         try checkEqual(result, expression)
+        let hasSum = expression.contains { $0.terms.count > 1 }
+        if hasSum, result.isProduct, LaTeX.render(result) == LaTeX.render(expression) { throw Refusal.tooLong }
         // The same polynomial in the usual order of powers.
         let ordered = variables.first.flatMap { own?.expression(in: $0) } ?? result
         finish(expression, ordered, "Then we collect like terms:")
@@ -57,16 +60,25 @@ extension Desk {
     }
 
     private func primeFactors(_ expression: Expression) async throws {
+        if case .negative(let positive) = expression {
+            page.say("The sign stays in front; we factor \(math(positive)).")
+            return try await primeFactors(positive, sign: "-")
+        }
+        try await primeFactors(expression, sign: "")
+    }
+
+    private func primeFactors(_ expression: Expression, sign: String) async throws {
         page.say("We split \(math(expression)) into prime numbers.")
         let answer = try await ask(.exact(.factor(expression)))[0]
         guard let result = CalculatorValue.expression(answer), !result.hasDecimals else { throw Refusal.unsolved }
         try checkEqual(result, expression)
         if result.isPlainNumber {
             page.say("It has no divisors but one and itself.")
-            page.answer(LaTeX.render(result))
-            return
+            return page.answer(sign + LaTeX.render(result))
         }
-        finish(expression, result, "Dividing by the primes from the smallest on gives")
+        page.say("Dividing by the primes from the smallest on gives")
+        page.display("\(LaTeX.render(expression)) = \(LaTeX.render(result))")
+        page.answer(sign + LaTeX.render(result))
     }
 
     private static func pattern(_ expression: Expression) -> String? {

@@ -123,11 +123,18 @@ extension Evaluation {
         case .operation(.power, let base, let exponent):
             return value(base) == Complex(0) && (real(exponent) ?? 1) <= 0
         case .function(let function, let arguments):
-            guard !function.bindsVariable, arguments.allSatisfy({ value($0) != nil }) else { return false }
+            guard function.hasRealDomain, arguments.allSatisfy({ value($0) != nil }) else { return false }
             return value(expression) == nil
         case .factorial(let inner): return real(inner).map { $0 < 0 || $0 != $0.rounded() } == true
         case .number, .constant, .variable, .unit, .negative, .operation: return false
         }
+    }
+}
+
+extension Function {
+    /// True for functions that are without a value for some numbers.
+    fileprivate var hasRealDomain: Bool {
+        [.tan, .cot, .sec, .csc, .arcsin, .arccos, .arcosh, .artanh, .ln, .log10, .log, .root, .mod].contains(self)
     }
 }
 
@@ -136,10 +143,11 @@ extension Expression {
     var isRationalArithmetic: Bool {
         !contains { node in
             switch node {
-            case .constant, .variable, .unit: true
+            case .constant, .unit: true
             case .operation(.power, _, let exponent): exponent.smallInteger == nil
-            case .function(let function, _): ![.gcd, .lcm, .binomial, .permutations].contains(function)
-            case .number, .operation, .negative, .factorial: false
+            case .function(let function, _):
+                ![.gcd, .lcm, .mod, .binomial, .permutations, .sum, .product].contains(function)
+            case .number, .variable, .operation, .negative, .factorial: false
             }
         }
     }
@@ -197,23 +205,22 @@ extension Fraction {
 
 /// Numbers of double precision as text.
 enum Decimal {
-    /// Ten significant digits without zeros at the end, as LaTeX.
-    static func shown(_ value: Double) -> String {
+    /// Significant digits, at most ten, without zeros at the end, as LaTeX.
+    static func shown(_ value: Double, digits: Int = 10) -> String {
         guard value != 0, value.isFinite else { return "0" }
         var exponent = Int(floor(Glibc.log10(abs(value))))
-        if (-5..<10).contains(exponent) {
-            let places = max(0, 9 - exponent)
-            let scale = pow(10, Double(places))
-            let scaled = (abs(value) * scale).rounded()
-            guard scaled < 9e15 else { return String(value) }
+        if (-5..<digits).contains(exponent) {
+            let places = max(0, digits - 1 - exponent)
+            let scaled = (abs(value) * pow(10, Double(places))).rounded()
             return sign(value) + pointed(String(Int(scaled)), places)
         }
-        var mantissa = (abs(value) / pow(10, Double(exponent)) * 1e9).rounded()
-        if mantissa >= 1e10 {
+        let top = pow(10, Double(digits - 1))
+        var mantissa = (abs(value) / pow(10, Double(exponent)) * top).rounded()
+        if mantissa >= top * 10 {
             mantissa /= 10
             exponent += 1
         }
-        return sign(value) + pointed(String(Int(mantissa)), 9) + " \\cdot 10^{\(exponent)}"
+        return sign(value) + pointed(String(Int(mantissa)), digits - 1) + " \\cdot 10^{\(exponent)}"
     }
 
     private static func sign(_ value: Double) -> String { value < 0 ? "-" : "" }

@@ -1,6 +1,4 @@
 extension Desk {
-    static let orderMax = 5
-
     // MARK: Derivatives
 
     func differentiate(_ expression: Expression, by variable: Variable, order: Int) async throws {
@@ -11,10 +9,16 @@ extension Desk {
         for rule in DerivativeRule.rules(for: expression, by: variable) { page.say(rule.sentence(variable)) }
         let parts = DerivativeRule.parts(of: expression, by: variable)
         var questions: [Calculator.Question] = [.exact(.derivative(expression, by: variable))]
+        if order == 1 { questions.append(.exact(.factoredDerivative(expression, by: variable))) }
         if order > 1 { questions.append(.exact(.derivative(expression, by: variable, order: order))) }
         questions += parts.map { .exact(.derivative($0.expression, by: variable)) }
         let answers = try await ask(questions)
-        guard let first = CalculatorValue.expression(answers[0]) else { throw Refusal.unsolved }
+        guard var first = CalculatorValue.expression(answers[0]) else { throw Refusal.unsolved }
+        if order == 1, let factored = CalculatorValue.expression(answers[1])?.withTidyFactors,
+            factored.size * 2 < first.size, case .agrees = Sampling.compare(factored, first)
+        {
+            first = factored
+        }
         try checkDerivative(first, of: expression, by: variable)
         sayParts(parts, answers.suffix(parts.count), variable)
         guard order > 1 else {
@@ -72,11 +76,18 @@ extension Desk {
             bounds.to.freeVariables.isEmpty
         else { throw Refusal.unsolved }
         let definite = CalculatorText.integral(expression, by: variable, bounds: bounds)
-        let answers = try await ask(
+        var answers = try await ask(
             .exact(.integral(expression, by: variable)),
             .exact(definite),
             .decimal(definite)
         )
+        if case .unsolved = CalculatorValue(answers[1]), let from = Evaluation.real(bounds.from),
+            let to = Evaluation.real(bounds.to), from.isFinite, to.isFinite,
+            let function = CalculatorValue.expression(answers[0]).map(Self.withoutConstant)
+        {
+            let ends = [bounds.to, bounds.from].map { function.replacing(variable, with: $0) }
+            answers[1] = try await ask(.exact(CalculatorText(ends[0] - ends[1])))[0]
+        }
         try sayDefinite(expression, "\\int\(limits) \(inner)", variable, bounds, answers)
     }
 
@@ -90,6 +101,9 @@ extension Desk {
         for rule in IntegralRule.sentences(for: expression, by: variable) { page.say(rule) }
         let shown = LaTeX.render(function + Variable.integrationConstant.expression)
         page.display("\\int \(inner) = \(shown)")
+        if function.isImaginary, !expression.isImaginary {
+            page.say("The imaginary unit \\(i\\) only helps to write it; where the integrand is real, so is this.")
+        }
         page.say(
             "Check: the derivative of \(math(function)) is the integrand again; \\(C\\) stands for any constant."
         )
@@ -126,7 +140,7 @@ extension Desk {
         func isRight(_ value: Expression) -> Bool {
             Evaluation.value(value)?.isClose(to: Complex(own), tolerance: 1e-6) == true
         }
-        let decimalShown = decimal.flatMap { isRight($0) ? LaTeX.render($0) : nil } ?? Decimal.shown(own)
+        let decimalShown = decimal.flatMap { isRight($0) ? LaTeX.render($0) : nil } ?? Decimal.shown(own, digits: 7)
         let value = exact.flatMap { exact in
             isRight(exact) && !exact.hasDecimals && exact.size < 60 ? exact : nil
         }
@@ -183,7 +197,7 @@ extension Desk {
         page.display(shown)
         guard expression.freeVariables == [variable] else { throw Refusal.unsolved }
         if Self.jumps(expression, variable, place) {
-            page.say("From the left the values run to the other infinity than from the right, so they do not settle.")
+            page.say("From the left the values go elsewhere than from the right, so there is no common limit.")
             return page.answer(words: "the limit does not exist")
         }
         let answer = try await ask(.exact(.limit(expression, of: variable, at: place)))[0]
@@ -205,6 +219,8 @@ extension Desk {
         guard let left = at(center - 1e-6), let right = at(center + 1e-6), let before = at(center - 1e-3),
             let after = at(center + 1e-3)
         else { return false }
+        let settles = abs(left - before) < 0.01 && abs(right - after) < 0.01
+        if settles, abs(left - right) > 0.1 { return true }
         return left.sign != right.sign && abs(left) > 10 * abs(before) && abs(right) > 10 * abs(after)
             && min(abs(left), abs(right)) > 100
     }
@@ -227,15 +243,18 @@ extension Desk {
         } else {
             return false
         }
-        return sides.allSatisfy { far, near in
-            guard let first = at(far), let second = at(near) else { return false }
-            if value.hasInfinity {
-                let sign: Double = value == .constant(.infinity) ? 1 : -1
-                return second * sign > 5 && second * sign > first * sign
+        // At the end of its domain a function has one side only.
+        let defined = sides.filter { at($0.0) != nil || at($0.1) != nil }
+        return !defined.isEmpty
+            && defined.allSatisfy { far, near in
+                guard let first = at(far), let second = at(near) else { return false }
+                if value.hasInfinity {
+                    let sign: Double = value == .constant(.infinity) ? 1 : -1
+                    return second * sign > 5 && second * sign > first * sign + 1
+                }
+                guard let target = Evaluation.real(value) else { return false }
+                let (before, after) = (abs(first - target), abs(second - target))
+                return after <= 1e-6 * max(1, abs(target)) || (after < before / 5 && after < 0.2 * max(1, abs(target)))
             }
-            guard let target = Evaluation.real(value) else { return false }
-            let (before, after) = (abs(first - target), abs(second - target))
-            return after <= 1e-6 * max(1, abs(target)) || (after < before / 5 && after < 0.2 * max(1, abs(target)))
-        }
     }
 }

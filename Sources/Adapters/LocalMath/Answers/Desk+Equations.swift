@@ -279,11 +279,10 @@ extension Desk {
         let parts = pairs.map { exact, decimal in
             let isRounded = exact.hasDecimals
             let shown = "\(unknown.name) \(isRounded ? "\\approx" : "=") \(LaTeX.render(exact))"
-            let hasRoots =
-                exact.contains { if case .function = $0 { true } else { false } }
-                || exact.contains { if case .operation(.power, _, _) = $0 { true } else { false } }
-            guard hasRoots, !isComplex, decimal != exact, decimal.isPlainNumber else { return shown }
-            return shown + " \\approx \(LaTeX.render(decimal))"
+            guard !isComplex, !isRounded, exact.variables.isEmpty, !exact.isPlainNumber, exact.literalFraction == nil
+            else { return shown }
+            if decimal != exact, decimal.isPlainNumber { return shown + " \\approx \(LaTeX.render(decimal))" }
+            return Evaluation.real(exact).map { shown + " \\approx \(Decimal.shown($0))" } ?? shown
         }
         if isComplex {
             page.say("In the real numbers there is no solution; with the imaginary unit \\(i\\) they are:")

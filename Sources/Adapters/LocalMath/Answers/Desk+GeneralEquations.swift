@@ -4,29 +4,34 @@ extension Desk {
         let question = CalculatorText.solve(relation, for: unknown)
         let answers = try await ask(.exact(question), .decimal(question))
         let isAlone = relation.variables == [unknown]
-        let zeros = isAlone ? ZeroScan.zeros(of: relation.difference, in: unknown) : []
+        let scan = isAlone ? ZeroScan.zeros(of: relation.difference, in: unknown) : []
+        guard let zeros = scan else {
+            guard Self.isIdentity(relation) else { throw Refusal.unsolved }
+            return sayIdentity(unknown)
+        }
         switch CalculatorValue(answers[0]) {
+        case .expression(let place) where place.hasInfinity && zeros.isEmpty: sayNone(unknown)
+        case .list(let places) where places.allSatisfy(\.hasInfinity) && zeros.isEmpty: sayNone(unknown)
         case .expression, .list:
             let (exact, decimal) = try solutions(answers[0], answers[1])
             try say(found: exact, decimal, relation, unknown, zeros)
-        case .never:
-            guard zeros.isEmpty else { return sayNumeric(zeros, relation, unknown) }
-            page.say("Whatever real number \(math(unknown.expression)) is, the two sides are never equal.")
-            page.answer(words: "no real solution")
-        case .always:
-            guard Self.isIdentity(relation) else { throw Refusal.doubtful }
-            page.say("Both sides are equal for every value for which they are defined.")
-            page.answer(words: "every \(math(unknown.expression)) is a solution, so there are infinitely many")
-        case .relations, .table, .unsolved:
-            if case .agrees = Sampling.compare(relation.left, relation.right) {
-                page.say("Both sides are equal for every value for which they are defined.")
-                return page.answer(
-                    words: "every \(math(unknown.expression)) for which both sides are defined is a solution"
-                )
-            }
+        case .never where zeros.isEmpty: sayNone(unknown)
+        case .never: sayNumeric(zeros, relation, unknown)
+        case .always, .relations, .table, .unsolved:
+            if Self.isIdentity(relation) { return sayIdentity(unknown) }
             guard !zeros.isEmpty else { throw Refusal.unsolved }
             sayNumeric(zeros, relation, unknown)
         }
+    }
+
+    private func sayIdentity(_ unknown: Variable) {
+        page.say("Both sides are equal for every value for which they are defined.")
+        page.answer(words: "every \(math(unknown.expression)) for which both sides are defined is a solution")
+    }
+
+    private func sayNone(_ unknown: Variable) {
+        page.say("Whatever real number \(math(unknown.expression)) is, the two sides are never equal.")
+        page.answer(words: "no real solution")
     }
 
     private static func isIdentity(_ relation: Relation) -> Bool {
@@ -44,7 +49,9 @@ extension Desk {
         let isPeriodic =
             exact.contains { $0.variables.contains(.anyInteger) } && unknown != .anyInteger
             && !relation.variables.contains(.anyInteger)
-        let kept = zip(exact, decimal).filter { fits($0.0, relation, unknown, isPeriodic) }
+        let kept = zip(exact, decimal).filter { exact, decimal in
+            fits(exact, relation, unknown, isPeriodic) || fits(decimal, relation, unknown, isPeriodic)
+        }
         guard !kept.isEmpty, kept.count == exact.count else {
             guard kept.isEmpty, !zeros.isEmpty else { throw Refusal.doubtful }
             return sayNumeric(zeros, relation, unknown)
@@ -58,6 +65,9 @@ extension Desk {
         method(relation, unknown)
         if isPeriodic {
             page.say("The functions repeat, so there is a solution for every integer \\(n\\):")
+            if exact.allSatisfy(\.isImaginary) || decimal.allSatisfy(\.isImaginary) {
+                page.say("In the real numbers there is no solution; with the imaginary unit \\(i\\) they are:")
+            }
             let parts = exact.map { "\(unknown.name) = \(LaTeX.render($0))" }
             return page.answer(parts.joined(separator: ",\\; ") + ",\\quad n \\in \\mathbb{Z}")
         }
@@ -97,7 +107,7 @@ extension Desk {
     }
 
     private func sayNumeric(_ zeros: [Double], _ relation: Relation, _ unknown: Variable) {
-        let shown = zeros.prefix(ZeroScan.zerosMax)
+        let shown = zeros.sorted { abs($0) < abs($1) }.prefix(ZeroScan.zerosMax).sorted()
         page.say(
             """
             There is no simple exact form, so we look for places where the difference of the two sides changes its sign \
@@ -105,7 +115,7 @@ extension Desk {
             \(LaTeX.inline(String(Int(ZeroScan.range.upperBound))))) and close in on them.
             """
         )
-        if zeros.count > ZeroScan.zerosMax { page.say("There are more; these are the first ones in that range.") }
+        if zeros.count > ZeroScan.zerosMax { page.say("There are more; these are the ones nearest to zero.") }
         let parts = shown.map { zero in
             let isExact =
                 Evaluation.real(relation.difference, [unknown: Complex(zero.rounded())]) == 0
@@ -140,80 +150,6 @@ extension Desk {
         }) {
             page.say("We multiply both sides by the denominator, which must not be zero.")
         }
-    }
-
-    // MARK: Inequalities
-
-    func solveInequality(_ relation: Relation, for unknown: Variable) async throws {
-        guard relation.variables == [unknown] else { throw Refusal.unsolved }
-        page.say("We look for all \(math(unknown.expression)) with")
-        page.display(LaTeX.render(relation))
-        let answer = try await ask(.exact(.solve(relation, for: unknown)))[0]
-        switch CalculatorValue(answer) {
-        case .relations(let alternatives):
-            try checkInequality(relation, alternatives, unknown)
-            inequalityStep(relation, unknown)
-            page.answer(alternatives.map(Self.shown).joined(separator: "\\;\\text{ or }\\;"))
-        case .expression(let value):
-            let only = Relation(left: unknown.expression, comparison: .equal, right: value)
-            try checkInequality(relation, [[only]], unknown)
-            page.answer(LaTeX.render(only))
-        case .always:
-            try checkInequality(relation, [[]], unknown)
-            page.say("This is true for every real number.")
-            page.answer(words: "every real \(math(unknown.expression)) is a solution")
-        case .never:
-            try checkInequality(relation, [], unknown)
-            page.say("This is true for no real number.")
-            page.answer(words: "no solution")
-        case .list, .table, .unsolved: throw Refusal.unsolved
-        }
-    }
-
-    private func inequalityStep(_ relation: Relation, _ unknown: Variable) {
-        guard let polynomial = Polynomial(relation.difference, in: unknown) else { return }
-        if polynomial.degree == 1 {
-            page.say(
-                "Collect the unknown on one side and divide by its factor; a negative factor turns the sign around."
-            )
-        } else {
-            page.say(
-                "The sign can only change where both sides are equal, so we test the intervals between those places."
-            )
-        }
-    }
-
-    /// `-2 < x < 2` for two relations that share their middle.
-    private static func shown(_ chain: [Relation]) -> String {
-        guard chain.count == 2, chain[0].right == chain[1].left else {
-            return chain.map { LaTeX.render($0) }.joined(separator: "\\;\\text{ and }\\;")
-        }
-        return "\(LaTeX.render(chain[0])) \(LaTeX.sign(chain[1].comparison)) \(LaTeX.render(chain[1].right))"
-    }
-
-    /// Both must say the same at many places, those near the borders among them.
-    private func checkInequality(
-        _ relation: Relation,
-        _ alternatives: [[Relation]],
-        _ unknown: Variable,
-    ) throws(Refusal) {
-        var places = (-200...200).map { Double($0) * 0.2497 + 0.0313 }
-        for border in alternatives.joined().flatMap({ [$0.left, $0.right] }) {
-            if let value = Evaluation.real(border) { places += [value - 1e-4, value + 1e-4, value] }
-        }
-        var seen = 0
-        for place in places {
-            let values = [unknown: Complex(place)]
-            let isOriginal = Sampling.holds(relation, values) ?? false
-            let isClaimed = alternatives.contains { $0.allSatisfy { Sampling.holds($0, values) == true } }
-            // On a border, rounding may fall to either side.
-            let isOnBorder = alternatives.joined().contains { part in
-                Sampling.holds(Relation(left: part.left, comparison: .equal, right: part.right), values) == true
-            }
-            guard isOriginal == isClaimed || isOnBorder else { throw .doubtful }
-            seen += 1
-        }
-        guard seen > 0 else { throw .doubtful }
     }
 }
 

@@ -23,6 +23,7 @@ struct Desk {
         case .expand(let expression): try await expand(expression)
         case .factor(let expression): try await factor(expression)
         case .solve(let relation, let unknown): try await solve(relation, for: unknown)
+        case .inequalities(let relations, let unknown): try await solveInequalities(relations, for: unknown)
         case .system(let relations, let unknowns): try await solve(relations, for: unknowns)
         case .compare(let relation): try compare(relation)
         case .derivative(let expression, let variable, let order):

@@ -90,7 +90,8 @@ final class Calculator {
 
     private func arguments(_ remaining: Duration) -> [String] {
         let seconds = remaining.components.seconds + 1
-        let milliseconds = max(100, remaining / Duration.milliseconds(1) * 0.8)
+        // One question out of several that takes too long must leave time to tell so.
+        let milliseconds = min(3_000, max(100, remaining / Duration.milliseconds(1) * 0.6))
         return [
             "--as=\(limits.memoryBytesMax)", "--cpu=\(seconds)", "--nofile=64", "--core=0", "--fsize=0", "--",
             "/usr/bin/qalc", "-t", "-nocurrencies", "-nodatasets", "-m", String(Int(milliseconds)),

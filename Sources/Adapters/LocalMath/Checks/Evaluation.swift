@@ -5,7 +5,7 @@ enum Evaluation {
     /// The value, or nil where it is undefined or needs a function this check does not know.
     static func value(_ expression: Expression, _ values: [Variable: Complex] = [:]) -> Complex? {
         switch expression {
-        case .number(let number): Complex(number.value)
+        case .number(let number): number.value.isFinite ? Complex(number.value) : nil
         case .constant(.pi): Complex(.pi)
         case .constant(.e): Complex(M_E)
         case .constant(.i): .i
@@ -44,7 +44,7 @@ enum Evaluation {
     }
 
     private static func factorial(_ inner: Expression, _ values: [Variable: Complex]) -> Complex? {
-        guard let value = real(inner, values), value >= 0, value <= 170 else { return nil }
+        guard let value = real(inner, values), value >= 0, value <= 170, value == value.rounded() else { return nil }
         return Complex(tgamma(value + 1).rounded())
     }
 
@@ -88,6 +88,8 @@ enum Evaluation {
     private static func real(_ function: Function, _ operands: [Complex]) -> Complex? {
         let values = operands.map(\.real)
         guard operands.allSatisfy(\.isReal), let x = values.first else { return nil }
+        let needsWholeNumbers = [.gcd, .lcm, .mod, .binomial, .permutations].contains(function)
+        if needsWholeNumbers, values.contains(where: { abs($0) > 1e15 }) { return nil }
         let result: Double? =
             switch function {
             case .sin: sin(x)
@@ -163,6 +165,6 @@ enum Evaluation {
             guard let term = value(arguments[0], values) else { return nil }
             total = function == .sum ? total + term : total * term
         }
-        return total
+        return total.isFinite ? total : nil
     }
 }

@@ -54,7 +54,8 @@ enum Quadrature {
     /// The trapezoidal rule after x = tanh(π/2 · sinh t); distances from the ends are kept to full precision.
     private static func sum(_ piece: Piece, _ step: Double, _ value: (Double) -> Double?) -> Double? {
         var total = 0.0
-        let reach = Int(3.2 / step)
+        var terms: [Double] = []
+        let reach = Int(4 / step)
         for index in -reach...reach {
             let t = Double(index) * step
             let inner = Double.pi / 2 * sinh(t)
@@ -68,14 +69,20 @@ enum Quadrature {
                 let x = place < 0.5 ? from + (to - from) * place : to - (to - from) * rest
                 guard x > from, x < to else { continue }
                 guard let y = value(x) else { return nil }
-                total += y * weight * (to - from)
+                terms.append(y * weight * (to - from))
             case .toInfinity(let start, let direction):
                 let x = place / rest
                 guard x > 0, x < 1e100 else { continue }
                 guard let y = value(start + direction * x) else { continue }
-                total += y * weight / (rest * rest)
+                terms.append(y * weight / (rest * rest))
             }
         }
-        return total.isFinite ? total * step : nil
+        for term in terms { total += term }
+        // Terms that do not fade towards the ends belong to an integral that has no finite value.
+        let ends = terms.prefix(2) + terms.suffix(2)
+        guard total.isFinite, ends.allSatisfy({ abs($0) * step <= 1e-6 * max(1, abs(total * step)) }) else {
+            return nil
+        }
+        return total * step
     }
 }

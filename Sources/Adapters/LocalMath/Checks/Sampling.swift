@@ -87,27 +87,35 @@ enum ZeroScan {
     private static let weightMax = 400
     static let zerosMax = 12
 
-    /// Zeros in ``range``, at most `zerosMax` + 1; poles and jumps do not count.
-    static func zeros(of function: Expression, in variable: Variable) -> [Double] {
+    /// Zeros in ``range``, in order; poles and jumps do not count.
+    ///
+    /// Nil if whole intervals are zero, where single solutions would be a wrong answer.
+    static func zeros(of function: Expression, in variable: Variable) -> [Double]? {
         guard function.weight <= weightMax else { return [] }
         func value(_ x: Double) -> Double? { Evaluation.real(function, [variable: Complex(x)]) }
         var zeros: [Double] = []
-        var left = range.lowerBound
+        var left = range.lowerBound - 0.00137
         var leftValue = value(left)
         let width = (range.upperBound - range.lowerBound) / Double(steps)
         for step in 1...steps {
-            let right = range.lowerBound + Double(step) * width
+            let right = range.lowerBound - 0.00137 + Double(step) * width
             let rightValue = value(right)
             defer { (left, leftValue) = (right, rightValue) }
             guard let first = leftValue, let last = rightValue else { continue }
+            if first == 0, last == 0 { return nil }
             if last == 0 {
                 zeros.append(right)
             } else if first != 0, first.sign != last.sign, let zero = bisect(left, right, value) {
                 zeros.append(zero)
             }
-            if zeros.count > zerosMax { break }
         }
-        return zeros
+        zeros = zeros.map { zero in
+            abs(zero - zero.rounded()) < 1e-4 && value(zero.rounded()) == 0 ? zero.rounded() : zero
+        }
+        for whole in stride(from: range.lowerBound, through: range.upperBound, by: 1) where value(whole) == 0 {
+            if !zeros.contains(where: { abs($0 - whole) < 1e-6 }) { zeros.append(whole) }
+        }
+        return zeros.sorted()
     }
 
     private static func bisect(_ left: Double, _ right: Double, _ value: (Double) -> Double?) -> Double? {

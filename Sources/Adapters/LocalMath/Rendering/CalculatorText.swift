@@ -24,6 +24,10 @@ struct CalculatorText: Equatable, Sendable {
         Self("diff(\(render(expression)), \(render(.variable(variable))), \(order))")
     }
 
+    static func factoredDerivative(_ expression: Expression, by variable: Variable) -> CalculatorText {
+        Self("factorize(\(derivative(expression, by: variable).text))")
+    }
+
     static func integral(
         _ expression: Expression,
         by variable: Variable,

@@ -10,6 +10,12 @@ extension Parser {
         if function == .log10, take(.underscore) {
             base = next?.is(.openBrace) == true ? try braced() : try subscriptBase()
         }
+        if function == .log10, let number = next, !number.isSpaced, case .number(let digits) = number.kind,
+            position + 1 < tokens.count, tokens[position + 1].is(.open), !tokens[position + 1].isSpaced
+        {
+            position += 1  // log2(8)
+            base = .number(digits)
+        }
         if next?.is(.caret) == true, function.arity == 1...1 {
             position += 1
             let exponent = try functionPower()
@@ -81,6 +87,7 @@ extension Parser {
             case .word(let word) where Function.typed(word) == nil && word.count == 1 && vocabulary == .algebra:
                 value = value * (try power())
             case .word("pi"): value = value * (try power())
+            case .symbol(.open) where !token.isSpaced: value = value * (try power())
             case .number, .word, .command, .quoted, .symbol: return isNegative ? .negative(value) : value
             }
         }

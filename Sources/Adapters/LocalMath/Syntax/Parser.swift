@@ -29,7 +29,7 @@ struct Parser {
     private var openBars = 0
 
     init(_ tokens: [Token], vocabulary: Vocabulary) {
-        self.tokens = tokens
+        self.tokens = vocabulary == .algebra ? tokens.flatMap(Self.split) : tokens
         self.vocabulary = vocabulary
     }
 
@@ -322,26 +322,35 @@ struct Parser {
         throw .unknownWord(word)
     }
 
-    /// A run of letters that is no known name: a glued function (`sinx`) or a product of variables (`xy`).
-    private mutating func letters(_ word: String) throws(ReadingError) -> Expression {
+    /// Cuts a run of letters that is no known name: a glued function (`sinx`) or a product of variables (`xy`).
+    private static func split(_ token: Token) -> [Token] {
+        guard case .word(let word) = token.kind, word.count > 1, constants[word.lowercased()] == nil,
+            Function.typed(word) == nil
+        else { return [token] }
+        func pieces(_ words: [String]) -> [Token] {
+            words.enumerated().map { Token(kind: .word($1), isSpaced: $0 == 0 && token.isSpaced) }
+        }
         for name in Function.gluable where word.count == name.count + 1 && word.lowercased().hasPrefix(name) {
-            guard let function = Function.typed(name), let letter = word.last else { break }
-            return .function(function, [try Self.letter(letter)])
+            return pieces([name, String(word.suffix(1))])
         }
         let isProduct: Bool
         switch word.count {
-        case 1: isProduct = true
-        case 2: isProduct = word.allSatisfy { "abcxyzmnpqkt".contains($0) } && !["at", "an", "by", "my"].contains(word)
+        case 2:
+            // A word of its own, as in "divided by", is no product; in `ax+by` it is.
+            let isWord = token.isSpaced && ["at", "an", "by", "my"].contains(word)
+            isProduct = word.allSatisfy { "abcxyzmnpqkt".contains($0) } && !isWord
         case 3: isProduct = word.allSatisfy { "xyz".contains($0) } || word.allSatisfy { "abc".contains($0) }
         default: isProduct = false
         }
-        guard isProduct else { throw .unknownWord(word) }
+        return isProduct ? pieces(word.map { String($0) }) : [token]
+    }
+
+    private func letters(_ word: String) throws(ReadingError) -> Expression {
+        guard word.count == 1, let letter = word.first else { throw .unknownWord(word) }
         if let token = next, !token.isSpaced, case .number(let number) = token.kind {
             throw .unexpected("\(word)\(number.digits)")
         }
-        var factors = try word.map { (letter) throws(ReadingError) in try Self.letter(letter) }[...]
-        let first = factors.removeFirst()
-        return factors.reduce(first, *)
+        return try Self.letter(letter)
     }
 
     private static func letter(_ letter: Character) throws(ReadingError) -> Expression {

@@ -6,6 +6,8 @@ enum Problem: Equatable, Sendable {
     case factor(Expression)
     /// One equation or inequality for one unknown.
     case solve(Relation, for: Variable)
+    /// Two to four inequalities for one unknown, which hold together.
+    case inequalities([Relation], for: Variable)
     /// Two to four equations for as many unknowns.
     case system([Relation], for: [Variable])
     /// An equation or inequality without unknowns: is it true?

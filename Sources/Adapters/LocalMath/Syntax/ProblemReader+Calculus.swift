@@ -1,8 +1,13 @@
 extension ProblemReader {
+    private static let orders = ["first", "second", "third", "fourth", "fifth"]
+
     mutating func derivative() throws(ReadingError) -> Problem? {
         var order = 1
         let start = tokens
-        if take("first") { order = 1 } else if take("second") { order = 2 } else if take("third") { order = 3 }
+        if let place = Self.orders.firstIndex(where: { $0 == word() }) {
+            tokens.removeFirst()
+            order = place + 1
+        }
         if take("derivative", "differentiate", "derive", "diff") {
             skipFillers()
             let variable = try differentiationVariable()

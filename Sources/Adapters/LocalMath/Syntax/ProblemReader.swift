@@ -79,6 +79,7 @@ struct ProblemReader {
         skipFillers()
         spellOut()
         guard !tokens.isEmpty else { throw .incomplete }
+        if word() != "solve", let asked = cut("solve", "for") { return try solve(asked: try letters(asked)) }
         if take("solve") || take("roots", "zeros", "zeroes", "solutions", "root") { return try solve() }
         if take("simplify", "reduce") {
             skipFillers()
@@ -163,9 +164,9 @@ struct ProblemReader {
 
     // MARK: Equations
 
-    private mutating func solve() throws(ReadingError) -> Problem {
+    private mutating func solve(asked given: [Variable] = []) throws(ReadingError) -> Problem {
         skipFillers()
-        var asked = try unknownsInFront()
+        var asked = given.isEmpty ? try unknownsInFront() : given
         if let behind = cut("for") { asked = try letters(behind) }
         let parts = tokens.split { token in
             token.is(.comma) || token.is(.semicolon) || token.is(.newline) || token.word == "and"
@@ -223,6 +224,11 @@ struct ProblemReader {
         if relations.count == 1 {
             guard let unknown = unknowns.first, unknowns.count == 1 else { throw .incomplete }
             return .solve(relations[0], for: unknown)
+        }
+        if variables.count == 1, let unknown = variables.first,
+            relations.allSatisfy({ $0.comparison != .equal && $0.comparison != .notEqual })
+        {
+            return .inequalities(relations, for: unknown)
         }
         guard relations.allSatisfy({ $0.comparison == .equal }) else { throw .severalInequalities }
         guard unknowns.count == relations.count else { throw .incomplete }
