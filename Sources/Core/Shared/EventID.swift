@@ -54,10 +54,14 @@ package struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// The next event of the same attempt.
     package var next: EventID { EventID(attempt: attempt, sequence: sequence + 1) }
 
-    /// True where nothing can stand between `previous` and this event: the next in its attempt, or the marker of a
-    /// later one.
+    /// True where nothing can stand between `previous` and this event: the next in its attempt, or the first marker
+    /// after `queued`.
+    ///
+    /// Before a later marker there may be events of the earlier attempt that have not been seen.
     package func follows(_ previous: EventID) -> Bool {
-        attempt == previous.attempt ? sequence == previous.sequence + 1 : attempt > previous.attempt && sequence == 0
+        attempt == previous.attempt
+            ? sequence == previous.sequence + 1
+            : previous == .queued && attempt == 1 && sequence == 0
     }
 
     package static func < (left: EventID, right: EventID) -> Bool {

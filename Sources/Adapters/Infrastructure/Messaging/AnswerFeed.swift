@@ -23,7 +23,6 @@ final class AnswerFeed {
     /// Loop time of the last push or answer, in milliseconds.
     private var lastHeard: Int64
     private var isProbing = false
-    private var lastPosition: Int?
 
     init(_ record: RequestRecord, hub: RedisAnswerStream) {
         request = record.request
@@ -87,8 +86,14 @@ final class AnswerFeed {
     func lookAfter(now: Int64) {
         if subscription == .none { subscribe() }
         for place in places { place.retry(now: now) }
-        guard !isProbing, now - lastHeard >= RedisAnswerStream.silenceMilliseconds else { return }
+        if now - lastHeard >= RedisAnswerStream.silenceMilliseconds { probe() }
+    }
+
+    /// Asks Redis for the last stored id.
+    func probe() {
+        guard !isProbing else { return }
         isProbing = true
+        for place in places { place.willProbe() }
         let command = RedisCommand("XREVRANGE", hub.store.keys.events(id), "+", "-", "COUNT", 1)
         hub.store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
             self?.didProbe(result)
@@ -100,7 +105,7 @@ final class AnswerFeed {
         isProbing = false
         lastHeard = hub.store.loop.nowMilliseconds
         guard case .success(let reply) = result else { return }
-        let last = reply.array?.first.flatMap { StoredEvent($0) }?.id
+        let last = reply.array?.first.flatMap { EntryHead($0) }?.id
         for place in places { place.compare(with: last) }
     }
 
@@ -109,11 +114,6 @@ final class AnswerFeed {
     /// Tells the place in line where it has changed; `read` is how many jobs have been taken from the queue.
     func tellPosition(jobsRead read: Int) {
         let position = max(1, jobNumber - read)
-        guard position != lastPosition else { return }
-        let isFirst = lastPosition == nil
-        lastPosition = position
-        if isFirst { return }
-        let event = AnswerEvent(id: nil, name: .queued, data: EventData.queued(request, position: position))
-        for place in places { place.tell(event) }
+        for place in places { place.tell(position: position) }
     }
 }

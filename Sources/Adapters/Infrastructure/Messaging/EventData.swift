@@ -13,6 +13,13 @@ enum EventData {
         Array("\(queuedPrefix(request))\(position)}".utf8)
     }
 
+    /// The position that `queued` tells; nil where it is none of ours.
+    static func position(in data: [UInt8]) -> Int? {
+        guard data.last == UInt8(ascii: "}") else { return nil }
+        let digits = data.dropLast().reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return Int(String(decoding: Array(digits.reversed()), as: UTF8.self))
+    }
+
     /// The end of `started` and `restarted`, after the members that are known in Redis only.
     static func markerSuffix(_ plan: AttemptPlan) -> String {
         let members = JSONWriter.object { json in
@@ -46,8 +53,13 @@ enum EventData {
     }
 
     /// `completed`, `failed` or `cancelled`.
-    static func terminal(_ attempt: FinishedAttempt) -> [UInt8] {
-        let attempts = Int(attempt.claim.attempt)
+    static func terminal(_ attempt: FinishedAttempt, at place: FinishPlace) -> [UInt8] {
+        // At a marker's place the attempt of that number never began.
+        let attempts =
+            switch place {
+            case .id(let id) where id.sequence == 0: Int(attempt.claim.attempt) - 1
+            case .id, .afterLast: Int(attempt.claim.attempt)
+            }
         return JSONWriter.object { json in
             switch attempt.outcome {
             case .completed(let reason):

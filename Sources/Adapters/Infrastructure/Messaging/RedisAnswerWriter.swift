@@ -192,13 +192,14 @@ final class RedisAnswerWriter: AnswerWriter {
         case .failure: pauseAndCheck()
         case .success(let reply):
             generation = seen
-            guard let last = reply.array?.first.flatMap({ StoredEvent($0) })?.id else { return fail(.gone) }
-            if last == underWay.id {
-                didStore()
-            } else if last == stored {
+            guard let last = reply.array?.first.flatMap({ EntryHead($0) }) else { return fail(.gone) }
+            if last.id == underWay.id {
+                // Somebody else's event at this place is the end of the request, written after this attempt's last.
+                last.data == underWay.data ? didStore() : fail(.fenced)
+            } else if last.id == stored {
                 send()
             } else {
-                fail(last.attempt > stored.attempt ? .fenced : .historyLost)
+                fail(last.id.attempt > stored.attempt ? .fenced : .historyLost)
             }
         }
     }

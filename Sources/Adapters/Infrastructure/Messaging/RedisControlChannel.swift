@@ -7,6 +7,9 @@ package import Shared
 ///
 /// At most once: the durable flag in the request's hash and the renewals of the lease make up for what is lost here.
 package final class RedisControlChannel: RedisSubscriberDelegate {
+    private static let retryPause = Duration.seconds(1)
+
+    private let loop: Loop
     private var subscriber: RedisSubscriber?
     private let onCancel: (CorrelationID, CancelReason) -> Void
     private let keys: Keyspace
@@ -17,6 +20,7 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
         on loop: Loop,
         onCancel: @escaping (CorrelationID, CancelReason) -> Void
     ) {
+        self.loop = loop
         self.keys = keys
         self.onCancel = onCancel
         subscriber = RedisSubscriber(configuration, on: loop, delegate: self)
@@ -37,7 +41,8 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
     private func subscribe(to channel: String) {
         subscriber?.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
             guard case .failure(let error) = result, error != .closed else { return }
-            self?.subscribe(to: channel)
+            // A refusal comes back at once: asking again without a pause would keep both sides busy.
+            self?.loop.schedule(after: Self.retryPause) { [weak self] in self?.subscribe(to: channel) }
         }
     }
 

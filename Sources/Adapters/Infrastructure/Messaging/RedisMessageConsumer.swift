@@ -200,7 +200,7 @@ package final class RedisMessageConsumer: MessageConsumer {
             }
         var arguments = [
             Keyspace.group, consumer, attempt.claim.delivery.entry, String(attempt.claim.attempt), sequence,
-            attempt.outcome.eventName.rawValue, String(decoding: EventData.terminal(attempt), as: UTF8.self),
+            attempt.outcome.eventName.rawValue, String(decoding: EventData.terminal(attempt, at: place), as: UTF8.self),
             store.keys.live(id), attempt.outcome.status.rawValue, String(terms.timeToLiveAfterEnd.wholeMilliseconds),
         ]
         arguments += RequestHash.fields(of: attempt)

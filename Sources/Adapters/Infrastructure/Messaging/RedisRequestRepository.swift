@@ -37,11 +37,13 @@ package struct RedisRequestRepository: RequestRepository {
         do {
             guard let last = try await store.lastEvent(of: id) else { return nil }
             var text = ""
-            var from = "\(last.attempt)-0"
+            let attempt = String(last.attempt)
+            var from = "\(attempt)-0"
             while true {
                 let page =
                     try await store.call(
-                        RedisCommand("XRANGE", store.keys.events(id), from, "+", "COUNT", Self.pageEvents)
+                        // Up to the end of this attempt: a newer one may have begun in between.
+                        RedisCommand("XRANGE", store.keys.events(id), from, attempt, "COUNT", Self.pageEvents)
                     ).array ?? []
                 text += tokens(in: page)
                 guard page.count == Self.pageEvents, let next = page.last?.array?.first?.string else { return text }

@@ -2,6 +2,23 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
+/// An entry of an event stream whose event may be one of a later version: its id counts all the same.
+struct EntryHead {
+    let id: EventID
+    let name: [UInt8]?
+    let data: [UInt8]
+
+    /// Reads an entry of XRANGE: its id and the fields `e` and `d`; nil for what is no entry.
+    init?(_ entry: RedisValue) {
+        guard let parts = entry.array, parts.count == 2, let id = parts[0].bytes.flatMap({ EventID(ascii: $0.span) })
+        else { return nil }
+        let fields = parts[1].array ?? []
+        self.id = id
+        name = fields.count >= 4 ? fields[1].bytes : nil
+        data = fields.count >= 4 ? fields[3].bytes ?? [] : []
+    }
+}
+
 /// An event as Redis holds it and as it is pushed.
 struct StoredEvent {
     let id: EventID
@@ -10,15 +27,16 @@ struct StoredEvent {
 
     /// Reads an entry of XRANGE: its id and the fields `e` and `d`. Nil for an entry of another version.
     init?(_ entry: RedisValue) {
-        guard let parts = entry.array, parts.count == 2,
-            let id = parts[0].bytes.flatMap({ EventID(ascii: $0.span) }),
-            let fields = parts[1].array, fields.count >= 4,
-            let name = fields[1].bytes.flatMap({ AnswerEventName(ascii: $0.span) }),
-            let data = fields[3].bytes
-        else { return nil }
-        self.id = id
+        guard let head = EntryHead(entry) else { return nil }
+        self.init(head)
+    }
+
+    /// Nil for an event of another version.
+    init?(_ head: EntryHead) {
+        guard let name = head.name.flatMap({ AnswerEventName(ascii: $0.span) }) else { return nil }
+        id = head.id
         self.name = name
-        self.data = data
+        data = head.data
     }
 
     /// Reads a pushed message: `<id> <name> <data>`.

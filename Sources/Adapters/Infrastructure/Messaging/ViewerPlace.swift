@@ -27,10 +27,18 @@ final class ViewerPlace: AnswerSubscription {
         case ended
     }
 
+    /// Before the first event.
+    private static let beginning = EventID(attempt: 0, sequence: 0)
+
     private let feed: AnswerFeed
     private var viewer: (any AnswerViewer)?
     private var cursor: EventID
     private var newestPushed: EventID
+    /// What ``newestPushed`` was when the read under way was sent, and ``cursor`` when the probe was: an answer tells
+    /// nothing of what came after its question.
+    private var pushedBeforeRead: EventID
+    private var cursorBeforeProbe: EventID
+    private var toldPosition: Int?
     private var state = State.waiting
 
     init(feed: AnswerFeed, viewer: any AnswerViewer, cursor: EventID) {
@@ -38,6 +46,8 @@ final class ViewerPlace: AnswerSubscription {
         self.viewer = viewer
         self.cursor = cursor
         newestPushed = cursor
+        pushedBeforeRead = cursor
+        cursorBeforeProbe = cursor
     }
 
     // MARK: AnswerSubscription
@@ -65,9 +75,13 @@ final class ViewerPlace: AnswerSubscription {
         }
     }
 
-    /// Delivers something that has no place in the stream.
-    func tell(_ event: AnswerEvent) {
-        guard case .live = state, let viewer, viewer.hasRoom(for: event) else { return }
+    /// Tells the place in line, where the viewer knows another one.
+    func tell(position: Int) {
+        guard case .live = state, position != toldPosition, let viewer else { return }
+        let event = AnswerEvent(id: nil, name: .queued, data: EventData.queued(feed.request, position: position))
+        // Without asking for room: the next position makes up for one that is left out, and nothing waits for it.
+        guard viewer.hasRoom(for: event) else { return }
+        toldPosition = position
         viewer.deliver(event)
     }
 
@@ -81,6 +95,7 @@ final class ViewerPlace: AnswerSubscription {
             return false
         }
         cursor = stored.id
+        if stored.name == .queued { toldPosition = EventData.position(in: stored.data) }
         viewer.deliver(event)
         if stored.name.isTerminal {
             end(.terminal)
@@ -97,18 +112,21 @@ final class ViewerPlace: AnswerSubscription {
 
     // MARK: Reading
 
-    /// Reads the next page after the cursor, unless that is under way or pointless.
+    /// Reads the next page, unless that is under way or pointless.
+    ///
+    /// It begins with the cursor's own event: where that is missing, history was lost.
     func read() {
         switch state {
         case .reading, .ended: return
         case .waiting, .live, .stalled, .retrying: break
         }
         state = .reading
+        pushedBeforeRead = newestPushed
         let store = feed.hub.store
         let command = RedisCommand(
             "XRANGE",
             store.keys.events(feed.id),
-            "(\(cursor)",
+            cursor.description,
             "+",
             "COUNT",
             RedisRequestRepository.pageEvents,
@@ -125,19 +143,38 @@ final class ViewerPlace: AnswerSubscription {
             state = .retrying(feed.hub.store.loop.nowMilliseconds + Int64(pause))
             return
         }
-        let entries = reply.array ?? []
+        var entries = (reply.array ?? []).compactMap { EntryHead($0) }[...]
+        let isFull = entries.count == RedisRequestRepository.pageEvents
+        if cursor != Self.beginning {
+            guard entries.first?.id == cursor else { return didMissCursor(entries.isEmpty) }
+            entries.removeFirst()
+        }
         for entry in entries {
-            guard let stored = StoredEvent(entry) else { continue }
+            guard let stored = StoredEvent(entry) else {
+                // An event of a later version: not for this one's clients.
+                cursor = entry.id
+                continue
+            }
             feed.heard(stored)
             guard deliver(stored) else { return }
         }
         state = .live
-        if entries.count == RedisRequestRepository.pageEvents || newestPushed > cursor, !entries.isEmpty { read() }
+        // What was pushed while the page was on its way may not be in it.
+        let missesPushed = newestPushed > cursor && (!entries.isEmpty || newestPushed > pushedBeforeRead)
+        if isFull || missesPushed { read() }
+    }
+
+    /// The cursor's event is not stored any more: whether others are decides what the viewer is told.
+    private func didMissCursor(_ isEmpty: Bool) {
+        state = .live
+        if isEmpty { feed.probe() } else { startOver() }
     }
 
     func retry(now: Int64) {
         if case .retrying(let due) = state, due <= now { read() }
     }
+
+    func willProbe() { cursorBeforeProbe = cursor }
 
     /// Compares with the last stored id, which Redis was asked for because the feed was silent.
     func compare(with last: EventID?) {
@@ -148,11 +185,15 @@ final class ViewerPlace: AnswerSubscription {
         }
         if last > cursor {
             read()
-        } else if last < cursor {
-            viewer?.deliver(AnswerEvent(id: nil, name: .reset, data: EventData.reset(.historyLost)))
-            cursor = EventID(attempt: 0, sequence: 0)
-            newestPushed = cursor
-            read()
+        } else if last < cursorBeforeProbe {
+            startOver()
         }
+    }
+
+    private func startOver() {
+        viewer?.deliver(AnswerEvent(id: nil, name: .reset, data: EventData.reset(.historyLost)))
+        cursor = Self.beginning
+        newestPushed = cursor
+        read()
     }
 }

@@ -29,18 +29,30 @@ local function last_event(events)
   return tonumber(attempt), tonumber(sequence)
 end
 
--- The group's counters; makes stream and group where they are missing.
-local function group_state(jobs, group)
+local function by_name(fields)
+  local values = {}
+  for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
+  return values
+end
+
+-- How many jobs the group has been given, and how many wait; makes stream and group where they are missing.
+--
+-- Not the group's `lag`: Redis does not know it while the newest entry given out is deleted and an older one is not,
+-- which is whenever jobs do not end in the order in which they began.
+local function queue_state(jobs, group)
   local groups = redis.pcall('XINFO', 'GROUPS', jobs)
   if not groups.err then
     for _, fields in ipairs(groups) do
-      local state = {}
-      for i = 1, #fields, 2 do state[fields[i]] = fields[i + 1] end
-      if state['name'] == group then return state end
+      local state = by_name(fields)
+      if state['name'] == group then
+        local added = by_name(redis.call('XINFO', 'STREAM', jobs))['entries-added']
+        local read = tonumber(state['entries-read'] or '') or added - (tonumber(state['lag'] or '') or 0)
+        return read, added - read
+      end
     end
   end
   redis.call('XGROUP', 'CREATE', jobs, group, '0', 'MKSTREAM', 'ENTRIESREAD', '0')
-  return { ['lag'] = redis.call('XLEN', jobs), ['entries-read'] = 0, ['pending'] = 0 }
+  return 0, redis.call('XLEN', jobs)
 end
 
 local function append_and_publish(events, id, name, data, channel)
@@ -66,12 +78,11 @@ local function submit(keys, args)
     if meaning ~= args[7] then return { 'reused' } end
     return { 'replay', tonumber(created), id, conversation }
   end
-  local state = group_state(jobs, args[1])
-  local waiting = tonumber(state['lag'] or 0) or 0
+  local read, waiting = queue_state(jobs, args[1])
   if waiting >= tonumber(args[2]) then return { 'full', waiting } end
   local now, position = now_ms(), waiting + 1
   local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[4], 'provider', args[5])
-  local number = (tonumber(state['entries-read'] or 0) or 0) + position
+  local number = read + position
   redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, 'entry', entry,
     'number', number, unpack(args, 9))
   redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[6] .. position .. '}')
@@ -154,11 +165,14 @@ local function finish(keys, args)
     if args[5] ~= '' then
       place = tonumber(args[5])
       if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end
+      if place == 0 and last == attempt then return 'superseded' end
     end
     append_and_publish(events, event_id(attempt, place), args[6], args[7], args[8])
     redis.call('PEXPIRE', events, args[10])
   end
-  redis.call('HSET', request, 'status', args[9], 'attempts', attempt, 'finished', now_ms(), 'finisher', finisher,
+  -- At a marker's place the attempt of that number never began.
+  local attempts = args[5] == '0' and attempt - 1 or attempt
+  redis.call('HSET', request, 'status', args[9], 'attempts', attempts, 'finished', now_ms(), 'finisher', finisher,
     unpack(args, 11))
   redis.call('PEXPIRE', request, args[10])
   settle(jobs, group, entry)

@@ -79,6 +79,8 @@ private final class ProviderCall: AnswerSink {
     private let tasks: any LocalTasks
     private let startedAt: Duration
     private var lastTokenAt: Duration?
+    /// True while the store takes nothing: that time is not the provider's.
+    private var isWaitingForRoom = false
     private var timeout: AIFailure?
 
     init(
@@ -104,9 +106,12 @@ private final class ProviderCall: AnswerSink {
     }
 
     func waitForRoom() async throws(AIFailure) {
+        isWaitingForRoom = true
+        defer {
+            isWaitingForRoom = false
+            if hasOutput { lastTokenAt = clock.now }
+        }
         try await sink.waitForRoom()
-        // Time that the store took is not the provider's.
-        if hasOutput { lastTokenAt = clock.now }
     }
 
     func run(_ question: Question) async -> Result<Solution, AIFailure> {
@@ -146,7 +151,7 @@ private final class ProviderCall: AnswerSink {
         let total = startedAt + limits.total
         let pause =
             if let lastTokenAt {
-                (due: lastTokenAt + limits.idle, phase: "no further token in time")
+                (due: (isWaitingForRoom ? clock.now : lastTokenAt) + limits.idle, phase: "no further token in time")
             } else {
                 (due: startedAt + limits.firstToken, phase: "no first token in time")
             }

@@ -52,6 +52,7 @@ package enum AbortReason: Sendable, Equatable {
 /// The first reason counts. Loop-owned.
 package final class AttemptControl {
     package private(set) var reason: AbortReason?
+    /// The provider's call, or the pause between two of them.
     private var solving: Task<Void, Never>?
 
     package init() {}
@@ -63,8 +64,11 @@ package final class AttemptControl {
         solving?.cancel()
     }
 
-    /// A restart within the same worker begins without a reason.
-    func reset() { reason = nil }
+    /// A restart within the same worker begins without what ended the last attempt's writing; what was wished from
+    /// outside stays.
+    func reset() {
+        if case .writeFailed = reason { reason = nil }
+    }
 
     func began(_ task: Task<Void, Never>) {
         solving = task

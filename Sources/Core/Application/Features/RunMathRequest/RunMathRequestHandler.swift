@@ -82,7 +82,20 @@ package struct RunMathRequestHandler: CommandHandler {
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
         let result = await solve(claim, sink, control)
+        let end = await end(of: claim, result, sink, writer, control, choice)
+        // What this attempt could not write any more must not stop the next one.
+        writer.onFailure = nil
+        return end
+    }
 
+    private func end(
+        of claim: JobClaim,
+        _ result: Result<Solution, AIFailure>,
+        _ sink: AttemptSink,
+        _ writer: any AnswerWriter,
+        _ control: AttemptControl,
+        _ choice: ProviderIdentity
+    ) async -> AttemptEnd {
         switch control.reason {
         case .cancelled(let reason):
             return await end(claim, .cancelled(reason), sink, writer, choice)
@@ -92,8 +105,7 @@ package struct RunMathRequestHandler: CommandHandler {
             return .again(.historyLost, nil)
         case .handedOver:
             _ = try? await writer.flush()
-            _ = await persist { () async throws(QueueFailure) in try await consumer.handBack([claim.delivery]) }
-            return .over(.handedOver)
+            return await handBack(claim)
         case nil:
             break
         }
@@ -105,9 +117,9 @@ package struct RunMathRequestHandler: CommandHandler {
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await end(claim, .failed(failure), sink, writer, choice)
         case .failure(.failed(let detail)):
-            return await pauseBeforeRetry(claim, RequestFailure(kind: .providerFailed, detail: detail))
+            return await retry(claim, RequestFailure(kind: .providerFailed, detail: detail), control)
         case .failure(.timedOut(let detail)):
-            return await pauseBeforeRetry(claim, RequestFailure(kind: .providerTimedOut, detail: detail))
+            return await retry(claim, RequestFailure(kind: .providerTimedOut, detail: detail), control)
         case .failure(.cancelled):
             return .over(.lost)
         }
@@ -135,9 +147,24 @@ package struct RunMathRequestHandler: CommandHandler {
         return result
     }
 
-    private func pauseBeforeRetry(_ claim: JobClaim, _ failure: RequestFailure) async -> AttemptEnd {
-        try? await environment.clock.sleep(for: environment.backoff.pause(afterAttempt: Int(claim.attempt)))
-        return .again(.providerFailed, failure)
+    /// Begins again after a pause, which a wish from outside cuts short: a new claim tells of a cancellation.
+    private func retry(_ claim: JobClaim, _ failure: RequestFailure, _ control: AttemptControl) async -> AttemptEnd {
+        let pause = environment.tasks.start {
+            try? await environment.clock.sleep(for: environment.backoff.pause(afterAttempt: Int(claim.attempt)))
+        }
+        control.began(pause)
+        await pause.value
+        control.ended()
+        switch control.reason {
+        case .handedOver: return await handBack(claim)
+        case .leaseLost: return .over(.lost)
+        case .cancelled, .writeFailed, nil: return .again(.providerFailed, failure)
+        }
+    }
+
+    private func handBack(_ claim: JobClaim) async -> AttemptEnd {
+        _ = await persist { () async throws(QueueFailure) in try await consumer.handBack([claim.delivery]) }
+        return .over(.handedOver)
     }
 
     /// Stores what is left of the text, then the terminal event.
