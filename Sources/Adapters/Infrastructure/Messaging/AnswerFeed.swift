@@ -111,9 +111,9 @@ final class AnswerFeed {
 
     // MARK: Queue position
 
-    /// Tells the place in line where it has changed; `read` is how many jobs have been taken from the queue.
-    func tellPosition(jobsRead read: Int) {
-        let position = max(1, jobNumber - read)
+    /// Tells the place in line where it has changed; `given` is how many jobs the queue has given out.
+    func tellPosition(jobsGiven given: Int) {
+        let position = max(1, jobNumber - given)
         for place in places { place.tell(position: position) }
     }
 }

@@ -14,6 +14,7 @@ struct FunctionLibrary: Sendable {
         case renew
         case takeOver = "take_over"
         case handBack = "hand_back"
+        case queue
         case bury
     }
 

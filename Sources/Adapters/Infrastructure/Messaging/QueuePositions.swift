@@ -17,24 +17,17 @@ final class QueuePositions {
         askedAt = now
         let partitions = Dictionary(grouping: feeds) { store.keys.partition(of: $0.id) }
         for (partition, feeds) in partitions {
-            let command = RedisCommand("XINFO", "GROUPS", store.keys.jobs(partition))
+            let command = RedisCommand(
+                "FCALL",
+                store.library.name(of: .queue),
+                1,
+                store.keys.jobs(partition),
+                Keyspace.group,
+            )
             store.commander.send(command, deadline: RedisStore.commandDeadline) { result in
-                guard case .success(let reply) = result, let read = Self.entriesRead(reply) else { return }
-                for feed in feeds where feed.isQueued { feed.tellPosition(jobsRead: read) }
+                guard case .success(let reply) = result, let given = reply.array?.first?.integer else { return }
+                for feed in feeds where feed.isQueued { feed.tellPosition(jobsGiven: given) }
             }
         }
-    }
-
-    /// `entries-read` of the workers' group (XINFO GROUPS); nil where Redis has lost count.
-    private static func entriesRead(_ reply: RedisValue) -> Int? {
-        for group in reply.array ?? [] {
-            let fields = group.array ?? []
-            var values: [String: RedisValue] = [:]
-            for position in stride(from: 0, to: fields.count - 1, by: 2) {
-                if let name = fields[position].string { values[name] = fields[position + 1] }
-            }
-            if values["name"]?.string == Keyspace.group { return values["entries-read"]?.integer }
-        }
-        return nil
     }
 }

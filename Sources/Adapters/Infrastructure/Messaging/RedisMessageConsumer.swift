@@ -94,8 +94,6 @@ package final class RedisMessageConsumer: MessageConsumer {
                         Keyspace.group,
                         "0",
                         "MKSTREAM",
-                        "ENTRIESREAD",
-                        0,
                     )
                 )
             } catch {

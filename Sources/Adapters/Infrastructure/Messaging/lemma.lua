@@ -37,22 +37,24 @@ end
 
 -- How many jobs the group has been given, and how many wait; makes stream and group where they are missing.
 --
--- Not the group's `lag`: Redis does not know it while the newest entry given out is deleted and an older one is not,
--- which is whenever jobs do not end in the order in which they began.
+-- A job's entry leaves the stream with its acknowledgement, so what waits is the length without what is pending. Redis'
+-- own `lag` does not serve: it is unknown while the newest entry given out is deleted and an older one is not, and
+-- `entries-read`, from which it follows, is neither in the append-only file nor on replicas (7.0).
 local function queue_state(jobs, group)
   local groups = redis.pcall('XINFO', 'GROUPS', jobs)
   if not groups.err then
     for _, fields in ipairs(groups) do
       local state = by_name(fields)
       if state['name'] == group then
-        local added = by_name(redis.call('XINFO', 'STREAM', jobs))['entries-added']
-        local read = tonumber(state['entries-read'] or '') or added - (tonumber(state['lag'] or '') or 0)
-        return read, added - read
+        local stream = by_name(redis.call('XINFO', 'STREAM', jobs))
+        local waiting = math.max(0, stream['length'] - state['pending'])
+        return stream['entries-added'] - waiting, waiting
       end
     end
   end
-  redis.call('XGROUP', 'CREATE', jobs, group, '0', 'MKSTREAM', 'ENTRIESREAD', '0')
-  return 0, redis.call('XLEN', jobs)
+  redis.call('XGROUP', 'CREATE', jobs, group, '0', 'MKSTREAM')
+  local stream = by_name(redis.call('XINFO', 'STREAM', jobs))
+  return stream['entries-added'] - stream['length'], stream['length']
 end
 
 local function append_and_publish(events, id, name, data, channel)
@@ -78,11 +80,11 @@ local function submit(keys, args)
     if meaning ~= args[7] then return { 'reused' } end
     return { 'replay', tonumber(created), id, conversation }
   end
-  local read, waiting = queue_state(jobs, args[1])
+  local given, waiting = queue_state(jobs, args[1])
   if waiting >= tonumber(args[2]) then return { 'full', waiting } end
   local now, position = now_ms(), waiting + 1
   local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[4], 'provider', args[5])
-  local number = read + position
+  local number = given + position
   redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, 'entry', entry,
     'number', number, unpack(args, 9))
   redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[6] .. position .. '}')
@@ -251,6 +253,12 @@ local function hand_back(keys, args)
   return count
 end
 
+-- queue   KEYS jobs   ARGV group
+-- returns how many jobs the group has been given, and how many wait
+local function queue(keys, args)
+  return { queue_state(keys[1], args[1]) }
+end
+
 -- bury    KEYS jobs dead   ARGV group, entry, reason, what the entry held
 local function bury(keys, args)
   redis.call('XADD', keys[2], '*', 'v', '1', 'reason', args[3], 'entry', args[2], 'raw', args[4])
@@ -270,4 +278,5 @@ register('cancel', cancel)
 register('renew', renew, { 'allow-oom' })
 register('take_over', take_over, { 'allow-oom' })
 register('hand_back', hand_back, { 'allow-oom' })
+register('queue', queue)
 register('bury', bury)
