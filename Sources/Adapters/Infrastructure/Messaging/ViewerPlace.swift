@@ -27,10 +27,18 @@ final class ViewerPlace: AnswerSubscription {
         case ended
     }
 
+    /// Events of the first page, and the bytes that later ones aim at: a viewer that takes nothing must not make a
+    /// replica hold much, and one event may have 16 KiB.
+    private static let pageEventsFirst = 32
+    private static let pageBytes = 131_072
+
     private let feed: AnswerFeed
     private var viewer: (any AnswerViewer)?
     private var cursor: EventID
     private var newestPushed: EventID
+    /// What `newestPushed` was when the read that is under way was sent.
+    private var newestBeforeRead: EventID
+    private var pageEvents = ViewerPlace.pageEventsFirst
     private var state = State.waiting
 
     init(feed: AnswerFeed, viewer: any AnswerViewer, cursor: EventID) {
@@ -38,6 +46,7 @@ final class ViewerPlace: AnswerSubscription {
         self.viewer = viewer
         self.cursor = cursor
         newestPushed = cursor
+        newestBeforeRead = cursor
     }
 
     // MARK: AnswerSubscription
@@ -104,6 +113,7 @@ final class ViewerPlace: AnswerSubscription {
         case .waiting, .live, .stalled, .retrying: break
         }
         state = .reading
+        newestBeforeRead = newestPushed
         let store = feed.hub.store
         let command = RedisCommand(
             "XRANGE",
@@ -111,7 +121,7 @@ final class ViewerPlace: AnswerSubscription {
             "(\(cursor)",
             "+",
             "COUNT",
-            RedisRequestRepository.pageEvents,
+            pageEvents,
         )
         store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
             self?.didRead(result)
@@ -126,13 +136,24 @@ final class ViewerPlace: AnswerSubscription {
             return
         }
         let entries = reply.array ?? []
-        for entry in entries {
-            guard let stored = StoredEvent(entry) else { continue }
+        let isWhole = entries.count < pageEvents
+        let events = entries.compactMap { StoredEvent($0) }
+        adaptPage(to: events)
+        for stored in events {
             feed.heard(stored)
             guard deliver(stored) else { return }
         }
         state = .live
-        if entries.count == RedisRequestRepository.pageEvents || newestPushed > cursor, !entries.isEmpty { read() }
+        // A push that came after the read was sent may be newer than what was read. One that came before and is not
+        // in the store any more is lost; to read again for it would never end.
+        let isBehind = newestPushed > cursor && (newestPushed > newestBeforeRead || !events.isEmpty)
+        if !isWhole || isBehind { read() }
+    }
+
+    private func adaptPage(to events: [StoredEvent]) {
+        guard !events.isEmpty else { return }
+        let bytes = events.reduce(0) { $0 + $1.data.count } / events.count
+        pageEvents = min(max(Self.pageBytes / max(bytes, 1), 1), RedisRequestRepository.pageEvents)
     }
 
     func retry(now: Int64) {
