@@ -45,10 +45,9 @@ enum EventData {
         }
     }
 
-    /// `completed`, `failed` or `cancelled`.
-    static func terminal(_ attempt: FinishedAttempt) -> [UInt8] {
-        let attempts = Int(attempt.claim.attempt)
-        return JSONWriter.object { json in
+    /// `completed`, `failed` or `cancelled`, after so many attempts.
+    static func terminal(_ attempt: FinishedAttempt, attempts: Int) -> [UInt8] {
+        JSONWriter.object { json in
             switch attempt.outcome {
             case .completed(let reason):
                 json.member("finishReason", reason.rawValue)

@@ -193,14 +193,20 @@ package final class RedisMessageConsumer: MessageConsumer {
         at place: FinishPlace
     ) async throws(QueueFailure) -> FinishResult {
         let id = attempt.claim.request.correlationID
-        let sequence =
-            switch place {
-            case .id(let event): String(event.sequence)
-            case .afterLast: ""
-            }
+        var attempts = Int(attempt.claim.attempt)
+        let sequence: String
+        switch place {
+        case .id(let event):
+            sequence = String(event.sequence)
+            // What ends at a marker's place is the attempt that was not made any more.
+            if event.sequence == 0 { attempts -= 1 }
+        case .afterLast:
+            sequence = ""
+        }
+        let data = EventData.terminal(attempt, attempts: attempts)
         var arguments = [
             Keyspace.group, consumer, attempt.claim.delivery.entry, String(attempt.claim.attempt), sequence,
-            attempt.outcome.eventName.rawValue, String(decoding: EventData.terminal(attempt), as: UTF8.self),
+            attempt.outcome.eventName.rawValue, String(decoding: data, as: UTF8.self),
             store.keys.live(id), attempt.outcome.status.rawValue, String(terms.timeToLiveAfterEnd.wholeMilliseconds),
         ]
         arguments += RequestHash.fields(of: attempt)

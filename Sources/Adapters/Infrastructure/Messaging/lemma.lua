@@ -158,7 +158,9 @@ local function finish(keys, args)
     append_and_publish(events, event_id(attempt, place), args[6], args[7], args[8])
     redis.call('PEXPIRE', events, args[10])
   end
-  redis.call('HSET', request, 'status', args[9], 'attempts', attempt, 'finished', now_ms(), 'finisher', finisher,
+  -- What ends at a marker's place is the attempt that was not made any more.
+  local attempts = args[5] == '0' and attempt - 1 or attempt
+  redis.call('HSET', request, 'status', args[9], 'attempts', attempts, 'finished', now_ms(), 'finisher', finisher,
     unpack(args, 11))
   redis.call('PEXPIRE', request, args[10])
   settle(jobs, group, entry)
