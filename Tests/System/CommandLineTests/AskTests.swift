@@ -164,6 +164,39 @@ struct AskTests {
         }
     }
 
+    @Test("A second Ctrl-C exits at once, also while the server does not answer the abort")
+    func secondInterrupt() async throws {
+        var state = ScriptedServer.State()
+        state.streams = [Stream(text: Self.token("1-1", "part"), ending: .silence)]
+        state.deleteHangs = true
+        try await ScriptedServer.serve(state) { server, port in
+            let run = try LemmaProgram(environment: ["HTTP_PORT": "\(port)"]).start(["ask", "x"])
+            #expect(try await eventually(within: .seconds(10)) { run.output == "part" })
+            run.interrupt()
+            #expect(try await eventually(within: .seconds(10)) { server.requests.count == 3 })
+            let start = ContinuousClock.now
+            run.interrupt()
+            let outcome = try await run.end()
+            #expect(outcome.status == 130)
+            #expect(outcome.errors.isEmpty)
+            #expect(ContinuousClock.now - start < .seconds(3))
+        }
+    }
+
+    @Test("A proxy of the environment is used for a server elsewhere, never for this machine")
+    func proxy() async throws {
+        var state = ScriptedServer.State()
+        state.streams = [Stream(text: Self.completed), Stream(text: Self.completed)]
+        try await ScriptedServer.serve(state) { server, port in
+            let proxied = try LemmaProgram(environment: ["http_proxy": "http://127.0.0.1:\(port)"])
+            #expect(try await proxied.run(["ask", "x", "--url", "http://lemma.invalid"]).status == 0)
+            #expect(server.requests.first == "POST http://lemma.invalid/api/math/solve")
+            let deadPort = try LoopbackSocket.freePort()
+            let direct = try LemmaProgram(environment: ["http_proxy": "http://127.0.0.1:\(deadPort)"])
+            #expect(try await direct.run(["ask", "x", "--url", "http://127.0.0.1:\(port)"]).status == 0)
+        }
+    }
+
     @Test("A reader of the output that goes away ends the program without a word")
     func brokenPipe() async throws {
         let many = (1...2000).map { Self.token("1-\($0)", "0123456789") }.joined()

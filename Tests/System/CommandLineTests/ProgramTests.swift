@@ -35,14 +35,18 @@ struct ProgramTests {
     func usage() async throws {
         let program = try LemmaProgram()
         let cases: [([String], String)] = [
-            (["confg"], "did you mean config?"), (["migrate"], "no command"),
+            (["confg"], "did you mean config?"),
+            (["migrate"], "no command"),
             (["--versoin"], "did you mean --version?"),
-            (["config", "--jsno"], "did you mean --json?"), (["config", "--role", "x"], "allowed: api, worker, dev"),
-            (["config", "x"], "unexpected argument \"x\""), (["ask"], "PROBLEM is missing"),
+            (["config", "--jsno"], "did you mean --json?"),
+            (["config", "--role", "x"], "allowed: api, worker, dev"),
+            (["config", "x"], "unexpected argument \"x\""),
+            (["api", "--port", "1"], "no option --port"),
+            (["ask"], "PROBLEM is missing"),
             (["ask", " "], "not empty"),
             (["ask", "x", "--url", "ftp://a"], "allowed: http://HOST[:PORT]"),
-            (["api", "--port", "1"], "no option --port"),
-            (["ask", "2x", "+", "3"], "unexpected argument \"+\""), (["healthcheck", "--url", "x"], "allowed:"),
+            (["ask", "2x", "+", "3"], "unexpected argument \"+\""),
+            (["healthcheck", "--url", "x"], "allowed:"),
         ]
         for (arguments, reason) in cases {
             let outcome = try await program.run(arguments)

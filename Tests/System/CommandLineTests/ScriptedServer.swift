@@ -27,6 +27,8 @@ final class ScriptedServer: Sendable {
         var readiness: (status: Int, body: String) = (200, #"{"status":"ready","checks":{}}"#)
         /// Whether DELETE takes the ticket of the stream.
         var deleteTakesTicket = true
+        /// Whether DELETE is never answered.
+        var deleteHangs = false
         var requests: [String] = []
         var bodies: [String] = []
         var lastEventIDs: [String] = []
@@ -83,6 +85,7 @@ private final class ScriptedHandler: HTTPHandler {
         case (.get, "/readyz"): respond(server.withState(\.readiness), exchange)
         case (.get, "/api/math/stream/\(ScriptedServer.id)"): stream(request, exchange)
         case (.delete, "/api/math/requests/\(ScriptedServer.id)"):
+            guard !server.withState(\.deleteHangs) else { return hang(exchange) }
             let isTaken = server.withState(\.deleteTakesTicket) || request.query["ticket"] == nil
             respond(isTaken ? (202, #"{"status":"running"}"#) : (401, "{}"), exchange)
         case _: respond((404, #"{"title":"Not found"}"#), exchange)
@@ -91,6 +94,11 @@ private final class ScriptedHandler: HTTPHandler {
 
     private func respond(_ answer: (status: Int, body: String), _ exchange: HTTPExchange) {
         exchange.respond(HTTPResponse(status: answer.status, body: Array(answer.body.utf8)))
+    }
+
+    /// Holds the exchange, which would answer by itself otherwise.
+    private func hang(_ exchange: HTTPExchange) {
+        exchange.loop.schedule(after: .seconds(60)) { exchange.respond(HTTPResponse(status: 204)) }
     }
 
     private func stream(_ request: HTTPRequest, _ exchange: HTTPExchange) {

@@ -1,0 +1,282 @@
+#!lua name=lemma_@VERSION@
+
+-- Everything that must happen together in Redis. One slot per call: all keys of a partition share its hash tag.
+--
+--   jobs     stream  v, id, provider                  one entry a job; consumer group `workers`
+--   request  hash    see the field names below        one a request, TTL
+--   events   stream  e (event name), d (JSON)         one a request, TTL; ids are <attempt>-<sequence>
+--   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
+--   dead     stream  v, reason, entry, raw            jobs that nobody can run
+--
+-- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
+
+local terminal = { completed = true, failed = true, cancelled = true }
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function event_id(attempt, sequence)
+  return string.format('%.0f-%.0f', attempt, sequence)
+end
+
+-- The attempt and sequence of a stream's last event; nil where the stream is gone.
+local function last_event(events)
+  local entries = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)
+  if #entries == 0 then return nil end
+  local attempt, sequence = string.match(entries[1][1], '^(%d+)-(%d+)$')
+  return tonumber(attempt), tonumber(sequence)
+end
+
+local function by_name(fields)
+  local values = {}
+  for i = 1, #fields, 2 do values[fields[i]] = fields[i + 1] end
+  return values
+end
+
+-- How many jobs the group has been given, and how many wait; makes stream and group where they are missing.
+--
+-- A job's entry leaves the stream with its acknowledgement, so what waits is the length without what is pending. Redis'
+-- own `lag` does not serve: it is unknown while the newest entry given out is deleted and an older one is not, and
+-- `entries-read`, from which it follows, is neither in the append-only file nor on replicas (7.0).
+local function queue_state(jobs, group)
+  local groups = redis.pcall('XINFO', 'GROUPS', jobs)
+  if not groups.err then
+    for _, fields in ipairs(groups) do
+      local state = by_name(fields)
+      if state['name'] == group then
+        local stream = by_name(redis.call('XINFO', 'STREAM', jobs))
+        local waiting = math.max(0, stream['length'] - state['pending'])
+        return stream['entries-added'] - waiting, waiting
+      end
+    end
+  end
+  redis.call('XGROUP', 'CREATE', jobs, group, '0', 'MKSTREAM')
+  local stream = by_name(redis.call('XINFO', 'STREAM', jobs))
+  return stream['entries-added'] - stream['length'], stream['length']
+end
+
+local function append_and_publish(events, id, name, data, channel)
+  if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then return false end
+  redis.call('SPUBLISH', channel, id .. ' ' .. name .. ' ' .. data)
+  return true
+end
+
+local function settle(jobs, group, entry)
+  redis.call('XACK', jobs, group, entry)
+  redis.call('XDEL', jobs, entry)
+end
+
+-- submit  KEYS jobs request events [idempotency]
+--         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '',
+--              conversation, field, value …
+-- returns {'ok', created ms, position}, {'replay', created ms, id, conversation}, {'reused'} or {'full', waiting}
+local function submit(keys, args)
+  local jobs, request, events, idempotency = keys[1], keys[2], keys[3], keys[4]
+  local earlier = idempotency and redis.call('GET', idempotency)
+  if earlier then
+    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
+    if meaning ~= args[7] then return { 'reused' } end
+    return { 'replay', tonumber(created), id, conversation }
+  end
+  local given, waiting = queue_state(jobs, args[1])
+  if waiting >= tonumber(args[2]) then return { 'full', waiting } end
+  local now, position = now_ms(), waiting + 1
+  local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[4], 'provider', args[5])
+  local number = given + position
+  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, 'entry', entry,
+    'number', number, unpack(args, 9))
+  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[6] .. position .. '}')
+  redis.call('PEXPIRE', request, args[3])
+  redis.call('PEXPIRE', events, args[3])
+  if idempotency then
+    redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), args[4], args[8] }, ' '),
+      'EX', 86400)
+  end
+  return { 'ok', now, position }
+end
+
+-- claim   KEYS jobs request events
+--         ARGV group, consumer, entry, channel, TTL ms, max attempts, restart reason, end of the marker's data
+-- returns {'claimed' | 'exhausted' | 'cancelled', attempt, ms from submission to first claim, fields}, or {'settled'}
+--
+-- The marker fences every older attempt: from here on Redis refuses their ids.
+local function claim(keys, args)
+  local jobs, request, events = keys[1], keys[2], keys[3]
+  local group, consumer, entry = args[1], args[2], args[3]
+  if #redis.call('XPENDING', jobs, group, entry, entry, 1, consumer) == 0 then return { 'settled' } end
+  local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing')
+  local status, cancel = known[1], known[2]
+  local last, sequence = last_event(events)
+  if not status or terminal[status] or not last then
+    settle(jobs, group, entry)
+    return { 'settled' }
+  end
+  local now = now_ms()
+  local started = tonumber(known[4] or now)
+  local queued = started - tonumber(known[3])
+  if cancel then return { 'cancelled', last, queued, redis.call('HGETALL', request) } end
+
+  local attempt = last + 1
+  local handovers = tonumber(known[5] or 0)
+  local reason = args[7]
+  if known[6] then
+    reason, handovers = 'handed_over', handovers + 1
+    redis.call('HDEL', request, 'handing')
+    redis.call('HSET', request, 'handovers', handovers)
+  end
+  if attempt - handovers > tonumber(args[6]) then
+    return { 'exhausted', attempt, queued, redis.call('HGETALL', request) }
+  end
+  local name, data = 'started', '{"attempt":' .. attempt .. ','
+  if attempt > 1 then
+    name, data = 'restarted', data .. '"reason":"' .. reason .. '",'
+  end
+  append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])
+  redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started)
+  redis.call('PEXPIRE', request, args[5])
+  redis.call('PEXPIRE', events, args[5])
+  return { 'claimed', attempt, queued, redis.call('HGETALL', request) }
+end
+
+-- append  KEYS events   ARGV id, event name, data, channel
+-- returns 1, or 0 where the stream is gone; refuses an id that is not greater than the last one
+local function append(keys, args)
+  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0
+end
+
+-- finish  KEYS jobs request events
+--         ARGV group, consumer, entry, attempt, sequence or '' for after the last, event name, data, channel, status,
+--              TTL ms, field, value …
+-- returns 'finished', 'superseded' or 'history_lost'; the one way in which a request ends
+local function finish(keys, args)
+  local jobs, request, events = keys[1], keys[2], keys[3]
+  local group, entry = args[1], args[3]
+  local attempt = tonumber(args[4])
+  local finisher = args[2] .. '/' .. args[4]
+  local known = redis.call('HMGET', request, 'status', 'finisher')
+  if not known[1] or terminal[known[1]] then
+    settle(jobs, group, entry)
+    return known[2] == finisher and 'finished' or 'superseded'
+  end
+  local last, sequence = last_event(events)
+  if last then
+    if last > attempt then return 'superseded' end
+    local place = sequence + 1
+    if args[5] ~= '' then
+      place = tonumber(args[5])
+      if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end
+      if place == 0 and last == attempt then return 'superseded' end
+    end
+    append_and_publish(events, event_id(attempt, place), args[6], args[7], args[8])
+    redis.call('PEXPIRE', events, args[10])
+  end
+  -- At a marker's place the attempt of that number never began.
+  local attempts = args[5] == '0' and attempt - 1 or attempt
+  redis.call('HSET', request, 'status', args[9], 'attempts', attempts, 'finished', now_ms(), 'finisher', finisher,
+    unpack(args, 11))
+  redis.call('PEXPIRE', request, args[10])
+  settle(jobs, group, entry)
+  return 'finished'
+end
+
+-- cancel  KEYS request events   ARGV reason, live channel, control channel, id, data of `cancelled`, TTL ms
+-- returns 'over', 'asked' or 'unknown'
+--
+-- A waiting job stays in its stream (deleting an entry ahead of the group would hide its lag); the worker that gets it
+-- finds the request over.
+local function cancel(keys, args)
+  local request, events = keys[1], keys[2]
+  local known = redis.call('HMGET', request, 'status', 'attempts')
+  if not known[1] then return 'unknown' end
+  if terminal[known[1]] then return 'over' end
+  if known[1] == 'queued' then
+    append_and_publish(events, '0-2', 'cancelled', args[5], args[2])
+    redis.call('HSET', request, 'status', 'cancelled', 'finished', now_ms())
+    redis.call('PEXPIRE', request, args[6])
+    redis.call('PEXPIRE', events, args[6])
+    return 'over'
+  end
+  redis.call('HSETNX', request, 'cancel', args[1])
+  redis.call('SPUBLISH', args[3], 'cancel ' .. args[4] .. ' ' .. args[1])
+  return 'asked'
+end
+
+-- renew   KEYS jobs, request, events …   ARGV group, consumer, TTL ms, entry …
+-- returns for each entry 'ok', 'lost' or the reason of a cancellation
+local function renew(keys, args)
+  local jobs, group, consumer = keys[1], args[1], args[2]
+  local report = {}
+  for i = 4, #args do
+    local entry, request, events = args[i], keys[2 * (i - 4) + 2], keys[2 * (i - 4) + 3]
+    if #redis.call('XPENDING', jobs, group, entry, entry, 1, consumer) == 0 then
+      report[#report + 1] = 'lost'
+    else
+      redis.call('XCLAIM', jobs, group, consumer, 0, entry, 'JUSTID')
+      redis.call('PEXPIRE', request, args[3])
+      redis.call('PEXPIRE', events, args[3])
+      report[#report + 1] = redis.call('HGET', request, 'cancel') or 'ok'
+    end
+  end
+  return report
+end
+
+-- take_over  KEYS jobs   ARGV group, consumer, idle ms, count
+-- returns entries as XRANGE does
+local function take_over(keys, args)
+  local jobs, group, consumer = keys[1], args[1], args[2]
+  local pending = redis.call('XPENDING', jobs, group, 'IDLE', args[3], '-', '+', args[4])
+  local taken = {}
+  for _, item in ipairs(pending) do
+    local claimed = redis.call('XCLAIM', jobs, group, consumer, args[3], item[1])
+    if #claimed > 0 and claimed[1] then
+      taken[#taken + 1] = claimed[1]
+    end
+  end
+  return taken
+end
+
+-- hand_back  KEYS jobs, request …   ARGV group, consumer, idle ms, entry …
+-- returns how many were given up; the next take-over of any worker gets them at once
+local function hand_back(keys, args)
+  local jobs, group, consumer, count = keys[1], args[1], args[2], 0
+  for i = 4, #args do
+    if #redis.call('XPENDING', jobs, group, args[i], args[i], 1, consumer) > 0 then
+      redis.call('XCLAIM', jobs, group, consumer, 0, args[i], 'IDLE', args[3], 'JUSTID')
+      if redis.call('HGET', keys[i - 2], 'status') == 'running' then
+        redis.call('HSET', keys[i - 2], 'handing', '1')
+      end
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- queue   KEYS jobs   ARGV group
+-- returns how many jobs the group has been given, and how many wait
+local function queue(keys, args)
+  return { queue_state(keys[1], args[1]) }
+end
+
+-- bury    KEYS jobs dead   ARGV group, entry, reason, what the entry held
+local function bury(keys, args)
+  redis.call('XADD', keys[2], '*', 'v', '1', 'reason', args[3], 'entry', args[2], 'raw', args[4])
+  settle(keys[1], args[1], args[2])
+  return 1
+end
+
+local function register(name, callback, flags)
+  redis.register_function { function_name = 'lemma_@VERSION@_' .. name, callback = callback, flags = flags }
+end
+
+register('submit', submit)
+register('claim', claim)
+register('append', append)
+register('finish', finish)
+register('cancel', cancel)
+register('renew', renew, { 'allow-oom' })
+register('take_over', take_over, { 'allow-oom' })
+register('hand_back', hand_back, { 'allow-oom' })
+register('queue', queue)
+register('bury', bury)
