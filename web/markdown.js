@@ -6,6 +6,8 @@ import { Lexer, Tokenizer } from "./marked.js";
 import { formulaNode, restoreFormulas, splitAtFormulas } from "./math.js";
 
 const depthMax = 24;
+/** Characters that may open or close something, in one paragraph, list entry or table cell. */
+const marksMax = 500;
 const entities = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: "\u00A0" };
 
 /** HTML and link reference definitions are no part of an answer: what looks like them is text. */
@@ -15,9 +17,22 @@ class AnswerTokenizer extends Tokenizer {
   def() {}
 }
 
+/**
+ * Leaves a paragraph with very many marks as it is, apart from its formulas: for each mark Marked looks through all of
+ * the rest, so that a hostile text of a few kilobytes could hold up the page for seconds.
+ */
+class AnswerLexer extends Lexer {
+  inlineTokens(src, tokens = []) {
+    const marks = src.match(/[*_~`[\]<!]/g)?.length ?? 0;
+    if (marks <= marksMax) return super.inlineTokens(src, tokens);
+    tokens.push({ type: "text", raw: src, text: src });
+    return tokens;
+  }
+}
+
 /** The top-level tokens of a Markdown text. Throws on text nested too deeply to be split. */
 export function tokens(text) {
-  return new Lexer({ tokenizer: new AnswerTokenizer(), gfm: true, mangle: false, smartypants: false }).lex(text);
+  return new AnswerLexer({ tokenizer: new AnswerTokenizer(), gfm: true, mangle: false, smartypants: false }).lex(text);
 }
 
 /** A node for one top-level token. */

@@ -20,6 +20,7 @@ export function withoutPlaceholders(text) {
  */
 export function extractFormulas(source, growing) {
   const formulas = [];
+  const scanner = new Scanner(source, growing);
   const special = /[\\$`~]/g;
   let text = "";
   let copied = 0;
@@ -30,10 +31,10 @@ export function extractFormulas(source, growing) {
     if (found === null) break;
     at = found.index;
     if (found[0] === "`" || found[0] === "~") {
-      at = endOfCode(source, at);
+      at = scanner.endOfCode(at);
       continue;
     }
-    const formula = found[0] === "\\" ? bracketed(source, at, growing) : dollars(source, at, growing);
+    const formula = found[0] === "\\" ? scanner.bracketed(at) : scanner.dollars(at);
     if (formula === null) {
       at += found[0] === "\\" || source[at + 1] === "$" ? 2 : 1;
       continue;
@@ -96,78 +97,100 @@ export function formulaNode(formula) {
   return typeset.get(key).cloneNode(true);
 }
 
-function bracketed(source, at, growing) {
-  const bracket = source[at + 1];
-  if (bracket !== "(" && bracket !== "[") return null;
-  const display = bracket === "[";
-  const closer = display ? "]" : ")";
-  const limit = display ? source.length : endOfParagraph(source, at);
-  for (let next = at + 2; ; next += 2) {
-    next = source.indexOf("\\", next);
-    if (next < 0 || next + 1 >= limit) break;
-    if (source[next + 1] === closer) return make(source, at, 2, next, 2, display);
+/** Finds where what begins at a position ends. Positions only grow, so that nothing is looked for twice in vain. */
+class Scanner {
+  constructor(source, growing) {
+    this.source = source;
+    this.growing = growing;
+    this.paragraphEnd = -1;
+    /** Of each closing bracket, up to where none is known to come. */
+    this.unclosed = { ")": 0, "]": 0 };
   }
-  return growing && limit === source.length ? unfinished(source, at, display) : null;
-}
 
-function dollars(source, at, growing) {
-  if (source[at + 1] === "$") {
+  bracketed(at) {
+    const { source } = this;
+    const bracket = source[at + 1];
+    if (bracket !== "(" && bracket !== "[") return null;
+    const display = bracket === "[";
+    const closer = display ? "]" : ")";
+    if (at < this.unclosed[closer]) return null;
+    const limit = display ? source.length : this.endOfParagraph(at);
     for (let next = at + 2; ; next += 2) {
-      next = source.indexOf("$", next);
-      if (next < 0) return growing ? unfinished(source, at, true) : null;
-      if (source[next - 1] === "\\") next -= 1;
-      else if (source[next + 1] === "$") return make(source, at, 2, next, 2, true);
+      next = source.indexOf("\\", next);
+      if (next < 0 || next + 1 >= limit) break;
+      if (source[next + 1] === closer) return this.make(at, 2, next, 2, display);
+    }
+    if (this.growing && limit === source.length) return this.unfinished(at, display);
+    this.unclosed[closer] = limit;
+    return null;
+  }
+
+  dollars(at) {
+    const { source } = this;
+    if (source[at + 1] === "$") return this.doubleDollars(at);
+    if (!/\S/.test(source[at + 1] ?? "")) return null;
+    const limit = this.endOfParagraph(at);
+    for (let next = at + 2; next < limit; next += 1) {
+      if (source[next] === "\\") next += 1;
+      else if (source[next] === "$") {
+        const fits = /\S/.test(source[next - 1]) && !/\d/.test(source[next + 1] ?? "");
+        return fits ? this.make(at, 1, next, 1, false) : null;
+      }
+    }
+    return null;
+  }
+
+  doubleDollars(at) {
+    for (let next = at + 2; ; next += 2) {
+      next = this.source.indexOf("$", next);
+      if (next < 0) return this.growing ? this.unfinished(at, true) : null;
+      if (this.source[next - 1] === "\\") next -= 1;
+      else if (this.source[next + 1] === "$") return this.make(at, 2, next, 2, true);
     }
   }
-  if (!/\S/.test(source[at + 1] ?? "")) return null;
-  const limit = endOfParagraph(source, at);
-  for (let next = at + 2; next < limit; next += 1) {
-    if (source[next] === "\\") next += 1;
-    else if (source[next] === "$") {
-      const fits = /\S/.test(source[next - 1]) && !/\d/.test(source[next + 1] ?? "");
-      return fits ? make(source, at, 1, next, 1, false) : null;
+
+  make(at, openerLength, end, closerLength, display) {
+    return {
+      source: this.source.slice(at, end + closerLength),
+      tex: this.source.slice(at + openerLength, end),
+      display,
+      ended: true,
+    };
+  }
+
+  unfinished(at, display) {
+    return { source: this.source.slice(at), tex: "", display, ended: false };
+  }
+
+  /** Where the code that may begin at `at` ends: a fence, a span, or just the run of backticks or tildes itself. */
+  endOfCode(at) {
+    const { source } = this;
+    const character = source[at];
+    let end = at;
+    while (source[end] === character) end += 1;
+    const length = end - at;
+    const lineStart = source.lastIndexOf("\n", at - 1) + 1;
+    if (length >= 3 && /^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)*$/.test(source.slice(lineStart, at))) {
+      const fence = new RegExp(`\\n[ >]*${character}{${length},}[ \\t]*(?=\\n|$)`, "g");
+      fence.lastIndex = end;
+      return fence.exec(source) === null ? source.length : fence.lastIndex;
     }
+    if (character === "~") return end;
+    const limit = this.endOfParagraph(at);
+    for (let next = source.indexOf("`", end); next >= 0 && next < limit; next = source.indexOf("`", next)) {
+      const run = next;
+      while (source[next] === "`") next += 1;
+      if (next - run === length) return next;
+    }
+    return end;
   }
-  return null;
-}
 
-function make(source, at, openerLength, end, closerLength, display) {
-  return {
-    source: source.slice(at, end + closerLength),
-    tex: source.slice(at + openerLength, end),
-    display,
-    ended: true,
-  };
-}
-
-function unfinished(source, at, display) {
-  return { source: source.slice(at), tex: "", display, ended: false };
-}
-
-/** Where the code that may begin at `at` ends: a fence, a span, or just the run of backticks or tildes itself. */
-function endOfCode(source, at) {
-  const character = source[at];
-  let end = at;
-  while (source[end] === character) end += 1;
-  const length = end - at;
-  const lineStart = source.lastIndexOf("\n", at - 1) + 1;
-  if (length >= 3 && /^[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)*$/.test(source.slice(lineStart, at))) {
-    const fence = new RegExp(`\\n[ >]*${character}{${length},}[ \\t]*(?=\\n|$)`, "g");
-    fence.lastIndex = end;
-    return fence.exec(source) === null ? source.length : fence.lastIndex;
+  endOfParagraph(at) {
+    if (at > this.paragraphEnd) {
+      const blank = /\n[ \t]*\n/g;
+      blank.lastIndex = at;
+      this.paragraphEnd = blank.exec(this.source)?.index ?? this.source.length;
+    }
+    return this.paragraphEnd;
   }
-  if (character === "~") return end;
-  const limit = endOfParagraph(source, at);
-  for (let next = source.indexOf("`", end); next >= 0 && next < limit; next = source.indexOf("`", next)) {
-    const run = next;
-    while (source[next] === "`") next += 1;
-    if (next - run === length) return next;
-  }
-  return end;
-}
-
-function endOfParagraph(source, at) {
-  const blank = /\n[ \t]*\n/g;
-  blank.lastIndex = at;
-  return blank.exec(source)?.index ?? source.length;
 }
