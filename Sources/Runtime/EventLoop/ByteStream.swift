@@ -192,11 +192,20 @@ package final class ByteStream: LoopHandle, Flushable {
     }
 
     /// Lets `body` append to the output in place, for the flush at the end of this turn.
+    ///
+    /// `body` may use the stream, but what it writes there comes after what it appends, and ``pendingBytes`` leaves out
+    /// what was there before.
     package func write(_ body: (inout [UInt8]) -> Void) {
         loop.assertCurrent()
         guard !isClosed, finishing == nil else { return }
-        if output.capacity == 0 { output = loop.core.takeBuffer() }
-        body(&output)
+        // Taken out of `self` meanwhile, or a `body` that looks at the stream would break the law of exclusivity.
+        var bytes: [UInt8] = []
+        swap(&bytes, &output)
+        if bytes.capacity == 0 { bytes = loop.core.takeBuffer() }
+        body(&bytes)
+        guard !isClosed else { return loop.core.recycle(&bytes) }
+        swap(&bytes, &output)
+        if !bytes.isEmpty { output += bytes }
         flushLater()
     }
 
@@ -226,8 +235,8 @@ package final class ByteStream: LoopHandle, Flushable {
             output.removeAll(keepingCapacity: true)
         }
         if output.isEmpty { loop.core.recycle(&output) }
-        guard inFlight == nil else { return }
-        if isDrainAwaited {
+        guard inFlight == nil, output.isEmpty else { return }
+        if isDrainAwaited, finishing == nil {
             isDrainAwaited = false
             delegate?.streamDidDrain()
         }
@@ -261,8 +270,8 @@ package final class ByteStream: LoopHandle, Flushable {
             fail(.network(NetworkError(code: status)))
             return
         }
+        isDrainAwaited = true
         flush()
-        if inFlight == nil, finishing == nil { delegate?.streamDidDrain() }
     }
 
     // MARK: Ending

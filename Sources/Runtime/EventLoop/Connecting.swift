@@ -16,8 +16,11 @@ package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+/// What fits into `sockaddr_un`, without the final zero (unix(7)).
+private let unixPathBytesMax = 107
+
 extension ByteStream {
-    /// Connects within `limit`, trying each address the name resolves to in turn.
+    /// Connects within `limit`, which counts from the look-up of the name to the last of its addresses, tried in turn.
     ///
     /// Throws the last address's error, `timedOut` at the limit, `cancelled` when the task is cancelled.
     package static func connect(
@@ -27,24 +30,27 @@ extension ByteStream {
     ) async throws(NetworkError) -> ByteStream {
         switch endpoint {
         case .unix(let path):
+            // libuv would connect to what the path begins with.
+            guard path.utf8.count <= unixPathBytesMax else { throw NetworkError(code: UV_ENAMETOOLONG.rawValue) }
             return try await ByteStream(loop: loop, type: UV_NAMED_PIPE).connect(within: limit) { stream, request in
                 uv_pipe_connect(request, stream.pointer(as: uv_pipe_t.self), path, connected)
                 return 0
             }
         case .tcp(let host, let port):
-            let addresses = try await resolve(host: host, port: port, on: loop)
+            let deadline = ContinuousClock.now + limit
+            let addresses = try await resolve(host: host, port: port, on: loop, within: limit)
             var failure = NetworkError(code: UV_EAI_NONAME.rawValue)
             for address in addresses {
                 do {
                     let stream = try ByteStream(loop: loop, type: UV_TCP)
-                    return try await stream.connect(within: limit) { stream, request in
+                    return try await stream.connect(within: deadline - .now) { stream, request in
                         address.withSockaddr {
                             uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, connected)
                         }
                     }
                 } catch {
                     failure = error
-                    if error == .cancelled { break }
+                    if error == .cancelled || deadline < .now { break }
                 }
             }
             throw failure
@@ -121,7 +127,14 @@ struct SocketAddress {
 }
 
 /// Looks a name up on libuv's thread pool; numeric addresses answer as they are.
-func resolve(host: String, port: Int, on loop: Loop) async throws(NetworkError) -> [SocketAddress] {
+///
+/// Throws `timedOut` at the limit, while the look-up itself goes on in vain.
+func resolve(
+    host: String,
+    port: Int,
+    on loop: Loop,
+    within limit: Duration,
+) async throws(NetworkError) -> [SocketAddress] {
     let lookup = Lookup(loop: loop)
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -143,6 +156,8 @@ func resolve(host: String, port: Int, on loop: Loop) async throws(NetworkError) 
         Unmanaged.passUnretained(lookup).release()
         throw NetworkError(code: status)
     }
+    let timer = loop.schedule(after: limit) { lookup.result.succeed(.failure(.timedOut)) }
+    defer { timer.close() }
     do {
         switch try await lookup.result.value() {
         case .success(let addresses): return addresses

@@ -49,8 +49,10 @@ package actor Loop {
 
     /// Runs `work` on the loop's thread in a later turn.
     ///
-    /// Safe from any thread; order of calls is kept per caller. Work handed over after the loop has stopped is dropped.
-    package nonisolated func execute(_ work: @escaping @Sendable () -> Void) {
+    /// Safe from any thread; order of calls is kept per caller. Work handed over after the loop has stopped is dropped,
+    /// and the answer is false then.
+    @discardableResult
+    package nonisolated func execute(_ work: @escaping @Sendable () -> Void) -> Bool {
         core.submit(.work(work))
     }
 
@@ -76,7 +78,7 @@ package actor Loop {
     /// *Loop thread.*
     ///
     /// Unstructured on purpose: a callback has no task to be a child of. The owner of the operation keeps the returned
-    /// task and cancels it.
+    /// task and cancels it; the end of the loop cancels it too.
     @discardableResult
     package nonisolated func spawn(
         _ operation: @escaping () async -> Void
@@ -89,10 +91,19 @@ package actor Loop {
     }
 
     /// Runs `body` on this loop from any context and returns its result; cancelling the caller cancels `body`.
+    ///
+    /// The end of the loop cancels `body` too; after it `run` throws `CancellationError`.
     package nonisolated func run<Result: Sendable>(
         _ body: @escaping @Sendable (isolated Loop) async throws -> Result
     ) async throws -> Result {
-        let task = Task(executorPreference: tasks) { try await body(self) }
+        let number = core.nextTaskNumber()
+        let task = Task(executorPreference: tasks) { [core] in
+            core.tasks.begin(number)
+            defer { core.tasks.end(number) }
+            return try await body(self)
+        }
+        // Follows the first job of the task on the same queue: when this is accepted, that was too.
+        guard core.submit(.work { [core] in core.tasks.keep(task, number) }) else { throw CancellationError() }
         return try await withTaskCancellationHandler {
             try await task.value
         } onCancel: {
@@ -101,10 +112,15 @@ package actor Loop {
     }
 
     private func start(_ operation: @escaping () async -> Void) -> Task<Void, Never> {
-        Task.immediate(executorPreference: tasks) {
+        let number = core.nextTaskNumber()
+        core.tasks.begin(number)
+        let task = Task.immediate(executorPreference: tasks) {
             self.assertIsolated()
             await operation()
+            self.core.tasks.end(number)
         }
+        core.tasks.keep(task, number)
+        return task
     }
 }
 

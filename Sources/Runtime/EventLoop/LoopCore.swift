@@ -27,13 +27,20 @@ final class LoopCore: @unchecked Sendable {
     private static let bufferBytesMax = 65_536
     private static let bufferBytesInitial = 1024
 
+    /// Longest queue whose memory is kept for reuse.
+    private static let queueCapacityKept = 4096
+
     /// Passes over the job queue in one phase; beyond it sockets get their turn first.
     private static let drainPassesMax = 16
+    /// How long the end of a loop waits for its cancelled tasks, and for what comes of the last jobs from outside.
+    private static let endingLimit = Duration.seconds(2)
+    private static let lastJobsLimit = Duration.milliseconds(100)
 
     let uv: UnsafeMutablePointer<uv_loop_t>
     var serialExecutor: UnownedSerialExecutor?
     var taskExecutor: UnownedTaskExecutor?
     var dirty: [any Flushable] = []
+    var tasks = LoopTasks()
 
     /// What all streams of this loop read into, one after the other.
     let readBuffer: uv_buf_t
@@ -44,8 +51,12 @@ final class LoopCore: @unchecked Sendable {
     private let idle: UnsafeMutablePointer<uv_idle_t>
     private let submitted = Mutex(Submitted())
     private let running = Atomic<UInt>(0)
+    private let taskNumbers = Atomic<UInt64>(0)
+    /// Threads that are about to wake the loop.
+    private let wakers = Atomic<Int>(0)
     private var local: [Work] = []
     private var spare: [Work] = []
+    private var flushing: [any Flushable] = []
     private var stopping = false
     private var buffers: [[UInt8]] = []
 
@@ -99,42 +110,74 @@ final class LoopCore: @unchecked Sendable {
 
     // MARK: Any thread
 
-    func submit(_ work: Work) {
+    /// Queues `work`; false when the loop has ended and will not run it.
+    @discardableResult
+    func submit(_ work: Work) -> Bool {
         if isCurrent {
             enqueueLocal(work)
-            return
+            return true
         }
-        let wake = submitted.withLock { submitted in
-            guard !submitted.closed else { return false }
+        let (accepted, wake) = submitted.withLock { submitted in
+            guard !submitted.closed else { return (false, false) }
             submitted.queue.append(work)
-            return submitted.queue.count == 1
+            let wake = submitted.queue.count == 1
+            // Counted under the lock, so that the loop's end waits for this one before it closes the handle.
+            if wake { wakers.wrappingAdd(1, ordering: .relaxed) }
+            return (true, wake)
         }
-        if wake { uv_async_send(wakeUp) }
+        if wake {
+            uv_async_send(wakeUp)
+            wakers.wrappingSubtract(1, ordering: .releasing)
+        }
+        return accepted
     }
+
+    /// A number for one task of this loop.
+    func nextTaskNumber() -> UInt64 { taskNumbers.wrappingAdd(1, ordering: .relaxed).newValue }
 
     // MARK: Loop thread
 
     func enqueueLocal(_ work: Work) { local.append(work) }
 
-    /// Runs until ``stop()``, then closes every handle and the loop.
+    /// Runs until ``stop()``, then cancels every task and closes every handle and the loop.
     func run() {
         running.store(UInt(pthread_self()), ordering: .relaxed)
         takeSubmitted()
         endPhase()
         while !stopping { uv_run(uv, UV_RUN_ONCE) }
+        uv_walk(uv, { handle, _ in uv_unref(handle) }, nil)
+        settle(within: Self.endingLimit)
         submitted.withLock { $0.closed = true }
-        takeSubmitted()
-        endPhase()
-        // Again after each turn: who hears that its stream is closed may set a timer or connect anew.
-        repeat {
-            uv_walk(uv, { handle, _ in if uv_is_closing(handle) == 0 { closeAbandoned(handle) } }, nil)
-            endPhase()
-        } while uv_run(uv, UV_RUN_NOWAIT) != 0
+        settle(within: Self.lastJobsLimit)
+        tasks = LoopTasks()
+        while wakers.load(ordering: .acquiring) > 0 { sched_yield() }
+        uv_walk(uv, { handle, _ in uv_close(handle, nil) }, nil)
+        uv_run(uv, UV_RUN_DEFAULT)
         precondition(uv_loop_close(uv) == 0, "a handle survived the end of its loop")
         running.store(0, ordering: .relaxed)
     }
 
     func stop() { stopping = true }
+
+    /// Cancels all tasks and closes all handles but our own, until nothing is left.
+    ///
+    /// Again in each pass: who hears that its stream is closed may set a timer or connect anew. At the limit the tasks
+    /// that ignored their cancellation are given up, and jobs are dropped.
+    private func settle(within limit: Duration) {
+        let end = ContinuousClock.now + limit
+        while true {
+            takeSubmitted()
+            for task in tasks.handles { task.cancel() }
+            endPhase()
+            uv_walk(uv, { handle, _ in closeAbandoned(handle) }, nil)
+            let isAlive = uv_run(uv, UV_RUN_NOWAIT) != 0
+            let isLate = ContinuousClock.now >= end
+            if isLate { local = [] }
+            guard local.isEmpty, dirty.isEmpty else { continue }
+            if !isAlive, isLate || tasks.isEmpty { return }
+            uv_sleep(1)  // For answers from other threads.
+        }
+    }
 
     /// An empty output buffer, most likely one that is still warm in the cache.
     func takeBuffer() -> [UInt8] {
@@ -154,39 +197,36 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private func takeSubmitted() {
-        local.append(
-            contentsOf: submitted.withLock { submitted in
-                let queue = submitted.queue
-                submitted.queue.removeAll(keepingCapacity: true)
-                return queue
-            }
-        )
+        submitted.withLock { submitted in
+            local.append(contentsOf: submitted.queue)
+            submitted.queue.removeAll(keepingCapacity: submitted.queue.count < Self.queueCapacityKept)
+        }
     }
 
     /// Runs the jobs that piled up, then writes what they and the callbacks before them produced.
     private func endPhase() {
         var passes = 0
-        while !local.isEmpty, passes < Self.drainPassesMax {
+        while !local.isEmpty || !dirty.isEmpty, passes < Self.drainPassesMax {
             passes += 1
             swap(&local, &spare)
             for work in spare { perform(work) }
-            spare.removeAll(keepingCapacity: spare.count < 4096)
+            spare.removeAll(keepingCapacity: spare.count < Self.queueCapacityKept)
             if local.isEmpty { flush() }
         }
         flush()
-        if local.isEmpty {
+        if local.isEmpty, dirty.isEmpty {
             uv_idle_stop(idle)
         } else {
             uv_idle_start(idle) { _ in }  // An active idle handle makes the next poll return at once.
         }
     }
 
+    /// Lets the streams write that have something; those that get more to write meanwhile have their turn in the next pass.
     private func flush() {
-        while !dirty.isEmpty {
-            let streams = dirty
-            dirty.removeAll(keepingCapacity: true)
-            for stream in streams { stream.flush() }
-        }
+        guard !dirty.isEmpty else { return }
+        swap(&dirty, &flushing)
+        for stream in flushing { stream.flush() }
+        flushing.removeAll(keepingCapacity: true)
     }
 
     private func perform(_ work: Work) {
@@ -201,12 +241,8 @@ final class LoopCore: @unchecked Sendable {
     }
 }
 
-/// Closes a handle that was still open when its loop stopped.
+/// Closes a handle that was still open when its loop stopped; the loop's own four have no owner.
 private func closeAbandoned(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
-    guard let handle else { return }
-    if let owner = LoopHandle.owner(of: handle) {
-        owner.close()
-    } else {
-        uv_close(handle, nil)
-    }
+    guard let handle, uv_is_closing(handle) == 0 else { return }
+    LoopHandle.owner(of: handle)?.close()
 }

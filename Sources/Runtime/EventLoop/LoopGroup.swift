@@ -48,10 +48,12 @@ package final class LoopGroup: Sendable {
         return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
     }
 
-    /// Ends all loops: closes what is still open on them and joins their threads.
+    /// Ends all loops: cancels their tasks, closes what is still open on them and joins their threads.
     ///
-    /// Idempotent. Blocks; not to be called from a loop.
+    /// A task that does not end within two seconds of its cancellation is never resumed. Idempotent. Blocks; not to be
+    /// called from a loop.
     package func stop() {
+        precondition(!loops.contains(where: \.isCurrent), "a loop cannot wait for its own end")
         let threads = threads.withLock { threads in
             defer { threads = [] }
             return threads

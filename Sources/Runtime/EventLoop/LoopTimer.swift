@@ -17,7 +17,7 @@ package final class LoopTimer: LoopHandle {
         uv_timer_start(
             timer,
             { LoopHandle.of($0, as: LoopTimer.self).fire() },
-            delay.timerTicks,
+            delay.timerTicks + loop.lagMilliseconds,
             period?.timerTicks ?? 0
         )
     }
@@ -55,6 +55,17 @@ extension Loop {
         let timer = schedule(after: delay) { wait.succeed(()) }
         defer { timer.close() }
         try await wait.value()
+    }
+}
+
+extension Loop {
+    /// How far the loop's time, which stands still during a turn, is behind.
+    ///
+    /// libuv counts delays from the loop's time, so that a timer set after long work would fire early by as much.
+    fileprivate nonisolated var lagMilliseconds: UInt64 {
+        let now = uv_hrtime() / 1_000_000
+        let loopTime = uv_now(core.uv)
+        return now > loopTime ? now - loopTime : 0
     }
 }
 

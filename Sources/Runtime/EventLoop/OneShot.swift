@@ -33,7 +33,11 @@ package final class OneShot<Value> {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 // Checked inside the closure: the runtime may re-enqueue the task before it runs this.
-                if isSettled { continuation.resume() } else { state = .waiting(continuation) }
+                switch state {
+                case .settled: continuation.resume()
+                case .empty: state = .waiting(continuation)
+                case .waiting: preconditionFailure("two tasks wait for one value")
+                }
             }
         } onCancel: {
             loop.execute { unsafeSelf.settle(nil) }

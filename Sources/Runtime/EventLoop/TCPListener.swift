@@ -10,6 +10,7 @@ package final class TCPListener: LoopHandle {
     private static let acceptsPerTurnMax = 64
     /// How long to wait when the process or system is out of descriptors.
     private static let exhaustedPause = Duration.milliseconds(100)
+    private static let lookUpLimit = Duration.seconds(10)
 
     private let descriptor: Int32
     private var targets: [Loop] = []
@@ -26,7 +27,7 @@ package final class TCPListener: LoopHandle {
         backlog: Int32 = 4096,
         on loop: Loop
     ) async throws(NetworkError) -> TCPListener {
-        guard let address = try await resolve(host: host, port: port, on: loop).first else {
+        guard let address = try await resolve(host: host, port: port, on: loop, within: lookUpLimit).first else {
             throw NetworkError(code: UV_EAI_NONAME.rawValue)
         }
         return try TCPListener(address: address, backlog: backlog, loop: loop)
@@ -108,9 +109,10 @@ package final class TCPListener: LoopHandle {
         let target = targets[nextTarget]
         nextTarget = (nextTarget + 1) % targets.count
         guard let accept else { return closeDescriptor(connection) }
-        target.execute {
+        let isAccepted = target.execute {
             if let stream = try? ByteStream(adoptingTCP: connection, on: target) { accept(stream) }
         }
+        if !isAccepted { closeDescriptor(connection) }
     }
 
     private func pauseWhileExhausted() {

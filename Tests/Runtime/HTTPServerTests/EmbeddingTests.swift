@@ -123,4 +123,6 @@ private final class Scrambler: StreamFilter {
         sealed += plain.map { $0 ^ 1 }
         plain.removeAll()
     }
+
+    func sealEnd(into _: inout [UInt8]) {}
 }
