@@ -98,6 +98,7 @@ let tests: [Target] = [
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
+    suite("System", in: "System", []),
 ]
 
 func module(

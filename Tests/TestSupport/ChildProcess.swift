@@ -10,10 +10,16 @@ package struct ChildProcess: Sendable {
     package let identifier: Int32
 
     /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`, its input comes from a descriptor.
+    ///
+    /// - Parameters:
+    ///   - environment: all of its environment; nil for the test's own.
+    ///   - directory: its working directory; nil for the test's own.
     package static func start(
         _ arguments: [String],
         input: Int32? = nil,
         outputPath: String = "/dev/null",
+        environment: [String: String]? = nil,
+        directory: String? = nil,
     ) throws -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -25,10 +31,17 @@ package struct ChildProcess: Sendable {
         }
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        if let directory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
         var pointers = arguments.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
+        var variables = (environment ?? [:]).map { strdup("\($0)=\($1)") } + [nil]
+        defer { for pointer in pointers + variables { free(pointer) } }
         var identifier: pid_t = 0
-        let status = posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, environ)
+        let status =
+            if environment == nil {
+                posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, environ)
+            } else {
+                posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, &variables)
+            }
         guard status == 0 else {
             throw ChildProcessError(description: "\(arguments[0]): \(String(cString: strerror(status)))")
         }

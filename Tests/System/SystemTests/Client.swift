@@ -1,0 +1,93 @@
+import FoundationEssentials
+import TestSupport
+
+/// A client of the public API at one port.
+struct Client: Sendable {
+    let port: Int
+
+    struct Submitted: Decodable, Sendable {
+        let correlationId: String
+        let conversationId: String
+        let status: String
+        let streamUrl: String
+    }
+
+    struct Document: Decodable, Sendable {
+        struct Usage: Decodable, Sendable {
+            let outputTokens: Int
+        }
+
+        let correlationId: String
+        let status: String
+        let problem: String?
+        let answer: String?
+        let finishReason: String?
+        let attempts: Int?
+        let usage: Usage?
+    }
+
+    struct ProblemDocument: Decodable, Sendable {
+        let type: String
+        let status: Int
+        let detail: String
+    }
+
+    /// An answer that is not the one the test needs in order to go on.
+    struct Unexpected: Error, CustomStringConvertible {
+        let response: RawResponse
+        var description: String { "\(response.status) \(response.body)" }
+    }
+
+    func post(_ problem: String, headers: [(String, String)] = []) throws -> RawResponse {
+        try HTTPCall.send("POST", port: port, "/api/math/solve", headers: headers, body: Self.body(problem))
+    }
+
+    static func body(_ problem: String) throws -> String {
+        String(decoding: try JSONEncoder().encode(["problem": problem]), as: UTF8.self)
+    }
+
+    /// Submits a problem that is accepted.
+    func submit(_ problem: String) throws -> Submitted {
+        let response = try post(problem)
+        guard response.status == 202 else { throw Unexpected(response: response) }
+        return try decode(response)
+    }
+
+    func read(_ id: String, headers: [(String, String)] = []) throws -> Document {
+        let response = try HTTPCall.send("GET", port: port, "/api/math/requests/\(id)", headers: headers)
+        guard response.status == 200 else { throw Unexpected(response: response) }
+        return try decode(response)
+    }
+
+    func delete(_ id: String) throws -> RawResponse {
+        try HTTPCall.send("DELETE", port: port, "/api/math/requests/\(id)")
+    }
+
+    /// Opens the stream of a request.
+    ///
+    /// - Parameter url: the `streamUrl` it was given.
+    func watch(
+        _ url: String,
+        after id: String? = nil,
+        receiveBufferBytes: Int32? = nil
+    ) throws -> EventStreamClient {
+        let headers = [("Accept", "text/event-stream")] + (id.map { [("Last-Event-ID", $0)] } ?? [])
+        return try EventStreamClient(
+            port: port,
+            path: url,
+            headers: headers,
+            receiveBufferBytes: receiveBufferBytes,
+        )
+    }
+
+    /// Watches a request to its end without a break.
+    func follow(_ url: String, after id: String? = nil) throws -> Transcript {
+        var transcript = Transcript()
+        try transcript.read(try watch(url, after: id))
+        return transcript
+    }
+
+    func decode<Value: Decodable>(_ response: RawResponse) throws -> Value {
+        try JSONDecoder().decode(Value.self, from: Data(response.body.utf8))
+    }
+}

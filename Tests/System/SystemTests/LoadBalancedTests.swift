@@ -1,0 +1,75 @@
+import Testing
+import TestSupport
+
+@Suite("Two API and two worker replicas behind a load balancer", .serialized, .timeLimit(.minutes(2)))
+struct LoadBalancedTests {
+    private static let tokens = 60
+    private static let settings = ["MOCK_TOKENS": "\(tokens)", "MOCK_TOKEN_DELAY": "20ms"]
+    private static let plan = Deployment.Plan(apis: 2, workers: 2, hasLoadBalancer: true, environment: settings)
+
+    /// Words that only this client has, some of them outside of ASCII.
+    private func problem(_ index: Int) -> String { "löse aufgabe-\(index): ∫ 𝑥² dx = \(index * 7) 🧮 für \(index)" }
+
+    @Test("of 200 requests at once, each client gets its provider's text exactly")
+    func atOnce() async throws {
+        try await Deployment.running(Self.plan) { deployment in
+            let client = try deployment.balanced
+            let transcripts = try await TestSupport.atOnce(200) { index in
+                try client.follow(try client.submit(problem(index)).streamUrl)
+            }
+            for (index, transcript) in transcripts.enumerated() {
+                #expect(transcript.text == echo(problem(index), tokens: Self.tokens))
+                #expect(transcript.faults.isEmpty)
+                #expect(transcript.story == ["queued", "started", "token", "completed"])
+            }
+            // Both replicas of each kind took part.
+            for api in deployment.apis { #expect(try api.metric("lemma_streams_opened_total") > 0) }
+            for worker in deployment.workers {
+                #expect(try worker.metric("lemma_requests_finished_total") > 0)
+            }
+        }
+    }
+
+    @Test("each of 200 clients that drop their connection at a random event resumes on the other replica without a loss")
+    func dropped() async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed of the drops: \(seed)")
+        try await Deployment.running(Self.plan) { deployment in
+            let submitting = try deployment.balanced
+            let replicas = deployment.apis.map { Client(port: $0.httpPort) }
+            let transcripts = try await TestSupport.atOnce(200) { index in
+                var random = SeededGenerator(seed: seed &+ UInt64(index))
+                let url = try submitting.submit(problem(index)).streamUrl
+                var transcript = Transcript()
+                for round in index...index + 3 {
+                    let wanted = transcript.events.count + Int.random(in: 0...20, using: &random)
+                    let stream = try replicas[round % 2].watch(url, after: transcript.lastID)
+                    try transcript.read(stream) { $0.events.count >= wanted || $0.terminal != nil }
+                    if Bool.random(using: &random) { stream.reset() } else { stream.close() }
+                }
+                if transcript.terminal == nil { try transcript.read(try submitting.watch(url, after: transcript.lastID)) }
+                return transcript
+            }
+            for (index, transcript) in transcripts.enumerated() {
+                #expect(transcript.text == echo(problem(index), tokens: Self.tokens))
+                #expect(transcript.faults.isEmpty)
+                #expect(transcript.terminal?.name == "completed")
+            }
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

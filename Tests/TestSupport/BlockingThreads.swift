@@ -1,0 +1,65 @@
+internal import Glibc
+
+/// Runs `body`, and every task below it, on threads of their own, where blocking calls hold up nobody else.
+///
+/// Task-local values stay, so a failed expectation is still told of the right test.
+package func onOwnThreads<Result: Sendable>(
+    _ body: @Sendable () async throws -> Result
+) async throws -> Result {
+    try await withTaskExecutorPreference(ThreadPerJobExecutor()) { try await body() }
+}
+
+/// Runs `body` for 0, 1, … `count - 1`, all at once, and returns the results in that order.
+///
+/// Each is on a thread of its own when this is called within ``onOwnThreads(_:)``.
+package func atOnce<Result: Sendable>(
+    _ count: Int,
+    _ body: @escaping @Sendable (Int) async throws -> Result
+) async throws -> [Result] {
+    try await withThrowingTaskGroup(of: (Int, Result).self) { group in
+        for index in 0..<count { group.addTask { (index, try await body(index)) } }
+        var results: [Int: Result] = [:]
+        for try await (index, result) in group { results[index] = result }
+        return (0..<count).compactMap { results[$0] }
+    }
+}
+
+/// Gives each piece of a task between two suspensions a thread.
+private final class ThreadPerJobExecutor: TaskExecutor {
+    private static let stackBytes = 512 * 1024
+
+    /// Carries a job to its thread.
+    private final class Cargo {
+        let job: UnownedJob
+        let executor: ThreadPerJobExecutor
+
+        init(_ job: UnownedJob, _ executor: ThreadPerJobExecutor) {
+            self.job = job
+            self.executor = executor
+        }
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        // Safety: retained here, released by the one thread that it is handed to, or here when there is no thread.
+        let cargo = Unmanaged.passRetained(Cargo(UnownedJob(job), self))
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        pthread_attr_setstacksize(&attributes, Self.stackBytes)
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread,
+            &attributes,
+            { argument in
+                // Safety: the pointer is what `passRetained` gave, and arrives here once.
+                guard let argument else { return nil }
+                let cargo = Unmanaged<Cargo>.fromOpaque(argument).takeRetainedValue()
+                cargo.job.runSynchronously(on: cargo.executor.asUnownedTaskExecutor())
+                return nil
+            },
+            cargo.toOpaque(),
+        )
+        precondition(status == 0, "a test needs one more thread than the system gives")
+    }
+}
