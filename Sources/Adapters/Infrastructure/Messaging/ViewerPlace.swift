@@ -30,6 +30,11 @@ final class ViewerPlace: AnswerSubscription {
     /// Before the first event.
     private static let beginning = EventID(attempt: 0, sequence: 0)
 
+    /// Events of the first page, and the bytes that later ones aim at: one event may have 16 KiB, and a viewer that
+    /// takes nothing must not make the replica hold much.
+    private static let pageEventsFirst = 32
+    private static let pageBytes = 131_072
+
     private let feed: AnswerFeed
     private var viewer: (any AnswerViewer)?
     private var cursor: EventID
@@ -38,6 +43,7 @@ final class ViewerPlace: AnswerSubscription {
     /// nothing of what came after its question.
     private var pushedBeforeRead: EventID
     private var cursorBeforeProbe: EventID
+    private var pageEvents = ViewerPlace.pageEventsFirst
     private var toldPosition: Int?
     private var state = State.waiting
 
@@ -129,7 +135,7 @@ final class ViewerPlace: AnswerSubscription {
             cursor.description,
             "+",
             "COUNT",
-            RedisRequestRepository.pageEvents,
+            pageEvents,
         )
         store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
             self?.didRead(result)
@@ -144,11 +150,12 @@ final class ViewerPlace: AnswerSubscription {
             return
         }
         var entries = (reply.array ?? []).compactMap { EntryHead($0) }[...]
-        let isFull = entries.count == RedisRequestRepository.pageEvents
+        let isFull = entries.count == pageEvents
         if cursor != Self.beginning {
             guard entries.first?.id == cursor else { return didMissCursor(entries.isEmpty) }
             entries.removeFirst()
         }
+        adaptPage(to: entries)
         for entry in entries {
             guard let stored = StoredEvent(entry) else {
                 // An event of a later version: not for this one's clients.
@@ -162,6 +169,13 @@ final class ViewerPlace: AnswerSubscription {
         // What was pushed while the page was on its way may not be in it.
         let missesPushed = newestPushed > cursor && (!entries.isEmpty || newestPushed > pushedBeforeRead)
         if isFull || missesPushed { read() }
+    }
+
+    /// At least two events, as a page begins with the cursor's own.
+    private func adaptPage(to entries: ArraySlice<EntryHead>) {
+        guard !entries.isEmpty else { return }
+        let mean = entries.reduce(0) { $0 + $1.data.count } / entries.count
+        pageEvents = min(max(Self.pageBytes / max(mean, 1), 2), RedisRequestRepository.pageEvents)
     }
 
     /// The cursor's event is not stored any more: whether others are decides what the viewer is told.
