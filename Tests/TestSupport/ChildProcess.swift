@@ -3,6 +3,7 @@ internal import Glibc
 /// Why a test's helper program did not do its work.
 package struct ChildProcessError: Error, CustomStringConvertible {
     package let description: String
+    package init(description: String) { self.description = description }
 }
 
 /// A program that a test runs beside itself.
@@ -11,15 +12,12 @@ package struct ChildProcess: Sendable {
 
     /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`, its input comes from a descriptor.
     ///
-    /// - Parameters:
-    ///   - environment: all of its environment; nil for the test's own.
-    ///   - directory: its working directory; nil for the test's own.
+    /// - Parameter environment: all of its environment; nil for the test's own.
     package static func start(
         _ arguments: [String],
         input: Int32? = nil,
         outputPath: String = "/dev/null",
         environment: [String: String]? = nil,
-        directory: String? = nil,
     ) throws -> ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -31,7 +29,6 @@ package struct ChildProcess: Sendable {
         }
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        if let directory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
         var pointers = arguments.map { strdup($0) } + [nil]
         var variables = (environment ?? [:]).map { strdup("\($0)=\($1)") } + [nil]
         defer { for pointer in pointers + variables { free(pointer) } }

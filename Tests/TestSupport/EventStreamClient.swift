@@ -75,16 +75,27 @@ package final class EventStreamClient {
 
     package func close() { connection.close() }
 
+    /// The answer that is no event stream.
+    package var response: RawResponse { RawResponse(status: status, headers: headers, body: body) }
+
     /// Breaks the connection with a reset.
     package func reset() { connection.reset() }
 
     /// The lines up to the next empty one.
     private func nextBlock() -> Substring? {
+        let newline = UInt8(ascii: "\n")
         let length = buffer.withUnsafeBytes { bytes -> Int? in
             let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            // Safety: memmem(3) reads within `rest`, and its result points into it.
-            guard let from = rest.baseAddress, let end = memmem(from, rest.count, "\n\n", 2) else { return nil }
-            return end - UnsafeMutableRawPointer(mutating: from)
+            var position = 0
+            // Safety: memchr(3) reads within `rest`, and its result points into it.
+            while let from = rest.baseAddress, position + 1 < rest.count,
+                let found = memchr(from + position, Int32(newline), rest.count - 1 - position)
+            {
+                let index = UnsafeRawPointer(found) - from
+                if rest[index + 1] == newline { return index }
+                position = index + 1
+            }
+            return nil
         }
         guard let length else { return nil }
         defer { start += length + 2 }

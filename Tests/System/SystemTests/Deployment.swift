@@ -96,7 +96,7 @@ final class Deployment: Sendable {
         var settings = [
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "REDIS_URL": redis.url,
-            "JWT_SECRET": "a secret that only this test knows, 32 bytes and more",
+            "JWT_SECRET": "a secret that only this test knows and nobody else",
             "AUTH_REQUIRED": "false",
             "RATE_LIMIT_SOLVE": "off",
             "AI_PROVIDERS": "mock",

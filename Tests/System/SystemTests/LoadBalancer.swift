@@ -1,7 +1,7 @@
 import Glibc
 import TestSupport
 
-/// A haproxy before API replicas, with the settings of `docs/proxies/haproxy.cfg` and its probes quickened.
+/// A haproxy before API replicas, set up as `docs/proxies/haproxy.cfg` recommends.
 final class LoadBalancer: Sendable {
     let port: Int
     private let process: ChildProcess
@@ -22,7 +22,7 @@ final class LoadBalancer: Sendable {
         // Another process may take the free port in between: then try the next one.
         for _ in 0..<4 {
             let port = try LoopbackSocket.freePort()
-            try write(configuration(port: port, replicas), to: "\(folder.path)/haproxy.cfg")
+            try write(try configuration(port: port, replicas), to: "\(folder.path)/haproxy.cfg")
             let process = try ChildProcess.start(
                 ["/usr/sbin/haproxy", "-db", "-f", "\(folder.path)/haproxy.cfg"],
                 outputPath: "\(folder.path)/log",
@@ -50,32 +50,18 @@ final class LoadBalancer: Sendable {
         _ = process.waitForExit(within: .seconds(10))
     }
 
-    private static func configuration(port: Int, _ replicas: [Replica]) -> String {
-        let servers = replicas.enumerated().map { index, replica in
-            "    server api\(index) 127.0.0.1:\(replica.httpPort) check port \(replica.opsPort)"
+    /// The file that is recommended to operators, with this test's addresses and with quicker probes.
+    private static func configuration(port: Int, _ replicas: [Replica]) throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let lines = Log(path: "/\(root)/docs/proxies/haproxy.cfg").text.split(separator: "\n")
+        guard let bind = lines.firstIndex(of: "    bind *:80") else {
+            throw ChildProcessError(description: "docs/proxies/haproxy.cfg has no bind *:80")
         }
-        return """
-            global
-                maxconn 4096
-            defaults
-                mode http
-                option http-no-delay
-                option redispatch
-                retries 3
-                retry-on conn-failure empty-response
-                timeout connect 5s
-                timeout client 60s
-                timeout server 60s
-                timeout http-request 10s
-            frontend public
-                bind 127.0.0.1:\(port)
-                default_backend api
-            backend api
-                balance roundrobin
-                option httpchk GET /readyz
-                default-server inter 100ms fall 1 rise 1 on-marked-down none
-            \(servers.joined(separator: "\n"))
-
-            """
+        let servers = replicas.enumerated().map { index, replica in
+            "    server api\(index) 127.0.0.1:\(replica.httpPort) port \(replica.opsPort) inter 200ms"
+        }
+        var own = lines.map(String.init).filter { !$0.hasPrefix("    server ") } + servers
+        own[bind] = "    bind 127.0.0.1:\(port)"
+        return own.joined(separator: "\n") + "\n"
     }
 }

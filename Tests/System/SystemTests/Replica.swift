@@ -49,11 +49,12 @@ final class Replica: Sendable {
 
     /// Starts `lemma <role>`; `logPath` is where its lines go.
     static func start(_ role: String, environment: [String: String], logPath: String) throws -> Starting {
+        let folder = String(logPath.prefix(upTo: logPath.lastIndex(of: "/") ?? logPath.startIndex))
+        // Somewhere else than the checkout, whose `.env` is none of the test's business.
         let process = try ChildProcess.start(
-            [try program, role],
+            ["/usr/bin/env", "-C", folder, try program, role],
             outputPath: logPath,
             environment: environment,
-            directory: String(logPath.prefix(upTo: logPath.lastIndex(of: "/") ?? logPath.startIndex)),
         )
         return Starting(process: process, log: Log(path: logPath), servesHTTP: role == "api")
     }

@@ -22,9 +22,10 @@ struct Transcript: Sendable {
         let text: String
     }
 
-    /// Takes every event up to the end of the response.
+    /// Takes every event up to the end of the response, which must be that of the request.
     mutating func read(_ stream: EventStreamClient) throws {
         while let event = try stream.next() { try receive(event) }
+        if terminal == nil { faults.append("status \(stream.status) ended after \(lastID ?? "nothing"): \(stream.body)") }
     }
 
     /// Takes events until `enough` says so; false when the response ends before.

@@ -1,0 +1,72 @@
+import TestSupport
+import Testing
+
+/// The data of `restarted`.
+struct Restarted: Decodable {
+    let attempt: Int
+    let reason: String
+    let provider: String
+}
+
+@Suite("When a replica dies", .serialized, .timeLimit(.minutes(2)))
+struct CrashTests {
+    @Test("a worker killed in the middle of an answer is replaced by another one, which begins again")
+    func worker() async throws {
+        let settings = ["JOB_LEASE": "1s", "MOCK_TOKENS": "100", "MOCK_TOKEN_DELAY": "20ms"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            let submitted = try client.submit("a b c")
+            let stream = try client.watch(submitted.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.count { $0 == "token" } >= 10 }
+            try deployment.addWorker()
+            deployment.workers[0].kill()
+            try transcript.read(stream)
+            #expect(transcript.text == echo("a b c", tokens: 100))
+            #expect(transcript.faults.isEmpty)
+            #expect(transcript.story == ["queued", "started", "token", "restarted", "token", "completed"])
+            let restarted = try transcript.data(Restarted.self, of: "restarted")
+            #expect(restarted?.attempt == 2)
+            #expect(restarted?.reason == "worker_lost")
+            let document = try client.read(submitted.correlationId)
+            #expect(document.attempts == 2)
+            #expect(document.answer == transcript.text)
+            // Who resumes across the restart sees the same.
+            let late = try client.follow(submitted.streamUrl)
+            #expect(late.events == transcript.events)
+        }
+    }
+
+    @Test("an API replica killed in the middle of streams costs nothing: the clients resume on the other one")
+    func api() async throws {
+        let settings = ["MOCK_TOKENS": "60", "MOCK_TOKEN_DELAY": "20ms"]
+        let plan = Deployment.Plan(apis: 2, hasLoadBalancer: true, environment: settings)
+        try await Deployment.running(plan) { deployment in
+            let client = try deployment.balanced
+            let first = deployment.apis[0]
+            let transcripts = try await atOnce(20) { index in
+                let problem = "client \(index)"
+                let submitted = try client.submit(problem)
+                var transcript = Transcript()
+                let direct = try Client(port: first.httpPort).watch(submitted.streamUrl)
+                try transcript.read(direct) { $0.names.count { $0 == "token" } >= 5 }
+                if index == 0 { first.kill() }
+                do {
+                    while let event = try direct.next() { try transcript.receive(event) }
+                } catch is RawClient.Failure {
+                    // The connection broke, as it must.
+                }
+                // Through the balancer, as often as it still has the dead one in its list.
+                while transcript.terminal == nil {
+                    let stream = try client.watch(submitted.streamUrl, after: transcript.lastID)
+                    try transcript.read(stream)
+                }
+                return transcript
+            }
+            for (index, transcript) in transcripts.enumerated() {
+                #expect(transcript.text == echo("client \(index)", tokens: 60))
+                #expect(transcript.faults.isEmpty)
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("When a replica is told to stop", .serialized, .timeLimit(.minutes(2)))
+struct DrainTests {
+    @Test("an API replica fails readiness at once, serves on, then ends its streams between two events and exits 0")
+    func api() async throws {
+        let settings = ["MOCK_TOKENS": "150", "MOCK_TOKEN_DELAY": "20ms", "DRAIN_GRACE": "1s"]
+        try await Deployment.running(Deployment.Plan(apis: 2, environment: settings)) { deployment in
+            let client = deployment.api
+            let draining = deployment.apis[0]
+            let submitted = try client.submit("a b c")
+            let stream = try client.watch(submitted.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.contains("token") }
+
+            let start = ContinuousClock.now
+            draining.process.signal(SIGTERM)
+            #expect(try await eventually(within: .milliseconds(200 + busyMachine)) { !draining.isReady })
+            #expect(try HTTPCall.send("GET", port: draining.opsPort, "/healthz").status == 200)
+            // Still serving: a submission, and a resume that must never see a 503.
+            _ = try client.submit("d e f")
+            let other = try client.watch(submitted.streamUrl, after: transcript.lastID)
+            #expect(other.status == 200)
+
+            while let event = try stream.next() { try transcript.receive(event) }
+            #expect(ContinuousClock.now - start >= .milliseconds(900))
+            #expect(transcript.terminal == nil)
+            #expect(stream.retries.count == 2)
+            #expect((500...3000).contains(stream.retries.last ?? 0))
+            #expect(draining.process.waitForExit(within: .seconds(10)) == .code(0))
+            #expect(ContinuousClock.now - start < .seconds(5))
+
+            let second = Client(port: deployment.apis[1].httpPort)
+            try transcript.read(try second.watch(submitted.streamUrl, after: transcript.lastID))
+            #expect(transcript.text == echo("a b c", tokens: 150))
+            #expect(transcript.faults.isEmpty)
+        }
+    }
+
+    @Test("an API replica without streams does not wait for the grace")
+    func idleAPI() async throws {
+        try await Deployment.running(Deployment.Plan(environment: ["DRAIN_GRACE": "20s"])) { deployment in
+            let replica = deployment.apis[0]
+            replica.process.signal(SIGTERM)
+            #expect(replica.process.waitForExit(within: .seconds(5)) == .code(0))
+        }
+    }
+
+    @Test("a worker lets short jobs end and hands long ones over, and leaves nothing pending")
+    func worker() async throws {
+        let settings = ["MOCK_TOKENS": "200", "MOCK_TOKEN_DELAY": "20ms", "DRAIN_GRACE": "500ms"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            let first = deployment.workers[0]
+            let submitted = try client.submit("a b c")
+            let stream = try client.watch(submitted.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.contains("token") }
+            try deployment.addWorker()
+            first.process.signal(SIGTERM)
+            #expect(first.process.waitForExit(within: .seconds(10)) == .code(0))
+            try transcript.read(stream)
+            #expect(transcript.text == echo("a b c", tokens: 200))
+            #expect(transcript.faults.isEmpty)
+            #expect(transcript.story == ["queued", "started", "token", "restarted", "token", "completed"])
+            let restarted = try transcript.data(Restarted.self, of: "restarted")
+            #expect(restarted?.attempt == 2)
+            #expect(restarted?.reason == "handed_over")
+            #expect(try deployment.askRedis("XPENDING", "lemma:{p0}:jobs", "workers").hasPrefix("0\n"))
+        }
+    }
+
+    @Test("a job that ends within the grace is not handed over")
+    func shortJob() async throws {
+        let settings = ["MOCK_TOKENS": "40", "MOCK_TOKEN_DELAY": "20ms", "DRAIN_GRACE": "15s"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            let worker = deployment.workers[0]
+            let stream = try client.watch(try client.submit("a b c").streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.contains("token") }
+            worker.process.signal(SIGTERM)
+            try transcript.read(stream)
+            #expect(transcript.story == ["queued", "started", "token", "completed"])
+            #expect(worker.process.waitForExit(within: .seconds(10)) == .code(0))
+            #expect(try deployment.askRedis("XPENDING", "lemma:{p0}:jobs", "workers").hasPrefix("0\n"))
+        }
+    }
+
+    @Test("problems that come while a worker stops are answered by the other one without waiting for a lease")
+    func submissionsDuringDrain() async throws {
+        let settings = ["JOB_LEASE": "30s"]
+        try await Deployment.running(Deployment.Plan(workers: 2, environment: settings)) { deployment in
+            let client = deployment.api
+            let worker = deployment.workers[0]
+            let slowest = try await atOnce(8) { index in
+                var slowest = Duration.zero
+                for round in 0..<25 {
+                    if index == 0, round == 5 { worker.process.signal(SIGTERM) }
+                    let start = ContinuousClock.now
+                    let transcript = try client.follow(try client.submit("job \(index) \(round)").streamUrl)
+                    #expect(transcript.terminal?.name == "completed")
+                    slowest = max(slowest, ContinuousClock.now - start)
+                }
+                return slowest
+            }
+            #expect(slowest.max() ?? .zero < .seconds(8))
+            #expect(worker.process.waitForExit(within: .seconds(10)) == .code(0))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import TestSupport
+import Testing
+
+@Suite("What stays in Redis", .serialized, .timeLimit(.minutes(2)))
+struct ExpiryTests {
+    @Test("everything has an expiry but the job streams, and a request's keys go after STREAM_TTL_DONE")
+    func expiry() async throws {
+        let settings = ["STREAM_TTL_DONE": "1s", "MOCK_TOKENS": "200", "MOCK_TOKEN_DELAY": "10ms"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            let done = try client.submit("a b c")
+            let running = try client.watch(done.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(running) { $0.names.contains("token") }
+            let cancelled = try client.submit("d e f")
+            try expectExpiries(deployment)
+            _ = try client.delete(cancelled.correlationId)
+            try transcript.read(running)
+            #expect(transcript.terminal?.name == "completed")
+            try expectExpiries(deployment)
+
+            let gone = try await eventually(within: .seconds(5)) {
+                try keys(deployment).allSatisfy { !$0.contains(done.correlationId) }
+            }
+            #expect(gone)
+            #expect(try keys(deployment).filter { !Self.isLasting($0) && !$0.hasSuffix(":probe") }.isEmpty)
+            #expect(try deployment.askRedis("XLEN", "lemma:{p0}:jobs") == "0\n")
+            // The ticket proves that there once was such a request.
+            #expect(try client.watch(done.streamUrl).status == 410)
+            #expect(try client.delete(done.correlationId).status == 404)
+        }
+    }
+
+    private static func isLasting(_ key: String) -> Bool { key.hasSuffix(":jobs") || key.hasSuffix(":dead") }
+
+    private func keys(_ deployment: Deployment) throws -> [String] {
+        try deployment.askRedis("--scan").split(separator: "\n").map(String.init)
+    }
+
+    private func expectExpiries(_ deployment: Deployment) throws {
+        let keys = try keys(deployment)
+        #expect(keys.count > 2)
+        for key in keys where !Self.isLasting(key) {
+            // -1 is for ever, -2 is gone by now.
+            #expect(try deployment.askRedis("PTTL", key) != "-1\n", "\(key) never expires")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import TestSupport
+import Testing
+
+@Suite("When Redis is away", .serialized, .timeLimit(.minutes(2)))
+struct OutageTests {
+    private func status(_ replica: Replica, _ path: String) throws -> Int {
+        try HTTPCall.send("GET", port: replica.opsPort, path).status
+    }
+
+    @Test("submissions are refused with 503, readiness fails, liveness does not, and all works again with a fresh Redis")
+    func down() async throws {
+        try await Deployment.running { deployment in
+            let client = deployment.api
+            let replicas = deployment.apis + deployment.workers
+            #expect(try client.follow(try client.submit("a b c").streamUrl).text == "a b c ")
+            for replica in replicas { #expect(try status(replica, "/readyz") == 200) }
+
+            deployment.redis.kill()
+            let refused = try client.post("d e f")
+            #expect(refused.status == 503)
+            #expect(refused["content-type"] == "application/problem+json")
+            #expect(refused["retry-after"].flatMap { Int($0) } ?? 0 > 0)
+            #expect(try (client.decode(refused) as Client.ProblemDocument).status == 503)
+            for replica in replicas {
+                #expect(try status(replica, "/readyz") == 503)
+                #expect(try status(replica, "/healthz") == 200)
+            }
+
+            // It comes back empty: no job stream, no group, no functions.
+            try deployment.redis.restart(keepingData: false)
+            for replica in replicas {
+                #expect(try await eventually(within: .seconds(10)) { replica.isReady })
+            }
+            let transcript = try client.follow(try client.submit("g h i").streamUrl)
+            #expect(transcript.text == "g h i ")
+            #expect(transcript.faults.isEmpty)
+        }
+    }
+
+    @Test("an answer that is under way goes on after a restart of a Redis that keeps its data, without a loss")
+    func restart() async throws {
+        var redis = RedisServer.Options()
+        redis.appendOnly = true
+        let settings = ["MOCK_TOKENS": "100", "MOCK_TOKEN_DELAY": "20ms"]
+        let plan = Deployment.Plan(environment: settings, redis: redis)
+        try await Deployment.running(plan) { deployment in
+            let client = deployment.api
+            let submitted = try client.submit("a b c")
+            let stream = try client.watch(submitted.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.count { $0 == "token" } >= 5 }
+            try deployment.redis.restart()
+            try transcript.read(stream)
+            #expect(transcript.text == echo("a b c", tokens: 100))
+            #expect(transcript.faults.isEmpty)
+            #expect(transcript.story == ["queued", "started", "token", "completed"])
+        }
+    }
+
+    @Test("a Redis that freezes for a moment costs no event")
+    func freeze() async throws {
+        let settings = ["MOCK_TOKENS": "60", "MOCK_TOKEN_DELAY": "20ms"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            let stream = try client.watch(try client.submit("a b c").streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.count { $0 == "token" } >= 5 }
+            deployment.redis.pause()
+            #expect(try status(deployment.apis[0], "/healthz") == 200)
+            // Readiness waits out the limit of a Redis command, so the freeze is longer than that.
+            #expect(try status(deployment.apis[0], "/readyz") == 503)
+            deployment.redis.resume()
+            try transcript.read(stream)
+            #expect(transcript.text == echo("a b c", tokens: 60))
+            #expect(transcript.faults.isEmpty)
+        }
+    }
+
+    @Test("a queue that is full refuses with 503, and takes problems again once there is room")
+    func full() async throws {
+        let plan = Deployment.Plan(workers: 0, environment: ["QUEUE_MAX_DEPTH": "2"])
+        try await Deployment.running(plan) { deployment in
+            let client = deployment.api
+            let waiting = try (0..<2).map { try client.submit("problem \($0)") }
+            let refused = try client.post("problem 3")
+            #expect(refused.status == 503)
+            #expect(refused["retry-after"].flatMap { Int($0) } ?? 0 > 0)
+            try deployment.addWorker()
+            for one in waiting { #expect(try client.follow(one.streamUrl).terminal?.name == "completed") }
+            #expect(try client.follow(try client.submit("problem 4").streamUrl).text == "problem 4 ")
+        }
+    }
+}
