@@ -7,7 +7,9 @@ extension ChildProcess {
         case signal(Int32)
     }
 
-    /// Blocks until the program has ended; nil when it still runs after `limit`. Its end can be asked for once only.
+    /// Blocks until the program has ended; nil when it still runs after `limit`.
+    ///
+    /// Its end can be asked for once only.
     package func waitForExit(within limit: Duration) -> Exit? {
         let deadline = ContinuousClock.now + limit
         var status: Int32 = 0

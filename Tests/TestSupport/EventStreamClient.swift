@@ -1,6 +1,8 @@
 internal import Glibc
 
-/// A blocking client of one `text/event-stream` response (WHATWG HTML, section 9.2). Every read has a deadline.
+/// A blocking client of one `text/event-stream` response (WHATWG HTML, section 9.2).
+///
+/// Every read has a deadline.
 package final class EventStreamClient {
     package struct Event: Equatable, Sendable {
         /// Nil where the event carries none.

@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Two API and two worker replicas behind a load balancer", .serialized, .timeLimit(.minutes(2)))
 struct LoadBalancedTests {
@@ -36,7 +36,9 @@ struct LoadBalancedTests {
         }
     }
 
-    @Test("each of 200 clients that drop their connection at a random event resumes on the other replica without a loss")
+    @Test(
+        "each of 200 clients that drop their connection at a random event resumes on the other replica without a loss"
+    )
     func dropped() async throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of the drops: \(seed)")
@@ -53,7 +55,9 @@ struct LoadBalancedTests {
                     try transcript.read(stream) { $0.events.count >= wanted || $0.terminal != nil }
                     if Bool.random(using: &random) { stream.reset() } else { stream.close() }
                 }
-                if transcript.terminal == nil { try transcript.read(try submitting.watch(url, after: transcript.lastID)) }
+                if transcript.terminal == nil {
+                    try transcript.read(try submitting.watch(url, after: transcript.lastID))
+                }
                 return transcript
             }
             check(transcripts)

@@ -7,7 +7,9 @@ struct OutageTests {
         try HTTPCall.send("GET", port: replica.opsPort, path).status
     }
 
-    @Test("submissions are refused with 503, readiness fails, liveness does not, and all works again with a fresh Redis")
+    @Test(
+        "submissions are refused with 503, readiness fails, liveness does not, and all works again with a fresh Redis"
+    )
     func down() async throws {
         try await Deployment.running { deployment in
             let client = deployment.api

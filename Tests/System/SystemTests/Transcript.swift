@@ -25,7 +25,9 @@ struct Transcript: Sendable {
     /// Takes every event up to the end of the response, which must be that of the request.
     mutating func read(_ stream: EventStreamClient) throws {
         while let event = try stream.next() { try receive(event) }
-        if terminal == nil { faults.append("status \(stream.status) ended after \(lastID ?? "nothing"): \(stream.body)") }
+        if terminal == nil {
+            faults.append("status \(stream.status) ended after \(lastID ?? "nothing"): \(stream.body)")
+        }
     }
 
     /// Takes events until `enough` says so; false when the response ends before.
@@ -48,6 +50,9 @@ struct Transcript: Sendable {
         case _: break
         }
     }
+
+    /// Adds something that should not have been.
+    mutating func note(_ fault: String) { faults.append(fault) }
 
     /// Ids only grow, and are dense within an attempt.
     private mutating func check(_ id: String, _ name: String) {

@@ -57,6 +57,27 @@ struct ViewerTests {
         }
     }
 
+    @Test("who comes at the very moment of the last events gets them at once")
+    func atTheEnd() async throws {
+        let settings = ["MOCK_FIRST_TOKEN_DELAY": "150ms", "EVENT_LOOPS": "1"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let client = deployment.api
+            for _ in 0..<3 {
+                let url = try client.submit("x").streamUrl
+                var first = Transcript()
+                try first.read(try client.watch(url)) { $0.names.contains("started") }
+                let delays = try await atOnce(40) { index in
+                    try await ContinuousClock().sleep(for: .milliseconds(60 + index * 4))
+                    let start = ContinuousClock.now
+                    let stream = try client.watch(url, after: "1-0")
+                    while try stream.next() != nil {}
+                    return ContinuousClock.now - start
+                }
+                #expect(delays.max() ?? .zero < .seconds(1))
+            }
+        }
+    }
+
     @Test("a stream says how it is to be treated on its way")
     func headers() async throws {
         try await Deployment.running { deployment in
