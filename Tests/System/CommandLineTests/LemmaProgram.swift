@@ -62,8 +62,14 @@ struct LemmaProgram {
             return Outcome(output: output, errors: errors, status: status)
         }
 
+        /// Not by FileManager, which loses memory with each empty file.
         private static func read(_ path: String) -> String {
-            String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+            guard let file = fopen(path, "r") else { return "" }
+            defer { fclose(file) }
+            var content: [UInt8] = []
+            var chunk = [UInt8](repeating: 0, count: 4096)
+            while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { content += chunk[..<count] }
+            return String(decoding: content, as: UTF8.self)
         }
     }
 
