@@ -59,7 +59,9 @@ export function summaryWords(end) {
     parts.push(`${about}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`);
   }
   if (Number.isFinite(end.queueMs) && end.queueMs >= 100) parts.push(`${duration(end.queueMs)} in line`);
-  if (Number.isFinite(end.firstTokenMs) && end.firstTokenMs >= 1) parts.push(`first token after ${duration(end.firstTokenMs)}`);
+  if (Number.isFinite(end.firstTokenMs) && end.firstTokenMs >= 1) {
+    parts.push(`first token after ${duration(end.firstTokenMs)}`);
+  }
   if (Number.isFinite(end.durationMs)) parts.push(`${duration(end.durationMs)} in all`);
   if (end.attempts > 1) parts.push(`${end.attempts} attempts`);
   return parts.join(" · ");
