@@ -122,7 +122,9 @@ function refusal(response, text) {
 /** The `errors` of a problem object, in words. */
 export function errorList(problem) {
   if (!Array.isArray(problem?.errors)) return [];
-  return problem.errors.map((error) => string(error?.message)).filter((message) => message !== "");
+  return problem.errors
+    .filter((error) => string(error?.message) !== "")
+    .map(({ field, message }) => (string(field) === "" ? message : `${field}: ${message}`));
 }
 
 function parseObject(text) {

@@ -59,14 +59,16 @@ export function summaryWords(end) {
     parts.push(`${about}${tokens.toLocaleString("en")} ${tokens === 1 ? "token" : "tokens"}`);
   }
   if (Number.isFinite(end.queueMs) && end.queueMs >= 100) parts.push(`${duration(end.queueMs)} in line`);
-  if (Number.isFinite(end.firstTokenMs)) parts.push(`first token after ${duration(end.firstTokenMs)}`);
+  if (Number.isFinite(end.firstTokenMs) && end.firstTokenMs >= 1) {
+    parts.push(`first token after ${duration(end.firstTokenMs)}`);
+  }
   if (Number.isFinite(end.durationMs)) parts.push(`${duration(end.durationMs)} in all`);
   if (end.attempts > 1) parts.push(`${end.attempts} attempts`);
   return parts.join(" · ");
 }
 
 function duration(milliseconds) {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  return `${Math.floor(milliseconds / 60000)} min ${Math.round((milliseconds % 60000) / 1000)} s`;
+  if (milliseconds < 1000) return `${Math.round(milliseconds)}\u00A0ms`;
+  if (milliseconds < 60000) return `${(milliseconds / 1000).toFixed(1)}\u00A0s`;
+  return `${Math.floor(milliseconds / 60000)}\u00A0min ${Math.round((milliseconds % 60000) / 1000)}\u00A0s`;
 }

@@ -340,7 +340,7 @@ class ErrorsInWords(BrowserTest):
         self.page.open("abacus").ask("1 + 1")
         self.page.wait_for_state("failed")
         words = self.browser.text(f"{LAST} .problem")
-        self.assertIn("mock", words, "the names of the valid providers")
+        self.assertRegex(words, "provider: .*mock", "the field at fault and the names it may have")
         self.assertIn("Try again", words)
 
     def test_a_full_queue_counts_down_and_is_asked_again(self):
