@@ -14,7 +14,7 @@ let system: [Target] = [
         path: "Sources/System/CLLHTTP",
         cSettings: [
             .define("LLHTTP_STRICT_MODE", to: "1"),
-            .unsafeFlags(["-I/usr/share/include/llhttp", "-I/usr/share/include", "-I/usr/share/llhttp"])
+            .unsafeFlags(["-I/usr/share/include/llhttp", "-I/usr/share/include", "-I/usr/share/llhttp"]),
         ],
     ),
     .target(
@@ -33,7 +33,7 @@ let runtime: [Target] = [
     module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
     module("Telemetry", in: "Runtime", []),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
-    module("Settings", in: "Runtime", []),
+    module("Settings", in: "Runtime", ["Console"]),
     module("ServerSentEvents", in: "Runtime", []),
     module("Console", in: "Runtime", []),
 ]
@@ -75,7 +75,8 @@ let program: [Target] = [
     .executableTarget(
         name: "Lemma",
         dependencies: [
-            "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain", "Shared",
+            "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain",
+            "Shared",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
             "Settings", "Console", "ServerSentEvents",
         ],

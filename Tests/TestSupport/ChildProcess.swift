@@ -12,7 +12,7 @@ package struct ChildProcess: Sendable {
 
     /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`, its input comes from a descriptor.
     ///
-    /// - Parameter environment: all of its environment; nil for the test's own.
+    /// `environment` is all it gets; nil is the test's own.
     package static func start(
         _ arguments: [String],
         input: Int32? = nil,

@@ -32,7 +32,7 @@ package final class EventStreamClient {
 
     /// Sends a request to a port on 127.0.0.1 and reads the head of the answer.
     ///
-    /// - Parameter receiveBufferBytes: a small one makes a reader that soon takes no more.
+    /// A small `receiveBufferBytes` makes a reader that soon takes no more.
     package init(
         port: Int,
         path: String,

@@ -18,8 +18,8 @@ enum Replica {
 
     /// Serves until SIGTERM or SIGINT, then drains.
     ///
-    /// - Parameter supporting: services that the others need, started first and stopped last.
-    /// - Throws: what prevented the start, or the failure of a service.
+    /// The `supporting` services are what the others need: started first and stopped last. Throws what prevented the
+    /// start, or the failure of a service.
     static func run(
         _ configuration: Configuration,
         parts: [Part],

@@ -5,8 +5,6 @@ import Glibc
 struct FolderLock: ~Copyable {
     private let descriptor: Int32
 
-    private init(descriptor: Int32) { self.descriptor = descriptor }
-
     deinit { close(descriptor) }
 
     /// Takes the lock; creates the folder where it is missing.

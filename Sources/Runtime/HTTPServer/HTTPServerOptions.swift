@@ -33,7 +33,9 @@ package struct HTTPServerOptions: Sendable {
     package var outputBytesMax = 256 * 1024
     /// How often each loop looks at the deadlines of its connections: the precision of every timeout above.
     package var sweepPeriod = Duration.seconds(1)
-    /// Makes the security layer of each connection; nil for plain TCP. Where it throws, the connection is closed.
+    /// Makes the security layer of each connection; nil for plain TCP.
+    ///
+    /// Where it throws, the connection is closed.
     package var makeFilter: (@Sendable () throws -> any StreamFilter)?
     /// Renders the body of an error response that the server itself makes.
     package var renderError: @Sendable (_ status: Int, _ detail: String) -> (contentType: String, body: [UInt8]) =

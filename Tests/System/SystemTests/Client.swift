@@ -65,7 +65,7 @@ struct Client: Sendable {
 
     /// Opens the stream of a request.
     ///
-    /// - Parameter url: the `streamUrl` it was given.
+    /// `url` is the `streamUrl` it was given.
     func watch(
         _ url: String,
         after id: String? = nil,

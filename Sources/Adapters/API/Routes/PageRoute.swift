@@ -5,7 +5,9 @@ internal import Shared
 struct PageRoute {
     let assets: WebAssets
 
-    /// Scripts come from here alone. Styles may be inline because KaTeX sets them on what it renders.
+    /// Scripts come from here alone.
+    ///
+    /// Styles may be inline because KaTeX sets them on what it renders.
     private static let contentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
         + "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

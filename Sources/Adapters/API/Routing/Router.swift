@@ -17,7 +17,9 @@ struct Router<Handler> {
 
     private var routes: [Route] = []
 
-    /// Adds a handler; `{…}` in the pattern matches one segment. GET answers HEAD too.
+    /// Adds a handler; `{…}` in the pattern matches one segment.
+    ///
+    /// GET answers HEAD too.
     mutating func add(_ method: HTTPMethod, _ pattern: String, _ handler: Handler) {
         if let index = routes.firstIndex(where: { $0.pattern == pattern }) {
             routes[index].handlers.append((method, handler))

@@ -19,9 +19,8 @@ package final class StreamRegistry {
     private var viewers: [SSEViewer] = []
     private var sweep: LoopTimer?
 
-    /// - Parameters:
-    ///   - heartbeat: silence on a stream after which a comment is sent.
-    ///   - bufferBytesMax: what a client may leave untaken before its stream falls back to reading from the store.
+    /// `heartbeat` is the silence on a stream after which a comment is sent; `bufferBytesMax` is what a client may leave
+    /// untaken before its stream falls back to reading from the store.
     package init(loop: Loop, heartbeat: Duration, bufferBytesMax: Int, metrics: LemmaMetrics) {
         self.loop = loop
         self.bufferBytesMax = bufferBytesMax

@@ -35,7 +35,7 @@ package final class RedisMessageConsumer: MessageConsumer {
     private let consumer: String
     private let terms: Terms
 
-    /// - Parameter consumer: a name that no other consumer of the group has.
+    /// `consumer` is a name that no other consumer of the group has.
     package init(
         store: RedisStore,
         waiting configuration: RedisConfiguration,

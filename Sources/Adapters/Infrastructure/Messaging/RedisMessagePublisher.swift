@@ -9,9 +9,8 @@ package struct RedisMessagePublisher: MessagePublisher {
     private let waitingMax: Int
     private let timeToLive: Duration
 
-    /// - Parameters:
-    ///   - waitingMax: jobs waiting in a partition above which the queue is full.
-    ///   - timeToLive: expiry of the request's keys while it waits and runs.
+    /// Above `waitingMax` jobs waiting in a partition the queue is full; `timeToLive` is the expiry of the request's keys
+    /// while it waits and runs.
     package init(store: RedisStore, waitingMax: Int, timeToLive: Duration) {
         self.store = store
         self.waitingMax = waitingMax

@@ -25,7 +25,9 @@ struct StoredEvent {
     let name: AnswerEventName
     let data: [UInt8]
 
-    /// Reads an entry of XRANGE: its id and the fields `e` and `d`. Nil for an entry of another version.
+    /// Reads an entry of XRANGE: its id and the fields `e` and `d`.
+    ///
+    /// Nil for an entry of another version.
     init?(_ entry: RedisValue) {
         guard let head = EntryHead(entry) else { return nil }
         self.init(head)

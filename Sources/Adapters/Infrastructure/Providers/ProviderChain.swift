@@ -22,7 +22,7 @@ package struct ProviderChain: MathSolver {
     private let clock: any MonotonicClock
     private let tasks: any LocalTasks
 
-    /// - Parameter clients: in the order of preference; at least one.
+    /// `clients` are in the order of preference; at least one.
     package init(
         clients: [any AIStreamingClient],
         limits: Limits,

@@ -12,9 +12,7 @@ package struct SignedTicketService: TokenService {
     private let lifetime: Duration
     private let clock: any WallClock
 
-    /// - Parameters:
-    ///   - secrets: the first one signs, all of them verify; at least one.
-    ///   - lifetime: as long as a stream can live.
+    /// The first of `secrets` signs, all of them verify; `lifetime` is as long as a stream can live.
     package init(secrets: [[UInt8]], lifetime: Duration, clock: any WallClock) {
         precondition(!secrets.isEmpty, "tickets need a secret to sign with")
         self.secrets = secrets
