@@ -74,8 +74,8 @@ enum Commands {
     static func named(_ name: String) throws(UsageError) -> Command {
         if let command = all.first(where: { $0.specification.name == name }) { return command }
         let options = ["--help", "--version"]
-        if name.hasPrefix("-") { throw .unknownOption(name, suggestion: nearest(to: name, in: options)) }
-        throw .unknownCommand(name, suggestion: nearest(to: name, in: all.map(\.specification.name)))
+        if name.hasPrefix("-") { throw .unknownOption(name, suggestion: nearest(to: name.lowercased(), in: options)) }
+        throw .unknownCommand(name, suggestion: nearest(to: name.lowercased(), in: all.map(\.specification.name)))
     }
 
     static var help: String {
