@@ -97,6 +97,22 @@ let tests: [Target] = [
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
+    suite("Shared", in: "Core", ["Shared"]),
+    suite("Domain", in: "Core", ["Domain", "Shared"]),
+    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop"]),
+    suite(
+        "Infrastructure",
+        in: "Adapters",
+        ["Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography"],
+    ),
+    suite(
+        "API",
+        in: "Adapters",
+        [
+            "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
+            "RedisClient", "EventLoop", "Cryptography", "Telemetry",
+        ],
+    ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", []),

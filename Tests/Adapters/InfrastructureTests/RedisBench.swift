@@ -1,0 +1,184 @@
+import Application
+import Domain
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+
+@testable import Infrastructure
+
+/// The adapters of one loop on a real Redis of the test's own.
+final class RedisBench {
+    let server: RedisServer
+    let loop: Loop
+    let configuration: RedisConfiguration
+    let keys = Keyspace(partitions: 1)
+    let store: RedisStore
+    let answers: RedisAnswerStream
+    let repository: RedisRequestRepository
+    private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
+    private let probe: RedisCommander
+    private var consumers: [RedisMessageConsumer] = []
+
+    init(_ server: RedisServer, _ loop: Loop) throws {
+        self.server = server
+        self.loop = loop
+        configuration = try RedisConfiguration(url: RedisURL(server.url))
+        store = RedisStore(configuration, keys: keys, on: loop, observer: nil)
+        // Without pauses to speak of.
+        let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
+        answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff)
+        repository = RedisRequestRepository(store: store, timeToLiveAfterEnd: .seconds(60))
+        probe = RedisCommander(configuration, on: loop)
+    }
+
+    func close() {
+        for consumer in consumers { consumer.close() }
+        answers.close()
+        store.close()
+        probe.close()
+    }
+
+    // MARK: Adapters
+
+    func publisher(waitingMax: Int = 1000, timeToLive: Duration = .seconds(3600)) -> RedisMessagePublisher {
+        RedisMessagePublisher(store: store, waitingMax: waitingMax, timeToLive: timeToLive)
+    }
+
+    func consumer(
+        _ name: String = "a",
+        lease: Duration = .seconds(30),
+        attemptsMax: Int = 3
+    ) -> RedisMessageConsumer {
+        let consumer = RedisMessageConsumer(
+            store: store,
+            waiting: configuration,
+            consumer: name,
+            terms: .init(
+                lease: lease,
+                attemptsMax: attemptsMax,
+                timeToLive: .seconds(7200),
+                timeToLiveAfterEnd: .seconds(60),
+            ),
+        )
+        consumers.append(consumer)
+        return consumer
+    }
+
+    // MARK: Steps
+
+    func makeRequest(provider: String? = nil, user: UserID = .anonymous) -> MathRequest {
+        MathRequest(
+            correlationID: identifiers.make(),
+            conversationID: identifiers.make(),
+            userID: user,
+            problem: MathProblem(stored: "2x + 3 = 7"),
+            requestedProvider: provider,
+            options: SolveOptions(temperature: 0.5, maxOutputTokens: 100),
+        )
+    }
+
+    func submit(provider: String? = nil) async throws -> MathRequest {
+        let request = makeRequest(provider: provider)
+        _ = try await publisher().publish(request, as: nil)
+        return request
+    }
+
+    func plan(_ reason: RestartReason = .workerLost) -> AttemptPlan {
+        AttemptPlan(provider: "mock", model: "mock-1", restartReason: reason)
+    }
+
+    /// Submits, takes and claims a job.
+    func claimed(by consumer: RedisMessageConsumer) async throws -> JobClaim {
+        _ = try await submit()
+        guard let delivery = try await consumer.receive(upTo: 1).first,
+            case .claimed(let claim) = try await consumer.claim(delivery, plan())
+        else { throw NeverHappened(what: "a claimed job") }
+        return claim
+    }
+
+    func finished(_ claim: JobClaim, _ outcome: AnswerOutcome = .completed(.stop)) -> FinishedAttempt {
+        FinishedAttempt(
+            claim: claim,
+            outcome: outcome,
+            provider: "mock",
+            model: "mock-1",
+            usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
+            firstTokenMilliseconds: 1,
+            durationMilliseconds: 2,
+        )
+    }
+
+    func record(_ id: CorrelationID) async throws -> RequestRecord {
+        guard let record = try await repository.find(id) else { throw NeverHappened(what: "a record") }
+        return record
+    }
+
+    /// Calls the library's append as a writer does.
+    func append(_ id: String, _ text: String, to claim: JobClaim) async throws -> Int? {
+        let request = claim.request.correlationID
+        return try await store.call(
+            .append,
+            keys: [keys.events(request)],
+            [id, "token", String(decoding: EventData.text(text), as: UTF8.self), keys.live(request)],
+        ).integer
+    }
+
+    // MARK: Looking
+
+    /// A command on a connection that no adapter uses.
+    @discardableResult
+    func redis(_ arguments: String...) async throws -> RedisValue {
+        var command = RedisCommand(arguments[0])
+        command.append(contentsOf: arguments.dropFirst())
+        return try await probe.call(command, deadline: .seconds(5))
+    }
+
+    /// Every stored event as it is pushed: `<id> <name> <data>`.
+    func events(of id: CorrelationID) async throws -> [String] {
+        let entries = try await redis("XRANGE", keys.events(id), "-", "+").array ?? []
+        return entries.compactMap { EntryHead($0) }.map {
+            "\($0.id) \(text($0.name ?? [])) \(text($0.data))"
+        }
+    }
+
+    /// `<id> <name>` of every stored event.
+    func eventNames(of id: CorrelationID) async throws -> [String] {
+        try await events(of: id).map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
+    }
+
+    /// A field of the workers' group (XINFO GROUPS).
+    func group(_ field: String) async throws -> RedisValue? {
+        let groups = try await redis("XINFO", "GROUPS", keys.jobs(0)).array ?? []
+        let fields = groups.first?.array ?? []
+        return fields.firstIndex { $0.string == field }.map { fields[$0 + 1] }
+    }
+
+    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// Runs `body` with a Redis and a loop of its own.
+func withRedis(
+    _ options: RedisServer.Options = RedisServer.Options(),
+    _ body: @escaping @Sendable (RedisBench) async throws -> Void
+) async throws {
+    try await RedisServer.running(options) { server in
+        try await onLoop { loop in
+            let bench = try RedisBench(server, loop)
+            defer { bench.close() }
+            try await body(bench)
+        }
+    }
+}
+
+/// Keeps what is published on one channel.
+final class ChannelRecorder: RedisSubscriberDelegate {
+    private(set) var messages: [String] = []
+
+    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
+        messages.append(String(decoding: payload, as: UTF8.self))
+    }
+
+    func subscriberDidLoseConnection() {}
+    func subscriberDidReconnect() {}
+}

@@ -1,0 +1,129 @@
+import Application
+import Domain
+import EventLoop
+import Shared
+import TestSupport
+
+extension ManualClock: MonotonicClock {}
+
+/// Tasks of the test's own loop.
+struct LoopTasks: LocalTasks {
+    let loop: Loop
+    func start(_ operation: @escaping () async -> Void) -> Task<Void, Never> { loop.spawn(operation) }
+}
+
+/// Always the same number: `fraction` of the whole range.
+struct FixedRandom: RandomSource {
+    var value: UInt64 = 0
+    func next() -> UInt64 { value }
+
+    static let half = FixedRandom(value: 1 << 63)
+}
+
+struct FixedWallClock: WallClock {
+    var time = Timestamp(milliseconds: 1_795_253_400_000)
+    func now() -> Timestamp { time }
+}
+
+/// Keeps what was published.
+final class BusRecorder: EventBus {
+    private(set) var events: [any DomainEvent] = []
+    func publish(_ event: some DomainEvent) { events.append(event) }
+    func subscribe<Event: DomainEvent>(to _: Event.Type, _ listener: @escaping (Event) -> Void) {}
+}
+
+/// Takes what is published, or fails as told.
+final class PublisherFake: MessagePublisher {
+    var failure: PublishFailure?
+    private(set) var published: [MathRequest] = []
+    private var submissions: [IdempotentSubmission: MathRequest] = [:]
+
+    func publish(
+        _ request: MathRequest,
+        as submission: IdempotentSubmission?
+    ) async throws(PublishFailure) -> Publication {
+        if let failure { throw failure }
+        let created = Timestamp(milliseconds: 1_795_253_400_250)
+        if let submission {
+            if let earlier = submissions[submission] {
+                return Publication(
+                    createdAt: created,
+                    position: 0,
+                    replayed: .init(
+                        correlationID: earlier.correlationID,
+                        conversationID: earlier.conversationID,
+                    ),
+                )
+            }
+            guard !submissions.keys.contains(where: { $0.name == submission.name }) else { throw .keyReused }
+            submissions[submission] = request
+        }
+        published.append(request)
+        return Publication(createdAt: created, position: published.count)
+    }
+}
+
+/// Requests in memory.
+final class RepositoryFake: RequestRepository {
+    var records: [CorrelationID: RequestRecord] = [:]
+    var answers: [CorrelationID: String] = [:]
+    var lastEvents: [CorrelationID: EventID] = [:]
+    var isAway = false
+    var onCancel: (CorrelationID, CancelReason) -> CancelResult = { _, _ in .asked }
+    /// What every further look at a record turns it into.
+    var onFind: ((RequestRecord) -> RequestRecord)?
+
+    func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {
+        if isAway { throw .unavailable }
+        let record = records[id]
+        if let record, let onFind { records[id] = onFind(record) }
+        return record
+    }
+
+    func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String? {
+        if isAway { throw .unavailable }
+        return answers[id]
+    }
+
+    func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID? {
+        if isAway { throw .unavailable }
+        return lastEvents[id]
+    }
+
+    func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {
+        if isAway { throw .unavailable }
+        return onCancel(id, reason)
+    }
+}
+
+func identifier(_ number: UInt64) -> CorrelationID {
+    CorrelationID(bits: UUIDBits(version7At: Timestamp(milliseconds: 1_795_253_400_000), random: (0, number)))
+}
+
+func sampleRequest(_ number: UInt64 = 1, user: UserID = .anonymous, provider: String? = nil) -> MathRequest {
+    MathRequest(
+        correlationID: identifier(number),
+        conversationID: ConversationID(bits: UUIDBits(high: 1, low: number)),
+        userID: user,
+        problem: MathProblem(stored: "2x + 3 = 7"),
+        requestedProvider: provider,
+        options: SolveOptions(),
+    )
+}
+
+func sampleRecord(_ status: RequestStatus, attempts: Int = 0, user: UserID = .anonymous) -> RequestRecord {
+    RequestRecord(
+        request: sampleRequest(user: user),
+        status: status,
+        attempts: attempts,
+        createdAt: Timestamp(milliseconds: 0),
+        startedAt: nil,
+        finishedAt: nil,
+        provider: nil,
+        model: nil,
+        finishReason: nil,
+        usage: nil,
+        failure: nil,
+        jobNumber: 1,
+    )
+}

@@ -1,0 +1,340 @@
+import Application
+import Domain
+import EventLoop
+import Shared
+import TestSupport
+import Testing
+
+/// A worker's handler with everything around it made by the test.
+private final class Bench {
+    let loop: Loop
+    let consumer = ConsumerFake()
+    let answers = AnswerStreamFake()
+    let bus = BusRecorder()
+    let control = AttemptControl()
+    let clock: ManualClock
+    let solver: SolverFake
+    let delivery = JobDelivery(entry: "7-0", correlationID: identifier(1), requestedProvider: nil)
+
+    init(loop: Loop) {
+        self.loop = loop
+        clock = ManualClock(loop: loop, isAutomatic: true)
+        solver = SolverFake(loop: loop, clock: clock)
+        consumer.claims = [.success(.claimed(claim(1)))]
+    }
+
+    func claim(_ attempt: UInt64) -> JobClaim {
+        JobClaim(delivery: delivery, request: sampleRequest(), attempt: attempt, queueMilliseconds: 5)
+    }
+
+    func claimed(_ attempts: UInt64...) -> [Result<ClaimResult, QueueFailure>] {
+        attempts.map { .success(.claimed(claim($0))) }
+    }
+
+    func run() async -> RunMathRequest.Output {
+        let handler = RunMathRequestHandler(
+            consumer: consumer,
+            answers: answers,
+            solver: solver,
+            environment: WorkEnvironment(
+                clock: clock,
+                tasks: LoopTasks(loop: loop),
+                backoff: Backoff(random: FixedRandom.half),
+            ),
+            bus: bus,
+        )
+        return await handler.handle(RunMathRequest(delivery: delivery, control: control))
+    }
+
+    /// The status, place and attempt of every `finish`.
+    var ends: [String] {
+        consumer.finished.map { finish in
+            let place =
+                switch finish.place {
+                case .id(let id): id.description
+                case .afterLast: "after last"
+                }
+            return "\(finish.attempt.outcome.status.rawValue) at \(place)"
+        }
+    }
+}
+
+@Suite("Running a request")
+struct RunMathRequestTests {
+    @Test("a claimed job is solved, its text written, and the end told after the last event")
+    func completed() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            #expect(await bench.run() == .finished(.completed))
+            #expect(bench.answers.writers.map(\.texts) == [["x = ", "2"]])
+            #expect(bench.ends == ["completed at 1-3"])
+            let end = try #require(bench.consumer.finished.first?.attempt)
+            #expect(end.provider == "fake" && end.model == "fake-2", "the one that answered, not the one planned")
+            #expect(end.usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
+            #expect(end.firstTokenMilliseconds == 20)
+            #expect(end.durationMilliseconds == 40)
+            let event = try #require(bench.bus.events.first as? MathRequestFinished)
+            #expect(event.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
+            #expect(bench.consumer.plans.map(\.provider) == ["fake"])
+        }
+    }
+
+    @Test("a settled job is left alone")
+    func settled() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.settled)]
+            #expect(await bench.run() == .settled)
+            #expect(bench.solver.questions.isEmpty && bench.ends.isEmpty && bench.bus.events.isEmpty)
+        }
+    }
+
+    @Test("a job without attempts left ends as failed at the next marker's place")
+    func exhausted() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.exhausted(bench.claim(4)))]
+            #expect(await bench.run() == .finished(.failed))
+            #expect(bench.ends == ["failed at 4-0"])
+            guard case .failed(let failure) = bench.consumer.finished[0].attempt.outcome else { return }
+            #expect(failure.kind == .attemptsExhausted)
+            #expect(bench.solver.questions.isEmpty)
+        }
+    }
+
+    @Test("a job cancelled before its claim ends as cancelled after its last event")
+    func cancelledWhileQueued() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.cancelled(bench.claim(1), .disconnected))]
+            #expect(await bench.run() == .finished(.cancelled))
+            #expect(bench.ends == ["cancelled at after last"])
+            #expect(bench.solver.questions.isEmpty)
+        }
+    }
+
+    @Test("a cancellation cuts the provider, keeps the text so far and counts its tokens")
+    func cancelledWhileRunning() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.hang(["x", " ="]) { bench.control.abort(.cancelled(.requested)) }]
+            #expect(await bench.run() == .finished(.cancelled))
+            #expect(bench.ends == ["cancelled at 1-3"])
+            let end = bench.consumer.finished[0].attempt
+            #expect(end.usage == TokenUsage(inputTokens: 0, outputTokens: 2, isEstimated: true))
+            #expect(end.firstTokenMilliseconds == 20)
+        }
+    }
+
+    @Test("a cancellation before the first token leaves no first-token time")
+    func cancelledBeforeFirstToken() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.hang([]) { bench.control.abort(.cancelled(.requested)) }]
+            #expect(await bench.run() == .finished(.cancelled))
+            #expect(bench.ends == ["cancelled at 1-1"])
+            #expect(bench.consumer.finished[0].attempt.firstTokenMilliseconds == nil)
+        }
+    }
+
+    @Test("a wish that comes before the provider is called counts too")
+    func abortedEarly() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.hang([]) {}]
+            bench.consumer.onClaim = { _ in bench.control.abort(.cancelled(.interrupted)) }
+            #expect(await bench.run() == .finished(.cancelled))
+        }
+    }
+
+    @Test(
+        "an attempt that is not this worker's any more writes nothing further",
+        arguments: [.leaseLost, .writeFailed(.fenced), .writeFailed(.gone)] as [AbortReason],
+    )
+    func lost(reason: AbortReason) async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [
+                .hang(["x"]) {
+                    if case .writeFailed(let failure) = reason {
+                        bench.answers.writers[0].fail(failure)
+                    } else {
+                        bench.control.abort(reason)
+                    }
+                }
+            ]
+            #expect(await bench.run() == .lost)
+            #expect(bench.ends.isEmpty && bench.consumer.handedBack == 0 && bench.bus.events.isEmpty)
+        }
+    }
+
+    @Test("only the first reason counts")
+    func firstReason() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [
+                .hang([]) {
+                    bench.control.abort(.leaseLost)
+                    bench.control.abort(.cancelled(.requested))
+                }
+            ]
+            #expect(await bench.run() == .lost)
+        }
+    }
+
+    @Test("lost history begins a new attempt, and says so")
+    func historyLost() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1, 2)
+            bench.solver.steps = [.hang(["x"]) { bench.answers.writers[0].fail(.historyLost) }, .answer(["y"])]
+            #expect(await bench.run() == .finished(.completed))
+            #expect(bench.consumer.plans.map(\.restartReason) == [.workerLost, .historyLost])
+            #expect(bench.answers.writers.map(\.texts) == [["x"], ["y"]])
+            #expect(bench.ends == ["completed at 2-2"])
+        }
+    }
+
+    @Test("history that is found lost at the end begins a new attempt too", arguments: [true, false])
+    func historyLostAtTheEnd(byFlush: Bool) async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1, 2)
+            if byFlush {
+                bench.answers.onWriter = { if $0.claim.attempt == 1 { $0.flushFailure = .historyLost } }
+            } else {
+                bench.consumer.finishes = [.success(.historyLost), .success(.finished)]
+            }
+            #expect(await bench.run() == .finished(.completed))
+            #expect(bench.consumer.plans.map(\.restartReason) == [.workerLost, .historyLost])
+            #expect(bench.ends.last == "completed at 2-3")
+        }
+    }
+
+    @Test("who is second to end a request has lost it")
+    func superseded() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.finishes = [.success(.superseded)]
+            #expect(await bench.run() == .lost)
+            #expect(bench.bus.events.isEmpty)
+        }
+    }
+
+    @Test("a draining worker stores what it has and hands the job back")
+    func handedOver() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.hang(["x"]) { bench.control.abort(.handedOver) }]
+            bench.consumer.handBacks = [.failure(.unavailable), .success(())]
+            #expect(await bench.run() == .handedOver)
+            #expect(bench.consumer.handedBack == 2, "tried again while the store was away")
+            #expect(bench.ends.isEmpty)
+        }
+    }
+
+    // MARK: Providers that fail
+
+    @Test("a failed provider is tried again after a pause, as an attempt of its own")
+    func retried() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1, 2, 3)
+            bench.solver.steps = [
+                .fail(["x"], .failed(detail: "broke off")), .fail([], .timedOut(detail: "silent")), .answer(["y"]),
+            ]
+            #expect(await bench.run() == .finished(.completed))
+            #expect(bench.consumer.plans.map(\.restartReason) == [.workerLost, .providerFailed, .providerFailed])
+            #expect(bench.clock.sleeps == [.milliseconds(100), .milliseconds(200)], "half of a limit that doubles")
+            #expect(bench.ends == ["completed at 3-2"])
+        }
+    }
+
+    @Test("the last failure is what the client is told when the attempts are used up")
+    func retriedInVain() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1, 2) + [.success(.exhausted(bench.claim(3)))]
+            bench.solver.steps = [.fail([], .failed(detail: "broke off")), .fail([], .timedOut(detail: "silent"))]
+            #expect(await bench.run() == .finished(.failed))
+            #expect(bench.ends == ["failed at 3-0"])
+            guard case .failed(let failure) = bench.consumer.finished[0].attempt.outcome else { return }
+            #expect(failure == RequestFailure(kind: .providerTimedOut, detail: "silent"))
+        }
+    }
+
+    @Test("a rejected problem fails at once")
+    func rejected() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.fail(["x"], .rejected(detail: "no"))]
+            #expect(await bench.run() == .finished(.failed))
+            #expect(bench.ends == ["failed at 1-2"])
+            #expect(bench.consumer.plans.count == 1)
+        }
+    }
+
+    @Test("text that a failed attempt could not write does not stop its successor")
+    func lateFenceOfTheLastAttempt() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1, 2)
+            bench.consumer.onClaim = { if $0 == 2 { bench.answers.writers[0].fail(.fenced) } }
+            bench.solver.steps = [.fail(["x"], .failed(detail: "broke off")), .answer(["y"])]
+            #expect(await bench.run() == .finished(.completed))
+        }
+    }
+
+    @Test(
+        "a wish to stop cuts the pause between two attempts short",
+        arguments: [.handedOver, .leaseLost, .cancelled(.requested)] as [AbortReason],
+    )
+    func stoppedBetweenAttempts(reason: AbortReason) async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.clock.isAutomatic = false
+            bench.consumer.claims =
+                bench.claimed(1) + [.success(.cancelled(bench.claim(1), .requested))]
+            bench.solver.steps = [.fail([], .failed(detail: "broke off")), .hang([]) {}]
+            let output = OneShot<RunMathRequest.Output>(loop: loop)
+            loop.spawn { output.succeed(await bench.run()) }
+            try await eventually("the pause", on: loop) { bench.clock.sleeperCount == 1 }
+            bench.control.abort(reason)
+            switch reason {
+            case .handedOver:
+                #expect(try await output.value() == .handedOver)
+                #expect(bench.consumer.handedBack == 1)
+            case .leaseLost: #expect(try await output.value() == .lost)
+            case .cancelled, .writeFailed: #expect(try await output.value() == .finished(.cancelled))
+            }
+            #expect(bench.solver.questions.count == 1)
+        }
+    }
+
+    // MARK: Store away
+
+    @Test("claim and finish are repeated with growing pauses while the store is away")
+    func storeAway() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.failure(.unavailable), .failure(.unavailable)] + bench.claimed(1)
+            bench.consumer.finishes = Array(repeating: .failure(.unavailable), count: 7) + [.success(.finished)]
+            #expect(await bench.run() == .finished(.completed))
+            let expected = [25, 50, 25, 50, 100, 200, 400, 500, 500].map { Duration.milliseconds($0) }
+            #expect(bench.clock.sleeps == expected, "doubling up to a second, half of it by the random number")
+            #expect(bench.consumer.finished.count == 8)
+        }
+    }
+
+    @Test("a worker that is being stopped gives up")
+    func stopped() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.failure(.cancelled)]
+            #expect(await bench.run() == .lost)
+            bench.consumer.claims = bench.claimed(1)
+            bench.consumer.finishes = [.failure(.cancelled)]
+            #expect(await bench.run() == .lost)
+        }
+    }
+}

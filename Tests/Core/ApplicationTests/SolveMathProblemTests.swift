@@ -1,0 +1,163 @@
+import Application
+import Domain
+import Shared
+import Testing
+
+@Suite("Submitting a problem")
+struct SolveMathProblemTests {
+    private let validator = SolveMathProblemValidator(providerNames: ["local", "mock"])
+
+    @Test("everything valid is taken as it is, with the contract's defaults")
+    func valid() throws {
+        let plain = try validator.validate(SolveInput(problem: " 1+1 "))
+        #expect(plain.problem.text == "1+1")
+        #expect(plain.provider == nil)
+        #expect(plain.options == SolveOptions())
+        let full = try validator.validate(
+            SolveInput(
+                problem: "x",
+                provider: "mock",
+                temperature: 2,
+                maxOutputTokens: 32_768,
+                onDisconnect: "cancel",
+                onBusy: "interrupt",
+            )
+        )
+        #expect(full.provider == "mock")
+        let options = SolveOptions(temperature: 2, maxOutputTokens: 32_768, onDisconnect: .cancel, onBusy: .interrupt)
+        #expect(full.options == options)
+    }
+
+    @Test("all mistakes are told at once, each with its field")
+    func allMistakes() {
+        let input = SolveInput(
+            problem: "  ",
+            provider: "oracle",
+            temperature: 2.1,
+            maxOutputTokens: 0,
+            onDisconnect: "explode",
+            onBusy: "",
+        )
+        let failure = #expect(throws: ValidationFailure.self) { try validator.validate(input) }
+        let expected = [
+            "problem", "provider", "options.temperature", "options.maxOutputTokens", "options.onDisconnect",
+            "options.onBusy",
+        ]
+        #expect(failure?.errors.map(\.field) == expected)
+        #expect(failure?.errors[1].message.contains("local, mock") == true, "the valid names are told")
+        #expect(failure?.errors[4].message.contains("continue, cancel") == true)
+        #expect(failure?.errors[5].message.contains("enqueue, reject, interrupt") == true)
+    }
+
+    @Test(
+        "numbers outside of their ranges are refused",
+        arguments: [
+            (-0.001, nil), (2.001, nil), (.nan, nil), (.infinity, nil), (nil, -1), (nil, 32_769), (nil, .max),
+        ] as [(Double?, Int?)],
+    )
+    func ranges(temperature: Double?, tokens: Int?) {
+        let input = SolveInput(problem: "1", temperature: temperature, maxOutputTokens: tokens)
+        let failure = #expect(throws: ValidationFailure.self) { try validator.validate(input) }
+        #expect(failure?.errors.count == 1)
+    }
+
+    @Test("a missing and a too long problem are told apart")
+    func problems() {
+        let missing = #expect(throws: ValidationFailure.self) { try validator.validate(SolveInput(problem: nil)) }
+        #expect(missing?.errors.first?.message.contains("required") == true)
+        let long = String(repeating: "1", count: 9000)
+        let failure = #expect(throws: ValidationFailure.self) { try validator.validate(SolveInput(problem: long)) }
+        #expect(failure?.errors.first?.message.contains("9000") == true)
+        #expect(failure?.errors.first?.message.contains("8000") == true)
+    }
+
+    // MARK: Handler
+
+    private struct Fingerprints: Fingerprinting {
+        func fingerprint(_ text: String) -> Fingerprint {
+            let hash = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+            let digits = String(hash, radix: 16)
+            return Fingerprint(hexadecimal: String(repeating: digits, count: 5))
+        }
+    }
+
+    private func handler(_ publisher: PublisherFake, _ bus: BusRecorder) -> SolveMathProblemHandler {
+        SolveMathProblemHandler(
+            validator: validator,
+            publisher: publisher,
+            identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half),
+            fingerprints: Fingerprints(),
+            bus: bus,
+        )
+    }
+
+    @Test("an accepted problem is published once, and listeners hear of it")
+    func accepted() async throws {
+        let (publisher, bus) = (PublisherFake(), BusRecorder())
+        let input = SolveInput(problem: " 2x = 4 ", provider: "local", temperature: 1)
+        let output = try await handler(publisher, bus).handle(SolveMathProblem(userID: UserID("ada"), input: input))
+        let request = try #require(publisher.published.first)
+        #expect(publisher.published.count == 1)
+        #expect(request.userID == UserID("ada"))
+        #expect(request.problem.text == "2x = 4")
+        #expect(request.requestedProvider == "local")
+        #expect(request.options.temperature == 1)
+        #expect(output.correlationID == request.correlationID)
+        #expect(output.conversationID == request.conversationID)
+        #expect(output.createdAt == Timestamp(milliseconds: 1_795_253_400_250), "the store's clock tells")
+        #expect(!output.isReplay)
+        let event = try #require(bus.events.first as? MathProblemSubmitted)
+        #expect(event.correlationID == request.correlationID)
+        #expect(event.position == 1)
+    }
+
+    @Test("a repetition under the same key is the first one's request, another meaning is refused")
+    func idempotency() async throws {
+        let (publisher, bus) = (PublisherFake(), BusRecorder())
+        let handler = handler(publisher, bus)
+        func submit(_ problem: String, user: String = "ada") async throws -> SolveMathProblem.Output {
+            let input = SolveInput(problem: problem)
+            return try await handler.handle(
+                SolveMathProblem(userID: UserID(user), input: input, idempotencyKey: "k")
+            )
+        }
+        let first = try await submit("1+1")
+        let second = try await submit("  1+1 ")
+        #expect(second.isReplay && second.correlationID == first.correlationID)
+        #expect(publisher.published.count == 1)
+        #expect(bus.events.count == 1, "a repetition is no further submission")
+        await #expect(throws: SolveMathProblem.Failure.idempotencyKeyReused) { _ = try await submit("1+2") }
+        let other = try await submit("1+2", user: "bob")
+        #expect(!other.isReplay, "keys are each user's own")
+    }
+
+    @Test("nothing is published where the input is not valid, and listeners hear nothing")
+    func invalid() async throws {
+        let (publisher, bus) = (PublisherFake(), BusRecorder())
+        let handler = handler(publisher, bus)
+        await #expect(throws: SolveMathProblem.Failure.self) {
+            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "")))
+        }
+        let unknown = SolveInput(problem: "1", conversationID: ConversationID(bits: UUIDBits(high: 1, low: 2)))
+        await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
+            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: unknown))
+        }
+        #expect(publisher.published.isEmpty && bus.events.isEmpty)
+    }
+
+    @Test(
+        "the queue's refusals are passed on",
+        arguments: [
+            (.queueFull, .queueFull), (.unavailable, .unavailable), (.keyReused, .idempotencyKeyReused),
+        ] as [(PublishFailure, SolveMathProblem.Failure)],
+    )
+    func refused(failure: PublishFailure, expected: SolveMathProblem.Failure) async throws {
+        let (publisher, bus) = (PublisherFake(), BusRecorder())
+        publisher.failure = failure
+        let handler = handler(publisher, bus)
+        await #expect(throws: expected) {
+            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "1")))
+        }
+        #expect(bus.events.isEmpty)
+    }
+}

@@ -1,0 +1,160 @@
+import Application
+import Domain
+import EventLoop
+import Shared
+import TestSupport
+
+/// A queue that answers by script and notes what it was asked.
+final class ConsumerFake: MessageConsumer {
+    /// Answers of `claim`, one for each call; the last one is repeated.
+    var claims: [Result<ClaimResult, QueueFailure>] = []
+    /// Answers of `finish`, likewise.
+    var finishes: [Result<FinishResult, QueueFailure>] = [.success(.finished)]
+    var handBacks: [Result<Void, QueueFailure>] = [.success(())]
+
+    private(set) var plans: [AttemptPlan] = []
+    private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace)] = []
+    private(set) var handedBack = 0
+    /// Called at the begin of each claim, with its number from 1.
+    var onClaim: (Int) -> Void = { _ in }
+
+    private func next<Value>(_ answers: inout [Result<Value, QueueFailure>]) throws(QueueFailure) -> Value {
+        let answer = answers.count > 1 ? answers.removeFirst() : answers[0]
+        return try answer.get()
+    }
+
+    func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
+    func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
+    func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport { LeaseReport() }
+
+    func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult {
+        plans.append(plan)
+        onClaim(plans.count)
+        return try next(&claims)
+    }
+
+    func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async throws(QueueFailure) -> FinishResult {
+        finished.append((attempt, place))
+        return try next(&finishes)
+    }
+
+    func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
+        handedBack += 1
+        try next(&handBacks)
+    }
+}
+
+/// Stores every text at once as one event, or fails as told.
+final class WriterFake: AnswerWriter {
+    let claim: JobClaim
+    private(set) var texts: [String] = []
+    private(set) var failure: AnswerWriteFailure?
+    var onFailure: ((AnswerWriteFailure) -> Void)?
+    /// Fails the next `flush`.
+    var flushFailure: AnswerWriteFailure?
+
+    init(_ claim: JobClaim) { self.claim = claim }
+
+    func append(_ kind: AnswerText, _ text: String) {
+        if failure == nil { texts.append(text) }
+    }
+
+    func waitForRoom() async throws(AnswerWriteFailure) {
+        if let failure { throw failure }
+    }
+
+    func flush() async throws(AnswerWriteFailure) -> EventID {
+        if let failure = failure ?? flushFailure { throw failure }
+        return EventID(attempt: claim.attempt, sequence: UInt64(texts.count))
+    }
+
+    func fail(_ failure: AnswerWriteFailure) {
+        self.failure = failure
+        onFailure?(failure)
+    }
+}
+
+final class AnswerStreamFake: AnswerStream {
+    private(set) var writers: [WriterFake] = []
+    var onWriter: (WriterFake) -> Void = { _ in }
+
+    func watch(
+        _ request: RequestRecord,
+        after cursor: EventID?,
+        viewer: any AnswerViewer
+    ) -> any AnswerSubscription {
+        preconditionFailure("a worker watches nothing")
+    }
+
+    func writer(for claim: JobClaim) -> any AnswerWriter {
+        let writer = WriterFake(claim)
+        writers.append(writer)
+        onWriter(writer)
+        return writer
+    }
+}
+
+/// Solves by script: one step for each call, the last one repeated.
+final class SolverFake: MathSolver {
+    enum Step {
+        case answer([String])
+        case fail([String], AIFailure)
+        /// Emits, calls the closure, then waits until it is cancelled.
+        case hang([String], () -> Void)
+    }
+
+    var steps: [Step] = [.answer(["x = ", "2"])]
+    private(set) var questions: [(Question, String?)] = []
+    private let loop: Loop
+    private let clock: ManualClock
+
+    init(loop: Loop, clock: ManualClock) {
+        self.loop = loop
+        self.clock = clock
+    }
+
+    var providerNames: [String] { ["fake"] }
+
+    func firstChoice(requested: String?) -> ProviderIdentity {
+        ProviderIdentity(name: requested ?? "fake", model: "fake-1")
+    }
+
+    func solve(
+        _ question: Question,
+        requested: String?,
+        into sink: any AnswerSink
+    ) async throws(AIFailure) -> Solution {
+        questions.append((question, requested))
+        let step = steps.count > 1 ? steps.removeFirst() : steps[0]
+        switch step {
+        case .answer(let texts):
+            try await emit(texts, sink)
+            return Solution(
+                provider: "fake",
+                model: "fake-2",
+                finishReason: .stop,
+                usage: TokenUsage(inputTokens: 3, outputTokens: texts.count, isEstimated: false),
+            )
+        case .fail(let texts, let failure):
+            try await emit(texts, sink)
+            throw failure
+        case .hang(let texts, let action):
+            try await emit(texts, sink)
+            action()
+            do {
+                try await OneShot<Void>(loop: loop).value()
+            } catch {
+                throw .cancelled
+            }
+            throw .failed(detail: "never")
+        }
+    }
+
+    private func emit(_ texts: [String], _ sink: any AnswerSink) async throws(AIFailure) {
+        for text in texts {
+            clock.advance(by: .milliseconds(20))
+            sink.receive(.token, text)
+            try await sink.waitForRoom()
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package import EventLoop
+
+/// A clock that a test owns: time passes when the test says so, or, when `isAutomatic`, as soon as somebody waits for it.
+///
+/// Loop-owned.
+package final class ManualClock {
+    package private(set) var now = Duration.seconds(1000)
+    /// Whether a sleep lets its time pass by itself.
+    package var isAutomatic: Bool
+    /// The lengths of all sleeps so far, in their order.
+    package private(set) var sleeps: [Duration] = []
+
+    private let loop: Loop
+    private var sleepers: [(until: Duration, wake: OneShot<Void>)] = []
+
+    package init(loop: Loop, isAutomatic: Bool = false) {
+        self.loop = loop
+        self.isAutomatic = isAutomatic
+    }
+
+    /// How many sleep now.
+    package var sleeperCount: Int { sleepers.filter { !$0.wake.isSettled }.count }
+
+    /// Lets time pass and wakes whose time has come.
+    package func advance(by step: Duration) {
+        now += step
+        let due = sleepers.filter { $0.until <= now }
+        sleepers.removeAll { $0.until <= now }
+        for sleeper in due { sleeper.wake.succeed(()) }
+    }
+
+    package func sleep(for delay: Duration) async throws(CancellationError) {
+        sleeps.append(delay)
+        let wake = OneShot<Void>(loop: loop)
+        if isAutomatic || delay <= .zero {
+            now += max(delay, .zero)
+            loop.executeSoon { wake.succeed(()) }
+        } else {
+            sleepers.append((now + delay, wake))
+        }
+        try await wake.value()
+    }
+}
