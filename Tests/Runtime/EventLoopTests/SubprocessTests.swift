@@ -198,7 +198,7 @@ private func entries(_ path: String) -> [String] {
     return names
 }
 
-private func openDescriptors() -> Int { entries("/proc/self/fd").count }
+func openDescriptors() -> Int { entries("/proc/self/fd").count }
 
 private func contents(_ path: String) -> String {
     guard let file = fopen(path, "r") else { return "" }

@@ -1,0 +1,53 @@
+import EventLoop
+
+/// Remembers what a stream tells its delegate, and acts on it where a test wants.
+final class Recorder: ByteStreamDelegate {
+    private(set) var bytes: [UInt8] = []
+    private(set) var byteCount = 0
+    private(set) var ends = 0
+    private(set) var drains = 0
+    private(set) var closes: [StreamFailure?] = []
+
+    /// False for what would not fit into memory.
+    var keepsBytes = true
+    var onRead: (UnsafeRawBufferPointer) -> Void = { _ in }
+    var onEnd: () -> Void = {}
+    var onDrain: () -> Void = {}
+    var onClose: () -> Void = {}
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+    var isClosed: Bool { !closes.isEmpty }
+
+    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+        if keepsBytes { self.bytes.append(contentsOf: bytes) }
+        byteCount += bytes.count
+        onRead(bytes)
+    }
+
+    func streamDidReachEnd() {
+        ends += 1
+        onEnd()
+    }
+
+    func streamDidDrain() {
+        drains += 1
+        onDrain()
+    }
+
+    func streamDidClose(_ failure: StreamFailure?) {
+        closes.append(failure)
+        onClose()
+    }
+}
+
+extension ByteStream {
+    func write(_ text: String) { write(Array(text.utf8)) }
+
+    /// Gives the stream a recorder and starts to read.
+    func recorded() -> Recorder {
+        let recorder = Recorder()
+        delegate = recorder
+        startReading()
+        return recorder
+    }
+}

@@ -1,0 +1,108 @@
+import EventLoop
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("Listening")
+struct TCPListenerTests {
+    @Test("Connections are dealt out to the loops in turn, each on its own thread")
+    func dealing() async throws {
+        let group = LoopGroup(count: 4)
+        defer { group.stop() }
+        let accepted = Shared<[Int: Int]>([:])
+        let port = try await group.loops[0].run { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            listener.start(on: group.loops) { stream in
+                #expect(stream.loop.isCurrent)
+                let index = stream.loop.index
+                accepted.change { $0[index, default: 0] += 1 }
+            }
+            return listener.port
+        }
+        let clients = try (0..<20).map { _ in try RawClient(port: port) }
+        #expect(try await eventually(within: .seconds(10)) { accepted.value.values.reduce(0, +) == 20 })
+        #expect(accepted.value == [0: 5, 1: 5, 2: 5, 3: 5])
+        for client in clients { client.close() }
+    }
+
+    @Test("A port in use is an error")
+    func inUse() async throws {
+        try await onLoop { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            let port = listener.port
+            await #expect(throws: NetworkError.addressInUse) {
+                try await TCPListener.listen(host: "127.0.0.1", port: port, on: loop)
+            }
+        }
+    }
+
+    @Test("Connections made before the listener starts wait for it")
+    func backlog() async throws {
+        try await onLoop { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            let client = try RawClient(port: listener.port)
+            listener.start(on: [loop]) { stream in
+                stream.write("welcome")
+                stream.finish()
+            }
+            var isAnswered = false
+            client.shutdownSending()
+            try await eventually("the connection is served", on: loop) {
+                if !client.isSilent(for: .zero) { isAnswered = true }
+                return isAnswered
+            }
+            #expect(try client.readToEnd() == "welcome")
+        }
+    }
+
+    @Test("Closing gives the port back; connections that were accepted live on")
+    func close() async throws {
+        try await onLoop { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            let port = listener.port
+            let count = LoopBound(Count(), of: loop)
+            listener.start(on: [loop]) { stream in
+                stream.recorded().onRead = { stream.write($0) }
+                count.onLoop.value += 1
+            }
+            let peer = Peer(descriptor: try Peer.connectingSocket(to: port, blocking: true))
+            try await eventually("the connection is accepted", on: loop) { count.onLoop.value == 1 }
+            listener.close()
+            listener.close()
+            #expect(throws: RawClient.Failure.cannotConnect(ECONNREFUSED)) { try RawClient(port: port) }
+            let next = try await TCPListener.listen(host: "127.0.0.1", port: port, on: loop)
+            #expect(next.port == port)
+            peer.write("still here")
+            #expect(try await peer.nextRead(on: loop) == .bytes(Array("still here".utf8)))
+        }
+    }
+
+    @Test("Out of descriptors, the listener pauses and takes the waiting connections later")
+    func exhaustion() async {
+        // In a process of its own, because the limit is the process's.
+        await #expect(processExitsWith: .success) {
+            try await onLoop { loop in
+                let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+                let port = listener.port
+                let waiting = try (0..<8).map { _ in try Peer.connectingSocket(to: port, blocking: true) }
+                var limit = rlimit()
+                getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                let usual = limit.rlim_cur
+                limit.rlim_cur = rlim_t(waiting[7]) + 3
+                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                let count = LoopBound(Count(), of: loop)
+                listener.start(on: [loop]) { _ in count.onLoop.value += 1 }
+                try await eventually("some are accepted", on: loop) { count.onLoop.value > 0 }
+                try await loop.sleep(for: .milliseconds(250))
+                guard count.onLoop.value < 8 else { throw NeverHappened(what: "descriptors run out") }
+                limit.rlim_cur = usual
+                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                try await eventually("the rest is accepted", on: loop) { count.onLoop.value == 8 }
+            }
+        }
+    }
+
+    private final class Count {
+        var value = 0
+    }
+}
