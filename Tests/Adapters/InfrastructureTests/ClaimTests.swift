@@ -1,5 +1,7 @@
 import Application
 import Domain
+internal import EventLoop
+internal import RedisClient
 import Shared
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Application
 import Domain
+internal import RedisClient
 import Shared
 import TestSupport
 import Testing
