@@ -11,11 +11,15 @@ package import Telemetry
 ///  intake:  receive ──► slot ──► RunMathRequest ──► slot free
 ///  lease:   every third of it, renew all; what is lost or cancelled is aborted
 ///  reaper:  every second, take over from silent workers what fits the free slots
+///  retries: every half second, let failed requests whose pause is over become jobs again
 ///  drain:   no more intake; wait; hand back what is still running
 /// ```
 /// Loop-owned.
 package final class JobRunner {
     private static let reapPeriod = Duration.seconds(1)
+    private static let promotePeriod = Duration.milliseconds(500)
+    /// Postponed requests made jobs in one step, so that Redis is not held up.
+    private static let promoteMax = 100
     private static let unavailablePause = Duration.milliseconds(500)
 
     package struct Options: Sendable {
@@ -79,6 +83,7 @@ package final class JobRunner {
             loop.spawn { await self.takeJobs() },
             loop.spawn { await self.keepLeases() },
             loop.spawn { await self.takeOverJobs() },
+            loop.spawn { await self.promoteJobs() },
         ]
     }
 
@@ -117,6 +122,16 @@ package final class JobRunner {
                     metrics.takenOver.increment()
                     run(delivery)
                 }
+            } catch {
+                guard error == .unavailable, await pause() else { return }
+            }
+        }
+    }
+
+    private func promoteJobs() async {
+        while !isStopping, (try? await loop.sleep(for: Self.promotePeriod)) != nil {
+            do throws(QueueFailure) {
+                while try await consumer.promote(upTo: Self.promoteMax) == Self.promoteMax {}
             } catch {
                 guard error == .unavailable, await pause() else { return }
             }

@@ -63,6 +63,7 @@ enum Commands {
         WorkerCommand.command,
         AskCommand.command,
         bench,
+        DeadLettersCommand.command,
         ConfigCommand.command,
         HealthcheckCommand.command,
     ]

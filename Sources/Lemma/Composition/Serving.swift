@@ -61,7 +61,8 @@ enum Serving {
         }
     }
 
-    private static func redis(_ configuration: Configuration) throws -> RedisURL {
+    /// Where Redis is, or a ``StartFailure`` in words.
+    static func redis(_ configuration: Configuration) throws -> RedisURL {
         guard let url = configuration.redis.url else { throw StartFailure("REDIS_URL is required") }
         do {
             return try RedisURL(url.reveal())

@@ -235,31 +235,56 @@ struct RunMathRequestTests {
 
     // MARK: Providers that fail
 
-    @Test("a failed provider is tried again after a pause, as an attempt of its own")
-    func retried() async throws {
+    @Test("a failed provider postpones the request, longer after each attempt")
+    func postponed() async throws {
         try await onLoop { loop in
-            let bench = Bench(loop: loop)
-            bench.consumer.claims = bench.claimed(1, 2, 3)
-            bench.solver.steps = [
-                .fail(["x"], .failed(detail: "broke off")), .fail([], .timedOut(detail: "silent")), .answer(["y"]),
-            ]
-            #expect(await bench.run() == .finished(.completed))
-            #expect(bench.consumer.plans.map(\.restartReason) == [.workerLost, .providerFailed, .providerFailed])
-            #expect(bench.clock.sleeps == [.milliseconds(100), .milliseconds(200)], "half of a limit that doubles")
-            #expect(bench.ends == ["completed at 3-2"])
+            for (attempt, pause) in [(1, 100), (2, 200), (3, 400)] as [(UInt64, Int)] {
+                let bench = Bench(loop: loop)
+                bench.consumer.claims = bench.claimed(attempt)
+                bench.solver.steps = [.fail(["x"], .failed(detail: "broke off"))]
+                #expect(await bench.run() == .postponed)
+                #expect(bench.consumer.postponed.map(\.pause) == [.milliseconds(pause)], "half of a limit that doubles")
+                #expect(bench.consumer.postponed.map(\.attempt) == [attempt])
+                #expect(bench.ends.isEmpty)
+            }
         }
     }
 
-    @Test("the last failure is what the client is told when the attempts are used up")
-    func retriedInVain() async throws {
+    @Test("the last failure is what the client is told when the attempts are used up, and it is a dead letter")
+    func postponedInVain() async throws {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
-            bench.consumer.claims = bench.claimed(1, 2) + [.success(.exhausted(bench.claim(3)))]
-            bench.solver.steps = [.fail([], .failed(detail: "broke off")), .fail([], .timedOut(detail: "silent"))]
+            bench.consumer.claims = bench.claimed(2)
+            bench.consumer.postponements = [.success(.exhausted)]
+            bench.solver.steps = [.fail([], .timedOut(detail: "silent"))]
             #expect(await bench.run() == .finished(.failed))
             #expect(bench.ends == ["failed at 3-0"])
+            #expect(bench.consumer.finished[0].givenUp)
             guard case .failed(let failure) = bench.consumer.finished[0].attempt.outcome else { return }
             #expect(failure == RequestFailure(kind: .providerTimedOut, detail: "silent"))
+        }
+    }
+
+    @Test("a wish to cancel that comes with the failure ends the request so")
+    func cancelledWhilePostponing() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = bench.claimed(1) + [.success(.cancelled(bench.claim(1), .requested))]
+            bench.consumer.postponements = [.failure(.unavailable), .success(.cancelled)]
+            bench.solver.steps = [.fail([], .failed(detail: "broke off"))]
+            #expect(await bench.run() == .finished(.cancelled))
+            #expect(bench.consumer.postponed.count == 2, "tried again while the store was away")
+            #expect(bench.consumer.finished.map(\.givenUp) == [false])
+        }
+    }
+
+    @Test("a request that another worker has by now is not postponed")
+    func supersededWhilePostponing() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.postponements = [.success(.superseded)]
+            bench.solver.steps = [.fail([], .failed(detail: "broke off"))]
+            #expect(await bench.run() == .lost)
         }
     }
 
@@ -271,43 +296,6 @@ struct RunMathRequestTests {
             #expect(await bench.run() == .finished(.failed))
             #expect(bench.ends == ["failed at 1-2"])
             #expect(bench.consumer.plans.count == 1)
-        }
-    }
-
-    @Test("text that a failed attempt could not write does not stop its successor")
-    func lateFenceOfTheLastAttempt() async throws {
-        try await onLoop { loop in
-            let bench = Bench(loop: loop)
-            bench.consumer.claims = bench.claimed(1, 2)
-            bench.consumer.onClaim = { if $0 == 2 { bench.answers.writers[0].fail(.fenced) } }
-            bench.solver.steps = [.fail(["x"], .failed(detail: "broke off")), .answer(["y"])]
-            #expect(await bench.run() == .finished(.completed))
-        }
-    }
-
-    @Test(
-        "a wish to stop cuts the pause between two attempts short",
-        arguments: [.handedOver, .leaseLost, .cancelled(.requested)] as [AbortReason],
-    )
-    func stoppedBetweenAttempts(reason: AbortReason) async throws {
-        try await onLoop { loop in
-            let bench = Bench(loop: loop)
-            bench.clock.isAutomatic = false
-            bench.consumer.claims =
-                bench.claimed(1) + [.success(.cancelled(bench.claim(1), .requested))]
-            bench.solver.steps = [.fail([], .failed(detail: "broke off")), .hang([]) {}]
-            let output = OneShot<RunMathRequest.Output>(loop: loop)
-            loop.spawn { output.succeed(await bench.run()) }
-            try await eventually("the pause", on: loop) { bench.clock.sleeperCount == 1 }
-            bench.control.abort(reason)
-            switch reason {
-            case .handedOver:
-                #expect(try await output.value() == .handedOver)
-                #expect(bench.consumer.handedBack == 1)
-            case .leaseLost: #expect(try await output.value() == .lost)
-            case .cancelled, .writeFailed: #expect(try await output.value() == .finished(.cancelled))
-            }
-            #expect(bench.solver.questions.count == 1)
         }
     }
 

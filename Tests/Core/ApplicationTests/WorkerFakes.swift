@@ -11,9 +11,11 @@ final class ConsumerFake: MessageConsumer {
     /// Answers of `finish`, likewise.
     var finishes: [Result<FinishResult, QueueFailure>] = [.success(.finished)]
     var handBacks: [Result<Void, QueueFailure>] = [.success(())]
+    var postponements: [Result<PostponeResult, QueueFailure>] = [.success(.postponed)]
 
     private(set) var plans: [AttemptPlan] = []
-    private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace)] = []
+    private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, givenUp: Bool)] = []
+    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure)] = []
     private(set) var handedBack = 0
     /// Called at the begin of each claim, with its number from 1.
     var onClaim: (Int) -> Void = { _ in }
@@ -33,10 +35,26 @@ final class ConsumerFake: MessageConsumer {
         return try next(&claims)
     }
 
-    func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async throws(QueueFailure) -> FinishResult {
-        finished.append((attempt, place))
+    func finish(
+        _ attempt: FinishedAttempt,
+        at place: FinishPlace,
+        givenUp: Bool
+    ) async throws(QueueFailure) -> FinishResult {
+        finished.append((attempt, place, givenUp))
         return try next(&finishes)
     }
+
+    func postpone(
+        _ claim: JobClaim,
+        for pause: Duration,
+        _ reason: RestartReason,
+        _ failure: RequestFailure
+    ) async throws(QueueFailure) -> PostponeResult {
+        postponed.append((claim.attempt, pause, failure))
+        return try next(&postponements)
+    }
+
+    func promote(upTo count: Int) async throws(QueueFailure) -> Int { 0 }
 
     func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         handedBack += 1

@@ -9,6 +9,11 @@ enum EventData {
         "{\"correlationId\":\"\(request.correlationID)\",\"conversationId\":\"\(request.conversationID)\",\"position\":"
     }
 
+    /// All of a redriven request's `queued` before the conversation's id, which only the dead letter knows.
+    static func redrivenPrefix(_ id: CorrelationID) -> String {
+        "{\"correlationId\":\"\(id)\",\"conversationId\":\""
+    }
+
     static func queued(_ request: MathRequest, position: Int) -> [UInt8] {
         Array("\(queuedPrefix(request))\(position)}".utf8)
     }
@@ -43,12 +48,15 @@ enum EventData {
         JSONWriter.object { $0.member("reason", reason.rawValue) }
     }
 
-    /// `cancelled`, for a request that no worker has begun.
-    static func cancelledWhileQueued(_ reason: CancelReason) -> [UInt8] {
-        JSONWriter.object { json in
-            json.member("reason", reason.rawValue)
-            json.member("attempts", 0)
-            json.member("usage", object: { write(.none, &$0) })
+    /// `cancelled`, for a request that no worker has at the moment: all but the number of attempts, which Redis knows.
+    enum CancelledBetweenAttempts {
+        static func prefix(_ reason: CancelReason) -> String { "{\"reason\":\"\(reason.rawValue)\",\"attempts\":" }
+
+        static var suffix: String {
+            let usage = JSONWriter.object { json in
+                json.member("usage", object: { write(.none, &$0) })
+            }
+            return "," + String(decoding: usage.dropFirst(), as: UTF8.self)
         }
     }
 

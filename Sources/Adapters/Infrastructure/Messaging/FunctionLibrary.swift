@@ -14,7 +14,10 @@ struct FunctionLibrary: Sendable {
         case renew
         case takeOver = "take_over"
         case handBack = "hand_back"
+        case postpone
+        case promote
         case queue
+        case redrive
         case bury
     }
 

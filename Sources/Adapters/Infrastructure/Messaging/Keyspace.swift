@@ -22,6 +22,7 @@ package struct Keyspace: Sendable {
 
     func jobs(_ partition: Int) -> String { "lemma:{p\(partition)}:jobs" }
     func dead(_ partition: Int) -> String { "lemma:{p\(partition)}:dead" }
+    func delayed(_ partition: Int) -> String { "lemma:{p\(partition)}:delayed" }
     func control(_ partition: Int) -> String { "lemma:{p\(partition)}:control" }
     func request(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:request:\(id)" }
     func events(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:events:\(id)" }

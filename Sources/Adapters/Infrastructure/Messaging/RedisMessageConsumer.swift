@@ -1,5 +1,5 @@
 package import Application
-internal import Domain
+package import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
@@ -177,6 +177,7 @@ package final class RedisMessageConsumer: MessageConsumer {
             request: record.request,
             attempt: UInt64(attempt),
             queueMilliseconds: max(0, queued),
+            lastFailure: RequestHash.lastFailure(reply[3]),
         )
         switch reply[0].string {
         case "claimed": return .claimed(claim)
@@ -188,7 +189,8 @@ package final class RedisMessageConsumer: MessageConsumer {
 
     package func finish(
         _ attempt: FinishedAttempt,
-        at place: FinishPlace
+        at place: FinishPlace,
+        givenUp: Bool
     ) async throws(QueueFailure) -> FinishResult {
         let id = attempt.claim.request.correlationID
         let sequence =
@@ -203,7 +205,8 @@ package final class RedisMessageConsumer: MessageConsumer {
         ]
         arguments += RequestHash.fields(of: attempt)
         do {
-            switch try await store.call(.finish, keys: keys(of: id), arguments).string {
+            let dead = givenUp ? [store.keys.dead(store.keys.partition(of: id))] : []
+            switch try await store.call(.finish, keys: keys(of: id) + dead, arguments).string {
             case "finished": return .finished
             case "history_lost": return .historyLost
             default: return .superseded
@@ -211,6 +214,47 @@ package final class RedisMessageConsumer: MessageConsumer {
         } catch {
             throw QueueFailure(error)
         }
+    }
+
+    package func postpone(
+        _ claim: JobClaim,
+        for pause: Duration,
+        _ reason: RestartReason,
+        _ failure: RequestFailure
+    ) async throws(QueueFailure) -> PostponeResult {
+        let id = claim.request.correlationID
+        do {
+            let reply = try await store.call(
+                .postpone,
+                keys: keys(of: id) + [store.keys.delayed(store.keys.partition(of: id))],
+                [
+                    Keyspace.group, consumer, claim.delivery.entry, String(claim.attempt),
+                    String(pause.wholeMilliseconds), String(terms.attemptsMax), id.description,
+                    claim.request.requestedProvider ?? "", reason.rawValue, failure.kind.rawValue, failure.detail,
+                ],
+            )
+            switch reply.string {
+            case "postponed": return .postponed
+            case "cancelled": return .cancelled
+            case "exhausted": return .exhausted
+            default: return .superseded
+            }
+        } catch {
+            throw QueueFailure(error)
+        }
+    }
+
+    package func promote(upTo count: Int) async throws(QueueFailure) -> Int {
+        var promoted = 0
+        for partition in 0..<store.keys.partitions {
+            let keys = [store.keys.jobs(partition), store.keys.delayed(partition)]
+            do {
+                promoted += try await store.call(.promote, keys: keys, [String(count)]).integer ?? 0
+            } catch {
+                throw QueueFailure(error)
+            }
+        }
+        return promoted
     }
 
     package func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport {

@@ -79,7 +79,7 @@ package struct RedisRequestRepository: RequestRepository {
                 keys: [keys.request(id), keys.events(id)],
                 [
                     reason.rawValue, keys.live(id), keys.control(keys.partition(of: id)), id.description,
-                    String(decoding: EventData.cancelledWhileQueued(reason), as: UTF8.self),
+                    EventData.CancelledBetweenAttempts.prefix(reason), EventData.CancelledBetweenAttempts.suffix,
                     String(timeToLiveAfterEnd.wholeMilliseconds),
                 ],
             ).string

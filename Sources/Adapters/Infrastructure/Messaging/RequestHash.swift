@@ -5,9 +5,10 @@ internal import Shared
 
 /// The names of a request's fields in its Redis hash; `lemma.lua` writes the ones about its progress.
 enum RequestField: String {
-    case status, attempts, created, started, finished, number
+    case status, attempts, created, started, finished, number, cancel
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
     case provider, model, finishReason, inputTokens, outputTokens, reasoningTokens, estimated, errorKind, errorDetail
+    case lastErrorKind, lastErrorDetail
 }
 
 /// Between a request and the fields of its hash.
@@ -115,10 +116,18 @@ enum RequestHash {
 }
 
 extension RequestHash {
+    /// Why the last attempt failed, from a hash as HGETALL gives it.
+    static func lastFailure(_ reply: RedisValue) -> RequestFailure? {
+        guard let kind = value(.lastErrorKind, in: reply).flatMap({ ProblemKind(rawValue: $0) }) else { return nil }
+        return RequestFailure(kind: kind, detail: value(.lastErrorDetail, in: reply) ?? "")
+    }
+
     /// Why cancellation is wished, from a hash as HGETALL gives it.
-    static func cancelReason(_ reply: RedisValue) -> CancelReason {
+    static func cancelReason(_ reply: RedisValue) -> CancelReason { CancelReason(stored: value(.cancel, in: reply)) }
+
+    private static func value(_ field: RequestField, in reply: RedisValue) -> String? {
         let flat = reply.array ?? []
-        let position = stride(from: 0, to: flat.count - 1, by: 2).first { flat[$0].string == "cancel" }
-        return CancelReason(stored: position.flatMap { flat[$0 + 1].string })
+        let position = stride(from: 0, to: flat.count - 1, by: 2).first { flat[$0].string == field.rawValue }
+        return position.flatMap { flat[$0 + 1].string }
     }
 }

@@ -6,7 +6,8 @@
 --   request  hash    see the field names below        one a request, TTL
 --   events   stream  e (event name), d (JSON)         one a request, TTL; ids are <attempt>-<sequence>
 --   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
---   dead     stream  v, reason, entry, raw            jobs that nobody can run
+--   delayed  sorted set  <id> <provider> by due ms    requests between two attempts
+--   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw
 --
 -- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
 
@@ -97,6 +98,22 @@ local function submit(keys, args)
   return { 'ok', now, position }
 end
 
+-- What a new request takes over from an earlier one.
+local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
+  'onBusy' }
+
+-- The given fields of a hash that it has: names and values in turn.
+local function present(request, names)
+  local values, found = redis.call('HMGET', request, unpack(names)), {}
+  for i, name in ipairs(names) do
+    if values[i] then
+      found[#found + 1] = name
+      found[#found + 1] = values[i]
+    end
+  end
+  return found
+end
+
 -- claim   KEYS jobs request events
 --         ARGV group, consumer, entry, channel, TTL ms, max attempts, restart reason, end of the marker's data
 -- returns {'claimed' | 'exhausted' | 'cancelled', attempt, ms from submission to first claim, fields}, or {'settled'}
@@ -106,7 +123,8 @@ local function claim(keys, args)
   local jobs, request, events = keys[1], keys[2], keys[3]
   local group, consumer, entry = args[1], args[2], args[3]
   if #redis.call('XPENDING', jobs, group, entry, entry, 1, consumer) == 0 then return { 'settled' } end
-  local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing')
+  local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing',
+    'restart')
   local status, cancel = known[1], known[2]
   local last, sequence = last_event(events)
   if not status or terminal[status] or not last then
@@ -120,7 +138,8 @@ local function claim(keys, args)
 
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)
-  local reason = args[7]
+  local reason = known[7] or args[7]
+  if known[7] then redis.call('HDEL', request, 'restart') end
   if known[6] then
     reason, handovers = 'handed_over', handovers + 1
     redis.call('HDEL', request, 'handing')
@@ -146,12 +165,47 @@ local function append(keys, args)
   return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0
 end
 
--- finish  KEYS jobs request events
+-- postpone  KEYS jobs request events delayed
+--           ARGV group, consumer, entry, attempt, delay ms, max attempts, id, provider or '', reason, error kind, detail
+-- returns 'postponed', 'superseded', 'cancelled' or 'exhausted'; only the first gives the job up
+local function postpone(keys, args)
+  local jobs, request, events, delayed = keys[1], keys[2], keys[3], keys[4]
+  local known = redis.call('HMGET', request, 'status', 'cancel', 'handovers', 'restart')
+  local last = last_event(events)
+  if not known[1] or terminal[known[1]] or not last or last > tonumber(args[4]) or known[4] then
+    -- Over, another's by now, or postponed already by a call whose answer was lost.
+    return 'superseded'
+  end
+  redis.call('HSET', request, 'lastErrorKind', args[10], 'lastErrorDetail', args[11])
+  if known[2] then return 'cancelled' end
+  if last + 1 - tonumber(known[3] or 0) > tonumber(args[6]) then return 'exhausted' end
+  redis.call('HSET', request, 'restart', args[9])
+  redis.call('ZADD', delayed, now_ms() + tonumber(args[5]), args[7] .. ' ' .. args[8])
+  settle(jobs, args[1], args[3])
+  return 'postponed'
+end
+
+-- promote   KEYS jobs delayed   ARGV count
+-- returns how many requests whose pause is over became jobs again
+local function promote(keys, args)
+  local jobs, delayed = keys[1], keys[2]
+  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now_ms(), 'LIMIT', 0, args[1])
+  for _, member in ipairs(due) do
+    local id, provider = string.match(member, '^(%S+) (.*)$')
+    redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
+    redis.call('ZREM', delayed, member)
+  end
+  return #due
+end
+
+-- finish  KEYS jobs request events [dead]
 --         ARGV group, consumer, entry, attempt, sequence or '' for after the last, event name, data, channel, status,
 --              TTL ms, field, value …
--- returns 'finished', 'superseded' or 'history_lost'; the one way in which a request ends
+-- returns 'finished', 'superseded' or 'history_lost'; the one way in which a request that has begun ends
+--
+-- With a dead-letter stream, what a new request needs is kept there.
 local function finish(keys, args)
-  local jobs, request, events = keys[1], keys[2], keys[3]
+  local jobs, request, events, dead = keys[1], keys[2], keys[3], keys[4]
   local group, entry = args[1], args[3]
   local attempt = tonumber(args[4])
   local finisher = args[2] .. '/' .. args[4]
@@ -177,25 +231,36 @@ local function finish(keys, args)
   redis.call('HSET', request, 'status', args[9], 'attempts', attempts, 'finished', now_ms(), 'finisher', finisher,
     unpack(args, 11))
   redis.call('PEXPIRE', request, args[10])
+  if dead then
+    local fields = present(request, { 'errorKind', 'errorDetail', 'redriveOf' })
+    for _, field in ipairs(present(request, input_fields)) do fields[#fields + 1] = field end
+    redis.call('XADD', dead, '*', 'v', '1', 'reason', 'attempts_exhausted', 'id', string.match(request, '[^:]+$'),
+      'entry', entry, 'attempts', attempts, unpack(fields))
+  end
   settle(jobs, group, entry)
   return 'finished'
 end
 
--- cancel  KEYS request events   ARGV reason, live channel, control channel, id, data of `cancelled`, TTL ms
+-- cancel  KEYS request events   ARGV reason, live channel, control channel, id, data of `cancelled` before and after the
+--              number of attempts, TTL ms
 -- returns 'over', 'asked' or 'unknown'
 --
--- A waiting job stays in its stream (deleting an entry ahead of the group would hide its lag); the worker that gets it
--- finds the request over.
+-- A request that no worker has at the moment ends here: one that waits for its first attempt, and one between two
+-- attempts. Its job stays where it is (an entry ahead of the group must not be deleted); the worker that gets it finds
+-- the request over.
 local function cancel(keys, args)
   local request, events = keys[1], keys[2]
-  local known = redis.call('HMGET', request, 'status', 'attempts')
+  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart')
   if not known[1] then return 'unknown' end
   if terminal[known[1]] then return 'over' end
-  if known[1] == 'queued' then
-    append_and_publish(events, '0-2', 'cancelled', args[5], args[2])
+  if known[1] == 'queued' or known[3] then
+    local attempt, sequence = last_event(events)
+    if attempt then
+      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', args[5] .. known[2] .. args[6], args[2])
+    end
     redis.call('HSET', request, 'status', 'cancelled', 'finished', now_ms())
-    redis.call('PEXPIRE', request, args[6])
-    redis.call('PEXPIRE', events, args[6])
+    redis.call('PEXPIRE', request, args[7])
+    redis.call('PEXPIRE', events, args[7])
     return 'over'
   end
   redis.call('HSETNX', request, 'cancel', args[1])
@@ -266,6 +331,29 @@ local function bury(keys, args)
   return 1
 end
 
+-- redrive  KEYS jobs dead request events   ARGV group, entry of the dead letter, new id, TTL ms, start of `queued` data
+-- returns 'redriven', 'unknown' or 'unusable'; a dead letter is used up by it
+local function redrive(keys, args)
+  local jobs, dead, request, events = keys[1], keys[2], keys[3], keys[4]
+  local entries = redis.call('XRANGE', dead, args[2], args[2])
+  if #entries == 0 then return 'unknown' end
+  local letter = by_name(entries[1][2])
+  if not letter['problem'] then return 'unusable' end
+  local given, waiting = queue_state(jobs, args[1])
+  local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[3], 'provider', letter['wish'] or '')
+  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now_ms(), 'entry', entry,
+    'number', given + waiting + 1, 'redriveOf', letter['id'])
+  for _, name in ipairs(input_fields) do
+    if letter[name] then redis.call('HSET', request, name, letter[name]) end
+  end
+  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[5] .. letter['conversation'] .. '","position":'
+    .. (waiting + 1) .. '}')
+  redis.call('PEXPIRE', request, args[4])
+  redis.call('PEXPIRE', events, args[4])
+  redis.call('XDEL', dead, args[2])
+  return 'redriven'
+end
+
 local function register(name, callback, flags)
   redis.register_function { function_name = 'lemma_@VERSION@_' .. name, callback = callback, flags = flags }
 end
@@ -273,6 +361,8 @@ end
 register('submit', submit)
 register('claim', claim)
 register('append', append)
+register('postpone', postpone)
+register('promote', promote)
 register('finish', finish)
 register('cancel', cancel)
 register('renew', renew, { 'allow-oom' })
@@ -280,3 +370,4 @@ register('take_over', take_over, { 'allow-oom' })
 register('hand_back', hand_back, { 'allow-oom' })
 register('queue', queue)
 register('bury', bury)
+register('redrive', redrive)

@@ -24,12 +24,32 @@ package struct JobClaim: Sendable {
     package let attempt: UInt64
     /// Milliseconds from submission to the first claim, by the store's clock.
     package let queueMilliseconds: Int
+    /// Why the attempt before failed, where it did.
+    package let lastFailure: RequestFailure?
 
-    package init(delivery: JobDelivery, request: MathRequest, attempt: UInt64, queueMilliseconds: Int) {
+    package init(
+        delivery: JobDelivery,
+        request: MathRequest,
+        attempt: UInt64,
+        queueMilliseconds: Int,
+        lastFailure: RequestFailure? = nil
+    ) {
         self.delivery = delivery
         self.request = request
         self.attempt = attempt
         self.queueMilliseconds = queueMilliseconds
+        self.lastFailure = lastFailure
+    }
+
+    /// The same job one attempt later, for the end of a request that gets no further attempt.
+    package func next(after failure: RequestFailure) -> JobClaim {
+        JobClaim(
+            delivery: delivery,
+            request: request,
+            attempt: attempt + 1,
+            queueMilliseconds: queueMilliseconds,
+            lastFailure: failure,
+        )
     }
 }
 
@@ -37,7 +57,7 @@ package struct JobClaim: Sendable {
 package enum ClaimResult: Sendable {
     /// The marker of the attempt is written and every older attempt is fenced.
     case claimed(JobClaim)
-    /// The request's attempts are used up; it must be ended as failed, at the marker's place of this attempt.
+    /// The request's attempts are used up; it must be given up, at the marker's place of this attempt.
     case exhausted(JobClaim)
     /// Someone wishes it cancelled; it must be ended so, after its last event.
     case cancelled(JobClaim, CancelReason)
@@ -98,6 +118,16 @@ package enum FinishPlace: Sendable, Equatable {
     case afterLast
 }
 
+package enum PostponeResult: Sendable, Equatable {
+    case postponed
+    /// The request is over, or a newer attempt runs.
+    case superseded
+    /// Someone wishes it cancelled: end it so.
+    case cancelled
+    /// There is no further attempt: give it up.
+    case exhausted
+}
+
 package enum FinishResult: Sendable, Equatable {
     /// This call ended the request.
     case finished
@@ -129,11 +159,35 @@ package protocol MessageConsumer {
     /// Begins the next attempt of a job. Safe to call again after an error: it may cost an attempt number.
     func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult
     /// Writes the one terminal event, the status and the acknowledgement together. Safe to call again after an error.
-    func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async throws(QueueFailure) -> FinishResult
+    /// A request that is `givenUp` also becomes a dead letter, which an operator can look at and send again.
+    func finish(
+        _ attempt: FinishedAttempt,
+        at place: FinishPlace,
+        givenUp: Bool
+    ) async throws(QueueFailure) -> FinishResult
+    /// Lets a failed attempt's request wait for its next one outside of any worker. Safe to call again after an error.
+    func postpone(
+        _ claim: JobClaim,
+        for pause: Duration,
+        _ reason: RestartReason,
+        _ failure: RequestFailure
+    ) async throws(QueueFailure) -> PostponeResult
+    /// Makes jobs of up to `count` postponed requests whose pause is over; gives how many.
+    func promote(upTo count: Int) async throws(QueueFailure) -> Int
     /// Extends the leases of the jobs this worker owns.
     func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport
     /// Gives jobs back for immediate take-over, as a draining worker does.
     func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure)
+}
+
+extension MessageConsumer {
+    /// Ends a request that is not given up.
+    package func finish(
+        _ attempt: FinishedAttempt,
+        at place: FinishPlace
+    ) async throws(QueueFailure) -> FinishResult {
+        try await finish(attempt, at: place, givenUp: false)
+    }
 }
 
 package enum QueueFailure: Error, Equatable {

@@ -7,7 +7,8 @@ package import Shared
 ///  deliver ──► claim ──┬─ settled ─────────────────────────────► .settled
 ///                ▲     ├─ cancelled, exhausted ──► finish ─────► .finished
 ///                │     └─ claimed ──► solve ──┬─ whole ──► flush ──► finish ──► .finished
-///                └── failed, history lost ◄───┤
+///                └──────── history lost ◄─────┤
+///                                             ├─ failed ──► postpone ──► .postponed, or give up ──► .finished
 ///                                             ├─ cancelled ──► flush ──► finish ──► .finished
 ///                                             ├─ fenced, lease lost ──► .lost (nothing is written any more)
 ///                                             └─ handed over ──► .handedOver
@@ -33,6 +34,8 @@ package struct RunMathRequest: Command {
         case lost
         /// A draining worker gave the job up; the queue delivers it to another one.
         case handedOver
+        /// The attempt failed; the queue delivers the job again after a pause.
+        case postponed
     }
 }
 

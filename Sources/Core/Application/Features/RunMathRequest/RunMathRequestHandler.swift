@@ -28,7 +28,6 @@ package struct RunMathRequestHandler: CommandHandler {
     package func handle(_ command: RunMathRequest) async -> RunMathRequest.Output {
         let choice = solver.firstChoice(requested: command.delivery.requestedProvider)
         var restartReason = RestartReason.workerLost
-        var lastFailure: RequestFailure?
         while true {
             let plan = AttemptPlan(provider: choice.name, model: choice.model, restartReason: restartReason)
             guard
@@ -36,11 +35,10 @@ package struct RunMathRequestHandler: CommandHandler {
                     try await consumer.claim(command.delivery, plan)
                 })
             else { return .lost }
-            switch await proceed(from: result, command.control, choice, lastFailure) {
+            switch await proceed(from: result, command.control, choice) {
             case .over(let output): return output
-            case .again(let reason, let failure):
+            case .again(let reason):
                 restartReason = reason
-                lastFailure = failure
                 command.control.reset()
             }
         }
@@ -49,8 +47,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private func proceed(
         from result: ClaimResult,
         _ control: AttemptControl,
-        _ choice: ProviderIdentity,
-        _ lastFailure: RequestFailure?
+        _ choice: ProviderIdentity
     ) async -> AttemptEnd {
         switch result {
         case .settled:
@@ -58,14 +55,7 @@ package struct RunMathRequestHandler: CommandHandler {
         case .cancelled(let claim, let reason):
             return await finish(.untried(claim, .cancelled(reason), choice), at: .afterLast)
         case .exhausted(let claim):
-            let failure =
-                lastFailure
-                ?? RequestFailure(
-                    kind: .attemptsExhausted,
-                    detail: "Every worker that tried this problem was lost. Please send it again.",
-                )
-            let marker = EventID(attempt: claim.attempt, sequence: 0)
-            return await finish(.untried(claim, .failed(failure), choice), at: .id(marker))
+            return await giveUp(claim, choice)
         case .claimed(let claim):
             return await run(claim, control, choice)
         }
@@ -73,7 +63,7 @@ package struct RunMathRequestHandler: CommandHandler {
 
     private enum AttemptEnd {
         case over(RunMathRequest.Output)
-        case again(RestartReason, RequestFailure?)
+        case again(RestartReason)
     }
 
     /// Runs one claimed attempt.
@@ -102,7 +92,7 @@ package struct RunMathRequestHandler: CommandHandler {
         case .leaseLost, .writeFailed(.fenced), .writeFailed(.gone), .writeFailed(.cancelled):
             return .over(.lost)
         case .writeFailed(.historyLost):
-            return .again(.historyLost, nil)
+            return .again(.historyLost)
         case .handedOver:
             _ = try? await writer.flush()
             return await handBack(claim)
@@ -117,9 +107,9 @@ package struct RunMathRequestHandler: CommandHandler {
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await end(claim, .failed(failure), sink, writer, choice)
         case .failure(.failed(let detail)):
-            return await retry(claim, RequestFailure(kind: .providerFailed, detail: detail), control)
+            return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), writer, choice)
         case .failure(.timedOut(let detail)):
-            return await retry(claim, RequestFailure(kind: .providerTimedOut, detail: detail), control)
+            return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), writer, choice)
         case .failure(.cancelled):
             return .over(.lost)
         }
@@ -147,19 +137,37 @@ package struct RunMathRequestHandler: CommandHandler {
         return result
     }
 
-    /// Begins again after a pause, which a wish from outside cuts short: a new claim tells of a cancellation.
-    private func retry(_ claim: JobClaim, _ failure: RequestFailure, _ control: AttemptControl) async -> AttemptEnd {
-        let pause = environment.tasks.start {
-            try? await environment.clock.sleep(for: environment.backoff.pause(afterAttempt: Int(claim.attempt)))
+    /// Leaves the request to the queue until its next attempt; no worker holds it meanwhile.
+    private func postpone(
+        _ claim: JobClaim,
+        _ failure: RequestFailure,
+        _ writer: any AnswerWriter,
+        _ choice: ProviderIdentity
+    ) async -> AttemptEnd {
+        _ = try? await writer.flush()
+        let pause = environment.backoff.pause(afterAttempt: Int(claim.attempt))
+        let result = await persist { () async throws(QueueFailure) in
+            try await consumer.postpone(claim, for: pause, .providerFailed, failure)
         }
-        control.began(pause)
-        await pause.value
-        control.ended()
-        switch control.reason {
-        case .handedOver: return await handBack(claim)
-        case .leaseLost: return .over(.lost)
-        case .cancelled, .writeFailed, nil: return .again(.providerFailed, failure)
+        switch result {
+        case .postponed: return .over(.postponed)
+        case .superseded, nil: return .over(.lost)
+        // A new claim tells of the wish and its reason.
+        case .cancelled: return .again(.providerFailed)
+        case .exhausted: return await giveUp(claim.next(after: failure), choice)
         }
+    }
+
+    /// Ends a request that gets no further attempt, at the place of that attempt's marker.
+    private func giveUp(_ claim: JobClaim, _ choice: ProviderIdentity) async -> AttemptEnd {
+        let failure =
+            claim.lastFailure
+            ?? RequestFailure(
+                kind: .attemptsExhausted,
+                detail: "Every worker that tried this problem was lost. Please send it again.",
+            )
+        let marker = EventID(attempt: claim.attempt, sequence: 0)
+        return await finish(.untried(claim, .failed(failure), choice), at: .id(marker), givenUp: true)
     }
 
     private func handBack(_ claim: JobClaim) async -> AttemptEnd {
@@ -180,7 +188,7 @@ package struct RunMathRequestHandler: CommandHandler {
         do {
             last = try await writer.flush()
         } catch {
-            return error == .historyLost ? .again(.historyLost, nil) : .over(.lost)
+            return error == .historyLost ? .again(.historyLost) : .over(.lost)
         }
         let finished = FinishedAttempt(
             claim: claim,
@@ -194,13 +202,19 @@ package struct RunMathRequestHandler: CommandHandler {
         return await finish(finished, at: .id(last.next))
     }
 
-    private func finish(_ attempt: FinishedAttempt, at place: FinishPlace) async -> AttemptEnd {
-        let result = await persist { () async throws(QueueFailure) in try await consumer.finish(attempt, at: place) }
+    private func finish(
+        _ attempt: FinishedAttempt,
+        at place: FinishPlace,
+        givenUp: Bool = false
+    ) async -> AttemptEnd {
+        let result = await persist { () async throws(QueueFailure) in
+            try await consumer.finish(attempt, at: place, givenUp: givenUp)
+        }
         switch result {
         case .finished:
             bus.publish(MathRequestFinished(attempt))
             return .over(.finished(attempt.outcome.status))
-        case .historyLost: return .again(.historyLost, nil)
+        case .historyLost: return .again(.historyLost)
         case .superseded, nil: return .over(.lost)
         }
     }

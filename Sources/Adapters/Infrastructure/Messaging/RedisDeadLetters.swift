@@ -1,0 +1,92 @@
+package import Application
+internal import Domain
+internal import RedisClient
+package import Shared
+
+/// The dead-letter streams of all partitions.
+package struct RedisDeadLetters: DeadLetterRepository {
+    private let store: RedisStore
+    private let timeToLive: Duration
+
+    /// `timeToLive` is the expiry of a redriven request's keys.
+    package init(store: RedisStore, timeToLive: Duration) {
+        self.store = store
+        self.timeToLive = timeToLive
+    }
+
+    package func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        for partition in 0..<store.keys.partitions {
+            let command = RedisCommand("XRANGE", store.keys.dead(partition), "-", "+", "COUNT", count)
+            letters += try await call(command).array?.compactMap { letter($0, in: partition) } ?? []
+        }
+        return Array(letters.sorted { $0.buriedAt < $1.buriedAt }.prefix(count))
+    }
+
+    package func request(of letter: DeadLetterName) async throws(RepositoryFailure) -> CorrelationID? {
+        let key = store.keys.dead(letter.partition)
+        let entries = try await call(RedisCommand("XRANGE", key, letter.entry, letter.entry)).array ?? []
+        return entries.first.flatMap { self.letter($0, in: letter.partition) }?.correlationID
+    }
+
+    package func redrive(
+        _ letter: DeadLetterName,
+        as id: CorrelationID
+    ) async throws(RepositoryFailure) -> RedriveResult {
+        let keys = store.keys
+        guard letter.partition < keys.partitions else { return .unknown }
+        guard keys.partition(of: id) == letter.partition else { return .unusable }
+        do {
+            let reply = try await store.call(
+                .redrive,
+                keys: [keys.jobs(letter.partition), keys.dead(letter.partition), keys.request(id), keys.events(id)],
+                [
+                    Keyspace.group, letter.entry, id.description, String(timeToLive.wholeMilliseconds),
+                    EventData.redrivenPrefix(id),
+                ],
+            )
+            switch reply.string {
+            case "redriven": return .redriven
+            case "unusable": return .unusable
+            default: return .unknown
+            }
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    package func drop(_ letter: DeadLetterName) async throws(RepositoryFailure) -> Bool {
+        try await call(RedisCommand("XDEL", store.keys.dead(letter.partition), letter.entry)).integer == 1
+    }
+
+    private func call(_ command: RedisCommand) async throws(RepositoryFailure) -> RedisValue {
+        do {
+            return try await store.call(command)
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    private func letter(_ entry: RedisValue, in partition: Int) -> DeadLetter? {
+        guard let parts = entry.array, parts.count == 2, let name = parts[0].string, let flat = parts[1].array,
+            let milliseconds = name.split(separator: "-").first.flatMap({ Int64($0) })
+        else { return nil }
+        var fields: [String: String] = [:]
+        for position in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let field = flat[position].string { fields[field] = flat[position + 1].string }
+        }
+        let failure = fields["errorKind"].flatMap { ProblemKind(rawValue: $0) }.map {
+            RequestFailure(kind: $0, detail: fields["errorDetail"] ?? "")
+        }
+        return DeadLetter(
+            name: DeadLetterName(partition: partition, entry: name),
+            buriedAt: Timestamp(milliseconds: milliseconds),
+            reason: fields["reason"] ?? "unknown",
+            correlationID: fields["id"].flatMap { CorrelationID($0) },
+            attempts: fields["attempts"].flatMap { Int($0) } ?? 0,
+            lastFailure: failure,
+            origin: fields["entry"] ?? "",
+            redriveOf: fields["redriveOf"].flatMap { CorrelationID($0) },
+        )
+    }
+}
