@@ -30,6 +30,7 @@ package final class ManualClock {
     }
 
     package func sleep(for delay: Duration) async throws(CancellationError) {
+        if Task.isCancelled { throw CancellationError() }
         sleeps.append(delay)
         let wake = OneShot<Void>(loop: loop)
         if isAutomatic || delay <= .zero {

@@ -1,7 +1,7 @@
 import Application
 import Domain
-internal import EventLoop
-internal import RedisClient
+import EventLoop
+import RedisClient
 import Shared
 import TestSupport
 import Testing

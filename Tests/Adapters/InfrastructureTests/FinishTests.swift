@@ -1,6 +1,6 @@
 import Application
 import Domain
-internal import EventLoop
+import EventLoop
 import RedisClient
 import Shared
 import TestSupport

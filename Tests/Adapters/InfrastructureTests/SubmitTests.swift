@@ -1,6 +1,6 @@
 import Application
 import Domain
-internal import RedisClient
+import RedisClient
 import Shared
 import TestSupport
 import Testing

@@ -1,0 +1,249 @@
+import API
+import Application
+import Domain
+import EventLoop
+import FoundationEssentials
+import HTTPServer
+import Infrastructure
+import Instrumentation
+import RedisClient
+import Shared
+import Telemetry
+import TestSupport
+import Worker
+
+/// What differs between two tests' servers.
+struct APIOptions: Sendable {
+    var isAuthenticationRequired = false
+    var queueMaxDepth = 1000
+    var corsOrigins: [String] = []
+    var assets = WebAssets.none
+    /// Runs a worker beside the API.
+    var hasWorker = false
+    var mock = MockClient.Options(tokens: nil, firstTokenDelay: .zero, tokenDelay: .zero, content: .echo)
+    var script = ""
+}
+
+/// Lemma's public listener on a real Redis, with a worker on the same loop where a test needs one.
+struct APIBench: Sendable {
+    let redis: RedisServer
+    let listener: HTTPListener
+    let tokens: SignedTicketService
+    let loop: Loop
+
+    /// Sends one request on a connection of its own; `headers` are lines.
+    func send(
+        _ method: String,
+        _ target: String,
+        _ headers: [String] = [],
+        body: String? = nil
+    ) throws -> RawResponse {
+        let client = try client(method, target, headers, body: body)
+        return try client.readResponse(hasBody: method != "HEAD")
+    }
+
+    /// Sends one request and leaves the answer to be read.
+    func client(
+        _ method: String,
+        _ target: String,
+        _ headers: [String] = [],
+        body: String? = nil
+    ) throws -> RawClient {
+        let client = try RawClient(port: listener.port)
+        var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost"] + headers
+        if let body { lines.append("Content-Length: \(body.utf8.count)") }
+        client.send(lines.joined(separator: "\r\n") + "\r\n\r\n" + (body ?? ""))
+        return client
+    }
+
+    /// Submits a problem as JSON.
+    func solve(_ body: String, _ headers: [String] = []) throws -> RawResponse {
+        try send("POST", "/api/math/solve", ["Content-Type: application/json"] + headers, body: body)
+    }
+
+    /// Submits a problem that is accepted, and gives its id.
+    func accepted(_ problem: String = "1+1") throws -> String {
+        let response = try solve(#"{"problem":"\#(problem)"}"#)
+        guard response.status == 202, let id = response["x-correlation-id"] else {
+            throw NeverHappened(what: "an accepted problem: \(response)")
+        }
+        return id
+    }
+
+    /// Reads an event stream to its end, as frames without their blank line.
+    func stream(_ target: String, _ headers: [String] = []) throws -> (head: RawResponse, frames: [String]) {
+        let response = try send("GET", target, headers)
+        let frames = response.body.split(separator: "\n\n").map(String.init)
+        return (response, frames)
+    }
+}
+
+/// The objects of one loop, as the composition root makes them.
+private final class APIGraph {
+    let handler: APIHandler
+    private let store: RedisStore
+    private let answers: RedisAnswerStream
+    private let streams: StreamRegistry
+    private var consumer: RedisMessageConsumer?
+    private var control: RedisControlChannel?
+    private var runner: JobRunner?
+
+    init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
+        let metrics = LemmaMetrics(MetricsRegistry())
+        let keys = Keyspace(partitions: 1)
+        let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
+        let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
+        store = RedisStore(redis, keys: keys, on: loop, observer: nil)
+        answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
+        streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics)
+        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: .seconds(60))
+        let solve = SolveMathProblemHandler(
+            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
+            publisher: RedisMessagePublisher(
+                store: store,
+                waitingMax: options.queueMaxDepth,
+                timeToLive: .seconds(600),
+            ),
+            identifiers: identifiers,
+            fingerprints: SHA256Fingerprinting(),
+            bus: LocalEventBus(),
+        )
+        handler = APIHandler(
+            services: APIServices(
+                loop: loop,
+                solve: solve,
+                read: ReadMathRequestHandler(requests: requests),
+                watch: WatchAnswerHandler(requests: requests),
+                cancel: CancelMathRequestHandler(requests: requests, clock: LoopClock(loop: loop)),
+                answers: answers,
+                requests: requests,
+                tokens: tokens,
+                isAuthenticationRequired: options.isAuthenticationRequired,
+                identifiers: identifiers,
+                streams: streams,
+                assets: options.assets,
+                corsOrigins: options.corsOrigins,
+                metrics: metrics,
+            )
+        )
+        if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
+    }
+
+    private func startWorker(
+        _ redis: RedisConfiguration,
+        _ options: APIOptions,
+        _ keys: Keyspace,
+        _ backoff: Backoff,
+        _ metrics: LemmaMetrics,
+        on loop: Loop
+    ) throws {
+        let terms = RedisMessageConsumer.Terms(
+            lease: .seconds(30),
+            attemptsMax: 3,
+            timeToLive: .seconds(600),
+            timeToLiveAfterEnd: .seconds(60),
+        )
+        let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
+        let clock = LoopClock(loop: loop)
+        let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
+        let tasks = LoopTasks(loop: loop)
+        let handler = RunMathRequestHandler(
+            consumer: consumer,
+            answers: answers,
+            solver: ProviderChain(
+                clients: [mock],
+                limits: .init(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
+                clock: clock,
+                tasks: tasks,
+            ),
+            environment: WorkEnvironment(clock: clock, tasks: tasks, backoff: backoff),
+            bus: LocalEventBus(),
+        )
+        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
+        let runner = JobRunner(
+            loop: loop,
+            consumer: consumer,
+            handler: handler,
+            options: .init(slots: 16, lease: .seconds(30)),
+            backoff: backoff,
+            metrics: metrics,
+            logger: Logger(output: output),
+        )
+        runner.start()
+        self.consumer = consumer
+        self.runner = runner
+        control = RedisControlChannel(redis, keys: keys, on: loop) { [weak runner] in runner?.cancel($0, $1) }
+    }
+
+    func close() {
+        runner?.close()
+        control?.close()
+        consumer?.close()
+        streams.close()
+        answers.close()
+        store.close()
+    }
+}
+
+/// Runs `body` beside a server of its own.
+func withAPI(
+    _ options: APIOptions = APIOptions(),
+    _ body: @escaping @Sendable (APIBench) async throws -> Void
+) async throws {
+    try await RedisServer.running { redis in
+        let group = LoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.loops[0]
+        let tokens = SignedTicketService(
+            secrets: [Array("a secret of thirty-two bytes at least".utf8)],
+            lifetime: .seconds(600),
+            clock: SystemClock(),
+        )
+        var configuration = try RedisConfiguration(url: RedisURL(redis.url))
+        configuration.waitLimit = .milliseconds(200)
+        let settings = configuration
+        let graph = try await loop.run { loop in
+            LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
+        }
+        var serverOptions = HTTPServerOptions()
+        serverOptions.renderError = { Problem.body(status: $0, detail: $1) }
+        let listener = try await HTTPListener.start(
+            host: "127.0.0.1",
+            port: 0,
+            on: [loop],
+            options: serverOptions,
+        ) { _ in graph.onLoop.handler }
+        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop)
+        // On a thread of its own: the client's reads block.
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await onThread { try await body(bench) })
+        } catch {
+            result = .failure(error)
+        }
+        try await listener.closeAll()
+        try await loop.run { _ in graph.onLoop.close() }
+        try result.get()
+    }
+}
+
+/// A problem document as a client reads it.
+struct ProblemDocument: Decodable, Equatable {
+    struct FieldError: Decodable, Equatable {
+        let field: String
+        let message: String
+    }
+
+    let type: String
+    let title: String
+    let status: Int
+    let detail: String
+    let instance: String
+    let requestId: String
+    let correlationId: String?
+    let errors: [FieldError]?
+
+    init(_ response: RawResponse) throws {
+        self = try JSONDecoder().decode(ProblemDocument.self, from: Data(response.body.utf8))
+    }
+}

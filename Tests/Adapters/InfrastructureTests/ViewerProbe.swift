@@ -1,0 +1,57 @@
+import Application
+import Domain
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+
+@testable import Infrastructure
+
+/// A viewer that keeps what it is given, with as much room as the test leaves it.
+final class ViewerProbe: AnswerViewer {
+    private(set) var events: [AnswerEvent] = []
+    private(set) var end: AnswerEnd?
+    /// Events that fit before the viewer has no room any more.
+    var room = Int.max
+    var subscription: (any AnswerSubscription)?
+
+    func hasRoom(for event: AnswerEvent) -> Bool { room > 0 }
+
+    func deliver(_ event: AnswerEvent) {
+        room -= 1
+        events.append(event)
+    }
+
+    func answerDidEnd(_ end: AnswerEnd) { self.end = end }
+
+    /// `<id> <name>` of each event; without an id where it has none.
+    var names: [String] { events.map { ($0.id.map { "\($0) " } ?? "") + $0.name.rawValue } }
+
+    /// The data of the last event.
+    var lastData: String { String(decoding: events.last?.data ?? [], as: UTF8.self) }
+}
+
+extension RedisBench {
+    /// Begins to watch; the probe keeps the subscription.
+    func watch(_ id: CorrelationID, after cursor: String? = nil, room: Int = .max) async throws -> ViewerProbe {
+        let probe = ViewerProbe()
+        probe.room = room
+        let record = try await record(id)
+        probe.subscription = answers.watch(record, after: cursor.flatMap { EventID($0) }, viewer: probe)
+        return probe
+    }
+
+    /// How many subscribers a request's live channel has.
+    func subscribers(of id: CorrelationID) async throws -> Int {
+        try await redis("PUBSUB", "SHARDNUMSUB", keys.live(id)).array?.last?.integer ?? -1
+    }
+
+    /// Waits until Redis says that `count` connections subscribe to a request's live channel.
+    func waitForSubscribers(_ count: Int, of id: CorrelationID) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try await subscribers(of: id) != count {
+            guard ContinuousClock.now < deadline else { throw NeverHappened(what: "\(count) subscribers") }
+            try await loop.sleep(for: .milliseconds(2))
+        }
+    }
+}
