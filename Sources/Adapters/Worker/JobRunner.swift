@@ -21,6 +21,9 @@ package final class JobRunner {
     /// Postponed requests made jobs in one step, so that Redis is not held up.
     private static let promoteMax = 100
     private static let unavailablePause = Duration.milliseconds(500)
+    /// Longer than a wait for jobs lasts.
+    private static let answerLimit = Duration.seconds(3)
+    private static let handOverLimit = Duration.seconds(5)
 
     package struct Options: Sendable {
         /// Jobs at once, at least 1.
@@ -52,6 +55,9 @@ package final class JobRunner {
     private var active: [CorrelationID: ActiveJob] = [:]
     private var slotWaiter: OneShot<Void>?
     private var idleWaiters: [OneShot<Void>] = []
+    /// Questions to the queue that may bring jobs, and who waits for their answers.
+    private var asking = 0
+    private var answerWaiters: [OneShot<Void>] = []
     private var tasks: [Task<Void, Never>] = []
     private var isStopping = false
     private var renewedAt: Int64 = 0
@@ -100,13 +106,10 @@ package final class JobRunner {
                 await waitForSlot()
                 continue
             }
+            asking += 1
             do throws(QueueFailure) {
-                let deliveries = try await consumer.receive(upTo: options.slots - active.count)
-                if isStopping {
-                    try await consumer.handBack(deliveries)
-                } else {
-                    for delivery in deliveries { run(delivery) }
-                }
+                defer { answered() }
+                try await accept(try await consumer.receive(upTo: options.slots - active.count))
             } catch {
                 guard error == .unavailable, await pause() else { return }
             }
@@ -117,11 +120,12 @@ package final class JobRunner {
         while !isStopping, (try? await loop.sleep(for: Self.reapPeriod)) != nil {
             let free = options.slots - active.count
             guard free > 0, !isStopping else { continue }
+            asking += 1
             do throws(QueueFailure) {
-                for delivery in try await consumer.takeOver(upTo: free) where active[delivery.correlationID] == nil {
-                    metrics.takenOver.increment()
-                    run(delivery)
-                }
+                defer { answered() }
+                let deliveries = try await consumer.takeOver(upTo: free).filter { active[$0.correlationID] == nil }
+                metrics.takenOver.increment(by: deliveries.count)
+                try await accept(deliveries)
             } catch {
                 guard error == .unavailable, await pause() else { return }
             }
@@ -136,6 +140,24 @@ package final class JobRunner {
                 guard error == .unavailable, await pause() else { return }
             }
         }
+    }
+
+
+    /// Runs jobs that the queue gave, or gives them back where they came too late.
+    private func accept(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
+        guard !deliveries.isEmpty else { return }
+        if isStopping {
+            try await consumer.handBack(deliveries)
+        } else {
+            for delivery in deliveries { run(delivery) }
+        }
+    }
+
+    private func answered() {
+        asking -= 1
+        guard asking == 0 else { return }
+        for waiter in answerWaiters { waiter.succeed(()) }
+        answerWaiters = []
     }
 
     private func run(_ delivery: JobDelivery) {
@@ -209,20 +231,26 @@ package final class JobRunner {
     package func drain(within grace: Duration) async {
         isStopping = true
         slotWaiter?.succeed(())
-        if await waitUntilIdle(grace) { return }
+        // A job that is on its way to this worker would wait for the end of its lease if nobody took note of it.
+        consumer.stopWaiting()
+        if asking > 0 { await wait(in: \.answerWaiters, atMost: Self.answerLimit) }
+        if active.isEmpty { return }
+        await wait(in: \.idleWaiters, atMost: grace)
+        if active.isEmpty { return }
         logger.info("handing jobs back", ["jobs": .int(active.count)])
         for job in active.values { job.control.abort(.handedOver) }
-        _ = await waitUntilIdle(.seconds(5))
+        await wait(in: \.idleWaiters, atMost: Self.handOverLimit)
     }
 
-    private func waitUntilIdle(_ limit: Duration) async -> Bool {
-        guard !active.isEmpty else { return true }
+    private func wait(
+        in list: ReferenceWritableKeyPath<JobRunner, [OneShot<Void>]>,
+        atMost limit: Duration
+    ) async {
         let waiter = OneShot<Void>(loop: loop)
-        idleWaiters.append(waiter)
+        self[keyPath: list].append(waiter)
         let timer = loop.schedule(after: limit) { waiter.succeed(()) }
         try? await waiter.value()
         timer.close()
-        return active.isEmpty
     }
 
     /// Ends everything at once; what is running is taken over by other workers when its lease is over.

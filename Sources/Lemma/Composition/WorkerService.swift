@@ -16,7 +16,7 @@ final class WorkerService: Service {
 
     init(_ environment: ReplicaEnvironment) { self.environment = environment }
 
-    var limits: ServiceLimits { ServiceLimits(drain: environment.configuration.drainGrace + .seconds(6)) }
+    var limits: ServiceLimits { ServiceLimits(drain: environment.configuration.drainGrace + .seconds(9)) }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
         // A name of its own for each start: what the last one left behind belongs to the dead.

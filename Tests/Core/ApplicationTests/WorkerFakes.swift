@@ -26,6 +26,7 @@ final class ConsumerFake: MessageConsumer {
     }
 
     func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
+    func stopWaiting() {}
     func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
     func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport { LeaseReport() }
 

@@ -73,10 +73,13 @@ final class Replica: Sendable {
         return lines.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
-    /// Resident memory in bytes.
-    var residentBytes: Int {
+    /// Resident memory in bytes, now and at most so far (proc_pid_status(5)).
+    var residentBytes: Int { memory("VmRSS:") }
+    var peakResidentBytes: Int { memory("VmHWM:") }
+
+    private func memory(_ name: String) -> Int {
         let status = FileManager.default.contents(atPath: "/proc/\(process.identifier)/status") ?? Data()
-        let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(name) }
         return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
 

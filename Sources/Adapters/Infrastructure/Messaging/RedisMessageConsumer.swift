@@ -32,6 +32,7 @@ package final class RedisMessageConsumer: MessageConsumer {
 
     private let store: RedisStore
     private let waiting: RedisCommander
+    private let waitingClient: WaitingClient
     private let consumer: String
     private let terms: Terms
 
@@ -45,7 +46,17 @@ package final class RedisMessageConsumer: MessageConsumer {
         self.store = store
         self.consumer = consumer
         self.terms = terms
-        waiting = RedisCommander(configuration, on: store.loop)
+        let client = WaitingClient()
+        waitingClient = client
+        waiting = RedisCommander(configuration, on: store.loop) { connection async throws(RedisError) in
+            let reply = try await connection.call(RedisCommand("CLIENT", "ID"), deadline: RedisStore.commandDeadline)
+            client.number = reply.integer
+        }
+    }
+
+    /// What Redis calls the waiting connection; nil before there was one.
+    private final class WaitingClient {
+        var number: Int?
     }
 
     package func close() { waiting.close() }
@@ -81,6 +92,12 @@ package final class RedisMessageConsumer: MessageConsumer {
             }
             throw QueueFailure(error)
         }
+    }
+
+    package func stopWaiting() {
+        guard let number = waitingClient.number else { return }
+        let command = RedisCommand("CLIENT", "UNBLOCK", number)
+        store.commander.send(command, deadline: RedisStore.commandDeadline) { _ in }
     }
 
     private func makeGroups() async throws(QueueFailure) {

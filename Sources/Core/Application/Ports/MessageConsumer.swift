@@ -154,6 +154,10 @@ package struct LeaseReport: Sendable {
 package protocol MessageConsumer {
     /// Waits a short time for up to `count` new jobs; an empty answer is normal.
     func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery]
+    /// Lets a `receive` that waits return at once, with what it may have been given already.
+    ///
+    /// Only for speed: without it the wait ends by itself.
+    func stopWaiting()
     /// Takes over up to `count` jobs whose worker has been silent for longer than the lease.
     func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery]
     /// Begins the next attempt of a job. Safe to call again after an error: it may cost an attempt number.
