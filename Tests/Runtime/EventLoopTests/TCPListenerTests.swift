@@ -69,7 +69,8 @@ struct TCPListenerTests {
             try await eventually("the connection is accepted", on: loop) { count.onLoop.value == 1 }
             listener.close()
             listener.close()
-            #expect(throws: RawClient.Failure.cannotConnect(ECONNREFUSED)) { try RawClient(port: port) }
+            // A child of another test has a copy of the socket until it executes its program.
+            try await eventually("the port refuses", on: loop) { (try? RawClient(port: port)) == nil }
             let next = try await TCPListener.listen(host: "127.0.0.1", port: port, on: loop)
             #expect(next.port == port)
             peer.write("still here")
