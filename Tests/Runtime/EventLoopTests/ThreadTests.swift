@@ -102,7 +102,7 @@ struct ThreadTests {
                     try await loop.sleep(for: .seconds(60))
                 }
             }
-            let hasBegun = try await eventually(within: .seconds(10)) { isStarted.value }
+            let hasBegun = try await eventually(within: .seconds(60)) { isStarted.value }
             #expect(hasBegun)
             tasks.cancelAll()
             await #expect(throws: CancellationError.self) { try await tasks.waitForAll() }
