@@ -72,10 +72,11 @@ package actor Loop {
         core.dirty.append(stream)
     }
 
-    /// The door from C callbacks and synchronous code into Swift concurrency: starts `operation` on this loop at once
-    /// and keeps it on the loop's thread until it ends.
+    /// The door from C callbacks and synchronous code into Swift concurrency: starts `operation` on this loop and keeps
+    /// it on the loop's thread until it ends.
     ///
-    /// *Loop thread.*
+    /// It begins in this turn, before the flush; whether already inside this call is up to Swift's runtime (6.3 puts it
+    /// off, because the change to the preferred executor is a job). *Loop thread.*
     ///
     /// Unstructured on purpose: a callback has no task to be a child of. The owner of the operation keeps the returned
     /// task and cancels it; the end of the loop cancels it too.
@@ -96,14 +97,16 @@ package actor Loop {
     package nonisolated func run<Result: Sendable>(
         _ body: @escaping @Sendable (isolated Loop) async throws -> Result
     ) async throws -> Result {
+        guard core.enter() else { throw CancellationError() }
         let number = core.nextTaskNumber()
         let task = Task(executorPreference: tasks) { [core] in
             core.tasks.begin(number)
             defer { core.tasks.end(number) }
             return try await body(self)
         }
-        // Follows the first job of the task on the same queue: when this is accepted, that was too.
-        guard core.submit(.work { [core] in core.tasks.keep(task, number) }) else { throw CancellationError() }
+        // Follows the task's first job on the same queue.
+        core.submit(.work { [core] in core.tasks.keep(task, number) })
+        core.didEnter()
         return try await withTaskCancellationHandler {
             try await task.value
         } onCancel: {

@@ -63,6 +63,8 @@ final class LoopCore: @unchecked Sendable {
     private struct Submitted {
         var queue: [Work] = []
         var closed = false
+        /// Threads that are about to hand over a task's first job.
+        var entering = 0
     }
 
     init() {
@@ -132,6 +134,18 @@ final class LoopCore: @unchecked Sendable {
         return accepted
     }
 
+    /// Keeps the queue open until ``didEnter()``, so that a task made in between is not made in vain; false when the loop
+    /// has ended.
+    func enter() -> Bool {
+        submitted.withLock { submitted in
+            guard !submitted.closed || isCurrent else { return false }
+            submitted.entering += 1
+            return true
+        }
+    }
+
+    func didEnter() { submitted.withLock { $0.entering -= 1 } }
+
     /// A number for one task of this loop.
     func nextTaskNumber() -> UInt64 { taskNumbers.wrappingAdd(1, ordering: .relaxed).newValue }
 
@@ -147,7 +161,7 @@ final class LoopCore: @unchecked Sendable {
         while !stopping { uv_run(uv, UV_RUN_ONCE) }
         uv_walk(uv, { handle, _ in uv_unref(handle) }, nil)
         settle(within: Self.endingLimit)
-        submitted.withLock { $0.closed = true }
+        while !closeQueue() { sched_yield() }
         settle(within: Self.lastJobsLimit)
         tasks = LoopTasks()
         while wakers.load(ordering: .acquiring) > 0 { sched_yield() }
@@ -158,6 +172,13 @@ final class LoopCore: @unchecked Sendable {
     }
 
     func stop() { stopping = true }
+
+    private func closeQueue() -> Bool {
+        submitted.withLock { submitted in
+            submitted.closed = submitted.entering == 0
+            return submitted.closed
+        }
+    }
 
     /// Cancels all tasks and closes all handles but our own, until nothing is left.
     ///

@@ -132,7 +132,7 @@ struct RequestQueryTests {
             let repository = RepositoryFake()
             let id = identifier(1)
             repository.records[id] = sampleRecord(.queued)
-            repository.onCancel = { id, reason in
+            repository.onCancel = { [unowned repository] id, reason in
                 #expect(reason == .requested)
                 repository.records[id] = sampleRecord(.cancelled)
                 return .over

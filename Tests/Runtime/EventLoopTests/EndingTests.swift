@@ -74,7 +74,7 @@ struct EndingTests {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(.tcp, bufferBytes: 8192, on: loop)
             let recorder = stream.recorded()
-            let count = 3 << 20
+            let count = 1 << 19
             stream.write([UInt8](repeating: 7, count: count))
             stream.finish(linger: .seconds(60))
             peer.write("unread")

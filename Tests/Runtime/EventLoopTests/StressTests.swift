@@ -65,14 +65,14 @@ private final class Load {
 
     private func connect() {
         let mark = live.mark()
-        let task = loop.spawn { [loop, endpoint] in
+        let task = loop.spawn { [weak self, loop, endpoint] in
             guard let stream = try? await ByteStream.connect(to: endpoint, on: loop, within: .seconds(5)) else {
                 return
             }
             let recorder = stream.recorded()
             recorder.keepsBytes = false
             recorder.onClose = { mark.touch() }
-            self.streams.append(stream)
+            self?.streams.append(stream)
         }
         tasks.append(task)
     }

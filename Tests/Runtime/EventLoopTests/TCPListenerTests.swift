@@ -20,7 +20,7 @@ struct TCPListenerTests {
             return listener.port
         }
         let clients = try (0..<20).map { _ in try RawClient(port: port) }
-        #expect(try await eventually(within: .seconds(10)) { accepted.value.values.reduce(0, +) == 20 })
+        #expect(try await eventually(within: .seconds(60)) { accepted.value.values.reduce(0, +) == 20 })
         #expect(accepted.value == [0: 5, 1: 5, 2: 5, 3: 5])
         for client in clients { client.close() }
     }
@@ -69,7 +69,8 @@ struct TCPListenerTests {
             try await eventually("the connection is accepted", on: loop) { count.onLoop.value == 1 }
             listener.close()
             listener.close()
-            #expect(throws: RawClient.Failure.cannotConnect(ECONNREFUSED)) { try RawClient(port: port) }
+            // A child of another test has a copy of the socket until it executes its program.
+            try await eventually("the port refuses", on: loop) { (try? RawClient(port: port)) == nil }
             let next = try await TCPListener.listen(host: "127.0.0.1", port: port, on: loop)
             #expect(next.port == port)
             peer.write("still here")

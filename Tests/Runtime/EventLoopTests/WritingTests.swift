@@ -69,7 +69,7 @@ struct WritingTests {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(.tcp, bufferBytes: 8192, on: loop)
             let recorder = stream.recorded()
-            let count = 1 << 20
+            let count = 1 << 18
             stream.write([UInt8](repeating: 1, count: count))
             #expect(stream.pendingBytes == count)
             try await eventually("the kernel takes what it can", on: loop) { stream.pendingBytes < count }
@@ -155,7 +155,7 @@ struct WritingTests {
             let received = receiver.recorded()
             received.keepsBytes = false
             var isIntact = true
-            received.onRead = { bytes in
+            received.onRead = { [unowned received] bytes in
                 let end = received.byteCount % piece.count
                 let start = (received.byteCount - bytes.count) % piece.count
                 let expected = start < end ? piece[start..<end] : piece[start...] + piece[..<end]
