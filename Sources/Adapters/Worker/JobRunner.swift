@@ -142,7 +142,6 @@ package final class JobRunner {
         }
     }
 
-
     /// Runs jobs that the queue gave, or gives them back where they came too late.
     private func accept(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         guard !deliveries.isEmpty else { return }

@@ -141,7 +141,9 @@ struct ErrorTests {
                     try expect(response, .methodNotAllowed, at: path)
                 }
             }
-            for path in ["/api", "/api/math/solve/", "/api/math/requests", "/api/math/requests/a/b", "/x", "/index.html"] {
+            for path in [
+                "/api", "/api/math/solve/", "/api/math/requests", "/api/math/requests/a/b", "/x", "/index.html",
+            ] {
                 try expect(try api.send("GET", path), .notFound, at: path)
             }
         }
@@ -200,7 +202,10 @@ struct ErrorTests {
 
     // MARK: Who
 
-    @Test("a wrong token is refused also where none is required", arguments: ["Bearer x", "Bearer ", "Basic eDp5", "x"])
+    @Test(
+        "a wrong token is refused also where none is required",
+        arguments: ["Bearer x", "Bearer ", "Basic eDp5", "x"]
+    )
     func wrongToken(header: String) async throws {
         try await withAPI { api in
             let id = try api.accepted()

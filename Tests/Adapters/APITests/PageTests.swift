@@ -84,7 +84,9 @@ struct PageTests {
             #expect(allowed["vary"] == "Origin")
             let denied = try api.send("OPTIONS", "/api/math/solve", preflight + ["Origin: https://evil.example"])
             #expect(denied["access-control-allow-origin"] == nil)
-            for (origin, isAllowed) in [("https://app.example", true), ("https://evil.example", false), ("null", false)] {
+            for (origin, isAllowed) in [
+                ("https://app.example", true), ("https://evil.example", false), ("null", false),
+            ] {
                 for path in ["/x", "/api/math/requests/1"] {
                     let response = try api.send("GET", path, ["Origin: \(origin)"])
                     #expect(response["access-control-allow-origin"] == (isAllowed ? origin : nil))

@@ -231,7 +231,11 @@ struct ProviderChainTests {
             #expect(await solve(early, sink) == .success("good"))
             let late = makeChain(loop, clock, [failing("bad", after: ["a"], failed), good])
             #expect(await solve(late, sink) == .failure(failed))
-            let both = makeChain(loop, clock, [failing("bad", after: [], .timedOut(detail: "1")), failing("b", after: [], failed)])
+            let both = makeChain(
+                loop,
+                clock,
+                [failing("bad", after: [], .timedOut(detail: "1")), failing("b", after: [], failed)]
+            )
             #expect(await solve(both, sink) == .failure(failed), "the last one's failure is told")
         }
     }
@@ -273,7 +277,12 @@ struct ProviderChainTests {
                         sink.receive(.token, "x")
                         try await clock.sleep(for: .milliseconds(1900))
                     }
-                    if tokens == 4 { while true { sink.receive(.token, "y"); try await clock.sleep(for: .seconds(1)) } }
+                    if tokens == 4 {
+                        while true {
+                            sink.receive(.token, "y")
+                            try await clock.sleep(for: .seconds(1))
+                        }
+                    }
                     try await steps.value()
                 } catch {
                     throw .cancelled

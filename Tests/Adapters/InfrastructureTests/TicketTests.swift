@@ -66,7 +66,8 @@ struct TicketTests {
         let parts = ticket.split(separator: ".")
         let other = Base64URL.encode("eve".utf8)
         for text in [
-            "", ".", "..", "...", "\(ticket).", ".\(ticket)", "\(other).\(parts[1]).\(parts[2])", "\(parts[0]).\(parts[1]).",
+            "", ".", "..", "...", "\(ticket).", ".\(ticket)", "\(other).\(parts[1]).\(parts[2])",
+            "\(parts[0]).\(parts[1]).",
             "\(parts[0]).99999999999.\(parts[2])", "\(parts[0])..\(parts[2])", "\(ticket)=", "\(ticket) ",
         ] {
             #expect(service.verify(ticket: text, for: stream) == nil, "\(text)")
@@ -111,7 +112,8 @@ struct JobEntryTests {
     @Test("everything else is malformed and keeps its name")
     func malformed() {
         for fields in [
-            entry(), entry("v", "1"), entry("v", "0", "id", id), entry("v", "-1", "id", id), entry("v", "one", "id", id),
+            entry(), entry("v", "1"), entry("v", "0", "id", id), entry("v", "-1", "id", id),
+            entry("v", "one", "id", id),
             entry("id", id), entry("v", "1", "id", id.uppercased()), entry("v"),
             JobEntry(.array([.bytes(Array("7-0".utf8)), .null])),
         ] {
