@@ -321,12 +321,12 @@ struct RunMathRequestTests {
     @Test("a worker that is being stopped gives up")
     func stopped() async throws {
         try await onLoop { loop in
-            let bench = Bench(loop: loop)
-            bench.consumer.claims = [.failure(.cancelled)]
-            #expect(await bench.run() == .lost)
-            bench.consumer.claims = bench.claimed(1)
-            bench.consumer.finishes = [.failure(.cancelled)]
-            #expect(await bench.run() == .lost)
+            let claiming = Bench(loop: loop)
+            claiming.consumer.claims = [.failure(.cancelled)]
+            #expect(await claiming.run() == .lost)
+            let finishing = Bench(loop: loop)
+            finishing.consumer.finishes = [.failure(.cancelled)]
+            #expect(await finishing.run() == .lost)
         }
     }
 }

@@ -73,7 +73,7 @@ struct ArgumentParsingTests {
     func suggestions() {
         let names = ["ask", "api", "config", "worker", "healthcheck"]
         #expect(nearest(to: "confg", in: names) == "config")
-        #expect(nearest(to: "WORKERS", in: names) == "worker")
+        #expect(nearest(to: "workers", in: names) == "worker")
         #expect(nearest(to: "helthchek", in: names) == "healthcheck")
         #expect(nearest(to: "zzzz", in: names) == nil)
         #expect(nearest(to: "x", in: []) == nil)
