@@ -37,10 +37,13 @@ struct CrashTests {
         }
     }
 
-    @Test("an API replica killed in the middle of streams costs nothing: the clients resume on the other one")
-    func api() async throws {
+    @Test(
+        "an API replica killed in the middle of streams costs nothing: the clients resume on the other one",
+        arguments: LoadBalancer.Kind.allCases
+    )
+    func api(_ kind: LoadBalancer.Kind) async throws {
         let settings = ["MOCK_TOKENS": "60", "MOCK_TOKEN_DELAY": "20ms"]
-        let plan = Deployment.Plan(apis: 2, hasLoadBalancer: true, environment: settings)
+        let plan = Deployment.Plan(apis: 2, loadBalancer: kind, environment: settings)
         try await Deployment.running(plan) { deployment in
             let client = try deployment.balanced
             let first = deployment.apis[0]

@@ -9,7 +9,7 @@ final class Deployment: Sendable {
     struct Plan: Sendable {
         var apis = 1
         var workers = 1
-        var hasLoadBalancer = false
+        var loadBalancer: LoadBalancer.Kind?
         /// Settings that differ from those of ``Deployment/settings``.
         var environment: [String: String] = [:]
         /// The content of the file that MOCK_SCRIPT names.
@@ -67,7 +67,7 @@ final class Deployment: Sendable {
                 }
                 let replicas = try started.map { try $0.ready() }
                 let apis = Array(replicas.prefix(plan.apis))
-                let loadBalancer = plan.hasLoadBalancer ? try LoadBalancer.start(before: apis) : nil
+                let loadBalancer = try plan.loadBalancer.map { try LoadBalancer.start($0, before: apis) }
                 defer { loadBalancer?.stop() }
                 let deployment = Deployment(
                     plan,

@@ -5,7 +5,7 @@ import Testing
 struct LoadBalancedTests {
     private static let tokens = 60
     private static let settings = ["MOCK_TOKENS": "\(tokens)", "MOCK_TOKEN_DELAY": "20ms"]
-    private static let plan = Deployment.Plan(apis: 2, workers: 2, hasLoadBalancer: true, environment: settings)
+    private static let plan = Deployment.Plan(apis: 2, workers: 2, loadBalancer: .haproxy, environment: settings)
 
     /// Words that only this client has, some of them outside of ASCII.
     private func problem(_ index: Int) -> String { "löse aufgabe-\(index): ∫ 𝑥² dx = \(index * 7) 🧮 für \(index)" }
@@ -61,6 +61,26 @@ struct LoadBalancedTests {
                 return transcript
             }
             check(transcripts)
+        }
+    }
+
+    @Test("events pass each recommended proxy one by one, as they come", arguments: LoadBalancer.Kind.allCases)
+    func oneByOne(_ kind: LoadBalancer.Kind) async throws {
+        let settings = ["MOCK_TOKENS": "10", "MOCK_TOKEN_DELAY": "100ms", "SSE_HEARTBEAT": "50ms"]
+        let plan = Deployment.Plan(apis: 2, loadBalancer: kind, environment: settings)
+        try await Deployment.running(plan) { deployment in
+            let client = try deployment.balanced
+            let stream = try client.watch(try client.submit("a b c").streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.contains("token") }
+            let first = stream.lastArrival
+            try transcript.read(stream)
+            #expect(transcript.text == echo("a b c", tokens: 10))
+            #expect(transcript.faults.isEmpty)
+            // The nine later tokens take 900 ms.
+            #expect(stream.lastArrival - first > .milliseconds(700))
+            #expect(stream.comments.contains("heartbeat"))
+            #expect(stream.headers["cache-control"] == "no-cache, no-transform")
         }
     }
 }

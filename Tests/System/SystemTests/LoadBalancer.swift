@@ -1,8 +1,13 @@
 import Glibc
 import TestSupport
 
-/// A haproxy before API replicas, set up as `docs/proxies/haproxy.cfg` recommends.
+/// A proxy before API replicas, set up as the file of its kind in `docs/proxies` recommends.
 final class LoadBalancer: Sendable {
+    enum Kind: String, Sendable, CaseIterable {
+        case haproxy
+        case nginx
+    }
+
     let port: Int
     private let process: ChildProcess
     private let folder: TemporaryDirectory
@@ -15,24 +20,21 @@ final class LoadBalancer: Sendable {
 
     deinit { stop() }
 
-    /// Starts one and returns when it forwards to every replica.
-    static func start(before replicas: [Replica]) throws -> LoadBalancer {
+    /// Starts one and returns when it forwards.
+    static func start(_ kind: Kind, before replicas: [Replica]) throws -> LoadBalancer {
         let folder = try TemporaryDirectory()
-        var failure = ChildProcessError(description: "haproxy did not start")
+        let log = Log(path: "\(folder.path)/log")
         // Another process may take the free port in between: then try the next one.
         for _ in 0..<4 {
             let port = try LoopbackSocket.freePort()
-            try write(try configuration(port: port, replicas), to: "\(folder.path)/haproxy.cfg")
-            let process = try ChildProcess.start(
-                ["/usr/sbin/haproxy", "-db", "-f", "\(folder.path)/haproxy.cfg"],
-                outputPath: "\(folder.path)/log",
-            )
+            let file = "\(folder.path)/configuration"
+            try write(try kind.configuration(port: port, replicas, in: folder.path), to: file)
+            let process = try ChildProcess.start(kind.command(file, in: folder.path), outputPath: log.path)
             let balancer = LoadBalancer(port: port, process: process, folder: folder)
             if balancer.forwards() { return balancer }
-            failure = ChildProcessError(description: "haproxy: \(Log(path: "\(folder.path)/log").text)")
             balancer.stop()
         }
-        throw failure
+        throw ChildProcessError(description: "\(kind) did not start: \(log.text)")
     }
 
     private func forwards() -> Bool {
@@ -49,19 +51,57 @@ final class LoadBalancer: Sendable {
         process.signal(SIGKILL)
         _ = process.waitForExit(within: .seconds(10))
     }
+}
 
-    /// The file that is recommended to operators, with this test's addresses and with quicker probes.
-    private static func configuration(port: Int, _ replicas: [Replica]) throws -> String {
+extension LoadBalancer.Kind {
+    private var fileName: String {
+        switch self {
+        case .haproxy: "haproxy.cfg"
+        case .nginx: "nginx.conf"
+        }
+    }
+
+    /// Runs it as one process in the foreground.
+    fileprivate func command(_ file: String, in folder: String) -> [String] {
+        switch self {
+        case .haproxy: ["/usr/sbin/haproxy", "-db", "-f", file]
+        case .nginx:
+            [
+                "/usr/sbin/nginx", "-c", file, "-e", "stderr", "-g",
+                "daemon off; master_process off; pid \(folder)/pid; error_log stderr;",
+            ]
+        }
+    }
+
+    /// The recommended file, with a test's addresses.
+    fileprivate func configuration(port: Int, _ replicas: [Replica], in folder: String) throws -> String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        let lines = Log(path: "/\(root)/docs/proxies/haproxy.cfg").text.split(separator: "\n")
-        guard let bind = lines.firstIndex(of: "    bind *:80") else {
-            throw ChildProcessError(description: "docs/proxies/haproxy.cfg has no bind *:80")
+        let text = Log(path: "/\(root)/docs/proxies/\(fileName)").text
+        var isBound = false
+        let lines = text.split(separator: "\n").flatMap { line -> [String] in
+            let words = line.split(separator: " ")
+            switch (self, words.first, words.dropFirst().first) {
+            case (.haproxy, "bind", _), (.nginx, "listen", _):
+                isBound = true
+                return self == .haproxy ? ["bind 127.0.0.1:\(port)"] : ["listen 127.0.0.1:\(port);"]
+            case (_, "server", let name?) where name.hasPrefix("api1"):
+                return replicas.enumerated().map { server($0, $1) }
+            case (_, "server", let name?) where name.hasPrefix("api2"): return []
+            // Where it may write without being root.
+            case (.nginx, "http", "{"):
+                return ["http {"]
+                    + ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder)/\($0);" }
+            case _: return [String(line)]
+            }
         }
-        let servers = replicas.enumerated().map { index, replica in
-            "    server api\(index) 127.0.0.1:\(replica.httpPort) port \(replica.opsPort) inter 200ms"
+        guard isBound else { throw ChildProcessError(description: "docs/proxies/\(fileName) binds no port") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func server(_ index: Int, _ replica: Replica) -> String {
+        switch self {
+        case .haproxy: "server api\(index) 127.0.0.1:\(replica.httpPort) port \(replica.opsPort) inter 200ms"
+        case .nginx: "server 127.0.0.1:\(replica.httpPort) max_fails=1 fail_timeout=2s;"
         }
-        var own = lines.map(String.init).filter { !$0.hasPrefix("    server ") } + servers
-        own[bind] = "    bind 127.0.0.1:\(port)"
-        return own.joined(separator: "\n") + "\n"
     }
 }

@@ -171,10 +171,12 @@ final class ViewerPlace: AnswerSubscription {
         if isFull || missesPushed { read() }
     }
 
+    /// Grows by doubling at most: what follows small events may be large ones.
     private func adaptPage(to entries: ArraySlice<EntryHead>) {
         guard !entries.isEmpty else { return }
-        let bytes = entries.reduce(0) { $0 + $1.data.count } / entries.count
-        pageEvents = min(max(Self.pageBytes / max(bytes, 1), 1), RedisRequestRepository.pageEvents)
+        let mean = entries.reduce(0) { $0 + $1.data.count } / entries.count
+        let fitting = min(Self.pageBytes / max(mean, 1), RedisRequestRepository.pageEvents)
+        pageEvents = max(min(fitting, entries.count * 2), 1)
     }
 
     /// The cursor's event is not stored any more: whether others are decides what the viewer is told.
