@@ -86,6 +86,7 @@ let program: [Target] = [
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
@@ -110,7 +111,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
-            "RedisClient", "EventLoop", "Cryptography", "Telemetry",
+            "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
         ],
     ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),

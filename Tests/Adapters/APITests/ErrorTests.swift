@@ -114,7 +114,7 @@ struct ErrorTests {
             for accept in ["*/*", "application/*", "text/html, application/json;q=0.1", ""] {
                 #expect(try api.solve(body, ["Accept: \(accept)"]).status == 202)
             }
-            let fits = #"{"problem":"1","x":"\#(String(repeating: "x", count: 65_536 - 23))"}"#
+            let fits = #"{"problem":"1","x":"\#(String(repeating: "x", count: 65_536 - 22))"}"#
             #expect(fits.utf8.count == 65_536)
             #expect(try api.solve(fits).status == 202)
             let large = try api.solve(fits + " ")

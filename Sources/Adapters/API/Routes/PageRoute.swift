@@ -22,11 +22,19 @@ struct PageRoute {
             "Referrer-Policy": "no-referrer",
             "Content-Security-Policy": Self.contentSecurityPolicy,
         ]
-        if context.request.headers.contains(asset.tag, in: "If-None-Match") {
+        if Self.isKnown(asset.tag, to: context.request.headers["If-None-Match"]) {
             return context.respond(HTTPResponse(status: 304, headers: headers))
         }
         var response = HTTPResponse(status: 200, headers: headers, body: asset.bytes)
         response.headers.append("Content-Type", asset.contentType)
         context.respond(response)
+    }
+
+    /// Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses makes a tag weak.
+    private static func isKnown(_ tag: String, to header: String?) -> Bool {
+        (header ?? "").split(separator: ",").contains { member in
+            let member = member.trimmed
+            return member == "*" || member == tag || member == "W/\(tag)"
+        }
     }
 }

@@ -10,6 +10,37 @@ struct SolveBody: Decodable {
         let maxOutputTokens: Int?
         let onDisconnect: String?
         let onBusy: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case temperature, maxOutputTokens, onDisconnect, onBusy
+        }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            temperature = try Self.number(.temperature, in: members)
+            maxOutputTokens = try Self.number(.maxOutputTokens, in: members)
+            onDisconnect = try members.decodeIfPresent(String.self, forKey: .onDisconnect)
+            onBusy = try members.decodeIfPresent(String.self, forKey: .onBusy)
+        }
+
+        /// A number that the type cannot hold is a wrong type like any other; Foundation throws an error of its own for
+        /// it, which ends as malformed JSON without a place.
+        private static func number<Number: Decodable>(
+            _ key: CodingKeys,
+            in members: KeyedDecodingContainer<CodingKeys>
+        ) throws -> Number? {
+            do {
+                return try members.decodeIfPresent(Number.self, forKey: key)
+            } catch let error as DecodingError {
+                throw error
+            } catch {
+                let place = DecodingError.Context(
+                    codingPath: members.codingPath + [key],
+                    debugDescription: "the number does not fit",
+                )
+                throw DecodingError.typeMismatch(Number.self, place)
+            }
+        }
     }
 
     let problem: String?

@@ -1,0 +1,102 @@
+import API
+import EventLoop
+import HTTPServer
+import Telemetry
+import TestSupport
+import Testing
+
+/// Says what the test wants it to say.
+private struct FixedHealth: HealthReporter {
+    var loopsTurn: Bool
+    var report: ReadinessReport
+    func readiness() async -> ReadinessReport { report }
+}
+
+@Suite("The operations port")
+struct OperationsTests {
+    private func withOperations(
+        loopsTurn: Bool = true,
+        _ report: ReadinessReport = .init(reason: nil, redisLatencyMilliseconds: 0.25, providers: [("mock", "closed")]),
+        _ body: @escaping @Sendable (@Sendable (String, String, [String]) throws -> RawResponse) async throws -> Void
+    ) async throws {
+        let group = LoopGroup(count: 1)
+        defer { group.stop() }
+        let registry = MetricsRegistry()
+        let counter = registry.counter("lemma_tests_run_total", help: "Tests run")
+        counter.increment()
+        var options = HTTPServerOptions()
+        options.renderError = { Problem.body(status: $0, detail: $1) }
+        let listener = try await HTTPListener.start(host: "127.0.0.1", port: 0, on: group.loops, options: options) {
+            OperationsHandler(
+                loop: $0,
+                registry: registry,
+                health: FixedHealth(loopsTurn: loopsTurn, report: report),
+            )
+        }
+        try await onThread {
+            try await body { method, path, headers in
+                let client = try RawClient(port: listener.port)
+                let lines = ["\(method) \(path) HTTP/1.1", "Host: localhost"] + headers
+                client.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+                return try client.readResponse(hasBody: method != "HEAD")
+            }
+        }
+        try await listener.closeAll()
+    }
+
+    @Test("health is about the loops alone")
+    func health() async throws {
+        try await withOperations { send in
+            let response = try send("GET", "/healthz", [])
+            #expect(response.status == 200 && response.body == "ok\n")
+            #expect(try send("HEAD", "/healthz", []).status == 200)
+        }
+        try await withOperations(loopsTurn: false) { send in
+            let response = try send("GET", "/healthz", [])
+            #expect(response.status == 503)
+        }
+    }
+
+    @Test("readiness tells the state of each dependency, and why not")
+    func readiness() async throws {
+        try await withOperations { send in
+            for path in ["/readyz", "/startupz"] {
+                let response = try send("GET", path, [])
+                #expect(response.status == 200 && response["content-type"] == "application/json")
+                let redis = #""redis":{"status":"up","latencyMs":0.25}"#
+                let checks = #"{\#(redis),"providers":{"mock":"closed"}}"#
+                #expect(response.body == #"{"status":"ready","checks":\#(checks)}"#)
+            }
+        }
+        let report = ReadinessReport(reason: "draining", redisLatencyMilliseconds: nil, providers: [])
+        try await withOperations(report) { send in
+            let response = try send("GET", "/readyz", [])
+            #expect(response.status == 503)
+            let checks = #"{"redis":{"status":"down"},"providers":{}}"#
+            #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
+        }
+    }
+
+    @Test("metrics come in the format that is asked for")
+    func metrics() async throws {
+        try await withOperations { send in
+            let plain = try send("GET", "/metrics", [])
+            #expect(plain.status == 200)
+            #expect(plain["content-type"]?.hasPrefix("text/plain; version=0.0.4") == true)
+            #expect(plain.body.contains("\nlemma_tests_run_total 1\n"))
+            let open = try send("GET", "/metrics", ["Accept: application/openmetrics-text; version=1.0.0"])
+            #expect(open["content-type"]?.hasPrefix("application/openmetrics-text") == true)
+            #expect(open.body.hasSuffix("# EOF\n"))
+        }
+    }
+
+    @Test("there is nothing else, and nothing to write")
+    func errors() async throws {
+        try await withOperations { send in
+            let missing = try send("GET", "/x", [])
+            #expect(missing.status == 404 && missing["content-type"] == "application/problem+json")
+            let posted = try send("POST", "/metrics", ["Content-Length: 0"])
+            #expect(posted.status == 405 && posted["allow"] == "GET, HEAD")
+        }
+    }
+}
