@@ -7,7 +7,7 @@ package final class TemporaryDirectory: Sendable {
 
     package init() throws {
         let root = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
-        var template = [CChar]("\(root)/lemma-test-XXXXXX".utf8CString)
+        var template = [CChar]("\(root)/lemma-test-\(String(repeating: "X", count: 6))".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw ChildProcessError(description: "no temporary directory: \(String(cString: strerror(errno)))")
         }

@@ -50,7 +50,7 @@ struct LogOutputTests {
     func torn() async {
         await #expect(processExitsWith: .success) {
             signal(SIGXFSZ, SIG_IGN)
-            var name = Array("/tmp/lemma-log-XXXXXX".utf8CString)
+            var name = Array("/tmp/lemma-log-\(String(repeating: "X", count: 6))".utf8CString)
             let descriptor = mkstemp(&name)
             unlink(name)
             let output = LogOutput(descriptor: descriptor, service: "s", version: "v")

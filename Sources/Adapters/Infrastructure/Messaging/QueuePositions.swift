@@ -19,7 +19,7 @@ final class QueuePositions {
         for (partition, feeds) in partitions {
             let command = RedisCommand(
                 "FCALL",
-                store.library.name(of: .queue),
+                store.functions.name(of: .queue),
                 1,
                 store.keys.jobs(partition),
                 Keyspace.group,

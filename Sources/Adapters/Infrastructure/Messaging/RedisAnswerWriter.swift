@@ -129,7 +129,7 @@ final class RedisAnswerWriter: AnswerWriter {
             deadline: RedisStore.commandDeadline,
             { command in
                 command.append("FCALL")
-                command.append(store.library.append)
+                command.append(store.functions.append)
                 command.append("1")
                 command.append(key)
                 command.append(underWay.id.description)
@@ -164,7 +164,7 @@ final class RedisAnswerWriter: AnswerWriter {
 
     private func loadLibraryAndSend() {
         store.commander.send(
-            RedisCommand("FUNCTION", "LOAD", store.library.code),
+            RedisCommand("FUNCTION", "LOAD", store.functions.code),
             deadline: RedisStore.commandDeadline,
         ) { [weak self] _ in self?.check() }
     }

@@ -11,7 +11,7 @@ package final class RedisStore {
 
     package let loop: Loop
     let keys: Keyspace
-    let library = FunctionLibrary.current
+    let functions = FunctionLibrary.current
     private(set) var commander: RedisCommander
 
     /// Counts connections: a writer that sees another number must look at what Redis still has before it writes.
@@ -43,7 +43,7 @@ package final class RedisStore {
         keys: [String],
         _ arguments: [String]
     ) async throws(RedisError) -> RedisValue {
-        var command = RedisCommand("FCALL", library.name(of: function), keys.count)
+        var command = RedisCommand("FCALL", functions.name(of: function), keys.count)
         command.append(contentsOf: keys)
         command.append(contentsOf: arguments)
         do {
@@ -62,7 +62,7 @@ package final class RedisStore {
     /// Puts the library into Redis; does nothing where another replica was faster.
     func loadLibrary() async throws(RedisError) {
         do {
-            _ = try await call(RedisCommand("FUNCTION", "LOAD", library.code))
+            _ = try await call(RedisCommand("FUNCTION", "LOAD", functions.code))
         } catch {
             guard case .server(let answer) = error, answer.message.contains("already exists") else { throw error }
         }
