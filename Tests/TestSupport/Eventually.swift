@@ -2,7 +2,7 @@
 ///
 /// For what gives no signal of its own. The condition is always tried at least once, and once more at the deadline.
 package func eventually(
-    within limit: Duration = .seconds(5),
+    within limit: Duration = .seconds(30),
     _ condition: () async throws -> Bool
 ) async throws -> Bool {
     let clock = ContinuousClock()

@@ -21,7 +21,7 @@ package struct NeverHappened: Error {
 package func eventually(_ what: String, on loop: Loop, _ condition: () -> Bool) async throws {
     let start = ContinuousClock.now
     while !condition() {
-        guard ContinuousClock.now - start < .seconds(10) else { throw NeverHappened(what: what) }
+        guard ContinuousClock.now - start < .seconds(30) else { throw NeverHappened(what: what) }
         try await loop.sleep(for: .milliseconds(5))
     }
 }
