@@ -1,4 +1,3 @@
-import Cryptography
 import EventLoop
 import FoundationEssentials
 import Glibc
@@ -41,7 +40,7 @@ enum Serving {
             let lock = try FolderLock.acquire(".lemma")
             configuration.drainGrace = min(configuration.drainGrace, developmentGrace)
             if configuration.auth.jwtSecrets.isEmpty {
-                configuration.auth.jwtSecrets = [Secret(Base64URL.encode(SecureRandom.bytes(32)))]
+                configuration.auth.jwtSecrets = [try DevelopmentSecret.load(".lemma")]
             }
             let ownRedis = configuration.redis.url == nil
             try await Replica.run(
