@@ -213,7 +213,11 @@ package final class JobRunner {
         do throws(QueueFailure) {
             let report = try await consumer.renew(active.values.map(\.delivery))
             renewedAt = loop.nowMilliseconds
-            for delivery in report.lost { active[delivery.correlationID]?.control.abort(.leaseLost) }
+            for delivery in report.lost {
+                // The request may be here again by now, as another job.
+                guard let job = active[delivery.correlationID], job.delivery == delivery else { continue }
+                job.control.abort(.leaseLost)
+            }
             for (delivery, reason) in report.cancelled { cancel(delivery.correlationID, reason) }
         } catch {
             // Beyond the lease another worker may have the jobs: what cannot be renewed is not worked on.

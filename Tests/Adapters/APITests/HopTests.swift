@@ -30,6 +30,7 @@ struct HopTests {
             let id = try api.accepted("forever")
             let viewer = try api.client("GET", "/api/math/stream/\(id)")
             _ = try viewer.read(through: "event: started")
+            #expect(try api.send("GET", "/api/math/requests/\(id)", ["Prefer: wait=1"]).status == 200)
             #expect(try api.send("DELETE", "/api/math/requests/\(id)").status == 200)
             _ = try viewer.read(through: "event: cancelled")
             #expect(global_hops_end() == 0)

@@ -1,0 +1,79 @@
+import Application
+import Domain
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+/// Pushes and answers travel on two connections, so they cross; here the test decides how.
+@Suite("Pushes that cross answers")
+struct CrossingTests {
+    /// A place that is live after `1-1`, and what the feed would be pushed next.
+    private func livePlace(
+        _ bench: RedisBench
+    ) async throws -> (feed: AnswerFeed, viewer: ViewerProbe, key: String, next: StoredEvent) {
+        let claim = try await bench.claimed(by: bench.consumer())
+        let id = claim.request.correlationID
+        _ = try await bench.append("1-1", "1", to: claim)
+        let feed = AnswerFeed(try await bench.record(id), hub: bench.answers)
+        let viewer = ViewerProbe()
+        feed.add(ViewerPlace(feed: feed, viewer: viewer, cursor: EventID(attempt: 0, sequence: 0)))
+        try await eventually("three events", on: bench.loop) { viewer.events.count == 3 }
+        // One more answer on the same connection: the page after those events has come, too.
+        _ = try await bench.repository.lastEvent(of: id)
+        let fields = ["e", "token", "d", #"{"text":"2"}"#].map { RedisValue.bytes(Array($0.utf8)) }
+        let next = try #require(StoredEvent(.array([.bytes(Array("1-2".utf8)), .array(fields)])))
+        return (feed, viewer, bench.keys.events(id), next)
+    }
+
+    @Test("an event pushed while an empty page is on its way is read at once")
+    func emptyPage() async throws {
+        try await withRedis { bench in
+            let (feed, viewer, key, next) = try await livePlace(bench)
+            feed.readAgain()
+            feed.push(next)
+            // Behind the read on the same connection, so the page cannot have it.
+            let command = RedisCommand("XADD", key, "1-2", "e", "token", "d", #"{"text":"2"}"#)
+            bench.store.commander.send(command, deadline: .seconds(5)) { _ in }
+            #expect(viewer.events.count == 3)
+            let start = ContinuousClock.now
+            try await eventually("the event", on: bench.loop) { viewer.events.count == 4 }
+            #expect(viewer.names.last == "1-2 token")
+            #expect(ContinuousClock.now - start < .seconds(1))
+        }
+    }
+
+    @Test("a push that nobody stored is asked for once, not for ever")
+    func emptyPush() async throws {
+        try await withRedis { bench in
+            let (feed, viewer, _, next) = try await livePlace(bench)
+            feed.readAgain()
+            feed.push(next)
+            for _ in 0..<5 { _ = try await bench.repository.lastEvent(of: feed.id) }
+            let before = try await bench.redis("INFO", "commandstats").string ?? ""
+            for _ in 0..<20 { try await bench.loop.sleep(for: .milliseconds(2)) }
+            let after = try await bench.redis("INFO", "commandstats").string ?? ""
+            func reads(_ stats: String) -> Substring? {
+                stats.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_xrange:") }
+            }
+            #expect(reads(before) == reads(after))
+            #expect(viewer.events.count == 3 && viewer.end == nil)
+        }
+    }
+
+    @Test("an event pushed while a probe is on its way is no lost history")
+    func probe() async throws {
+        try await withRedis { bench in
+            let (feed, viewer, _, next) = try await livePlace(bench)
+            feed.probe()
+            feed.push(next)
+            #expect(viewer.names.last == "1-2 token")
+            // Answered behind the probe.
+            for _ in 0..<3 { _ = try await bench.repository.lastEvent(of: feed.id) }
+            #expect(viewer.events.count == 4, "no reset and nothing twice")
+        }
+    }
+}
