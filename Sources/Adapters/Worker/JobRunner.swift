@@ -12,7 +12,8 @@ package import Telemetry
 ///  lease:   every third of it, renew all; what is lost or cancelled is aborted
 ///  reaper:  every second, take over from silent workers what fits the free slots
 ///  retries: every half second, let failed requests whose pause is over become jobs again
-///  drain:   no more intake; wait; hand back what is still running
+///  tidying: every minute, take the dead off the queue's list
+///  drain:   no more intake; wait; hand back what is still running; leave the list
 /// ```
 /// Loop-owned.
 package final class JobRunner {
@@ -20,6 +21,7 @@ package final class JobRunner {
     private static let promotePeriod = Duration.milliseconds(500)
     /// Postponed requests made jobs in one step, so that Redis is not held up.
     private static let promoteMax = 100
+    private static let tidyPeriod = Duration.seconds(60)
     private static let unavailablePause = Duration.milliseconds(500)
     /// Longer than a wait for jobs lasts.
     private static let answerLimit = Duration.seconds(3)
@@ -46,6 +48,7 @@ package final class JobRunner {
 
     private let loop: Loop
     private let consumer: any MessageConsumer
+    private let membership: any QueueMembership
     private let handler: RunMathRequestHandler
     private let options: Options
     private let backoff: Backoff
@@ -65,6 +68,7 @@ package final class JobRunner {
     package init(
         loop: Loop,
         consumer: any MessageConsumer,
+        membership: any QueueMembership,
         handler: RunMathRequestHandler,
         options: Options,
         backoff: Backoff,
@@ -73,6 +77,7 @@ package final class JobRunner {
     ) {
         self.loop = loop
         self.consumer = consumer
+        self.membership = membership
         self.handler = handler
         self.options = options
         self.backoff = backoff
@@ -90,6 +95,7 @@ package final class JobRunner {
             loop.spawn { await self.keepLeases() },
             loop.spawn { await self.takeOverJobs() },
             loop.spawn { await self.promoteJobs() },
+            loop.spawn { await self.removeSilentConsumers() },
         ]
     }
 
@@ -157,6 +163,14 @@ package final class JobRunner {
         guard asking == 0 else { return }
         for waiter in answerWaiters { waiter.succeed(()) }
         answerWaiters = []
+    }
+
+    private func removeSilentConsumers() async {
+        while !isStopping, (try? await loop.sleep(for: Self.tidyPeriod)) != nil {
+            // What fails is done the next time.
+            let count = (try? await membership.removeSilentConsumers()) ?? 0
+            if count > 0 { logger.info("removed consumers of dead workers", ["consumers": .int(count)]) }
+        }
     }
 
     private func run(_ delivery: JobDelivery) {
@@ -237,12 +251,13 @@ package final class JobRunner {
         // A job that is on its way to this worker would wait for the end of its lease if nobody took note of it.
         consumer.stopWaiting()
         if asking > 0 { await wait(in: \.answerWaiters, atMost: Self.answerLimit) }
-        if active.isEmpty { return }
-        await wait(in: \.idleWaiters, atMost: grace)
-        if active.isEmpty { return }
-        logger.info("handing jobs back", ["jobs": .int(active.count)])
-        for job in active.values { job.control.abort(.handedOver) }
-        await wait(in: \.idleWaiters, atMost: Self.handOverLimit)
+        if !active.isEmpty { await wait(in: \.idleWaiters, atMost: grace) }
+        if !active.isEmpty {
+            logger.info("handing jobs back", ["jobs": .int(active.count)])
+            for job in active.values { job.control.abort(.handedOver) }
+            await wait(in: \.idleWaiters, atMost: Self.handOverLimit)
+        }
+        await membership.leave()
     }
 
     private func wait(

@@ -112,12 +112,24 @@ final class APIGraph {
     let streams: StreamRegistry
     private let store: RedisStore
     private let answers: RedisAnswerStream
+    private let sweep: AbandonmentSweep?
 
     init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
         let configuration = environment.configuration
         let metrics = environment.metrics
         store = environment.store(on: loop)
-        answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
+        answers = RedisAnswerStream(
+            store: store,
+            subscribing: environment.redis,
+            backoff: environment.backoff,
+            presence: ViewerPresence(
+                store: store,
+                watcher: Base64URL.encode(SecureRandom.bytes(9)),
+                grace: configuration.stream.disconnectGrace,
+                timeToLive: configuration.stream.ttlLive,
+            ),
+        )
+        sweep = environment.abandonmentSweep(store, on: loop)
         streams = StreamRegistry(
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
@@ -163,6 +175,7 @@ final class APIGraph {
     }
 
     func close() {
+        sweep?.close()
         streams.close()
         answers.close()
         store.close()

@@ -41,6 +41,20 @@ struct ReplicaEnvironment: Sendable {
         RedisStore(redis, keys: keys, on: loop, observer: RedisMetrics(metrics, logger: logger))
     }
 
+    /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
+    func abandonmentSweep(_ store: RedisStore, on loop: Loop) -> AbandonmentSweep? {
+        guard loop.index == 0 else { return nil }
+        let sweep = AbandonmentSweep(
+            store: store,
+            grace: configuration.stream.disconnectGrace,
+            timeToLiveAfterEnd: configuration.stream.ttlDone,
+        ) { [logger] id in
+            logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
+        }
+        sweep.start()
+        return sweep
+    }
+
     /// The configured providers, for one loop.
     func solver(on loop: Loop) -> ProviderChain {
         ProviderChain(

@@ -67,6 +67,7 @@ final class WorkerGraph {
     private let consumer: RedisMessageConsumer
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
+    private let sweep: AbandonmentSweep?
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = environment.configuration
@@ -102,6 +103,7 @@ final class WorkerGraph {
         let runner = JobRunner(
             loop: loop,
             consumer: consumer,
+            membership: consumer,
             handler: handler,
             options: JobRunner.Options(slots: slots, lease: configuration.jobs.lease),
             backoff: environment.backoff,
@@ -112,9 +114,11 @@ final class WorkerGraph {
         control = RedisControlChannel(environment.redis, keys: environment.keys, on: loop) { [weak runner] in
             runner?.cancel($0, $1)
         }
+        sweep = environment.abandonmentSweep(store, on: loop)
     }
 
     func close() {
+        sweep?.close()
         runner.close()
         control.close()
         consumer.close()

@@ -19,6 +19,11 @@ struct FunctionLibrary: Sendable {
         case queue
         case redrive
         case bury
+        case attend
+        case leave
+        case overdue
+        case abandon
+        case retire
     }
 
     static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))

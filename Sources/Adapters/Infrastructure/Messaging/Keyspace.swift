@@ -23,9 +23,11 @@ package struct Keyspace: Sendable {
     func jobs(_ partition: Int) -> String { "lemma:{p\(partition)}:jobs" }
     func dead(_ partition: Int) -> String { "lemma:{p\(partition)}:dead" }
     func delayed(_ partition: Int) -> String { "lemma:{p\(partition)}:delayed" }
+    func watched(_ partition: Int) -> String { "lemma:{p\(partition)}:watched" }
     func control(_ partition: Int) -> String { "lemma:{p\(partition)}:control" }
     func request(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:request:\(id)" }
     func events(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:events:\(id)" }
+    func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
     func live(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:live:\(id)" }
 
     func idempotency(_ name: Fingerprint, beside id: CorrelationID) -> String {

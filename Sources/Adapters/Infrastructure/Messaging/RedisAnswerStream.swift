@@ -27,10 +27,18 @@ package final class RedisAnswerStream: AnswerStream {
     private var feeds: [CorrelationID: AnswerFeed] = [:]
     private var ticker: LoopTimer?
     private var positions: QueuePositions?
+    private let presence: ViewerPresence?
 
-    package init(store: RedisStore, subscribing configuration: RedisConfiguration, backoff: Backoff) {
+    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none.
+    package init(
+        store: RedisStore,
+        subscribing configuration: RedisConfiguration,
+        backoff: Backoff,
+        presence: ViewerPresence? = nil
+    ) {
         self.store = store
         self.backoff = backoff
+        self.presence = presence
         subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
@@ -68,6 +76,7 @@ package final class RedisAnswerStream: AnswerStream {
         let feed = AnswerFeed(record, hub: self)
         feeds[record.request.correlationID] = feed
         feed.subscribe()
+        if record.request.options.onDisconnect == .cancel, !record.status.isTerminal { presence?.begin(feed.id) }
         return feed
     }
 
@@ -76,12 +85,14 @@ package final class RedisAnswerStream: AnswerStream {
         guard feeds[feed.id] === feed else { return }
         feeds[feed.id] = nil
         subscriber?.unsubscribe(from: feed.channel)
+        presence?.end(feed.id)
     }
 
     private func lookAfterFeeds() {
         let now = store.loop.nowMilliseconds
         for feed in feeds.values { feed.lookAfter(now: now) }
         positions?.refresh(feeds.values.filter(\.isQueued))
+        presence?.refresh()
     }
 }
 

@@ -7,7 +7,7 @@ internal import Shared
 /// The worker's side of the job streams, as one consumer of the group.
 ///
 /// Waiting for jobs has a connection of its own, because a blocked XREADGROUP holds up every command behind it.
-package final class RedisMessageConsumer: MessageConsumer {
+package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     private static let blockLimit = Duration.seconds(2)
     /// An idle time that makes an entry due for take-over at once.
     private static let handedBackIdle = Duration.seconds(86_400)
@@ -18,12 +18,16 @@ package final class RedisMessageConsumer: MessageConsumer {
         package var attemptsMax: Int
         package var timeToLive: Duration
         package var timeToLiveAfterEnd: Duration
+        /// Silence after which a consumer that owns nothing is forgotten; longer than any that a live worker has.
+        package var consumerIdle: Duration
 
+        /// Consumers are forgotten after ten leases, and not before five minutes.
         package init(lease: Duration, attemptsMax: Int, timeToLive: Duration, timeToLiveAfterEnd: Duration) {
             self.lease = lease
             self.attemptsMax = attemptsMax
             self.timeToLive = timeToLive
             self.timeToLiveAfterEnd = timeToLiveAfterEnd
+            consumerIdle = max(lease * 10, .seconds(300))
         }
     }
 
@@ -308,6 +312,27 @@ package final class RedisMessageConsumer: MessageConsumer {
                 throw QueueFailure(error)
             }
         }
+    }
+
+    // MARK: Membership
+
+    package func leave() async { _ = try? await retire(idle: .zero, consumer) }
+
+    package func removeSilentConsumers() async throws(QueueFailure) -> Int {
+        do {
+            return try await retire(idle: terms.consumerIdle, "")
+        } catch {
+            throw QueueFailure(error)
+        }
+    }
+
+    private func retire(idle: Duration, _ consumer: String) async throws(RedisError) -> Int {
+        var count = 0
+        for partition in 0..<store.keys.partitions {
+            let arguments = [Keyspace.group, String(idle.wholeMilliseconds), consumer]
+            count += try await store.call(.retire, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
+        }
+        return count
     }
 
     private func keys(of id: CorrelationID) -> [String] {

@@ -77,11 +77,7 @@ package struct RedisRequestRepository: RequestRepository {
             let reply = try await store.call(
                 .cancel,
                 keys: [keys.request(id), keys.events(id)],
-                [
-                    reason.rawValue, keys.live(id), keys.control(keys.partition(of: id)), id.description,
-                    EventData.CancelledBetweenAttempts.prefix(reason), EventData.CancelledBetweenAttempts.suffix,
-                    String(timeToLiveAfterEnd.wholeMilliseconds),
-                ],
+                Self.cancelArguments(id, reason, keys, timeToLiveAfterEnd),
             ).string
             switch reply {
             case "over": return .over
@@ -91,5 +87,19 @@ package struct RedisRequestRepository: RequestRepository {
         } catch {
             throw .unavailable
         }
+    }
+
+    /// What the functions `cancel` and `abandon` take.
+    static func cancelArguments(
+        _ id: CorrelationID,
+        _ reason: CancelReason,
+        _ keys: Keyspace,
+        _ timeToLiveAfterEnd: Duration
+    ) -> [String] {
+        [
+            reason.rawValue, keys.live(id), keys.control(keys.partition(of: id)), id.description,
+            EventData.CancelledBetweenAttempts.prefix(reason), EventData.CancelledBetweenAttempts.suffix,
+            String(timeToLiveAfterEnd.wholeMilliseconds),
+        ]
     }
 }

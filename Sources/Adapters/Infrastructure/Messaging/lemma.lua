@@ -8,6 +8,9 @@
 --   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
 --   delayed  sorted set  <id> <provider> by due ms    requests between two attempts
 --   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw
+--   watched  zset    request ids by the moment (ms) from which they count as abandoned; only of requests with
+--                    `onDisconnect: cancel` that somebody watches or has watched
+--   viewers  zset    loops of API replicas with viewers, by the moment (ms) their word expires; one a request, TTL
 --
 -- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
 
@@ -354,6 +357,85 @@ local function redrive(keys, args)
   return 'redriven'
 end
 
+-- attend  KEYS watched, request, viewers …   ARGV watcher, presence ms, grace ms, TTL ms, id …
+--
+-- Notes that `watcher` has viewers for the next `presence`. A request is due to be abandoned a grace after the last word
+-- of the last watcher; what is over is forgotten.
+local function attend(keys, args)
+  local watched, now = keys[1], now_ms()
+  local until_ms = now + tonumber(args[2])
+  local due = until_ms + tonumber(args[3])
+  for i = 5, #args do
+    local id, request, viewers = args[i], keys[2 * (i - 4)], keys[2 * (i - 4) + 1]
+    local status = redis.call('HGET', request, 'status')
+    if not status or terminal[status] then
+      redis.call('ZREM', watched, id)
+      redis.call('DEL', viewers)
+    else
+      redis.call('ZADD', viewers, until_ms, args[1])
+      redis.call('PEXPIRE', viewers, args[2])
+      redis.call('ZADD', watched, 'GT', due, id)
+    end
+  end
+  redis.call('PEXPIRE', watched, args[4])
+  return 1
+end
+
+-- leave   KEYS watched request viewers   ARGV watcher, grace ms, id
+--
+-- The watcher's last viewer has gone: with no other watcher left, the grace begins now.
+local function leave(keys, args)
+  local watched, request, viewers, now = keys[1], keys[2], keys[3], now_ms()
+  local status = redis.call('HGET', request, 'status')
+  if not status or terminal[status] then
+    redis.call('ZREM', watched, args[3])
+    redis.call('DEL', viewers)
+    return 1
+  end
+  if redis.call('ZREM', viewers, args[1]) == 0 then return 0 end
+  local last = redis.call('ZRANGE', viewers, -1, -1, 'WITHSCORES')
+  local from = math.max(now, tonumber(last[2] or 0))
+  redis.call('ZADD', watched, 'XX', from + tonumber(args[2]), args[3])
+  return 1
+end
+
+-- overdue KEYS watched   ARGV count
+-- returns how many requests are watched or were, then the ids of up to `count` that are abandoned
+local function overdue(keys, args)
+  local ids = redis.call('ZRANGEBYSCORE', keys[1], '-inf', now_ms(), 'LIMIT', 0, args[1])
+  return { redis.call('ZCARD', keys[1]), unpack(ids) }
+end
+
+-- abandon KEYS watched request events viewers   ARGV as `cancel`
+-- returns what `cancel` does, or 'watched' where somebody has come back
+local function abandon(keys, args)
+  local due = redis.call('ZSCORE', keys[1], args[4])
+  if not due or tonumber(due) > now_ms() then return 'watched' end
+  redis.call('ZREM', keys[1], args[4])
+  redis.call('DEL', keys[4])
+  return cancel({ keys[2], keys[3] }, args)
+end
+
+-- retire  KEYS jobs   ARGV group, idle ms, consumer or '' for any
+-- returns how many consumers were removed
+--
+-- Only those that own nothing: XGROUP DELCONSUMER drops what is pending. A live one that had no job for that long is
+-- made again by its next.
+local function retire(keys, args)
+  local jobs, group, count = keys[1], args[1], 0
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', jobs, group)
+  if consumers.err then return 0 end
+  for _, fields in ipairs(consumers) do
+    local state = by_name(fields)
+    if state['pending'] == 0 and state['idle'] >= tonumber(args[2])
+        and (args[3] == '' or args[3] == state['name']) then
+      redis.call('XGROUP', 'DELCONSUMER', jobs, group, state['name'])
+      count = count + 1
+    end
+  end
+  return count
+end
+
 local function register(name, callback, flags)
   redis.register_function { function_name = 'lemma_@VERSION@_' .. name, callback = callback, flags = flags }
 end
@@ -371,3 +453,8 @@ register('hand_back', hand_back, { 'allow-oom' })
 register('queue', queue)
 register('bury', bury)
 register('redrive', redrive)
+register('attend', attend)
+register('leave', leave, { 'allow-oom' })
+register('overdue', overdue, { 'no-writes' })
+register('abandon', abandon, { 'allow-oom' })
+register('retire', retire, { 'allow-oom' })

@@ -1,0 +1,87 @@
+internal import Application
+internal import Domain
+internal import EventLoop
+internal import RedisClient
+package import Shared
+
+/// Cancels the requests whose last viewer has been gone for the grace (`onDisconnect: cancel`).
+///
+/// Every replica sweeps, so that whoever dies is replaced; Redis decides, once, for each request. After a time in which
+/// Redis could not be reached, viewers could not be told of either: nothing is cancelled until all have had time to be.
+/// Loop-owned; one for each process is enough.
+package final class AbandonmentSweep {
+    private static let period = Duration.milliseconds(500)
+    /// A longer silence of Redis, or sleep of this process, makes what is stored doubtful.
+    private static let gapMax: Int64 = 3000
+    private static let batch = 100
+
+    private struct Contact {
+        /// Loop times in milliseconds.
+        var heardAt: Int64?
+        var trustedFrom: Int64 = 0
+    }
+
+    private let store: RedisStore
+    private let grace: Duration
+    private let timeToLiveAfterEnd: Duration
+    private let onAbandon: (CorrelationID) -> Void
+    private var contacts: [Contact]
+    private var sweeping: Task<Void, Never>?
+
+    /// `onAbandon` hears of each request that this sweep has cancelled, or has asked its worker to.
+    package init(
+        store: RedisStore,
+        grace: Duration,
+        timeToLiveAfterEnd: Duration,
+        onAbandon: @escaping (CorrelationID) -> Void
+    ) {
+        self.store = store
+        self.grace = grace
+        self.timeToLiveAfterEnd = timeToLiveAfterEnd
+        self.onAbandon = onAbandon
+        contacts = Array(repeating: Contact(), count: store.keys.partitions)
+    }
+
+    package func start() {
+        sweeping = store.loop.spawn {
+            repeat {
+                for partition in self.contacts.indices { await self.sweep(partition) }
+            } while (try? await self.store.loop.sleep(for: Self.period)) != nil
+        }
+    }
+
+    /// True once Redis has been asked everywhere.
+    var hasLooked: Bool { contacts.allSatisfy { $0.heardAt != nil } }
+
+    package func close() {
+        sweeping?.cancel()
+        sweeping = nil
+    }
+
+    private func sweep(_ partition: Int) async {
+        let reply = try? await store.call(.overdue, keys: [store.keys.watched(partition)], [String(Self.batch)])
+        guard let answer = reply?.array, let known = answer.first?.integer else { return }
+        let now = store.loop.nowMilliseconds
+        let contact = contacts[partition]
+        contacts[partition].heardAt = now
+        if known > 0, contact.heardAt.map({ now - $0 > Self.gapMax }) ?? true {
+            contacts[partition].trustedFrom = now + Int64((ViewerPresence.lifetime + grace).wholeMilliseconds)
+        }
+        guard now >= contacts[partition].trustedFrom else { return }
+        for id in answer.dropFirst().compactMap({ $0.string.flatMap { CorrelationID($0) } }) { await abandon(id) }
+    }
+
+    /// What fails is found again by the next sweep.
+    private func abandon(_ id: CorrelationID) async {
+        let keys = store.keys
+        let reply = try? await store.call(
+            .abandon,
+            keys: [keys.watched(keys.partition(of: id)), keys.request(id), keys.events(id), keys.viewers(id)],
+            RedisRequestRepository.cancelArguments(id, .disconnected, keys, timeToLiveAfterEnd),
+        )
+        switch reply?.string {
+        case "over", "asked": onAbandon(id)
+        case _: break
+        }
+    }
+}

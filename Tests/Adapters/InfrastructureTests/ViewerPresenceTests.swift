@@ -1,0 +1,256 @@
+import Application
+import Domain
+internal import EventLoop
+internal import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+@Suite("Requests that nobody watches any more, on Redis")
+struct ViewerPresenceTests {
+    private static let grace = Duration.milliseconds(200)
+
+    private final class SilentViewer: AnswerViewer {
+        private(set) var end: AnswerEnd?
+        func hasRoom(for event: AnswerEvent) -> Bool { true }
+        func deliver(_ event: AnswerEvent) {}
+        func answerDidEnd(_ end: AnswerEnd) { self.end = end }
+    }
+
+    /// API replicas as their loops see Redis, and one sweep.
+    private final class Replicas {
+        let bench: RedisBench
+        let answers: [RedisAnswerStream]
+        private(set) var abandoned: [CorrelationID] = []
+        private var sweep: AbandonmentSweep?
+
+        init(_ bench: RedisBench, count: Int = 1) {
+            self.bench = bench
+            answers = (0..<count).map { number in
+                RedisAnswerStream(
+                    store: bench.store,
+                    subscribing: bench.configuration,
+                    backoff: Backoff(random: SecureRandomSource()),
+                    presence: ViewerPresence(
+                        store: bench.store,
+                        watcher: "replica-\(number)",
+                        grace: ViewerPresenceTests.grace,
+                        timeToLive: .seconds(600),
+                    ),
+                )
+            }
+        }
+
+        func startSweep() async throws {
+            let sweep = AbandonmentSweep(
+                store: bench.store,
+                grace: ViewerPresenceTests.grace,
+                timeToLiveAfterEnd: .seconds(60),
+            ) { [weak self] in self?.abandoned.append($0) }
+            self.sweep = sweep
+            sweep.start()
+            #expect(try await eventually { sweep.hasLooked })
+        }
+
+        func close() {
+            sweep?.close()
+            for one in answers { one.close() }
+        }
+    }
+
+    private func withReplicas(
+        _ count: Int = 1,
+        _ body: @escaping @Sendable (Replicas) async throws -> Void
+    ) async throws {
+        try await withRedis { bench in
+            let replicas = Replicas(bench, count: count)
+            defer { replicas.close() }
+            try await body(replicas)
+        }
+    }
+
+    private func submit(
+        _ bench: RedisBench,
+        _ choice: SolveOptions.OnDisconnect = .cancel
+    ) async throws -> RequestRecord {
+        let made = bench.makeRequest()
+        let request = MathRequest(
+            correlationID: made.correlationID,
+            conversationID: made.conversationID,
+            userID: made.userID,
+            problem: made.problem,
+            requestedProvider: nil,
+            options: SolveOptions(onDisconnect: choice),
+        )
+        _ = try await bench.publisher().publish(request, as: nil)
+        return try await bench.record(request.correlationID)
+    }
+
+    private func viewers(of id: CorrelationID, _ bench: RedisBench) async throws -> Int? {
+        try await bench.redis("ZCARD", bench.keys.viewers(id)).integer
+    }
+
+    private func isDue(_ id: CorrelationID, _ bench: RedisBench) async throws -> Bool {
+        let reply = try await bench.store.call(.overdue, keys: [bench.keys.watched(0)], ["10"])
+        return (reply.array ?? []).dropFirst().contains { $0.string == id.description }
+    }
+
+    @Test("one that waits for a worker is cancelled, once, when its last viewer has been gone for the grace")
+    func abandonedInTheQueue() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            try await replicas.startSweep()
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            let place = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            place.cancel()
+            #expect(try await eventually { replicas.abandoned == [id] })
+            let events = try await bench.events(of: id)
+            #expect(events.count == 2)
+            #expect(events.last?.hasPrefix(#"0-2 cancelled {"reason":"disconnected","attempts":0"#) == true)
+            #expect(try await bench.record(id).status == .cancelled)
+            #expect(try await bench.redis("EXISTS", bench.keys.viewers(id), bench.keys.watched(0)).integer == 0)
+        }
+    }
+
+    @Test("a running one is asked to stop: durable flag, push and lease renewal tell the reason")
+    func abandonedWhileRunning() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            try await replicas.startSweep()
+            let consumer = bench.consumer()
+            let record = try await submit(bench)
+            let delivery = try #require(try await consumer.receive(upTo: 1).first)
+            _ = try await consumer.claim(delivery, bench.plan())
+            replicas.answers[0].watch(record, after: nil, viewer: SilentViewer()).cancel()
+            #expect(try await eventually { replicas.abandoned == [record.request.correlationID] })
+            #expect(try await consumer.renew([delivery]).cancelled.map(\.1) == [.disconnected])
+        }
+    }
+
+    @Test("as long as another replica has a viewer, nobody is gone")
+    func anotherReplica() async throws {
+        try await withReplicas(2) { replicas in
+            let bench = replicas.bench
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            let first = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            let second = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
+            let third = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
+            #expect(try await eventually { try await viewers(of: id, bench) == 2 }, "one word for each loop")
+            first.cancel()
+            third.cancel()
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            try await bench.loop.sleep(for: Self.grace * 2)
+            #expect(try await !isDue(id, bench))
+            second.cancel()
+            #expect(try await eventually { try await isDue(id, bench) })
+        }
+    }
+
+    @Test("who comes back within the grace, elsewhere, keeps the request alive")
+    func comesBack() async throws {
+        try await withReplicas(2) { replicas in
+            let bench = replicas.bench
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            let first = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            first.cancel()
+            #expect(try await eventually { try await viewers(of: id, bench) == 0 })
+            let second = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            try await bench.loop.sleep(for: Self.grace * 2)
+            #expect(try await !isDue(id, bench))
+            let answer = try await bench.store.call(
+                .abandon,
+                keys: [bench.keys.watched(0), bench.keys.request(id), bench.keys.events(id), bench.keys.viewers(id)],
+                RedisRequestRepository.cancelArguments(id, .disconnected, bench.keys, .seconds(60)),
+            )
+            #expect(answer.string == "watched", "the decision is made again where it takes effect")
+            second.cancel()
+        }
+    }
+
+    @Test("the word of a replica that died expires, and the grace follows")
+    func deadReplica() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            try await replicas.startSweep()
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            _ = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            // As a process that was killed: it says nothing more.
+            replicas.answers[0].close()
+            #expect(try await bench.record(id).status == .queued)
+            let limit = ViewerPresence.lifetime + Self.grace + .seconds(3)
+            #expect(try await eventually(within: limit) { try await bench.record(id).status == .cancelled })
+        }
+    }
+
+    @Test("a viewer who stays for longer than one word counts stays counted")
+    func refreshed() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            try await replicas.startSweep()
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            _ = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            try await bench.loop.sleep(for: ViewerPresence.lifetime + Self.grace + .seconds(1))
+            #expect(try await bench.record(id).status == .queued)
+            #expect(try await viewers(of: id, bench) == 1)
+            let expiry = try #require(try await bench.redis("PTTL", bench.keys.viewers(id)).integer)
+            #expect((1...5000).contains(expiry))
+        }
+    }
+
+    @Test("a sweep that did not see the last seconds cancels nothing until viewers have had time to be told of")
+    func doubt() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            let record = try await submit(bench)
+            let id = record.request.correlationID
+            replicas.answers[0].watch(record, after: nil, viewer: SilentViewer()).cancel()
+            #expect(try await eventually { try await isDue(id, bench) })
+            try await replicas.startSweep()
+            try await bench.loop.sleep(for: .seconds(2))
+            #expect(try await bench.record(id).status == .queued, "as after an outage of Redis")
+            #expect(try await eventually(within: .seconds(8)) { replicas.abandoned == [id] })
+        }
+    }
+
+    @Test("a request that is to continue leaves no trace of its viewers, nor does one that is over")
+    func costsNothing() async throws {
+        try await withReplicas { replicas in
+            let bench = replicas.bench
+            let calls = { () async throws -> Bool in
+                let statistics = try await bench.redis("INFO", "commandstats").string ?? ""
+                return statistics.contains("cmdstat_fcall:")
+            }
+            let record = try await submit(bench, .continue)
+            try await bench.redis("CONFIG", "RESETSTAT")
+            let viewer = SilentViewer()
+            let place = replicas.answers[0].watch(record, after: nil, viewer: viewer)
+            let feed = try await eventually { replicas.answers[0].feedCount == 1 }
+            place.cancel()
+            #expect(feed)
+            #expect(try await !calls())
+
+            let over = try await submit(bench)
+            let id = over.request.correlationID
+            _ = replicas.answers[0].watch(over, after: nil, viewer: viewer)
+            #expect(try await eventually { try await viewers(of: id, bench) == 1 })
+            #expect(try await bench.repository.cancel(id, .requested) == .over)
+            #expect(try await eventually { viewer.end == .terminal })
+            #expect(
+                try await eventually {
+                    try await bench.redis("EXISTS", bench.keys.viewers(id), bench.keys.watched(0)).integer == 0
+                }
+            )
+        }
+    }
+}
