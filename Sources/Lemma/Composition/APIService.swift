@@ -7,6 +7,7 @@ import Infrastructure
 internal import Instrumentation
 import Lifecycle
 import Settings
+import Shared
 import Synchronization
 import Telemetry
 
@@ -64,7 +65,11 @@ final class APIService: Service {
 
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
-        options.renderError = { Problem.body(status: $0, detail: $1) }
+        let identifiers = environment.identifiers
+        options.renderError = { status, detail, path in
+            let id = identifiers.make(CorrelationID.self).description
+            return Problem.refusal(status: status, detail: detail, path: path, requestID: id)
+        }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
             let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
             options.makeFilter = { try TLSFilter(server: context) }

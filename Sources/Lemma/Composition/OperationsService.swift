@@ -20,7 +20,7 @@ final class OperationsService: Service {
         let watches = try await health.watchLoops()
         let store = try await loop.run { [environment] loop in LoopBound(environment.store(on: loop), of: loop) }
         var options = HTTPServerOptions()
-        options.renderError = { Problem.body(status: $0, detail: $1) }
+        options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
         let providers = environment.configuration.ai.providers.map(\.rawValue)
         let ops = environment.configuration.ops

@@ -37,20 +37,24 @@ package struct HTTPServerOptions: Sendable {
     ///
     /// Where it throws, the connection is closed.
     package var makeFilter: (@Sendable () throws -> any StreamFilter)?
-    /// Renders the body of an error response that the server itself makes.
-    package var renderError: @Sendable (_ status: Int, _ detail: String) -> (contentType: String, body: [UInt8]) =
-        problemDocument
+    /// Makes the error responses of the server itself; `path` is nil where the request had none that could be read.
+    package var renderError: @Sendable (_ status: Int, _ detail: String, _ path: String?) -> HTTPResponse =
+        problemResponse
 
     package init() {}
 }
 
-/// A problem document (RFC 9457) whose type is the status' phrase as a slug: `/problems/bad-request`.
+/// A problem document (RFC 9457) without an instance, whose type is the status' phrase as a slug: `/problems/bad-request`.
 ///
 /// `detail` must need no JSON escaping; the server's own details are constant sentences.
 @Sendable
-package func problemDocument(status: Int, detail: String) -> (contentType: String, body: [UInt8]) {
+package func problemResponse(status: Int, detail: String, path: String?) -> HTTPResponse {
     let title = reasonPhrase(of: status).description
     let slug = title.lowercased().split(separator: " ").joined(separator: "-")
     let body = #"{"type":"/problems/\#(slug)","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#
-    return ("application/problem+json", Array(body.utf8))
+    return HTTPResponse(
+        status: status,
+        headers: ["Content-Type": "application/problem+json"],
+        body: Array(body.utf8),
+    )
 }

@@ -70,9 +70,8 @@ final class HTTPService {
         if spareParsers.count < Self.sparesMax { spareParsers.append(parser) }
     }
 
-    func errorResponse(_ status: Int, _ detail: String) -> HTTPResponse {
-        let (contentType, body) = options.renderError(status, detail)
-        return HTTPResponse(status: status, headers: ["Content-Type": contentType], body: body)
+    func errorResponse(_ status: Int, _ detail: String, path: String? = nil) -> HTTPResponse {
+        options.renderError(status, detail, path)
     }
 
     /// Milliseconds on the loop's clock at which something that starts now is too late.

@@ -206,7 +206,7 @@ func withAPI(
             LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
         }
         var serverOptions = HTTPServerOptions()
-        serverOptions.renderError = { Problem.body(status: $0, detail: $1) }
+        serverOptions.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: "made-here") }
         let listener = try await HTTPListener.start(
             host: "127.0.0.1",
             port: 0,

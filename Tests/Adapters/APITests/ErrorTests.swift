@@ -120,6 +120,11 @@ struct ErrorTests {
             let large = try api.solve(fits + " ")
             #expect(large.status == 413)
             #expect(large["content-type"] == "application/problem+json")
+            #expect(large["x-request-id"] == "made-here")
+            #expect(large.body.contains(#""instance":"/api/math/solve","requestId":"made-here""#))
+            let wide = fits.utf8.flatMap { [$0, 0] }.prefix(200)
+            let utf16 = try api.solve(String(decoding: wide, as: UTF8.self))
+            #expect(utf16.status == 400, "JSON is UTF-8")
         }
     }
 

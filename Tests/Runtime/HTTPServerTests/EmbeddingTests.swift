@@ -37,13 +37,19 @@ struct EmbeddingTests {
     @Test("The embedding renders the server's own errors")
     func renderer() async throws {
         try await withServer { options in
-            options.renderError = { ("text/plain", Array("\($0): \($1)".utf8)) }
+            options.renderError = { status, detail, path in
+                HTTPResponse(
+                    status: status,
+                    headers: ["Content-Type": "text/plain"],
+                    body: Array("\(status) \(path ?? "-"): \(detail)".utf8),
+                )
+            }
         } _: { server in
             let client = try server.client()
             client.send("garbage\r\n\r\n")
             let response = try client.readResponse()
             #expect(response["content-type"] == "text/plain")
-            #expect(response.body == "400: The request line is malformed.")
+            #expect(response.body == "400 -: The request line is malformed.")
         }
     }
 

@@ -19,7 +19,7 @@ package final class OperationsHandler: HTTPHandler {
         guard request.method == .get || request.method == .head else {
             var problem = Problem(.methodNotAllowed, "The operations port is read with GET.")
             problem.headers.append(("Allow", "GET, HEAD"))
-            return exchange.respond(problem.response(path: request.path, requestID: ""))
+            return exchange.respond(problem.response(path: request.path, requestID: nil))
         }
         switch request.path {
         case "/healthz": respondHealth(exchange)
@@ -27,7 +27,7 @@ package final class OperationsHandler: HTTPHandler {
         case "/metrics": respondMetrics(request, exchange)
         case _:
             let problem = Problem(.notFound, "The operations port has /healthz, /readyz, /startupz and /metrics.")
-            exchange.respond(problem.response(path: request.path, requestID: ""))
+            exchange.respond(problem.response(path: request.path, requestID: nil))
         }
     }
 

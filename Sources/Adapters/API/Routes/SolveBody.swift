@@ -51,6 +51,8 @@ struct SolveBody: Decodable {
     /// Reads the JSON; malformed JSON is a 400, a value of the wrong type a 422 that names it.
     static func input(from request: HTTPRequest) throws(Problem) -> SolveInput {
         try requireJSON(request)
+        // Foundation would read UTF-16 and UTF-32 too, whose every letter here has a zero byte.
+        guard !request.body.contains(0) else { throw Problem(.malformedRequest, "The body must be JSON in UTF-8.") }
         let body: SolveBody
         do {
             body = try JSONDecoder().decode(SolveBody.self, from: Data(request.body))

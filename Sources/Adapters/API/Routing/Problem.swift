@@ -1,5 +1,5 @@
 internal import Application
-internal import HTTPServer
+package import HTTPServer
 package import Shared
 
 /// An error response: a problem document (RFC 9457).
@@ -36,8 +36,8 @@ package struct Problem: Error {
         return problem
     }
 
-    /// The response, for a request to `path` that is known as `requestID`.
-    func response(path: String, requestID: String) -> HTTPResponse {
+    /// The response, for a request to `path` that is known as `requestID`; what is not known is left out.
+    func response(path: String?, requestID: String?) -> HTTPResponse {
         var response = HTTPResponse(status: kind.status, headers: ["Content-Type": "application/problem+json"])
         for (name, value) in headers { response.headers.append(name, value) }
         response.body = JSONWriter.object { json in
@@ -60,15 +60,10 @@ package struct Problem: Error {
         return response
     }
 
-    /// The body of an error that the HTTP layer found before there was a request, for ``HTTPServerOptions``.
-    package static func body(status: Int, detail: String) -> (contentType: String, body: [UInt8]) {
-        let kind = ProblemKind(status: status)
-        let body = JSONWriter.object { json in
-            json.member("type", kind.type)
-            json.member("title", kind.title)
-            json.member("status", status)
-            json.member("detail", detail)
-        }
-        return ("application/problem+json", body)
+    /// The response to what the HTTP layer found to be no request, for ``HTTPServerOptions``.
+    package static func refusal(status: Int, detail: String, path: String?, requestID: String?) -> HTTPResponse {
+        var response = Problem(ProblemKind(status: status), detail).response(path: path, requestID: requestID)
+        if let requestID { response.headers.append("X-Request-ID", requestID) }
+        return response
     }
 }
