@@ -53,6 +53,19 @@ struct Client: Sendable {
         return try decode(response)
     }
 
+    /// Submits a problem as a patient client does: what is refused for the moment is sent again.
+    ///
+    /// On a machine that is too busy for 200 clients at once, Redis may miss its two seconds.
+    func submitPatiently(_ problem: String) async throws -> Submitted {
+        var response = try post(problem)
+        for _ in 0..<5 where response.status == 503 && response["retry-after"] != nil {
+            try await ContinuousClock().sleep(for: .milliseconds(500))
+            response = try post(problem)
+        }
+        guard response.status == 202 else { throw Unexpected(response: response) }
+        return try decode(response)
+    }
+
     func read(_ id: String, headers: [(String, String)] = []) throws -> Document {
         let response = try HTTPCall.send("GET", port: port, "/api/math/requests/\(id)", headers: headers)
         guard response.status == 200 else { throw Unexpected(response: response) }

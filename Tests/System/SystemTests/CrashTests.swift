@@ -19,8 +19,8 @@ struct CrashTests {
             let stream = try client.watch(submitted.streamUrl)
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.count { $0 == "token" } >= 10 }
-            try deployment.addWorker()
             deployment.workers[0].kill()
+            try deployment.addWorker()
             try transcript.read(stream)
             #expect(transcript.text == echo("a b c", tokens: 100))
             #expect(transcript.faults.isEmpty)

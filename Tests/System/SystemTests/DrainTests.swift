@@ -58,8 +58,8 @@ struct DrainTests {
             let stream = try client.watch(submitted.streamUrl)
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.contains("token") }
-            try deployment.addWorker()
             first.process.signal(SIGTERM)
+            try deployment.addWorker()
             #expect(first.process.waitForExit(within: .seconds(10)) == .code(0))
             try transcript.read(stream)
             #expect(transcript.text == echo("a b c", tokens: 200))

@@ -25,7 +25,7 @@ struct LoadBalancedTests {
         try await Deployment.running(Self.plan) { deployment in
             let client = try deployment.balanced
             let transcripts = try await TestSupport.atOnce(200) { index in
-                try client.follow(try client.submit(problem(index)).streamUrl)
+                try client.follow(try await client.submitPatiently(problem(index)).streamUrl)
             }
             check(transcripts)
             // Both replicas of each kind took part.
@@ -47,7 +47,7 @@ struct LoadBalancedTests {
             let replicas = deployment.apis.map { Client(port: $0.httpPort) }
             let transcripts = try await TestSupport.atOnce(200) { index in
                 var random = SeededGenerator(seed: seed &+ UInt64(index))
-                let url = try submitting.submit(problem(index)).streamUrl
+                let url = try await submitting.submitPatiently(problem(index)).streamUrl
                 var transcript = Transcript()
                 for round in index...index + 3 {
                     let wanted = transcript.events.count + Int.random(in: 0...20, using: &random)

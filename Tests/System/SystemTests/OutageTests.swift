@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -33,36 +34,57 @@ struct OutageTests {
             for replica in replicas {
                 #expect(try await eventually(within: .seconds(10)) { replica.isReady })
             }
-            // Each loop of a replica has a connection of its own, and comes back in its own time.
-            var accepted = try client.post("g h i")
+            // Each loop of a replica has a connection of its own, and comes back in its own time: 503 until then.
+            var problem = 0
             let works = try await eventually(within: .seconds(10)) {
-                if accepted.status == 503 { accepted = try client.post("g h i") }
-                return accepted.status == 202
+                problem += 1
+                let accepted = try client.post("after \(problem)")
+                guard accepted.status == 202 else {
+                    #expect(accepted.status == 503)
+                    return false
+                }
+                let stream = try client.watch((try client.decode(accepted) as Client.Submitted).streamUrl)
+                guard stream.status == 200 else {
+                    #expect(stream.status == 503)
+                    return false
+                }
+                var transcript = Transcript()
+                try transcript.read(stream)
+                #expect(transcript.text == "after \(problem) ")
+                #expect(transcript.faults.isEmpty)
+                return true
             }
             #expect(works)
-            let transcript = try client.follow((try client.decode(accepted) as Client.Submitted).streamUrl)
-            #expect(transcript.text == "g h i ")
-            #expect(transcript.faults.isEmpty)
         }
     }
 
-    @Test("an answer that is under way goes on after a restart of a Redis that keeps its data, without a loss")
+    @Test("answers that are under way go on after a restart of a Redis that keeps its data, without a loss")
     func restart() async throws {
         var redis = RedisServer.Options()
         redis.appendOnly = true
         let settings = ["MOCK_TOKENS": "100", "MOCK_TOKEN_DELAY": "20ms"]
-        let plan = Deployment.Plan(environment: settings, redis: redis)
+        let plan = Deployment.Plan(apis: 2, workers: 2, environment: settings, redis: redis)
         try await Deployment.running(plan) { deployment in
-            let client = deployment.api
-            let submitted = try client.submit("a b c")
-            let stream = try client.watch(submitted.streamUrl)
-            var transcript = Transcript()
-            try transcript.read(stream) { $0.names.count { $0 == "token" } >= 5 }
-            try deployment.redis.restart()
-            try transcript.read(stream)
-            #expect(transcript.text == echo("a b c", tokens: 100))
-            #expect(transcript.faults.isEmpty)
-            #expect(transcript.story == ["queued", "started", "token", "completed"])
+            let clients = deployment.apis.map { Client(port: $0.httpPort) }
+            let underWay = Atomic(0)
+            let transcripts = try await atOnce(30) { index in
+                let client = clients[index % 2]
+                let stream = try client.watch(try client.submit("client \(index)").streamUrl)
+                var transcript = Transcript()
+                try transcript.read(stream) { $0.names.count { $0 == "token" } >= 5 }
+                underWay.add(1, ordering: .relaxed)
+                if index == 0 {
+                    _ = try await eventually(within: .seconds(10)) { underWay.load(ordering: .relaxed) == 30 }
+                    try deployment.redis.restart()
+                }
+                try transcript.read(stream)
+                return transcript
+            }
+            for (index, transcript) in transcripts.enumerated() {
+                #expect(transcript.text == echo("client \(index)", tokens: 100))
+                #expect(transcript.faults.isEmpty)
+                #expect(transcript.story == ["queued", "started", "token", "completed"])
+            }
         }
     }
 
