@@ -163,6 +163,7 @@ private final class APIGraph {
         let runner = JobRunner(
             loop: loop,
             consumer: consumer,
+            membership: consumer,
             handler: handler,
             options: .init(slots: 16, lease: .seconds(30)),
             backoff: backoff,

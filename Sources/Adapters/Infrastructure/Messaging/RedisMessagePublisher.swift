@@ -9,11 +9,11 @@ package struct RedisMessagePublisher: MessagePublisher {
     private let waitingMax: Int
     private let timeToLive: Duration
 
-    /// Above `waitingMax` jobs waiting in a partition the queue is full; `timeToLive` is the expiry of the request's keys
-    /// while it waits and runs.
+    /// Above `waitingMax` jobs waiting, of which each partition has an equal share, the queue is full; `timeToLive` is the
+    /// expiry of the request's keys while it waits and runs.
     package init(store: RedisStore, waitingMax: Int, timeToLive: Duration) {
         self.store = store
-        self.waitingMax = waitingMax
+        self.waitingMax = (waitingMax + store.keys.partitions - 1) / store.keys.partitions
         self.timeToLive = timeToLive
     }
 
