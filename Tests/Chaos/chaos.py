@@ -62,6 +62,18 @@ async def watch_lag(history):
             history.add("lag", seconds=round(lag, 2))
 
 
+async def base_line(replicas):
+    """Descriptors and memory of each once its connections are there: after 0.3 s without a change."""
+    found, since = None, time.monotonic()
+    while time.monotonic() - since < 0.3:
+        now = {(one.name, one.generation): one.measure() for one in replicas}
+        if found is None or any(now[name][0] != found[name][0] for name in now):
+            since = time.monotonic()
+        found = now
+        await asyncio.sleep(0.05)
+    return found
+
+
 async def measured(cluster, history, before):
     """Descriptors come back to what they were, given a moment to close."""
     for replica in cluster.replicas:
@@ -99,7 +111,7 @@ async def run(seed, mutant=None, students=STUDENTS, keep=None):
             seed=seed,
             plan=nemesis.plan,
         )
-        before = {(one.name, one.generation): one.measure() for one in cluster.replicas}
+        before = await base_line(cluster.replicas)
         viewers = Viewers(cluster, history, seed)
         lag = asyncio.create_task(watch_lag(history))
         tasks = [asyncio.create_task(viewers.student(plan)) for plan in plans]

@@ -18,7 +18,7 @@ A history is a list of rows, each a dict with `t` (seconds since the start) and 
     fault     name
     lag       seconds                                          this process stood still: the machine is overloaded
     replica   name, descriptors, descriptors_before, resident, resident_before
-    final     requests, events, keys, queue                    what Redis holds when all is over
+    final     requests, events, keys, queue, dead              what Redis holds when all is over
 """
 
 import json
@@ -126,6 +126,7 @@ class Checker:
         self.check_streams()
         self.check_viewers()
         self.check_rest()
+        self.check_dead_letters()
         self.check_replicas()
         return self.violations
 
@@ -244,12 +245,24 @@ class Checker:
                 self.report(f"{key} still has {queue['length']} entries, {queue['pending']} of them pending")
         for key, ttl in self.final["keys"].items():
             kind = key.split(":")[2] if key.count(":") >= 2 else key
-            if kind == "dead":
-                self.report(f"{key} exists: a job was put aside")
-            elif kind != "jobs" and ttl < 0:
+            if kind not in ("jobs", "dead") and ttl < 0:
                 self.report(f"{key} has no expiry")
             elif kind in ("request", "events") and ttl > self.limits.get("ttl_done", 90_000):
                 self.report(f"{key} lives another {ttl} ms")
+
+    def check_dead_letters(self):
+        """A dead letter for each request that ran out of attempts, and for no other."""
+        buried = [letter.get("id") for letter in self.final.get("dead", [])]
+        for id in {id for id in buried if buried.count(id) > 1}:
+            self.report(f"{id} has {buried.count(id)} dead letters")
+        for id in buried:
+            status = self.final["requests"].get(id, {}).get("status")
+            if id is None or (self.keeps_data and status != "failed"):
+                self.report(f"{id} has a dead letter and is {status}")
+        for id, fields in self.final["requests"].items():
+            rows = self.final["events"].get(id) or [["", "", ""]]
+            if fields.get("status") == "failed" and rows[-1][0].endswith("-0") and id not in buried:
+                self.report(f"{id} ran out of attempts and has no dead letter")
 
     def check_replicas(self):
         for row in self.history:

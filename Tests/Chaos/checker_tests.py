@@ -217,6 +217,20 @@ class CheckerTests(unittest.TestCase):
         self.final["keys"][f"lemma:{{p0}}:events:{ID}"] = 110_000
         self.found("lives another")
 
+    def test_a_request_that_ran_out_of_attempts_without_a_dead_letter_is_found(self):
+        self.final["requests"][ID]["status"] = "failed"
+        self.row("record")["body"] = dict(status="failed", answer="a b ")
+        self.store(EVENTS[:3] + [["2-0", "failed", "{}"]])
+        self.found("no dead letter")
+        self.final["dead"] = [dict(id=ID)]
+        self.assertEqual(check(self.rows), [])
+        self.final["dead"] *= 2
+        self.found("2 dead letters")
+
+    def test_a_dead_letter_of_a_completed_request_is_found(self):
+        self.final["dead"] = [dict(id=ID)]
+        self.found("is completed")
+
     def test_open_descriptors_are_found(self):
         self.row("replica")["descriptors"] = 30
         self.found("30 descriptors")

@@ -240,7 +240,7 @@ class Cluster:
         """Everything that Redis holds of Lemma, as plain data."""
         link = await RedisLink.open(self.redis_port)
         try:
-            found = {"requests": {}, "events": {}, "keys": {}, "queue": {}}
+            found = {"requests": {}, "events": {}, "keys": {}, "queue": {}, "dead": []}
             for key in await link.call("KEYS", "*"):
                 ttl = await link.call("PTTL", key)
                 if ttl == -2:
@@ -257,6 +257,11 @@ class Cluster:
                     groups = await link.call("XINFO", "GROUPS", key)
                     pending = [dict(zip(g[::2], g[1::2])).get("pending", 0) for g in groups]
                     found["queue"][key] = {"length": await link.call("XLEN", key), "pending": sum(pending)}
+                elif kind == "dead":
+                    rows = await link.call("XRANGE", key, "-", "+")
+                    found["dead"] += [dict(zip(fields[::2], fields[1::2])) for _, fields in rows]
+                elif kind == "delayed":
+                    found["queue"][key] = {"length": await link.call("ZCARD", key), "pending": 0}
             return found
         finally:
             link.close()
