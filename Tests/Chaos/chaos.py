@@ -22,6 +22,7 @@ from cluster import ROOT, ChaosFailure, Cluster
 from latency import latencies, summary
 from nemesis import Nemesis
 from redis_link import RedisFailure
+from rolling import rolling
 from workload import History, Plan, Viewers
 
 STUDENTS = 24
@@ -33,6 +34,7 @@ async def settled(cluster, limit):
     """Waits until no job is left; whether it came to that is the checker's to say."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
+        start = time.monotonic()
         try:
             found = await cluster.dump()
             idle = all(q["length"] == 0 and q["pending"] == 0 for q in found["queue"].values())
@@ -40,7 +42,7 @@ async def settled(cluster, limit):
                 return
         except (OSError, EOFError, RedisFailure):
             pass
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(max(0.1, 3 * (time.monotonic() - start)))
 
 
 async def finished(tasks, limit):
@@ -218,6 +220,14 @@ async def run_mutants(options):
     return 1 if missed else 0
 
 
+async def run_rolling(options):
+    violations = await rolling(options.streams, settled)
+    for one in violations[:12]:
+        print(f"    {one}")
+    print(f"rolling restart: {'VIOLATED' if violations else 'ok'}")
+    return 1 if violations else 0
+
+
 def check_file(path):
     with open(path, encoding="utf-8") as file:
         violations = check([json.loads(line) for line in file])
@@ -241,13 +251,15 @@ def main():
     broken.add_argument("--runs", type=int, default=10, help="runs in which each must be found")
     broken.add_argument("--seed", type=int, default=1)
     broken.add_argument("--only", metavar="NAME")
+    under_load = commands.add_parser("rolling", help="a restart of all replicas under live streams")
+    under_load.add_argument("--streams", type=int, default=1000)
     one = commands.add_parser("check", help="judge a history that was kept")
     one.add_argument("history")
     options = parser.parse_args()
     try:
         if options.command == "check":
             return check_file(options.history)
-        work = {"run": run_many, "mutants": run_mutants}[options.command]
+        work = {"run": run_many, "mutants": run_mutants, "rolling": run_rolling}[options.command]
         return asyncio.run(work(options))
     except ChaosFailure as failure:
         print(f"chaos: {failure}", file=sys.stderr)

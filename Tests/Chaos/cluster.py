@@ -89,7 +89,8 @@ class Replica:
     def spawn(self):
         self.generation += 1
         settings = dict(SETTINGS, **self.cluster.settings)
-        settings["REDIS_URL"] = f"redis://127.0.0.1:{self.proxy.port}"
+        redis_port = self.proxy.port if self.proxy else self.cluster.redis_port
+        settings["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}"
         settings["HTTP_PORT"] = str(self.port)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -154,11 +155,12 @@ class Replica:
 class Cluster:
     """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind."""
 
-    def __init__(self, apis=2, workers=2, settings=None, script=""):
+    def __init__(self, apis=2, workers=2, settings=None, script="", has_proxies=True):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = tempfile.mkdtemp(prefix="lemma-chaos-", dir=base)
         self.settings = dict(settings or {})
         self.script = script
+        self.has_proxies = has_proxies
         self.redis_port = free_port()
         self.redis = None
         self.replicas = [Replica(self, "api", i) for i in range(apis)]
@@ -181,7 +183,8 @@ class Cluster:
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
             for replica in self.replicas:
-                replica.proxy = await Proxy(self.redis_port).start()
+                if self.has_proxies:
+                    replica.proxy = await Proxy(self.redis_port).start()
                 replica.spawn()
             for replica in self.replicas:
                 await replica.ready()

@@ -55,6 +55,16 @@ class Plan:
             self.behaviour = f"hang:{after}"
             self.abort_after = rng.uniform(0.3, 1.5)
 
+    @classmethod
+    def steady(cls, seed, number, words, within):
+        """One answer of `words` words with one viewer, begun `within` so many seconds."""
+        plan = cls(seed, number)
+        plan.words = [f"s{seed}r{number}w{i}" for i in range(words)]
+        plan.behaviour, plan.mode, plan.copies, plan.viewers, plan.abort_after = "answer", "plain", 1, 1, None
+        plan.key = f"key-{seed}-{number}"
+        plan.start = plan.rng.uniform(0, within)
+        return plan
+
     @property
     def problem(self):
         return " ".join(self.words)
@@ -72,7 +82,10 @@ class Plan:
 class Viewers:
     """Students and viewers of one run, against the API replicas of `cluster`."""
 
-    def __init__(self, cluster, history, seed):
+    def __init__(self, cluster, history, seed, silence=SILENCE, are_steady=False):
+        self.silence = silence
+        # Steady viewers come at once, take what comes, and leave at the end only.
+        self.are_steady = are_steady
         self.cluster = cluster
         self.history = history
         self.seed = seed
@@ -122,7 +135,7 @@ class Viewers:
             api = replicas[(at + attempt) % len(replicas)]
             self.history.add("submit", request=plan.number, problem=plan.problem, text=plan.answer, key=plan.key)
             try:
-                response = await send(api.port, "POST", "/api/math/solve", headers, {"problem": plan.problem}, SILENCE + 6)
+                response = await send(api.port, "POST", "/api/math/solve", headers, {"problem": plan.problem}, self.silence + 6)
             except Closed:
                 response = None
             if response is not None and response.status == 200 and plan.mode == "stream":
@@ -143,7 +156,7 @@ class Viewers:
         if response is None:
             return 0, None
         try:
-            body = await asyncio.wait_for(response.body(), SILENCE + 6)
+            body = await asyncio.wait_for(response.body(), self.silence + 6)
         except (Closed, asyncio.TimeoutError):
             # The head has told the id already.
             body = b""
@@ -169,7 +182,7 @@ class Viewers:
                 return
             api = self.api(plan.rng)
             asked = self.history.now()
-            status, _, _ = await fetch(api.port, "DELETE", f"/api/math/requests/{id}", timeout=SILENCE + 3)
+            status, _, _ = await fetch(api.port, "DELETE", f"/api/math/requests/{id}", timeout=self.silence + 3)
             self.history.add("abort", request=plan.number, id=id, status=status, asked=asked, replica=api.name)
             if status in (200, 202, 404):
                 return
@@ -181,9 +194,11 @@ class Viewers:
         """Watches to the end, dropping the connection now and then; `first` is a stream that is open already."""
         self.count += 1
         name = f"v{self.count}"
-        if first is None:
+        if first is None and not self.are_steady:
             await asyncio.sleep(rng.choices([0, rng.uniform(0, 0.5), rng.uniform(0.5, 3)], [5, 3, 2])[0])
         state = {"cursor": "", "terminal": False, "gone": 0, "drop": rng.random() < 0.5, "slow": rng.random() < 0.15}
+        if self.are_steady:
+            state.update(drop=False, slow=False)
         try:
             while not self.is_late and not state["terminal"] and state["gone"] < 3:
                 await self._watch_once(name, id, rng, state, first)
@@ -199,7 +214,7 @@ class Viewers:
 
     async def _get_stream(self, id, api, cursor):
         headers = {"Last-Event-ID": cursor} if cursor else {}
-        return await fetch(api.port, "GET", f"/api/math/stream/{id}", headers, timeout=SILENCE)
+        return await fetch(api.port, "GET", f"/api/math/stream/{id}", headers, timeout=self.silence)
 
     async def _watch_once(self, name, id, rng, state, first):
         api = first[0] if first else self.api(rng)
@@ -211,7 +226,7 @@ class Viewers:
         asked = self.history.now()
         try:
             buffer = 2048 if state["slow"] else None
-            response = first[1] if first else await send(api.port, "GET", path, headers, None, SILENCE, buffer)
+            response = first[1] if first else await send(api.port, "GET", path, headers, None, self.silence, buffer)
             status = response.status
         except Closed:
             response, status = None, 0
@@ -229,7 +244,7 @@ class Viewers:
         left = rng.randrange(0, 40) if state["drop"] and rng.random() < 0.8 else -1
         why = "end"
         try:
-            async for eid, event, data in response.events(SILENCE):
+            async for eid, event, data in response.events(self.silence):
                 self.history.add("event", viewer=name, eid=eid, name=event, data=data)
                 if eid:
                     state["cursor"] = eid
@@ -258,7 +273,7 @@ class Viewers:
         mine, other = rng.sample(sorted(self.tickets), 2)
         api = self.api(rng)
         path = f"/api/math/stream/{other}?ticket={self.tickets[mine]}"
-        status, _, _ = await fetch(api.port, "GET", path, timeout=SILENCE)
+        status, _, _ = await fetch(api.port, "GET", path, timeout=self.silence)
         self.history.add("spied", status=status, id=other)
 
     # The end
