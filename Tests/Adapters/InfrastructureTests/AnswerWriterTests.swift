@@ -235,4 +235,25 @@ struct AnswerWriterTests {
             #expect(try await tokens(bench, of: claim).joined() == "before meanwhile 0 1 2 3 4 ")
         }
     }
+
+    @Test("text that waited for a connection does not follow a stream that has become shorter")
+    func shorterStream() async throws {
+        try await withRedis { bench in
+            let claim = try await bench.claimed(by: bench.consumer())
+            let id = claim.request.correlationID
+            let writer = bench.answers.writer(for: claim)
+            writer.append(.token, "x ")
+            #expect(try await writer.flush().description == "1-1")
+
+            try await bench.redis("XDEL", bench.keys.events(id), "1-1")
+            try await bench.redis("CLIENT", "KILL", "TYPE", "normal")
+            let deadline = ContinuousClock.now + .seconds(5)
+            while bench.store.commander.isConnected, ContinuousClock.now < deadline {
+                try await bench.loop.sleep(for: .milliseconds(1))
+            }
+            writer.append(.token, "= ")
+            await #expect(throws: AnswerWriteFailure.historyLost) { try await writer.flush() }
+            #expect(try await bench.eventNames(of: id) == ["0-1 queued", "1-0 started"])
+        }
+    }
 }

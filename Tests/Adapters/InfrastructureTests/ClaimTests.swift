@@ -168,6 +168,20 @@ struct ClaimTests {
         }
     }
 
+    @Test("a renewal does not extend the expiry of what was cancelled before its claim")
+    func renewalAfterTheEnd() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let request = try await bench.submit()
+            let deliveries = try await consumer.receive(upTo: 1)
+            #expect(try await bench.repository.cancel(request.correlationID, .requested) == .over)
+            #expect(try await consumer.renew(deliveries).lost.isEmpty)
+            for key in [bench.keys.request(request.correlationID), bench.keys.events(request.correlationID)] {
+                #expect(try await bench.redis("TTL", key).integer.map { $0 <= 60 } == true)
+            }
+        }
+    }
+
     @Test("only silent jobs are taken over, a renewed one is not")
     func takeOver() async throws {
         try await withRedis { bench in

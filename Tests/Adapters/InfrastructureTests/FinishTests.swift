@@ -209,4 +209,20 @@ struct FinishTests {
             #expect(try await bench.repository.lastEvent(of: id) == nil)
         }
     }
+
+    @Test("the answer of a request that ran out of attempts is the last attempt's text")
+    func answerOfExhausted() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer(attemptsMax: 1)
+            let claim = try await bench.claimed(by: consumer)
+            _ = try await bench.append("1-1", "x = ", to: claim)
+            guard case .exhausted(let last) = try await consumer.claim(claim.delivery, bench.plan()) else {
+                throw NeverHappened(what: "the end of the attempts")
+            }
+            let failure = RequestFailure(kind: .attemptsExhausted, detail: "Every worker was lost.")
+            let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
+            #expect(try await consumer.finish(bench.finished(last, .failed(failure)), at: place) == .finished)
+            #expect(try await bench.repository.answer(of: claim.request.correlationID) == "x = ")
+        }
+    }
 }

@@ -119,7 +119,13 @@ final class RedisAnswerWriter: AnswerWriter {
             }
         underWay = Append(id: stored.next, name: name, data: EventData.text(chunk.text))
         if queuedBytes <= Self.queuedBytesMax { wake(\.roomWaiters) }
-        if generation == store.generation { send() } else { check() }
+        sendOrCheck()
+    }
+
+    /// Sends only where the connection that told of the stream is still there: an append that waited for the next one
+    /// could follow a stream that has become shorter, and leave a hole.
+    private func sendOrCheck() {
+        if generation == store.generation, store.commander.isConnected { send() } else { check() }
     }
 
     private func send() {
@@ -197,7 +203,7 @@ final class RedisAnswerWriter: AnswerWriter {
                 // Somebody else's event at this place is the end of the request, written after this attempt's last.
                 last.data == underWay.data ? didStore() : fail(.fenced)
             } else if last.id == stored {
-                send()
+                sendOrCheck()
             } else {
                 fail(last.id.attempt > stored.attempt ? .fenced : .historyLost)
             }

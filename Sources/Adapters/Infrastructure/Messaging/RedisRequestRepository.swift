@@ -35,9 +35,9 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String? {
         do {
-            guard let last = try await store.lastEvent(of: id) else { return nil }
+            guard let newest = try await newestAttempt(of: id) else { return nil }
             var text = ""
-            let attempt = String(last.attempt)
+            let attempt = String(newest)
             var from = "\(attempt)-0"
             while true {
                 let page =
@@ -52,6 +52,15 @@ package struct RedisRequestRepository: RequestRepository {
         } catch {
             throw .unavailable
         }
+    }
+
+    /// The number of the newest attempt that began.
+    private func newestAttempt(of id: CorrelationID) async throws(RedisError) -> UInt64? {
+        let reply = try await store.call(RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1))
+        guard let entry = reply.array?.first, let last = EntryHead(entry)?.id else { return nil }
+        // A terminal event at a marker's place stands for the attempt that was not begun any more.
+        let isUnbegun = last.sequence == 0 && last.attempt > 0 && StoredEvent(entry)?.name.isTerminal == true
+        return isUnbegun ? last.attempt - 1 : last.attempt
     }
 
     private struct TokenData: Decodable {

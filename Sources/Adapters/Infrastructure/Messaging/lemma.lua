@@ -282,9 +282,13 @@ local function renew(keys, args)
       report[#report + 1] = 'lost'
     else
       redis.call('XCLAIM', jobs, group, consumer, 0, entry, 'JUSTID')
-      redis.call('PEXPIRE', request, args[3])
-      redis.call('PEXPIRE', events, args[3])
-      report[#report + 1] = redis.call('HGET', request, 'cancel') or 'ok'
+      local known = redis.call('HMGET', request, 'status', 'cancel')
+      -- One that was cancelled before its claim is over, and expires as such.
+      if not terminal[known[1]] then
+        redis.call('PEXPIRE', request, args[3])
+        redis.call('PEXPIRE', events, args[3])
+      end
+      report[#report + 1] = known[2] or 'ok'
     end
   end
   return report

@@ -1,0 +1,73 @@
+"""Broken function libraries, made in the private Redis at test time: the product itself has no switches.
+
+The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the same
+name with a changed line takes its place.
+"""
+
+import hashlib
+
+from cluster import ROOT, ChaosFailure
+
+LIBRARY = f"{ROOT}/Sources/Adapters/Infrastructure/Messaging/lemma.lua"
+
+MARKER = "  append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])\n"
+
+# name: pairs of a text of the library and what takes its place
+MUTANTS = {
+    "acknowledge before finish": [
+        ("  local attempt = last + 1\n", "  local attempt = last + 1\n  settle(jobs, group, entry)\n")
+    ],
+    "no marker": [(MARKER, "")],
+    "no marker after the first": [(MARKER, f"  if attempt == 1 then\n  {MARKER}  end\n")],
+    "publish without append": [
+        (
+            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
+            "  redis.call('SPUBLISH', args[4], args[1] .. ' ' .. args[2] .. ' ' .. args[3])\n  return 1\n",
+        )
+    ],
+    "no idempotency": [("redis.call('GET', idempotency)", "nil")],
+    "attempts without a bound": [
+        ("if attempt - handovers > tonumber(args[6]) then", "if false then"),
+        ("if last + 1 - tonumber(known[3] or 0) > tonumber(args[6]) then return 'exhausted' end", ""),
+    ],
+    # Either alone is made good by the other.
+    "a job that is never acknowledged": [
+        (
+            "attempts', attempts, unpack(fields))\n  end\n  settle(jobs, group, entry)\n",
+            "attempts', attempts, unpack(fields))\n  end\n",
+        ),
+        (
+            "  if not status or terminal[status] or not last then\n    settle(jobs, group, entry)\n",
+            "  if not status or terminal[status] or not last then\n",
+        ),
+    ],
+    "no expiry after the end": [
+        ("    redis.call('PEXPIRE', events, args[10])\n", "    redis.call('PERSIST', events)\n")
+    ],
+    "finish at any place": [
+        (
+            "if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end",
+            "place = place + 1",
+        )
+    ],
+    "no dead letter": [("  if dead then\n", "  if false then\n")],
+    "a retry that stays": [("    redis.call('ZREM', delayed, member)\n", "")],
+    "cancel without an event": [
+        ("      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled'", "      string.format('', '', ''")
+    ],
+}
+
+
+async def load(cluster, name):
+    """Puts the broken library in the place of the good one, before any replica has loaded that."""
+    with open(LIBRARY, encoding="utf-8") as file:
+        template = file.read()
+    # As the product does it: the names carry the digest of the good file.
+    version = hashlib.sha256(template.encode()).hexdigest()[:8]
+    code = template
+    for old, new in MUTANTS[name]:
+        if code.count(old) != 1:
+            raise ChaosFailure(f"mutant {name}: {old.strip()!r} is {code.count(old)} times in the library")
+        code = code.replace(old, new)
+    code = code.replace("@VERSION@", version)
+    await cluster.ask_redis("FUNCTION", "LOAD", "REPLACE", code)
