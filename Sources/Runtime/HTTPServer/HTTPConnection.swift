@@ -252,8 +252,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func refuse(_ refusal: RequestRefusal) {
         service.metrics?.badRequest(refusal)
         let isHead = parser?.isHeadMethod ?? false
-        let path = if case .body = phase { parser?.request(from: address()).path } else { String?.none }
-        let response = service.errorResponse(refusal.status, refusal.detail, path: path)
+        let response = service.errorResponse(refusal.status, refusal.detail, path: parser?.path)
         stream.write { output in
             output.appendHead(
                 status: response.status,

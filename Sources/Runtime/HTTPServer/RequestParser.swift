@@ -80,6 +80,9 @@ final class RequestParser {
     /// True once a byte of a request is here.
     var hasBegun: Bool { !head.isEmpty }
 
+    /// The request's path, where so much of it has been read and found valid.
+    var path: String? { target?.path }
+
     /// True when the request, so far as it is known, must not be answered with a body.
     var isHeadMethod: Bool { head.starts(with: "HEAD ".utf8) }
 

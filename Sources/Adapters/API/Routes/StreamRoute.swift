@@ -51,9 +51,19 @@ struct StreamRoute {
             switch error {
             case .notFound: throw .unknownRequest
             case .gone: throw Problem(.gone, "The events of this request have expired.")
-            case .unavailable: throw .storeUnavailable
+            case .unavailable:
+                guard cursor != nil else { throw .storeUnavailable }
+                sendAway(headers, context)
             }
         }
+    }
+
+    /// Answers a resume while the store is away with a stream that ends at once and says when to come back: an
+    /// `EventSource` gives up for ever on any other status than 200.
+    private func sendAway(_ common: HTTPFields, _ context: RequestContext) {
+        let viewer = SSEViewer(registry: services.streams)
+        viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), reset: false) { _ in nil }
+        viewer.sendAway()
     }
 
     private func start(
@@ -63,12 +73,16 @@ struct StreamRoute {
         _ common: HTTPFields,
         _ context: RequestContext
     ) {
+        let viewer = SSEViewer(registry: services.streams)
+        let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
+        viewer.start(stream, reset: reset) { services.answers.watch(record, after: cursor, viewer: $0) }
+    }
+
+    private static func headers(_ common: HTTPFields) -> HTTPFields {
         var headers = common
         headers.append("Content-Type", "text/event-stream")
         headers.append("Cache-Control", "no-cache, no-transform")
         headers.append("X-Accel-Buffering", "no")
-        let viewer = SSEViewer(registry: services.streams)
-        let stream = context.startStream(headers: headers, delegate: viewer)
-        viewer.start(stream, reset: reset) { services.answers.watch(record, after: cursor, viewer: $0) }
+        return headers
     }
 }

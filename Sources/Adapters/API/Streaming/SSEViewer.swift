@@ -13,6 +13,8 @@ internal import Telemetry
 final class SSEViewer: AnswerViewer {
     /// What a frame adds to an event's data, at most: ids, names and line ends.
     private static let frameBytesMax = 96
+    /// How long a client that is sent away is told to wait, so that not all come back at once.
+    private static let retryMilliseconds = 500...3000
 
     /// Loop time of the last write in milliseconds.
     private(set) var lastWrite: Int64 = 0
@@ -29,7 +31,7 @@ final class SSEViewer: AnswerViewer {
     func start(
         _ stream: HTTPResponseStream,
         reset: Bool,
-        _ watch: (SSEViewer) -> any AnswerSubscription
+        _ watch: (SSEViewer) -> (any AnswerSubscription)?
     ) {
         guard !stream.isClosed else { return }
         self.stream = stream
@@ -86,8 +88,10 @@ final class SSEViewer: AnswerViewer {
         write { $0.append(contentsOf: ": heartbeat\n\n".utf8) }
     }
 
-    func endForDrain(retryMilliseconds: Int) {
-        write { $0.append(contentsOf: "retry: \(retryMilliseconds)\n\n".utf8) }
+    /// Ends the stream between two events and tells the client when to come back.
+    func sendAway() {
+        let retry = Int.random(in: Self.retryMilliseconds)
+        write { $0.append(contentsOf: "retry: \(retry)\n\n".utf8) }
         subscription?.cancel()
         subscription = nil
         finish()

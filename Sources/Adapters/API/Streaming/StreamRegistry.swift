@@ -9,8 +9,6 @@ internal import Telemetry
 package final class StreamRegistry {
     /// The longest pause between two looks at the heartbeats.
     private static let sweepMax = Duration.seconds(1)
-    /// Milliseconds that a drained client is told to wait before it comes back, so that not all come at once.
-    private static let retryMilliseconds = 500...3000
 
     let loop: Loop
     let bufferBytesMax: Int
@@ -56,7 +54,7 @@ package final class StreamRegistry {
 
     /// Ends every stream between two events, each after its own hint when to come back.
     package func endAll() {
-        for viewer in viewers { viewer.endForDrain(retryMilliseconds: .random(in: Self.retryMilliseconds)) }
+        for viewer in viewers { viewer.sendAway() }
     }
 
     package func close() {
