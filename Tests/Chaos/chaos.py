@@ -19,7 +19,7 @@ import time
 import mutants as mutation
 from checker import check
 from cluster import ROOT, ChaosFailure, Cluster
-from latency import latencies, summary
+from latency import broken_bounds, latencies, summary
 from nemesis import Nemesis
 from redis_link import RedisFailure
 from rolling import rolling
@@ -171,9 +171,11 @@ class Progress:
 async def run_many(options):
     progress = Progress(options.resume)
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 1_000_000)
-    seeds = [options.only] if options.only is not None else list(range(first, first + options.runs))
+    seeds = list(range(first, first + options.runs))
+    if options.seeds or options.only is not None:
+        seeds = [options.only] if options.only is not None else [int(word) for word in options.seeds.split(",")]
     left = [seed for seed in seeds if seed not in progress.done]
-    print(f"chaos: {len(left)} of {len(seeds)} runs to do, seeds {seeds[0]} … {seeds[-1]}", flush=True)
+    print(f"chaos: {len(left)} of {len(seeds)} runs to do, the first seed is {seeds[0]}", flush=True)
     failed = []
     queue = list(reversed(left))
 
@@ -199,8 +201,11 @@ async def run_many(options):
     for name, values in sorted(progress.times.items()):
         if values:
             print(f"{name}: {summary(values)}")
+    broken = broken_bounds(progress.times) if options.bounds else []
+    for one in broken:
+        print(f"too slow: {one}")
     print(f"chaos: {len(progress.done)} runs passed, {len(failed)} failed{': ' if failed else ''}{failed or ''}")
-    return 1 if failed else 0
+    return 1 if failed or broken else 0
 
 
 async def run_mutants(options):
@@ -243,9 +248,11 @@ def main():
     runs.add_argument("--runs", type=int, default=8)
     runs.add_argument("--seed", type=int, help="the first seed; without it a random one, which is printed")
     runs.add_argument("--only", type=int, metavar="SEED", help="this one run, its history kept")
+    runs.add_argument("--seeds", metavar="N,N…", help="these runs")
     runs.add_argument("--resume", metavar="FILE", help="where finished seeds are noted and skipped the next time")
     runs.add_argument("--parallel", type=int, default=1)
     runs.add_argument("--students", type=int, default=STUDENTS)
+    runs.add_argument("--bounds", action="store_true", help="fail also where the times are above their bounds")
     runs.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
     broken = commands.add_parser("mutants", help="the checker against broken function libraries")
     broken.add_argument("--runs", type=int, default=10, help="runs in which each must be found")
