@@ -95,12 +95,23 @@ async def measured(cluster, history, before):
         )
 
 
+def conditions(seed):
+    """Settings of the replicas that differ from run to run."""
+    rng = random.Random(f"{seed}/conditions")
+    return {
+        "JOB_PARTITIONS": rng.choice(["1", "1", "3"]),
+        "EVENT_LOOPS": rng.choice(["1", "2"]),
+        "SSE_BUFFER_LIMIT": rng.choice(["1024B", "256KiB"]),
+        "WORKER_CONCURRENCY": rng.choice(["4", "256", "256"]),
+    }
+
+
 async def run(seed, mutant=None, students=STUDENTS, keep=None):
     """One run. Returns (violations, history, nemesis)."""
     nemesis = Nemesis(seed, without=("function_flush",) if mutant else ())
     plans = [Plan(seed, number) for number in range(students)]
     script = "".join(plan.rule for plan in plans)
-    async with Cluster(script=script) as cluster:
+    async with Cluster(settings=conditions(seed), script=script) as cluster:
         if mutant:
             await mutation.load(cluster, mutant)
         history = History()
@@ -112,6 +123,7 @@ async def run(seed, mutant=None, students=STUDENTS, keep=None):
             redis_faults=nemesis.touches_redis,
             seed=seed,
             plan=nemesis.plan,
+            conditions=conditions(seed),
         )
         before = await base_line(cluster.replicas)
         viewers = Viewers(cluster, history, seed)

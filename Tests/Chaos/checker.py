@@ -16,6 +16,7 @@ A history is a list of rows, each a dict with `t` (seconds since the start) and 
     record    id, status, body                                 the finished request by GET
     answered  what, status                                     any other response
     fault     name
+    stuck     name                                             a replica that did not end as it should
     lag       seconds                                          this process stood still: the machine is overloaded
     replica   name, descriptors, descriptors_before, resident, resident_before
     final     requests, events, keys, queue, dead              what Redis holds when all is over
@@ -265,7 +266,10 @@ class Checker:
                 self.report(f"{id} ran out of attempts and has no dead letter")
 
     def check_replicas(self):
+        """Replicas end when they are told to, and keep neither descriptors nor memory."""
         for row in self.history:
+            if row["op"] == "stuck":
+                self.report(row["name"])
             if row["op"] != "replica":
                 continue
             if row["descriptors"] > row["descriptors_before"] + 2:

@@ -25,6 +25,14 @@ MUTANTS = {
             "  redis.call('SPUBLISH', args[4], args[1] .. ' ' .. args[2] .. ' ' .. args[3])\n  return 1\n",
         )
     ],
+    "a zombie's append goes in": [
+        (
+            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
+            "  local attempt, sequence = last_event(keys[1])\n"
+            "  local id = attempt and event_id(attempt, sequence + 1) or args[1]\n"
+            "  return append_and_publish(keys[1], id, args[2], args[3], args[4]) and 1 or 0\n",
+        )
+    ],
     "no idempotency": [("redis.call('GET', idempotency)", "nil")],
     "attempts without a bound": [
         ("if attempt - handovers > tonumber(args[6]) then", "if false then"),

@@ -171,7 +171,8 @@ class Nemesis:
         await self._ask("FUNCTION", "FLUSH")
 
     async def group_destroy(self, rng):
-        await self._ask("XGROUP", "DESTROY", "lemma:{p0}:jobs", "workers")
+        for partition in range(3):
+            await self._ask("XGROUP", "DESTROY", f"lemma:{{p{partition}}}:jobs", "workers")
 
     async def out_of_memory(self, rng):
         await self._ask("CONFIG", "SET", "maxmemory", "1kb")
