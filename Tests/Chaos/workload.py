@@ -209,12 +209,31 @@ class Viewers:
             result = "terminal" if state["terminal"] else "gone" if state["gone"] >= 3 else "deadline"
             self.history.add("seen", viewer=name, id=id, result=result)
         if state["terminal"] and rng.random() < 0.3:
-            status, _, _ = await self._get_stream(id, self.api(rng), state["cursor"])
-            self.history.add("again", viewer=name, id=id, status=status)
+            await self._again(name, id, rng, state["cursor"])
 
-    async def _get_stream(self, id, api, cursor):
-        headers = {"Last-Event-ID": cursor} if cursor else {}
-        return await fetch(api.port, "GET", f"/api/math/stream/{id}", headers, timeout=self.silence)
+    async def _again(self, name, id, rng, cursor):
+        """Asks for what follows the terminal event; with Redis away that is 503, or a stream that says when to come back."""
+        for attempt in range(40):
+            status, follows = 0, 0
+            api = self.api(rng)
+            try:
+                headers = {"Last-Event-ID": cursor}
+                response = await send(api.port, "GET", f"/api/math/stream/{id}", headers, None, self.silence)
+                status = response.status
+                try:
+                    if status == 200:
+                        async for _ in response.events(self.silence):
+                            follows += 1
+                finally:
+                    response.close()
+            except (Closed, asyncio.TimeoutError):
+                pass
+            if follows or status not in (0, 200, 503):
+                break
+            if self.is_late:
+                return
+            await asyncio.sleep(0.25)
+        self.history.add("again", viewer=name, id=id, status=status)
 
     async def _watch_once(self, name, id, rng, state, first):
         api = first[0] if first else self.api(rng)
