@@ -23,7 +23,7 @@ from latency import broken_bounds, latencies, summary
 from nemesis import Nemesis
 from redis_link import RedisFailure
 from rolling import rolling
-from workload import History, Plan, Viewers
+from workload import TERMINAL, History, Plan, Viewers
 
 STUDENTS = 24
 # After the last fault everything must come to its end within this many seconds.
@@ -38,7 +38,7 @@ async def settled(cluster, limit):
         try:
             found = await cluster.dump()
             idle = all(q["length"] == 0 and q["pending"] == 0 for q in found["queue"].values())
-            if idle and all(r.get("status") in ("completed", "failed", "cancelled") for r in found["requests"].values()):
+            if idle and all(fields.get("status") in TERMINAL for fields in found["requests"].values()):
                 return
         except (OSError, EOFError, RedisFailure):
             pass
@@ -196,11 +196,13 @@ async def run_many(options):
             seed = queue.pop()
             start = time.monotonic()
             folder = f"{ROOT}/.build/chaos/{seed}"
-            violations, history, nemesis = await run(seed, students=options.students, keep=folder if options.only is not None else None)
+            keep = folder if options.only is not None else None
+            violations, history, nemesis = await run(seed, students=options.students, keep=keep)
             faults = " ".join(f"{name}@{at:.1f}" for at, name in nemesis.plan) or "calm"
             took = time.monotonic() - start
             events = sum(row["op"] == "event" for row in history)
-            print(f"seed {seed}: {'VIOLATED' if violations else 'ok'}, {took:.1f} s, {events} events, {faults}", flush=True)
+            verdict = "VIOLATED" if violations else "ok"
+            print(f"seed {seed}: {verdict}, {took:.1f} s, {events} events, {faults}", flush=True)
             if violations:
                 failed.append(seed)
                 for one in violations[:12]:

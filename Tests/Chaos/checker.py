@@ -74,7 +74,8 @@ class Stream:
 
     def _place(self, eid, name):
         parts = eid.split("-")
-        if len(parts) != 2 or not all(part.isdecimal() for part in parts) or eid != "-".join(str(int(p)) for p in parts):
+        is_plain = all(part.isdecimal() and part == str(int(part)) for part in parts)
+        if len(parts) != 2 or not is_plain:
             self.fault(f"{eid!r} is no id")
             return
         attempt, sequence = (int(part) for part in parts)
@@ -157,7 +158,8 @@ class Checker:
             if one is None:
                 self.report(f"{ids} were never sent: {problem!r}")
             elif self.keeps_data and len(ids) > (1 if one["key"] else one["tries"]):
-                self.report(f"request {one['request']} became {len(ids)} jobs in {one['tries']} tries, key {one['key']}")
+                tries = f"{one['tries']} tries, key {one['key']}"
+                self.report(f"request {one['request']} became {len(ids)} jobs in {tries}")
         for one in self.submissions.values():
             if one["key"] and self.keeps_data and len(one["ids"]) > 1:
                 self.report(f"key {one['key']} was answered with {len(one['ids'])} ids")

@@ -40,7 +40,8 @@ def _aborts(history):
         if row["op"] == "abort":
             asked.setdefault(row["id"], row["asked"])
     # A viewer that came later tells nothing.
-    return [(t - asked[id]) * 1000 for id, t in ends.items() if id in asked and _is_watched(history, ids, id, asked[id])]
+    seen = [id for id in ends if id in asked and _is_watched(history, ids, id, asked[id])]
+    return [(ends[id] - asked[id]) * 1000 for id in seen]
 
 
 def _is_watched(history, ids, id, at):
@@ -86,7 +87,8 @@ def rank(values, share):
 
 def summary(values):
     """Number, median, 99th percentile and maximum."""
-    return f"n {len(values)}, median {rank(values, 0.5):.0f} ms, p99 {rank(values, 0.99):.0f} ms, max {max(values):.0f} ms"
+    median, p99 = rank(values, 0.5), rank(values, 0.99)
+    return f"n {len(values)}, median {median:.0f} ms, p99 {p99:.0f} ms, max {max(values):.0f} ms"
 
 
 def broken_bounds(times):

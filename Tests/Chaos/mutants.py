@@ -1,7 +1,7 @@
 """Broken function libraries, made in the private Redis at test time: the product itself has no switches.
 
-The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the same
-name with a changed line takes its place.
+The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the
+same name with a changed line takes its place.
 """
 
 import hashlib
@@ -61,7 +61,10 @@ MUTANTS = {
     "no dead letter": [("  if dead then\n", "  if false then\n")],
     "a retry that stays": [("    redis.call('ZREM', delayed, member)\n", "")],
     "cancel without an event": [
-        ("      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled'", "      string.format('', '', ''")
+        (
+            "      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled'",
+            "      string.format('', '', ''",
+        )
     ],
 }
 
