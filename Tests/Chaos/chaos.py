@@ -269,7 +269,7 @@ def main():
     runs.add_argument("--bounds", action="store_true", help="fail also where the times are above their bounds")
     runs.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
     broken = commands.add_parser("mutants", help="the checker against broken function libraries")
-    broken.add_argument("--runs", type=int, default=10, help="runs in which each must be found")
+    broken.add_argument("--runs", type=int, default=25, help="runs in which each must be found")
     broken.add_argument("--seed", type=int, default=1)
     broken.add_argument("--only", metavar="NAME")
     under_load = commands.add_parser("rolling", help="a restart of all replicas under live streams")

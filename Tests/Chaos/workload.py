@@ -135,7 +135,8 @@ class Viewers:
             api = replicas[(at + attempt) % len(replicas)]
             self.history.add("submit", request=plan.number, problem=plan.problem, text=plan.answer, key=plan.key)
             try:
-                response = await send(api.port, "POST", "/api/math/solve", headers, {"problem": plan.problem}, self.silence + 6)
+                body, limit = {"problem": plan.problem}, self.silence + 6
+                response = await send(api.port, "POST", "/api/math/solve", headers, body, limit)
             except Closed:
                 response = None
             if response is not None and response.status == 200 and plan.mode == "stream":
@@ -212,7 +213,7 @@ class Viewers:
             await self._again(name, id, rng, state["cursor"])
 
     async def _again(self, name, id, rng, cursor):
-        """Asks for what follows the terminal event; with Redis away that is 503, or a stream that says when to come back."""
+        """Asks for what follows the terminal event; with Redis away that is an empty stream or 503."""
         for attempt in range(40):
             status, follows = 0, 0
             api = self.api(rng)
@@ -249,7 +250,8 @@ class Viewers:
             status = response.status
         except Closed:
             response, status = None, 0
-        self.history.add("open", viewer=name, id=id, replica=api.name, cursor=state["cursor"], status=status, asked=asked)
+        seen = {"cursor": state["cursor"], "status": status, "asked": asked}
+        self.history.add("open", viewer=name, id=id, replica=api.name, **seen)
         if status != 200:
             if response:
                 response.close()
