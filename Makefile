@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test lint format test-sanitizers bench clean
+.PHONY: help setup assets build release run test lint format test-sanitizers chaos bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -40,6 +40,12 @@ test-sanitizers: ## run the unit and integration tests under Address- and LeakSa
 	@scripts/setup build run test
 	@scripts/copy-assets
 	@scripts/test-sanitizers
+
+chaos: export RUNS := $(or $(RUNS),1000)
+chaos: export SEED := $(SEED)
+chaos: release ## run the chaos suite: RUNS=1000 seeded runs from SEED=random on; goes on where it was stopped
+	@scripts/setup test
+	@scripts/chaos
 
 bench: release ## measure delivery, memory and latency against the base line in C
 	@scripts/setup bench

@@ -19,11 +19,11 @@ import time
 import mutants as mutation
 from checker import check
 from cluster import ROOT, ChaosFailure, Cluster
-from latency import latencies, summary
+from latency import broken_bounds, latencies, summary
 from nemesis import Nemesis
 from redis_link import RedisFailure
 from rolling import rolling
-from workload import History, Plan, Viewers
+from workload import TERMINAL, History, Plan, Viewers
 
 STUDENTS = 24
 # After the last fault everything must come to its end within this many seconds.
@@ -38,7 +38,7 @@ async def settled(cluster, limit):
         try:
             found = await cluster.dump()
             idle = all(q["length"] == 0 and q["pending"] == 0 for q in found["queue"].values())
-            if idle and all(r.get("status") in ("completed", "failed", "cancelled") for r in found["requests"].values()):
+            if idle and all(fields.get("status") in TERMINAL for fields in found["requests"].values()):
                 return
         except (OSError, EOFError, RedisFailure):
             pass
@@ -95,12 +95,23 @@ async def measured(cluster, history, before):
         )
 
 
+def conditions(seed):
+    """Settings of the replicas that differ from run to run."""
+    rng = random.Random(f"{seed}/conditions")
+    return {
+        "JOB_PARTITIONS": rng.choice(["1", "1", "3"]),
+        "EVENT_LOOPS": rng.choice(["1", "2"]),
+        "SSE_BUFFER_LIMIT": rng.choice(["1024B", "256KiB"]),
+        "WORKER_CONCURRENCY": rng.choice(["4", "256", "256"]),
+    }
+
+
 async def run(seed, mutant=None, students=STUDENTS, keep=None):
     """One run. Returns (violations, history, nemesis)."""
     nemesis = Nemesis(seed, without=("function_flush",) if mutant else ())
     plans = [Plan(seed, number) for number in range(students)]
     script = "".join(plan.rule for plan in plans)
-    async with Cluster(script=script) as cluster:
+    async with Cluster(settings=conditions(seed), script=script) as cluster:
         if mutant:
             await mutation.load(cluster, mutant)
         history = History()
@@ -112,6 +123,7 @@ async def run(seed, mutant=None, students=STUDENTS, keep=None):
             redis_faults=nemesis.touches_redis,
             seed=seed,
             plan=nemesis.plan,
+            conditions=conditions(seed),
         )
         before = await base_line(cluster.replicas)
         viewers = Viewers(cluster, history, seed)
@@ -171,9 +183,11 @@ class Progress:
 async def run_many(options):
     progress = Progress(options.resume)
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(1, 1_000_000)
-    seeds = [options.only] if options.only is not None else list(range(first, first + options.runs))
+    seeds = list(range(first, first + options.runs))
+    if options.seeds or options.only is not None:
+        seeds = [options.only] if options.only is not None else [int(word) for word in options.seeds.split(",")]
     left = [seed for seed in seeds if seed not in progress.done]
-    print(f"chaos: {len(left)} of {len(seeds)} runs to do, seeds {seeds[0]} … {seeds[-1]}", flush=True)
+    print(f"chaos: {len(left)} of {len(seeds)} runs to do, the first seed is {seeds[0]}", flush=True)
     failed = []
     queue = list(reversed(left))
 
@@ -182,11 +196,13 @@ async def run_many(options):
             seed = queue.pop()
             start = time.monotonic()
             folder = f"{ROOT}/.build/chaos/{seed}"
-            violations, history, nemesis = await run(seed, students=options.students, keep=folder if options.only is not None else None)
+            keep = folder if options.only is not None else None
+            violations, history, nemesis = await run(seed, students=options.students, keep=keep)
             faults = " ".join(f"{name}@{at:.1f}" for at, name in nemesis.plan) or "calm"
             took = time.monotonic() - start
             events = sum(row["op"] == "event" for row in history)
-            print(f"seed {seed}: {'VIOLATED' if violations else 'ok'}, {took:.1f} s, {events} events, {faults}", flush=True)
+            verdict = "VIOLATED" if violations else "ok"
+            print(f"seed {seed}: {verdict}, {took:.1f} s, {events} events, {faults}", flush=True)
             if violations:
                 failed.append(seed)
                 for one in violations[:12]:
@@ -199,8 +215,11 @@ async def run_many(options):
     for name, values in sorted(progress.times.items()):
         if values:
             print(f"{name}: {summary(values)}")
+    broken = broken_bounds(progress.times) if options.bounds else []
+    for one in broken:
+        print(f"too slow: {one}")
     print(f"chaos: {len(progress.done)} runs passed, {len(failed)} failed{': ' if failed else ''}{failed or ''}")
-    return 1 if failed else 0
+    return 1 if failed or broken else 0
 
 
 async def run_mutants(options):
@@ -243,12 +262,14 @@ def main():
     runs.add_argument("--runs", type=int, default=8)
     runs.add_argument("--seed", type=int, help="the first seed; without it a random one, which is printed")
     runs.add_argument("--only", type=int, metavar="SEED", help="this one run, its history kept")
+    runs.add_argument("--seeds", metavar="N,N…", help="these runs")
     runs.add_argument("--resume", metavar="FILE", help="where finished seeds are noted and skipped the next time")
     runs.add_argument("--parallel", type=int, default=1)
     runs.add_argument("--students", type=int, default=STUDENTS)
+    runs.add_argument("--bounds", action="store_true", help="fail also where the times are above their bounds")
     runs.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
     broken = commands.add_parser("mutants", help="the checker against broken function libraries")
-    broken.add_argument("--runs", type=int, default=10, help="runs in which each must be found")
+    broken.add_argument("--runs", type=int, default=25, help="runs in which each must be found")
     broken.add_argument("--seed", type=int, default=1)
     broken.add_argument("--only", metavar="NAME")
     under_load = commands.add_parser("rolling", help="a restart of all replicas under live streams")

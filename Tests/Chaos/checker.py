@@ -16,6 +16,7 @@ A history is a list of rows, each a dict with `t` (seconds since the start) and 
     record    id, status, body                                 the finished request by GET
     answered  what, status                                     any other response
     fault     name
+    stuck     name                                             a replica that did not end as it should
     lag       seconds                                          this process stood still: the machine is overloaded
     replica   name, descriptors, descriptors_before, resident, resident_before
     final     requests, events, keys, queue, dead              what Redis holds when all is over
@@ -73,7 +74,8 @@ class Stream:
 
     def _place(self, eid, name):
         parts = eid.split("-")
-        if len(parts) != 2 or not all(part.isdecimal() for part in parts) or eid != "-".join(str(int(p)) for p in parts):
+        is_plain = all(part.isdecimal() and part == str(int(part)) for part in parts)
+        if len(parts) != 2 or not is_plain:
             self.fault(f"{eid!r} is no id")
             return
         attempt, sequence = (int(part) for part in parts)
@@ -139,7 +141,7 @@ class Checker:
                 self.report(f"{row['op']} was answered with {status}")
             if row["op"] == "spied" and status not in (0, 401, 404, 503):
                 self.report(f"a stream was opened with another stream's ticket: {status}")
-            if row["op"] == "again" and self.keeps_data and status not in (0, 204, 503):
+            if row["op"] == "again" and self.keeps_data and status != 204:
                 self.report(f"viewer {row['viewer']} asked after the end and got {status}")
             if row["op"] == "open" and self.keeps_data and status not in (0, 200, 204, 503):
                 self.report(f"viewer {row['viewer']} was refused {row['id']} with {status}")
@@ -156,7 +158,8 @@ class Checker:
             if one is None:
                 self.report(f"{ids} were never sent: {problem!r}")
             elif self.keeps_data and len(ids) > (1 if one["key"] else one["tries"]):
-                self.report(f"request {one['request']} became {len(ids)} jobs in {one['tries']} tries, key {one['key']}")
+                tries = f"{one['tries']} tries, key {one['key']}"
+                self.report(f"request {one['request']} became {len(ids)} jobs in {tries}")
         for one in self.submissions.values():
             if one["key"] and self.keeps_data and len(one["ids"]) > 1:
                 self.report(f"key {one['key']} was answered with {len(one['ids'])} ids")
@@ -265,7 +268,10 @@ class Checker:
                 self.report(f"{id} ran out of attempts and has no dead letter")
 
     def check_replicas(self):
+        """Replicas end when they are told to, and keep neither descriptors nor memory."""
         for row in self.history:
+            if row["op"] == "stuck":
+                self.report(row["name"])
             if row["op"] != "replica":
                 continue
             if row["descriptors"] > row["descriptors_before"] + 2:

@@ -231,6 +231,10 @@ class CheckerTests(unittest.TestCase):
         self.final["dead"] = [dict(id=ID)]
         self.found("is completed")
 
+    def test_a_replica_that_does_not_end_is_found(self):
+        self.rows.insert(1, dict(op="stuck", name="api-0 does not end after SIGTERM"))
+        self.found("does not end")
+
     def test_open_descriptors_are_found(self):
         self.row("replica")["descriptors"] = 30
         self.found("30 descriptors")

@@ -1,9 +1,20 @@
 """What one history tells about times, in milliseconds; only runs with a single fault, or none, are measured."""
 
+import math
+
+# name: (share of the values, milliseconds that it must stay under); the lease of the runs is one second.
+BOUNDS = {
+    "abort to cancelled": (0.99, 250),
+    "worker killed to next token": (1, 3000),
+    "api killed, reconnect to next event": (1, 1000),
+}
+
 
 def latencies(history, single):
-    """Returns {name: [milliseconds]}."""
+    """Returns {name: [milliseconds]}; nothing of a run in which the machine itself stood still."""
     found = {}
+    if any(row["op"] == "lag" for row in history):
+        return found
     ended = [row["t"] for row in history if row["op"] == "final"]
     healed = [row["t"] for row in history if row["op"] == "quiet"]
     if ended and healed:
@@ -29,10 +40,11 @@ def _aborts(history):
         if row["op"] == "abort":
             asked.setdefault(row["id"], row["asked"])
     # A viewer that came later tells nothing.
-    return [(t - asked[id]) * 1000 for id, t in ends.items() if id in asked and any_open(history, ids, id, asked[id])]
+    seen = [id for id in ends if id in asked and _is_watched(history, ids, id, asked[id])]
+    return [(ends[id] - asked[id]) * 1000 for id in seen]
 
 
-def any_open(history, ids, id, at):
+def _is_watched(history, ids, id, at):
     """True where a viewer of `id` had an event in the 0.1 s before."""
     return any(row["op"] == "event" and ids[row["viewer"]] == id and at - 0.1 <= row["t"] <= at for row in history)
 
@@ -67,8 +79,22 @@ def _reconnects(history):
     return found
 
 
-def summary(values):
-    """Number, median, 99th percentile and maximum (nearest rank)."""
+def rank(values, share):
+    """The value at `share` of the sorted ones (nearest rank)."""
     ordered = sorted(values)
-    rank = lambda share: ordered[min(len(ordered) - 1, max(0, -(-int(len(ordered) * share * 1000) // 1000) - 1))]
-    return f"n {len(ordered)}, median {rank(0.5):.0f} ms, p99 {rank(0.99):.0f} ms, max {ordered[-1]:.0f} ms"
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
+
+
+def summary(values):
+    """Number, median, 99th percentile and maximum."""
+    median, p99 = rank(values, 0.5), rank(values, 0.99)
+    return f"n {len(values)}, median {median:.0f} ms, p99 {p99:.0f} ms, max {max(values):.0f} ms"
+
+
+def broken_bounds(times):
+    """The bounds that `times`, {name: [milliseconds]}, do not keep, in words."""
+    return [
+        f"{name}: {rank(times[name], share):.0f} ms, the bound is {bound} ms"
+        for name, (share, bound) in BOUNDS.items()
+        if times.get(name) and rank(times[name], share) >= bound
+    ]

@@ -1,7 +1,7 @@
 """Broken function libraries, made in the private Redis at test time: the product itself has no switches.
 
-The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the same
-name with a changed line takes its place.
+The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the
+same name with a changed line takes its place.
 """
 
 import hashlib
@@ -23,6 +23,14 @@ MUTANTS = {
         (
             "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
             "  redis.call('SPUBLISH', args[4], args[1] .. ' ' .. args[2] .. ' ' .. args[3])\n  return 1\n",
+        )
+    ],
+    "a zombie's append goes in": [
+        (
+            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
+            "  local attempt, sequence = last_event(keys[1])\n"
+            "  local id = attempt and event_id(attempt, sequence + 1) or args[1]\n"
+            "  return append_and_publish(keys[1], id, args[2], args[3], args[4]) and 1 or 0\n",
         )
     ],
     "no idempotency": [("redis.call('GET', idempotency)", "nil")],
@@ -53,7 +61,10 @@ MUTANTS = {
     "no dead letter": [("  if dead then\n", "  if false then\n")],
     "a retry that stays": [("    redis.call('ZREM', delayed, member)\n", "")],
     "cancel without an event": [
-        ("      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled'", "      string.format('', '', ''")
+        (
+            "      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled'",
+            "      string.format('', '', ''",
+        )
     ],
 }
 

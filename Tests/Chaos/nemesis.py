@@ -63,8 +63,8 @@ class Nemesis:
         # Faults of the same object do not overlap: one lock for Redis, one for each replica.
         self.redis_lock = asyncio.Lock()
         self.locks = {replica.name: asyncio.Lock() for replica in cluster.replicas}
-        tasks = [asyncio.create_task(self._later(at, name, random.Random(f"{i}/{at}"))) for i, (at, name) in enumerate(self.plan)]
-        await asyncio.gather(*tasks)
+        own = [random.Random(f"{number}/{at}") for number, (at, _) in enumerate(self.plan)]
+        await asyncio.gather(*(self._later(at, name, rng) for (at, name), rng in zip(self.plan, own)))
         await self._heal()
 
     async def _later(self, at, name, rng):
@@ -171,7 +171,8 @@ class Nemesis:
         await self._ask("FUNCTION", "FLUSH")
 
     async def group_destroy(self, rng):
-        await self._ask("XGROUP", "DESTROY", "lemma:{p0}:jobs", "workers")
+        for partition in range(3):
+            await self._ask("XGROUP", "DESTROY", f"lemma:{{p{partition}}}:jobs", "workers")
 
     async def out_of_memory(self, rng):
         await self._ask("CONFIG", "SET", "maxmemory", "1kb")

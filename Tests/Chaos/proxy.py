@@ -4,13 +4,11 @@ import asyncio
 
 
 class Proxy:
-    """Forwards until told otherwise; `delay` in seconds, `is_held` stops the bytes of both directions."""
+    """Forwards until told otherwise; `delay` in seconds."""
 
     def __init__(self, target_port):
         self.target_port = target_port
         self.delay = 0.0
-        self.is_held = False
-        self.is_refusing = False
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._writers = set()
@@ -19,7 +17,7 @@ class Proxy:
         self.port = 0
 
     async def start(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -30,11 +28,10 @@ class Proxy:
             task.cancel()
 
     def hold(self):
-        self.is_held = True
+        """Lets no byte through in either direction, until `release`."""
         self._flowing.clear()
 
     def release(self):
-        self.is_held = False
         self._flowing.set()
 
     def reset(self):
@@ -43,10 +40,12 @@ class Proxy:
             writer.transport.abort()
         self._writers.clear()
 
+    def _accept(self, reader, writer):
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _serve(self, reader, writer):
-        if self.is_refusing:
-            writer.transport.abort()
-            return
         try:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
@@ -57,13 +56,11 @@ class Proxy:
             asyncio.create_task(self._pump(reader, server_writer)),
             asyncio.create_task(self._pump(server_reader, writer)),
         ]
-        self._tasks.update(tasks)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            self._tasks.difference_update(tasks)
             for one in (writer, server_writer):
                 self._writers.discard(one)
                 one.transport.abort()

@@ -55,7 +55,8 @@ async def rolling(streams, settled):
         for replica in cluster.apis + cluster.workers:
             before, start = live(history), time.monotonic()
             await restart(replica)
-            print(f"{replica.name} restarted in {time.monotonic() - start:.1f} s under {before} live streams", flush=True)
+            took = time.monotonic() - start
+            print(f"{replica.name} restarted in {took:.1f} s under {before} live streams", flush=True)
             await asyncio.sleep(1)
         _, late = await asyncio.wait(tasks, timeout=120)
         for task in late:

@@ -135,7 +135,8 @@ class Viewers:
             api = replicas[(at + attempt) % len(replicas)]
             self.history.add("submit", request=plan.number, problem=plan.problem, text=plan.answer, key=plan.key)
             try:
-                response = await send(api.port, "POST", "/api/math/solve", headers, {"problem": plan.problem}, self.silence + 6)
+                body, limit = {"problem": plan.problem}, self.silence + 6
+                response = await send(api.port, "POST", "/api/math/solve", headers, body, limit)
             except Closed:
                 response = None
             if response is not None and response.status == 200 and plan.mode == "stream":
@@ -209,12 +210,31 @@ class Viewers:
             result = "terminal" if state["terminal"] else "gone" if state["gone"] >= 3 else "deadline"
             self.history.add("seen", viewer=name, id=id, result=result)
         if state["terminal"] and rng.random() < 0.3:
-            status, _, _ = await self._get_stream(id, self.api(rng), state["cursor"])
-            self.history.add("again", viewer=name, id=id, status=status)
+            await self._again(name, id, rng, state["cursor"])
 
-    async def _get_stream(self, id, api, cursor):
-        headers = {"Last-Event-ID": cursor} if cursor else {}
-        return await fetch(api.port, "GET", f"/api/math/stream/{id}", headers, timeout=self.silence)
+    async def _again(self, name, id, rng, cursor):
+        """Asks for what follows the terminal event; with Redis away that is an empty stream or 503."""
+        for attempt in range(40):
+            status, follows = 0, 0
+            api = self.api(rng)
+            try:
+                headers = {"Last-Event-ID": cursor}
+                response = await send(api.port, "GET", f"/api/math/stream/{id}", headers, None, self.silence)
+                status = response.status
+                try:
+                    if status == 200:
+                        async for _ in response.events(self.silence):
+                            follows += 1
+                finally:
+                    response.close()
+            except (Closed, asyncio.TimeoutError):
+                pass
+            if follows or status not in (0, 200, 503):
+                break
+            if self.is_late:
+                return
+            await asyncio.sleep(0.25)
+        self.history.add("again", viewer=name, id=id, status=status)
 
     async def _watch_once(self, name, id, rng, state, first):
         api = first[0] if first else self.api(rng)
@@ -230,7 +250,8 @@ class Viewers:
             status = response.status
         except Closed:
             response, status = None, 0
-        self.history.add("open", viewer=name, id=id, replica=api.name, cursor=state["cursor"], status=status, asked=asked)
+        seen = {"cursor": state["cursor"], "status": status, "asked": asked}
+        self.history.add("open", viewer=name, id=id, replica=api.name, **seen)
         if status != 200:
             if response:
                 response.close()
