@@ -28,40 +28,47 @@ def latencies(history, single):
     return found
 
 
+def _stays(history, viewer, since, until):
+    """True where a quick reader's connection was open all the time, so that what it saw tells of the server."""
+    rows = [row for row in history if row.get("viewer") == viewer and row["op"] in ("open", "cut")]
+    before = [row for row in rows if row["t"] <= since]
+    if any(since < row["t"] < until for row in rows) or not before:
+        return False
+    return before[-1]["op"] == "open" and before[-1]["status"] == 200 and not before[-1]["slow"]
+
+
 def _aborts(history):
     """From the request to the terminal event that a viewer sees; one value an abort."""
-    ids = {row["viewer"]: row["id"] for row in history if row["op"] == "open"}
-    ends = {}
-    for row in history:
-        if row["op"] == "event" and row["name"] == "cancelled":
-            ends.setdefault(ids[row["viewer"]], row["t"])
     asked = {}
     for row in history:
         if row["op"] == "abort":
             asked.setdefault(row["id"], row["asked"])
-    # A viewer that came later tells nothing.
-    seen = [id for id in ends if id in asked and _is_watched(history, ids, id, asked[id])]
-    return [(ends[id] - asked[id]) * 1000 for id in seen]
-
-
-def _is_watched(history, ids, id, at):
-    """True where a viewer of `id` had an event in the 0.1 s before."""
-    return any(row["op"] == "event" and ids[row["viewer"]] == id and at - 0.1 <= row["t"] <= at for row in history)
+    ids = {row["viewer"]: row["id"] for row in history if row["op"] == "open"}
+    found = {}
+    for row in history:
+        if row["op"] == "event" and row["name"] == "cancelled":
+            id = ids[row["viewer"]]
+            if id in asked and _stays(history, row["viewer"], asked[id], row["t"]):
+                found.setdefault(id, (row["t"] - asked[id]) * 1000)
+    return list(found.values())
 
 
 def _after_kill(history):
+    """From the kill to the first token of the next attempt, for each request that lost its worker."""
     killed = next((row["t"] for row in history if row["op"] == "fault"), None)
     ids = {row["viewer"]: row["id"] for row in history if row["op"] == "open"}
-    restarted, first = set(), {}
+    restarted, found = set(), {}
     for row in history:
         if row["op"] != "event" or killed is None or row["t"] < killed:
             continue
-        id = ids[row["viewer"]]
-        if row["name"] == "restarted" and "worker_lost" in row["data"]:
-            restarted.add((row["viewer"], id))
-        elif row["name"] == "token" and (row["viewer"], id) in restarted:
-            first.setdefault(id, (row["t"] - killed) * 1000)
-    return list(first.values())
+        viewer = row["viewer"]
+        if row["name"] == "restarted":
+            (restarted.add if "worker_lost" in row["data"] else restarted.discard)(viewer)
+        elif row["name"] == "token" and viewer in restarted:
+            restarted.discard(viewer)
+            if _stays(history, viewer, killed, row["t"]):
+                found.setdefault(ids[viewer], (row["t"] - killed) * 1000)
+    return list(found.values())
 
 
 def _reconnects(history):
@@ -75,7 +82,10 @@ def _reconnects(history):
             broken.discard(row["viewer"])
             waiting[row["viewer"]] = row["asked"]
         elif row["op"] == "event" and row["viewer"] in waiting:
-            found.append((row["t"] - waiting.pop(row["viewer"])) * 1000)
+            took = (row["t"] - waiting.pop(row["viewer"])) * 1000
+            # Other events come when a silent provider is given up, not when the client comes back.
+            if row["name"] in ("token", "completed"):
+                found.append(took)
     return found
 
 

@@ -250,7 +250,7 @@ class Viewers:
             status = response.status
         except Closed:
             response, status = None, 0
-        seen = {"cursor": state["cursor"], "status": status, "asked": asked}
+        seen = {"cursor": state["cursor"], "status": status, "asked": asked, "slow": state["slow"]}
         self.history.add("open", viewer=name, id=id, replica=api.name, **seen)
         if status != 200:
             if response:
