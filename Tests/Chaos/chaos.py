@@ -65,11 +65,15 @@ async def watch_lag(history):
 
 
 async def base_line(replicas):
-    """Descriptors and memory of each once its connections are there: after 0.3 s without a change."""
-    found, since = None, time.monotonic()
-    while time.monotonic() - since < 0.3:
+    """Descriptors and memory of each once its connections are there.
+
+    Replicas of a role come to the same number of descriptors; it has to stay for half a second.
+    """
+    found, since, deadline = None, time.monotonic(), time.monotonic() + 10
+    while time.monotonic() < deadline and time.monotonic() - since < 0.5:
         now = {(one.name, one.generation): one.measure() for one in replicas}
-        if found is None or any(now[name][0] != found[name][0] for name in now):
+        counts = {(one.role, now[one.name, one.generation][0]) for one in replicas}
+        if found is None or len(counts) > 2 or any(now[name][0] != found[name][0] for name in now):
             since = time.monotonic()
         found = now
         await asyncio.sleep(0.05)
