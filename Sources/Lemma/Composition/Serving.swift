@@ -43,6 +43,7 @@ enum Serving {
                 configuration.auth.jwtSecrets = [try DevelopmentSecret.load(".lemma")]
             }
             let ownRedis = configuration.redis.url == nil
+            let scheme = configuration.http.tlsCertificate == nil ? "http" : "https"
             try await Replica.run(
                 configuration,
                 parts: [.worker, .api],
@@ -51,7 +52,8 @@ enum Serving {
                 logger: logger,
                 supporting: ownRedis ? [PrivateRedis(on: loops.loops[0], logger: logger)] : [],
             ) { port in
-                print("Lemma is ready: open http://127.0.0.1:\(port)/ or run: lemma ask \"2x + 3 = 7\"")
+                let origin = "\(scheme)://127.0.0.1:\(port)"
+                print("Lemma is ready: open \(origin)/ or run: lemma ask --url \(origin) \"2x + 3 = 7\"")
                 fflush(nil)
             }
             withExtendedLifetime(lock) {}
