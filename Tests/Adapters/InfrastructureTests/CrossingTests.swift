@@ -33,6 +33,7 @@ struct CrossingTests {
     func emptyPage() async throws {
         try await withRedis { bench in
             let (feed, viewer, key, next) = try await livePlace(bench)
+            defer { feed.abandon() }
             feed.readAgain()
             feed.push(next)
             // Behind the read on the same connection, so the page cannot have it.
@@ -50,6 +51,7 @@ struct CrossingTests {
     func emptyPush() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)
+            defer { feed.abandon() }
             feed.readAgain()
             feed.push(next)
             for _ in 0..<5 { _ = try await bench.repository.lastEvent(of: feed.id) }
@@ -68,6 +70,7 @@ struct CrossingTests {
     func probe() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)
+            defer { feed.abandon() }
             feed.probe()
             feed.push(next)
             #expect(viewer.names.last == "1-2 token")

@@ -42,6 +42,12 @@ final class AnswerFeed {
         if subscription != .underWay { place.read() }
     }
 
+    /// Lets go of all viewers without a word to them.
+    func abandon() {
+        for place in places { place.abandon() }
+        places = []
+    }
+
     func remove(_ place: ViewerPlace) {
         places.removeAll { $0 === place }
         if places.isEmpty { hub.close(self) }

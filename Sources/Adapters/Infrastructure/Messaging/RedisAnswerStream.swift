@@ -48,6 +48,7 @@ package final class RedisAnswerStream: AnswerStream {
     package func close() {
         ticker?.close()
         ticker = nil
+        for feed in feeds.values { feed.abandon() }
         feeds = [:]
         subscriber?.close()
         subscriber = nil

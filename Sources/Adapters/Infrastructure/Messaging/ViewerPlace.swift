@@ -65,6 +65,12 @@ final class ViewerPlace: AnswerSubscription {
         feed.remove(self)
     }
 
+    /// Ends as the whole stream of events does: nobody is told.
+    func abandon() {
+        state = .ended
+        viewer = nil
+    }
+
     func resume() {
         if case .stalled = state { read() }
     }
