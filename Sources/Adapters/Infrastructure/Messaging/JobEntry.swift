@@ -19,11 +19,7 @@ enum JobEntry {
             self = .malformed("0-0")
             return
         }
-        var fields: [String: String] = [:]
-        let flat = parts.count == 2 ? parts[1].array ?? [] : []
-        for position in stride(from: 0, to: flat.count - 1, by: 2) {
-            if let field = flat[position].string, let value = flat[position + 1].string { fields[field] = value }
-        }
+        let fields = parts.count == 2 ? parts[1].fields : [:]
         guard let version = fields["v"].flatMap({ Int($0) }), version > 0 else {
             self = .malformed(name)
             return

@@ -68,13 +68,10 @@ package struct RedisDeadLetters: DeadLetterRepository {
     }
 
     private func letter(_ entry: RedisValue, in partition: Int) -> DeadLetter? {
-        guard let parts = entry.array, parts.count == 2, let name = parts[0].string, let flat = parts[1].array,
+        guard let parts = entry.array, parts.count == 2, let name = parts[0].string,
             let milliseconds = name.split(separator: "-").first.flatMap({ Int64($0) })
         else { return nil }
-        var fields: [String: String] = [:]
-        for position in stride(from: 0, to: flat.count - 1, by: 2) {
-            if let field = flat[position].string { fields[field] = flat[position + 1].string }
-        }
+        let fields = parts[1].fields
         let failure = fields["errorKind"].flatMap { ProblemKind(rawValue: $0) }.map {
             RequestFailure(kind: $0, detail: fields["errorDetail"] ?? "")
         }

@@ -54,12 +54,7 @@ enum RequestHash {
 
     /// Reads a hash as HGETALL gives it; nil where it is none of ours.
     static func record(_ id: CorrelationID, _ reply: RedisValue) -> RequestRecord? {
-        guard let flat = reply.array, !flat.isEmpty else { return nil }
-        var values: [String: String] = [:]
-        for position in stride(from: 0, to: flat.count - 1, by: 2) {
-            if let name = flat[position].string, let value = flat[position + 1].string { values[name] = value }
-        }
-        return record(id, values)
+        record(id, reply.fields)
     }
 
     private static func record(_ id: CorrelationID, _ values: [String: String]) -> RequestRecord? {
@@ -126,8 +121,6 @@ extension RequestHash {
     static func cancelReason(_ reply: RedisValue) -> CancelReason { CancelReason(stored: value(.cancel, in: reply)) }
 
     private static func value(_ field: RequestField, in reply: RedisValue) -> String? {
-        let flat = reply.array ?? []
-        let position = stride(from: 0, to: flat.count - 1, by: 2).first { flat[$0].string == field.rawValue }
-        return position.flatMap { flat[$0 + 1].string }
+        reply.fields[field.rawValue]
     }
 }
