@@ -4,10 +4,13 @@ package import Domain
 package struct Question: Sendable {
     package let problem: MathProblem
     package let options: SolveOptions
+    /// What was asked and answered before in the same conversation.
+    package let context: ConversationContext
 
-    package init(problem: MathProblem, options: SolveOptions) {
+    package init(problem: MathProblem, options: SolveOptions, context: ConversationContext = .empty) {
         self.problem = problem
         self.options = options
+        self.context = context
     }
 }
 

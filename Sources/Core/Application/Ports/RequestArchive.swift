@@ -1,0 +1,48 @@
+package import Domain
+package import Shared
+
+/// Requests as they are kept for good, long after their stream has expired.
+package protocol RequestArchive {
+    /// Keeps a batch of what happened to requests, all or nothing.
+    ///
+    /// Idempotent by correlation id, and independent of the order: an entry that is kept already, or that a later one has
+    /// overtaken, changes nothing. A conversation that does not exist yet is opened by its first entry; entries of a
+    /// deleted one are dropped.
+    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
+    /// A request of this user; nil where there is none.
+    func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
+    /// The last `limit` requests of a conversation that are over and have an answer's text, the oldest first.
+    func recentTurns(
+        of conversation: ConversationID,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ConversationTurn]
+}
+
+/// What the archive is told of a request.
+package enum ArchiveEntry: Sendable {
+    /// It was accepted at this moment.
+    case submitted(MathRequest, createdAt: Timestamp)
+    /// It is over.
+    case finished(FinishedRequest)
+
+    package var request: MathRequest {
+        switch self {
+        case .submitted(let request, _): request
+        case .finished(let finished): finished.request
+        }
+    }
+}
+
+/// What the archive has of a request.
+package enum ArchivedRequest: Sendable {
+    /// Accepted, and not over as far as the archive knows.
+    case open(MathRequest, createdAt: Timestamp)
+    case finished(FinishedRequest)
+}
+
+package enum ArchiveFailure: Error, Equatable {
+    /// The database is away or refuses for now; the same batch may be kept later.
+    case unavailable
+    /// The database refuses this batch for good: one of its entries cannot be kept. Kept one by one, the others can.
+    case refused(detail: String)
+}

@@ -1,0 +1,58 @@
+package import Shared
+
+/// Everything that is kept of a request when it is over.
+package struct FinishedRequest: Sendable {
+    package let request: MathRequest
+    /// One of the three terminal ones.
+    package let status: RequestStatus
+    package let attempts: Int
+    package let createdAt: Timestamp
+    /// The first claim; nil where no worker ever had it.
+    package let startedAt: Timestamp?
+    package let finishedAt: Timestamp
+    /// The answer's text; what there was of it where the request failed or was cancelled, empty where there was none.
+    package let answer: String
+    package let provider: String?
+    package let model: String?
+    /// The version of the system prompt the provider was given; nil where it takes none.
+    package let promptVersion: String?
+    /// Of a completed request.
+    package let finishReason: FinishReason?
+    /// Of a cancelled request.
+    package let cancelReason: CancelReason?
+    /// Of a failed request.
+    package let failure: RequestFailure?
+    package let usage: TokenUsage?
+
+    package init(
+        request: MathRequest,
+        status: RequestStatus,
+        attempts: Int,
+        createdAt: Timestamp,
+        startedAt: Timestamp?,
+        finishedAt: Timestamp,
+        answer: String,
+        provider: String?,
+        model: String?,
+        promptVersion: String?,
+        finishReason: FinishReason?,
+        cancelReason: CancelReason?,
+        failure: RequestFailure?,
+        usage: TokenUsage?
+    ) {
+        self.request = request
+        self.status = status
+        self.attempts = attempts
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.answer = answer
+        self.provider = provider
+        self.model = model
+        self.promptVersion = promptVersion
+        self.finishReason = finishReason
+        self.cancelReason = cancelReason
+        self.failure = failure
+        self.usage = usage
+    }
+}
