@@ -21,8 +21,9 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__f
 import mutants as mutation
 from checker import check
 from cluster import ROOT, ClusterFailure, Cluster
-from latency import broken_bounds, latencies, summary
+from latency import broken_bounds, latencies
 from nemesis import Nemesis
+from quantiles import summary
 from redis_link import RedisFailure
 from rolling import rolling
 from workload import TERMINAL, History, Plan, Viewers
