@@ -34,7 +34,6 @@ def _environment(folder):
         "NO_PROXY": "127.0.0.1",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_TELEMETRY": "False",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
