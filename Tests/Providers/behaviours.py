@@ -96,15 +96,17 @@ def whole_document():
     """One JSON document instead of a stream."""
 
     async def behave(exchange):
-        await exchange.whole(200, {"choices": [{"message": {"role": "assistant", "content": ANSWER}}]})
+        await exchange.whole(200, exchange.dialect.document(ANSWER))
 
     return behave
 
 
 def compressed():
+    """gzip, though nobody asked for it."""
+
     async def behave(exchange):
         dialect = exchange.dialect
-        chunks = [dialect.text(ANSWER), *dialect.last()]
+        chunks = [dialect.text(ANSWER), *dialect.last(usage=dialect.usage())]
         data = "".join(f"data: {one if isinstance(one, str) else json.dumps(one)}\n\n" for one in chunks).encode()
         exchange.headers["Content-Encoding"] = "gzip"
         await exchange.head()

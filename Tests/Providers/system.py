@@ -105,6 +105,8 @@ async def system(case, providers="openai", workers=1, **settings):
             await found.metrics(found.api)
             await found.breakers()
             case.assertEqual(found.leaks(), [])
+        for server in found.providers:
+            case.assertEqual(server.mistakes, [])
         case.assertTrue(await found.end_workers(), "a connection to a provider outlives the worker")
     finally:
         if found.cluster:
