@@ -74,7 +74,8 @@ class Aborts(unittest.IsolatedAsyncioTestCase):
         for provider in ("openai", "gemini"):
             async with system(self, provider, AI_FIRST_TOKEN_TIMEOUT="1m", AI_IDLE_TIMEOUT="1m") as run:
                 server = getattr(run, provider)
-                server.script = {"[no head": do.hang(), "[silent": do.hang_after_head(), "[streaming": do.endless(pause=0.01)}
+                server.script = {"[no head": do.hang(), "[silent": do.hang_after_head()}
+                server.script["[streaming"] = do.endless(pause=0.01)
                 await self.sample(run, server, "no head", lambda seen: seen)
                 await self.sample(run, server, "silent", lambda seen: seen)
                 await self.sample(run, server, "streaming", lambda seen: any(one.name == "token" for one in seen))

@@ -88,8 +88,9 @@ class Faults(unittest.IsolatedAsyncioTestCase):
                     with self.subTest(name, provider=provider):
                         self.assertEqual(transcript.end["event"], "completed")
                         self.assertEqual(transcript.answer, ANSWER)
-                        self.assertEqual([one.data["reason"] for one in transcript.named("restarted")], ["provider_failed"])
-                        before = transcript.events[: transcript.events.index(transcript.named("restarted")[0])]
+                        (marker,) = transcript.named("restarted")
+                        self.assertEqual(marker.data["reason"], "provider_failed")
+                        before = transcript.events[: transcript.events.index(marker)]
                         seen = "".join(one.data["text"] for one in before if one.name == "token")
                         self.assertEqual(seen, "".join(WORDS[:3]))
                         self.assertEqual(len(server.about(f"[{name}]")), 2)
