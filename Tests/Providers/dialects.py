@@ -28,6 +28,7 @@ class OpenAI:
         return self._chunk({member: text})
 
     def usage(self, input=11, output=7, reasoning=None):
+        """`output` counts the thinking too, as only this dialect does on the wire."""
         found = {"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output}
         if reasoning is not None:
             found["completion_tokens_details"] = {"reasoning_tokens": reasoning}
@@ -78,7 +79,7 @@ class Gemini:
         return self._chunk([{"text": text, "thought": True}])
 
     def usage(self, input=11, output=7, reasoning=None):
-        found = {"promptTokenCount": input, "candidatesTokenCount": output}
+        found = {"promptTokenCount": input, "candidatesTokenCount": output - (reasoning or 0)}
         if reasoning is not None:
             found["thoughtsTokenCount"] = reasoning
         return found

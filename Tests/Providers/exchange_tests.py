@@ -89,7 +89,8 @@ class Thinking(unittest.IsolatedAsyncioTestCase):
                     transcript = await ask(run.api, f"2 + 2 {word}", provider=provider)
                     self.assertEqual(transcript.reasoning, "Halves first.")
                     self.assertEqual(transcript.answer, ANSWER)
-                    self.assertEqual(transcript.end["usage"]["reasoningTokens"], 2)
+                    usage = {"inputTokens": 11, "outputTokens": 9, "reasoningTokens": 2}
+                    self.assertEqual(transcript.end["usage"], usage)
                     self.assertEqual((await record(run.api, transcript.id))["answer"], ANSWER)
 
 

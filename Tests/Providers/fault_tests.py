@@ -12,8 +12,8 @@ from system import eventually, refusing_port, system
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
 BEFORE_FIRST_TOKEN = {
-    "hang before the head": (do.hang(), "failed", 2),
-    "hang after the head": (do.hang_after_head(), "failed", 2),
+    "hang before the head": (do.hang(), "failed", 1),
+    "hang after the head": (do.hang_after_head(), "failed", 1),
     "status 500": (do.status(500), "failed", 2),
     "status 502, a page": (do.status(502, {"Content-Type": "text/html"}, b"<h1>Bad Gateway</h1>"), "failed", 2),
     "status 503": (do.status(503), "failed", 2),
