@@ -7,7 +7,7 @@ import unittest
 import behaviours as do
 from quantiles import rank, summary
 from student import abort, ask
-from system import eventually, system
+from system import ProviderCase, eventually, system
 
 SAMPLES = 120
 BOUND = 0.250
@@ -38,7 +38,7 @@ class StallWatch:
         return any(start < until and end > since for start, end in self.stalls)
 
 
-class Aborts(unittest.IsolatedAsyncioTestCase):
+class Aborts(ProviderCase):
     async def cut(self, run, server, word, is_reached):
         """When the abort was sent and when the provider's socket ended, once `is_reached` says the phase is there."""
         seen = []

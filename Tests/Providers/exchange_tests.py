@@ -12,10 +12,10 @@ from cluster import SETTINGS as CLUSTER_SETTINGS
 from cluster import program
 from quantiles import rank
 from student import abort, ask, record
-from system import eventually, system
+from system import ProviderCase, eventually, system
 
 
-class Requests(unittest.IsolatedAsyncioTestCase):
+class Requests(ProviderCase):
     async def test_the_prompt_has_the_system_prompt_the_problem_and_the_options(self):
         async with system(self, "openai,gemini") as run:
             options = {"temperature": 0.25, "maxOutputTokens": 77}
@@ -60,7 +60,7 @@ class Requests(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(run.openai.requests[0].path, "http://provider.invalid/v1/chat/completions")
 
 
-class Secrets(unittest.IsolatedAsyncioTestCase):
+class Secrets(ProviderCase):
     async def test_a_provider_that_says_the_key_back_does_not_make_it_show(self):
         async with system(self, "openai,gemini") as run:
             for name, server in (("openai", run.openai), ("gemini", run.gemini)):
@@ -73,13 +73,14 @@ class Secrets(unittest.IsolatedAsyncioTestCase):
     def test_the_configuration_shows_no_key(self):
         keys = {"OPENAI_API_KEY": "key-never-to-be-seen-1", "GEMINI_API_KEY": "key-never-to-be-seen-2"}
         environment = {**CLUSTER_SETTINGS, **keys, "AI_PROVIDERS": "openai,gemini", "REDIS_URL": "redis://127.0.0.1:1"}
+        environment |= {"OPENAI_MODEL": "one", "GEMINI_MODEL": "two"}
         done = subprocess.run([program(), "config"], env=environment, capture_output=True, text=True, timeout=20)
         self.assertIn("OPENAI_API_KEY", done.stdout)
         for key in keys.values():
             self.assertNotIn(key, done.stdout + done.stderr)
 
 
-class Thinking(unittest.IsolatedAsyncioTestCase):
+class Thinking(ProviderCase):
     async def test_reasoning_is_told_apart_from_the_answer_and_counted(self):
         async with system(self, "openai,gemini") as run:
             run.openai.script = {"[one]": do.reasoned("reasoning_content"), "[two]": do.reasoned("reasoning")}
@@ -94,7 +95,7 @@ class Thinking(unittest.IsolatedAsyncioTestCase):
                     self.assertEqual((await record(run.api, transcript.id))["answer"], ANSWER)
 
 
-class Usage(unittest.IsolatedAsyncioTestCase):
+class Usage(ProviderCase):
     async def test_it_is_on_the_end_in_the_record_and_in_the_metrics(self):
         async with system(self) as run:
             before = await run.metrics()
@@ -133,7 +134,7 @@ class Usage(unittest.IsolatedAsyncioTestCase):
             self.assertIn(end["usage"]["outputTokens"], grown)
 
 
-class Times(unittest.IsolatedAsyncioTestCase):
+class Times(ProviderCase):
     async def test_no_token_is_held_back(self):
         """Each token reaches the student while the provider waits with the next."""
         async with system(self, "openai,gemini") as run:
@@ -169,7 +170,7 @@ class Times(unittest.IsolatedAsyncioTestCase):
             self.assertLess(rank(delays, 0.5), 0.050)
 
 
-class Workers(unittest.IsolatedAsyncioTestCase):
+class Workers(ProviderCase):
     async def test_the_sockets_of_a_killed_worker_end_and_another_answers(self):
         async with system(self, workers=2, JOB_LEASE="1s", JOB_MAX_ATTEMPTS="3") as run:
             run.openai.script["[long]"] = [do.hang_after(3), do.answer()]

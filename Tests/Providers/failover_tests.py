@@ -9,10 +9,10 @@ import behaviours as do
 from behaviours import ANSWER
 from quantiles import rank, summary
 from student import abort, ask
-from system import eventually, system
+from system import ProviderCase, eventually, system
 
 
-class Retries(unittest.IsolatedAsyncioTestCase):
+class Retries(ProviderCase):
     async def test_the_number_of_tries_is_as_configured(self):
         for retries in (0, 1, 3):
             async with system(self, AI_MAX_RETRIES=str(retries)) as run:
@@ -50,7 +50,7 @@ class Retries(unittest.IsolatedAsyncioTestCase):
             self.assertLess(transcript.first_token_after, 5)
 
 
-class FallBack(unittest.IsolatedAsyncioTestCase):
+class FallBack(ProviderCase):
     faults = {
         "[500]": do.status(500),
         "[429]": do.status(429),
@@ -102,7 +102,7 @@ class FallBack(unittest.IsolatedAsyncioTestCase):
             self.assertIn("gemini", message)
 
 
-class Breaker(unittest.IsolatedAsyncioTestCase):
+class Breaker(ProviderCase):
     async def asks(self, run, count):
         return [await ask(run.api, "2 + 2") for _ in range(count)]
 
@@ -152,7 +152,7 @@ class Breaker(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(await run.breakers(), {"openai": "closed"})
 
 
-class Hedging(unittest.IsolatedAsyncioTestCase):
+class Hedging(ProviderCase):
     async def test_with_the_first_hanging_the_second_answers_after_the_delay_and_its_own_time(self):
         own = 0.2
         for first in (do.hang(), do.hang_after_head()):
@@ -204,20 +204,27 @@ class Hedging(unittest.IsolatedAsyncioTestCase):
             self.assertLess(max(one.cut_at for one in both) - since, 0.250)
 
 
-class Limits(unittest.IsolatedAsyncioTestCase):
+class Limits(ProviderCase):
     async def test_a_provider_that_hangs_takes_no_more_calls_than_its_limit_and_stops_no_other(self):
-        settings = {"AI_MAX_CONCURRENCY": "2", "AI_FIRST_TOKEN_TIMEOUT": "3s", "WORKER_CONCURRENCY": "16"}
-        async with system(self, "openai,gemini", **settings) as run:
+        async with system(self, "openai,gemini", AI_MAX_CONCURRENCY="8", AI_FIRST_TOKEN_TIMEOUT="3s") as run:
             run.openai.otherwise = do.hang()
-            stuck = [asyncio.create_task(ask(run.api, f"2 + 2 [stuck {number}]")) for number in range(6)]
-            self.assertTrue(await eventually(lambda: len(run.openai.open_connections) == 2))
-            others = await asyncio.gather(*(ask(run.api, "2 + 2", provider="gemini") for _ in range(5)))
+            stuck = [asyncio.create_task(ask(run.api, f"2 + 2 [stuck {number}]")) for number in range(12)]
+            self.assertTrue(await eventually(lambda: len(run.openai.open_connections) == 8))
+            others = await asyncio.gather(*(ask(run.api, "2 + 2", provider="gemini") for _ in range(4)))
             for transcript in others:
                 self.assertEqual(transcript.answer, ANSWER)
                 self.assertLess(transcript.first_token_after, 2)
-            self.assertLessEqual(len(run.openai.open_connections), 2)
+            self.assertEqual(len(run.openai.open_connections), 8)
             for transcript in await asyncio.gather(*stuck):
                 self.assertEqual((transcript.answer, transcript.end["provider"]), (ANSWER, "gemini"))
+            self.assertEqual(len(run.openai.requests), 8)
+
+    async def test_more_questions_than_a_healthy_provider_takes_at_once_wait_for_their_turn(self):
+        async with system(self, AI_MAX_CONCURRENCY="2", JOB_MAX_ATTEMPTS="3", AI_MAX_RETRIES="2") as run:
+            run.openai.otherwise = do.answer(first=0.5)
+            found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(16)))
+            self.assertEqual([one.answer for one in found], [ANSWER] * 16)
+            self.assertEqual(len(run.openai.requests), 16)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import unittest
 import behaviours as do
 from behaviours import ANSWER, WORDS
 from student import ask
-from system import eventually, refusing_port, system
+from system import ProviderCase, eventually, refusing_port, system
 
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
@@ -58,7 +58,7 @@ GOOD = {
 }
 
 
-class Faults(unittest.IsolatedAsyncioTestCase):
+class Faults(ProviderCase):
     async def answers(self, run, server, script):
         """Asks about each of the script's names at once: {name: transcript}."""
         server.script.update({f"[{name}]": behaviour for name, behaviour in script.items()})
@@ -141,12 +141,14 @@ class Faults(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(run.gemini.connections, [])
 
     async def test_an_endless_answer_is_cut_when_its_time_or_its_size_is_over(self):
-        async with system(self, AI_TOTAL_TIMEOUT="2s") as run:
-            run.openai.script = {"[slow]": do.endless(pause=0.01), "[fast]": do.endless("more " * 200)}
-            slow, fast = await asyncio.gather(ask(run.api, "2 + 2 [slow]"), ask(run.api, "2 + 2 [fast]"))
-            self.assertEqual(slow.end["event"], "failed")
-            self.assertEqual(fast.end.get("finishReason"), "length")
-            self.assertTrue(await eventually(lambda: all(one.closed_by_peer for one in run.openai.connections)))
+        limits = {"2s": (do.endless(pause=0.01), "failed"), "30s": (do.endless("more " * 200), "completed")}
+        for limit, (behaviour, end) in limits.items():
+            async with system(self, AI_TOTAL_TIMEOUT=limit) as run:
+                run.openai.otherwise = behaviour
+                transcript = await ask(run.api, "2 + 2")
+                self.assertEqual(transcript.end["event"], end)
+                self.assertEqual(transcript.end.get("finishReason"), "length" if end == "completed" else None)
+                self.assertTrue(await eventually(lambda: run.openai.connections[0].closed_by_peer))
 
 
 if __name__ == "__main__":

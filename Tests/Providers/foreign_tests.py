@@ -5,11 +5,11 @@ import unittest
 
 from foreign import KEY, MOCK_ANSWER, litellm, llama
 from student import ask, record
-from system import system
+from system import ProviderCase, system
 from tiny_model import ANSWER, THOUGHT
 
 
-class LiteLLM(unittest.IsolatedAsyncioTestCase):
+class LiteLLM(ProviderCase):
     @classmethod
     def setUpClass(cls):
         cls.port = cls.enterClassContext(litellm())
@@ -52,7 +52,7 @@ class LiteLLM(unittest.IsolatedAsyncioTestCase):
             self.assertEqual({transcript.answer for transcript in found}, {MOCK_ANSWER})
 
 
-class Llama(unittest.IsolatedAsyncioTestCase):
+class Llama(ProviderCase):
     @classmethod
     def setUpClass(cls):
         cls.port = cls.enterClassContext(llama())

@@ -9,10 +9,10 @@ from behaviours import ANSWER
 from front import front
 from quantiles import rank
 from student import abort, ask
-from system import eventually, system
+from system import ProviderCase, eventually, system
 
 
-class HTTP2(unittest.IsolatedAsyncioTestCase):
+class HTTP2(ProviderCase):
     async def start(self, run):
         """Puts a front before the OpenAI-style provider and starts the worker anew to use it."""
         found = self.enterContext(front(run.openai.port))

@@ -5,6 +5,7 @@ import contextlib
 import os
 import secrets
 import time
+import unittest
 
 from behaviours import answer
 from cluster import Cluster, free_port
@@ -91,6 +92,12 @@ class System:
         for worker in self.cluster.workers:
             await worker.kill()
         return await eventually(lambda: not any(server.open_connections for server in self.providers), 5)
+
+
+class ProviderCase(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        # On in every test otherwise, and slow: this process is also the provider whose times are measured.
+        asyncio.get_running_loop().set_debug(False)
 
 
 @contextlib.asynccontextmanager
