@@ -52,8 +52,9 @@ class Aborts(ProviderCase):
         self.assertTrue(request.connection.closed_by_peer)
         return since, request.cut_at
 
-    async def sample(self, run, server, phase, is_reached):
+    async def sample(self, run, provider, phase, is_reached):
         """Aborts in `phase`, four requests at a time, until there are enough times."""
+        server = getattr(run, provider)
         watch = StallWatch()
         times = []
         try:
@@ -67,7 +68,7 @@ class Aborts(ProviderCase):
         finally:
             watch.close()
         self.assertGreaterEqual(len(times), 100, "the machine stood still too often")
-        print(f"abort, {phase}: {summary([1000 * one for one in times])}")
+        print(f"abort, {provider}, {phase}: {summary([1000 * one for one in times])}")
         self.assertLess(rank(times, 0.99), BOUND)
 
     async def test_in_every_phase_the_socket_is_closed_within_250_ms(self):
@@ -76,6 +77,6 @@ class Aborts(ProviderCase):
                 server = getattr(run, provider)
                 server.script = {"[no head": do.hang(), "[silent": do.hang_after_head()}
                 server.script["[streaming"] = do.endless(pause=0.01)
-                await self.sample(run, server, "no head", lambda seen: seen)
-                await self.sample(run, server, "silent", lambda seen: seen)
-                await self.sample(run, server, "streaming", lambda seen: any(one.name == "token" for one in seen))
+                await self.sample(run, provider, "no head", lambda seen: seen)
+                await self.sample(run, provider, "silent", lambda seen: seen)
+                await self.sample(run, provider, "streaming", lambda seen: any(one.name == "token" for one in seen))

@@ -220,7 +220,7 @@ class Limits(ProviderCase):
             self.assertEqual(len(run.openai.requests), 8)
 
     async def test_more_questions_than_a_healthy_provider_takes_at_once_wait_for_their_turn(self):
-        async with system(self, AI_MAX_CONCURRENCY="2", JOB_MAX_ATTEMPTS="3", AI_MAX_RETRIES="2") as run:
+        async with system(self, AI_MAX_CONCURRENCY="2", AI_FIRST_TOKEN_TIMEOUT="30s") as run:
             run.openai.otherwise = do.answer(first=0.5)
             found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(16)))
             self.assertEqual([one.answer for one in found], [ANSWER] * 16)
