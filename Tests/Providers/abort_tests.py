@@ -12,7 +12,7 @@ from system import ProviderCase, eventually, system
 SAMPLES = 120
 BOUND = 0.250
 # A sample in which this process itself was kept waiting longer than this tells of the machine, not of the product.
-STALL = 0.050
+STALL = 0.100
 
 
 class StallWatch:
@@ -58,7 +58,7 @@ class Aborts(ProviderCase):
         watch = StallWatch()
         times = []
         try:
-            for round in range(SAMPLES // 2):
+            for round in range(SAMPLES):
                 words = [f"[{phase} {round}-{number}]" for number in range(4)]
                 for since, until in await asyncio.gather(*(self.cut(run, server, w, is_reached) for w in words)):
                     if not watch.saw(since, until):

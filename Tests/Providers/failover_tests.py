@@ -9,7 +9,7 @@ import behaviours as do
 from behaviours import ANSWER
 from quantiles import rank, summary
 from student import abort, ask
-from system import ProviderCase, eventually, system
+from system import IMPATIENT, ProviderCase, eventually, system
 
 
 class Retries(ProviderCase):
@@ -30,7 +30,7 @@ class Retries(ProviderCase):
             self.assertEqual(transcript.end["attempts"], 1)
 
     async def test_retry_after_is_honoured_in_seconds_and_as_a_date(self):
-        async with system(self, AI_MAX_RETRIES="1", AI_FIRST_TOKEN_TIMEOUT="10s") as run:
+        async with system(self, AI_MAX_RETRIES="1") as run:
             later = formatdate(time.time() + 3, usegmt=True)
             waits = {"[seconds]": ("2", 2), "[date]": (later, 2)}
             for word, (value, _) in waits.items():
@@ -66,7 +66,7 @@ class FallBack(ProviderCase):
 
     async def test_what_one_provider_cannot_answer_the_next_does(self):
         for chain, first, second in (("openai,gemini", "openai", "gemini"), ("gemini,openai", "gemini", "openai")):
-            async with system(self, chain) as run:
+            async with system(self, chain, **IMPATIENT) as run:
                 getattr(run, first).script = self.faults
                 found = await asyncio.gather(*(ask(run.api, f"2 + 2 {word}") for word in self.faults))
                 for word, transcript in zip(self.faults, found):
@@ -156,7 +156,7 @@ class Hedging(ProviderCase):
     async def test_with_the_first_hanging_the_second_answers_after_the_delay_and_its_own_time(self):
         own = 0.2
         for first in (do.hang(), do.hang_after_head()):
-            async with system(self, "openai,gemini", AI_HEDGE_AFTER="300ms", AI_FIRST_TOKEN_TIMEOUT="30s") as run:
+            async with system(self, "openai,gemini", AI_HEDGE_AFTER="300ms") as run:
                 run.openai.otherwise = first
                 run.gemini.otherwise = do.answer(first=own)
                 late = []
@@ -191,7 +191,7 @@ class Hedging(ProviderCase):
             self.assertTrue(await eventually(lambda: loser.cut_at is not None))
 
     async def test_an_abort_closes_the_sockets_of_both(self):
-        async with system(self, "openai,gemini", AI_HEDGE_AFTER="100ms", AI_FIRST_TOKEN_TIMEOUT="30s") as run:
+        async with system(self, "openai,gemini", AI_HEDGE_AFTER="100ms") as run:
             run.openai.otherwise = run.gemini.otherwise = do.hang()
             seen = []
             student = asyncio.create_task(ask(run.api, "2 + 2", on_event=seen.append))
@@ -220,7 +220,7 @@ class Limits(ProviderCase):
             self.assertEqual(len(run.openai.requests), 8)
 
     async def test_more_questions_than_a_healthy_provider_takes_at_once_wait_for_their_turn(self):
-        async with system(self, AI_MAX_CONCURRENCY="2", AI_FIRST_TOKEN_TIMEOUT="30s") as run:
+        async with system(self, AI_MAX_CONCURRENCY="2") as run:
             run.openai.otherwise = do.answer(first=0.5)
             found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(16)))
             self.assertEqual([one.answer for one in found], [ANSWER] * 16)

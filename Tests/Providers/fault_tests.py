@@ -7,7 +7,7 @@ import unittest
 import behaviours as do
 from behaviours import ANSWER, WORDS
 from student import ask
-from system import ProviderCase, eventually, refusing_port, system
+from system import IMPATIENT, ProviderCase, eventually, refusing_port, system
 
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
@@ -67,7 +67,7 @@ class Faults(ProviderCase):
 
     async def test_before_the_first_token_it_is_tried_again_where_that_can_help(self):
         for provider in ("openai", "gemini"):
-            async with system(self, provider, AI_MAX_RETRIES="1") as run:
+            async with system(self, provider, AI_MAX_RETRIES="1", **IMPATIENT) as run:
                 server = getattr(run, provider)
                 script = {name: behaviour for name, (behaviour, _, _) in BEFORE_FIRST_TOKEN.items()}
                 found = await self.answers(run, server, script)
@@ -80,7 +80,7 @@ class Faults(ProviderCase):
 
     async def test_after_tokens_the_attempt_ends_and_the_next_begins_anew(self):
         for provider in ("openai", "gemini"):
-            async with system(self, provider, AI_MAX_RETRIES="1", JOB_MAX_ATTEMPTS="2") as run:
+            async with system(self, provider, AI_MAX_RETRIES="1", JOB_MAX_ATTEMPTS="2", **IMPATIENT) as run:
                 server = getattr(run, provider)
                 script = {name: [behaviour, do.answer()] for name, behaviour in AFTER_TOKENS.items()}
                 found = await self.answers(run, server, script)
