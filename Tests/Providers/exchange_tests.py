@@ -62,7 +62,7 @@ class Requests(ProviderCase):
 
 class Secrets(ProviderCase):
     async def test_a_provider_that_says_the_key_back_does_not_make_it_show(self):
-        async with system(self, "openai,gemini") as run:
+        async with system(self, "openai,gemini", LOG_LEVEL="trace") as run:
             for name, server in (("openai", run.openai), ("gemini", run.gemini)):
                 key = run.keys[name]
                 server.otherwise = do.status(401, {"X-Echo": key}, {"error": {"message": f"Incorrect API key: {key}"}})
@@ -116,6 +116,20 @@ class Usage(ProviderCase):
                     transcript = await ask(run.api, "2 + 2", provider=provider)
                     self.assertEqual(transcript.end.get("finishReason"), reason, provider)
 
+    async def test_a_broken_attempt_counts_what_it_had_estimated(self):
+        async with system(self) as run:
+            run.openai.otherwise = do.closed(4)
+            end = (await ask(run.api, "2 + 2")).end
+            self.assertEqual(end["event"], "failed")
+            self.assertGreater(end["usage"]["outputTokens"], 0)
+            self.assertIs(end["usage"]["estimated"], True)
+
+    async def test_the_version_of_the_prompt_is_recorded(self):
+        async with system(self) as run:
+            transcript = await ask(run.api, "2 + 2")
+            stored = (await run.cluster.dump())["requests"][transcript.id]
+            self.assertRegex(stored["promptVersion"], r"^math-\d+$")
+
     async def test_an_aborted_attempt_counts_what_it_had_estimated(self):
         async with system(self) as run:
             run.openai.otherwise = do.hang_after(4)
@@ -160,7 +174,7 @@ class Times(ProviderCase):
                 self.assertLess(rank(late, 0.5), 0.050)
                 self.assertLess(late[0], 0.150)
 
-    async def test_the_provider_is_asked_at_once(self):
+    async def test_the_provider_is_asked_at_once_on_a_connection_that_is_there(self):
         async with system(self) as run:
             delays = []
             for number in range(20):
@@ -168,6 +182,14 @@ class Times(ProviderCase):
                 (request,) = run.openai.about(f"[{number}]")
                 delays.append(request.at - transcript.asked_at)
             self.assertLess(rank(delays, 0.5), 0.050)
+            self.assertLessEqual(len(run.openai.connections), 2)
+
+    async def test_a_connection_that_the_provider_has_closed_meanwhile_is_no_failure(self):
+        async with system(self) as run:
+            for number in range(5):
+                self.assertEqual((await ask(run.api, f"2 + 2 [{number}]")).answer, ANSWER)
+                run.openai.connections[-1].transport.close()
+            self.assertEqual(len(run.openai.requests), 5)
 
 
 class Workers(ProviderCase):

@@ -106,15 +106,22 @@ class Breaker(ProviderCase):
     async def asks(self, run, count):
         return [await ask(run.api, "2 + 2") for _ in range(count)]
 
+    async def check(self, run, state, number):
+        """The first provider's breaker as readiness and metrics tell it; the second's stays closed."""
+        self.assertEqual(await run.breakers(), {"openai": state, "gemini": "closed"})
+        metrics = await run.metrics()
+        self.assertEqual(metrics['lemma_provider_breaker_state{provider="openai"}'], number)
+        self.assertEqual(metrics['lemma_provider_breaker_state{provider="gemini"}'], 0)
+
     async def test_it_opens_after_failures_in_a_row_lets_one_call_probe_and_closes(self):
         async with system(self, "openai,gemini", AI_BREAKER_FAILURES="3", AI_BREAKER_OPEN="1s") as run:
-            self.assertEqual(await run.breakers(), {"openai": "closed", "gemini": "closed"})
+            await self.check(run, "closed", 0)
             run.openai.otherwise = do.status(500)
             for transcript in await self.asks(run, 5):
                 self.assertEqual(transcript.end["provider"], "gemini")
             opened_at = run.openai.requests[-1].at
             self.assertEqual(len(run.openai.requests), 3, "an open breaker lets no call through")
-            self.assertEqual(await run.breakers(), {"openai": "open", "gemini": "closed"})
+            await self.check(run, "open", 2)
 
             release = asyncio.Event()
 
@@ -126,12 +133,12 @@ class Breaker(ProviderCase):
             await asyncio.sleep(max(0, opened_at + 1.1 - time.monotonic()))
             probe = asyncio.create_task(ask(run.api, "2 + 2"))
             self.assertTrue(await eventually(lambda: len(run.openai.requests) == 4))
-            self.assertEqual((await run.breakers())["openai"], "half_open")
+            await self.check(run, "half_open", 1)
             (other,) = await self.asks(run, 1)
             self.assertEqual(other.end["provider"], "gemini", "a half-open breaker lets one call through")
             release.set()
             self.assertEqual((await probe).end["provider"], "openai")
-            self.assertEqual((await run.breakers())["openai"], "closed")
+            await self.check(run, "closed", 0)
             (last,) = await self.asks(run, 1)
             self.assertEqual(last.end["provider"], "openai")
 
