@@ -34,6 +34,12 @@ package struct ConversationID: UUIDIdentifier {
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
+/// What is kept of the answer to a problem.
+package struct ResponseID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
 /// Who asks.
 ///
 /// Stored with each request and compared wherever an id is presented.

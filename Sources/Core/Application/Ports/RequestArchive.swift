@@ -37,7 +37,15 @@ package enum ArchiveEntry: Sendable {
 package enum ArchivedRequest: Sendable {
     /// Accepted, and not over as far as the archive knows.
     case open(MathRequest, createdAt: Timestamp)
-    case finished(FinishedRequest)
+    /// Over; the answer is known by an id of its own.
+    case finished(FinishedRequest, ResponseID)
+
+    package var request: MathRequest {
+        switch self {
+        case .open(let request, _): request
+        case .finished(let finished, _): finished.request
+        }
+    }
 }
 
 package enum ArchiveFailure: Error, Equatable {
