@@ -141,16 +141,13 @@ final class APIGraph {
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics,
         )
-        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: configuration.stream.ttlDone)
+        let requests = RedisRequestRepository(store: store)
         let bus = LocalEventBus()
         bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
-            publisher: RedisMessagePublisher(
-                store: store,
-                waitingMax: configuration.jobs.queueMaxDepth,
-                timeToLive: configuration.stream.ttlLive,
-            ),
+            publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),
+            conversations: NoDatabase(),
             identifiers: environment.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,

@@ -38,7 +38,13 @@ struct ReplicaEnvironment: Sendable {
 
     /// A connection to Redis of its own, for one loop.
     func store(on loop: Loop) -> RedisStore {
-        RedisStore(redis, keys: keys, on: loop, observer: RedisMetrics(metrics, logger: logger))
+        RedisStore(
+            redis,
+            keys: keys,
+            retention: Retention(configuration),
+            on: loop,
+            observer: RedisMetrics(metrics, logger: logger),
+        )
     }
 
     /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
@@ -47,7 +53,6 @@ struct ReplicaEnvironment: Sendable {
         let sweep = AbandonmentSweep(
             store: store,
             grace: configuration.stream.disconnectGrace,
-            timeToLiveAfterEnd: configuration.stream.ttlDone,
         ) { [logger] id in
             logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
         }
@@ -85,6 +90,17 @@ struct ReplicaEnvironment: Sendable {
             firstTokenDelay: mock.firstTokenDelay,
             tokenDelay: mock.tokenDelay,
             content: mock.content == .echo ? .echo : .timestamps,
+        )
+    }
+}
+
+extension Retention {
+    /// One turn more than a context has room for, which tells that there were earlier ones.
+    init(_ configuration: Configuration) {
+        self.init(
+            live: configuration.stream.ttlLive,
+            afterEnd: configuration.stream.ttlDone,
+            turns: configuration.context.maxTurns + 1,
         )
     }
 }

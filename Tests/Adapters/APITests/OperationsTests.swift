@@ -1,4 +1,5 @@
 import API
+import Application
 import EventLoop
 import HTTPServer
 import Telemetry
@@ -16,7 +17,12 @@ private struct FixedHealth: HealthReporter {
 struct OperationsTests {
     private func withOperations(
         loopsTurn: Bool = true,
-        _ report: ReadinessReport = .init(reason: nil, redisLatencyMilliseconds: 0.25, providers: [("mock", "closed")]),
+        _ report: ReadinessReport = .init(
+            reason: nil,
+            redisLatencyMilliseconds: 0.25,
+            providers: [("mock", "closed")],
+            backlog: nil,
+        ),
         _ body: @escaping @Sendable (@Sendable (String, String, [String]) throws -> RawResponse) async throws -> Void
     ) async throws {
         let group = LoopGroup(count: 1)
@@ -68,11 +74,18 @@ struct OperationsTests {
                 #expect(response.body == #"{"status":"ready","checks":\#(checks)}"#)
             }
         }
-        let report = ReadinessReport(reason: "draining", redisLatencyMilliseconds: nil, providers: [])
+        let backlog = RecordBacklog(records: 3, age: .milliseconds(1500))
+        let report = ReadinessReport(
+            reason: "draining",
+            redisLatencyMilliseconds: nil,
+            providers: [],
+            backlog: backlog,
+        )
         try await withOperations(report) { send in
             let response = try send("GET", "/readyz", [])
             #expect(response.status == 503)
-            let checks = #"{"redis":{"status":"down"},"providers":{}}"#
+            let persister = #""persister":{"waiting":3,"oldestMs":1500}"#
+            let checks = #"{"redis":{"status":"down"},\#(persister),"providers":{}}"#
             #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
         }
     }

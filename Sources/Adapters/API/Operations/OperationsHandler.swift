@@ -1,3 +1,4 @@
+package import Application
 package import EventLoop
 package import HTTPServer
 internal import Shared
@@ -80,11 +81,19 @@ package struct ReadinessReport: Sendable {
     package var redisLatencyMilliseconds: Double?
     /// The providers by name, each with its breaker's state.
     package var providers: [(name: String, state: String)]
+    /// What waits for PostgreSQL; nil where this process writes nothing there.
+    package var backlog: RecordBacklog?
 
-    package init(reason: String?, redisLatencyMilliseconds: Double?, providers: [(name: String, state: String)]) {
+    package init(
+        reason: String?,
+        redisLatencyMilliseconds: Double?,
+        providers: [(name: String, state: String)],
+        backlog: RecordBacklog?
+    ) {
         self.reason = reason
         self.redisLatencyMilliseconds = redisLatencyMilliseconds
         self.providers = providers
+        self.backlog = backlog
     }
 
     package var isReady: Bool { reason == nil }
@@ -103,6 +112,15 @@ package struct ReadinessReport: Sendable {
                             json.member("latencyMs", redisLatencyMilliseconds)
                         },
                     )
+                    if let backlog {
+                        json.member(
+                            "persister",
+                            object: { json in
+                                json.member("waiting", backlog.records)
+                                json.member("oldestMs", backlog.age.wholeMilliseconds)
+                            },
+                        )
+                    }
                     json.member(
                         "providers",
                         object: { json in

@@ -1,0 +1,96 @@
+import Application
+import Domain
+import Shared
+
+/// Conversations in memory, or away; what a test does not need is not there.
+final class ConversationsFake: ConversationRepository {
+    var owners: [ConversationID: UserID] = [:]
+    var isAway = false
+
+    func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation? {
+        if isAway { throw .unavailable }
+        guard owners[id] == user else { return nil }
+        let time = Timestamp(milliseconds: 0)
+        return Conversation(id: id, userID: user, title: nil, createdAt: time, updatedAt: time)
+    }
+
+    func create(_ conversation: Conversation) async throws(RepositoryFailure) {
+        owners[conversation.id] = conversation.userID
+    }
+
+    func list(
+        of user: UserID,
+        after place: ConversationPlace?,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [Conversation] { [] }
+
+    func rename(
+        _ id: ConversationID,
+        of user: UserID,
+        to title: String,
+        at time: Timestamp
+    ) async throws(RepositoryFailure) -> Conversation? { nil }
+
+    func delete(
+        _ id: ConversationID,
+        of user: UserID,
+        isExpected: Bool,
+        at time: Timestamp
+    ) async throws(RepositoryFailure) -> Bool { owners.removeValue(forKey: id) != nil }
+
+    func requests(
+        in id: ConversationID,
+        of user: UserID,
+        from place: RequestPlace?,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ArchivedRequest]? { nil }
+}
+
+/// Turns in memory, known or forgotten.
+final class MemoryFake: ConversationMemory {
+    var recalled = RecalledTurns(turns: [], isWhole: true)
+    /// Answers of `recall` before it works.
+    var failures = 0
+    private(set) var remembered: [ConversationTurn]?
+
+    func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
+        if failures > 0 {
+            failures -= 1
+            throw .unavailable
+        }
+        return recalled
+    }
+
+    func remember(_ turns: [ConversationTurn], of conversation: ConversationID) async throws(RepositoryFailure) {
+        remembered = turns
+    }
+}
+
+/// Turns that are kept, or an archive that is away.
+final class ArchiveFake: RequestArchive {
+    var turns: [ConversationTurn] = []
+    /// Answers of `recentTurns` before it works.
+    var failures = 0
+    private(set) var limits: [Int] = []
+
+    func recentTurns(
+        of conversation: ConversationID,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ConversationTurn] {
+        limits.append(limit)
+        if failures > 0 {
+            failures -= 1
+            throw .unavailable
+        }
+        return turns.suffix(limit)
+    }
+
+    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
+}
+
+/// A turn of so many characters: half of them the question, half the answer.
+func turn(_ number: UInt64, characters: Int = 8) -> ConversationTurn {
+    let half = String(repeating: "\(number % 10)", count: characters / 2)
+    return ConversationTurn(correlationID: identifier(number), problem: half, answer: half)
+}
