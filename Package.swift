@@ -94,6 +94,11 @@ let program: [Target] = [
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(
+        name: "ArchiveSupport",
+        dependencies: ["Application", "Domain", "Shared"],
+        path: "Tests/ArchiveSupport",
+    ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
@@ -109,7 +114,7 @@ let tests: [Target] = [
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared"]),
-    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop"]),
+    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
@@ -118,7 +123,7 @@ let tests: [Target] = [
     suite(
         "Persistence",
         in: "Adapters",
-        ["Persistence", "Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography"],
+        ["Persistence", "Application", "Domain", "Shared", "PostgresClient", "EventLoop", "ArchiveSupport"],
     ),
     suite(
         "API",
