@@ -5,6 +5,7 @@ import EventLoop
 import Infrastructure
 import Instrumentation
 import LocalMath
+import PostgresClient
 import RedisClient
 import Settings
 import Shared
@@ -21,6 +22,8 @@ struct ReplicaEnvironment: Sendable {
     let metrics: LemmaMetrics
     let health: ProcessHealth
     let redis: RedisConfiguration
+    /// The process's one pool of connections to PostgreSQL.
+    let database: PostgresDatabase
     let secrets: [[UInt8]]
     let mockScript: MockScript
     let clock = SystemClock()

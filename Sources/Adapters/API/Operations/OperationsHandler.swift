@@ -78,12 +78,20 @@ package struct ReadinessReport: Sendable {
     package var reason: String?
     /// The round trip of a write to Redis in milliseconds; nil where it failed.
     package var redisLatencyMilliseconds: Double?
+    /// The round trip of a query to PostgreSQL in milliseconds; nil where it failed.
+    package var postgresLatencyMilliseconds: Double?
     /// The providers by name, each with its breaker's state.
     package var providers: [(name: String, state: String)]
 
-    package init(reason: String?, redisLatencyMilliseconds: Double?, providers: [(name: String, state: String)]) {
+    package init(
+        reason: String?,
+        redisLatencyMilliseconds: Double?,
+        postgresLatencyMilliseconds: Double?,
+        providers: [(name: String, state: String)]
+    ) {
         self.reason = reason
         self.redisLatencyMilliseconds = redisLatencyMilliseconds
+        self.postgresLatencyMilliseconds = postgresLatencyMilliseconds
         self.providers = providers
     }
 
@@ -96,13 +104,8 @@ package struct ReadinessReport: Sendable {
             json.member(
                 "checks",
                 object: { json in
-                    json.member(
-                        "redis",
-                        object: { json in
-                            json.member("status", redisLatencyMilliseconds == nil ? "down" : "up")
-                            json.member("latencyMs", redisLatencyMilliseconds)
-                        },
-                    )
+                    json.member("redis", object: { Self.write(latency: redisLatencyMilliseconds, &$0) })
+                    json.member("postgres", object: { Self.write(latency: postgresLatencyMilliseconds, &$0) })
                     json.member(
                         "providers",
                         object: { json in
@@ -112,5 +115,10 @@ package struct ReadinessReport: Sendable {
                 },
             )
         }
+    }
+
+    private static func write(latency: Double?, _ json: inout JSONWriter) {
+        json.member("status", latency == nil ? "down" : "up")
+        json.member("latencyMs", latency)
     }
 }
