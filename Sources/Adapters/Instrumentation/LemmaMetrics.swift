@@ -56,6 +56,15 @@ package struct LemmaMetrics: Sendable {
     package let redisReconnects: Counter
     package let redisTimeouts: Counter
 
+    /// PostgreSQL: batches of statements, waits for a connection, connections.
+    package let postgresSeconds: Histogram
+    package let postgresFailures: Counter
+    package let postgresTimeouts: Counter
+    package let postgresWaitSeconds: Histogram
+    package let postgresConnections: Gauge
+    package let postgresLost: Counter
+    package let postgresUnreachable: Counter
+
     package let httpConnections: Gauge
     package let httpMalformed: Counter
     package let httpSeconds: Histogram
@@ -102,6 +111,20 @@ package struct LemmaMetrics: Sendable {
         redisFailures = registry.counter("lemma_redis_command_failures_total", help: "Redis commands without success")
         redisReconnects = registry.counter("lemma_redis_reconnects_total", help: "Connections made again")
         redisTimeouts = registry.counter("lemma_redis_timeouts_total", help: "Connections given up as silent")
+
+        postgresSeconds = registry.histogram(
+            "lemma_postgres_batch_duration_seconds",
+            help: "Batches of statements, sent to answered"
+        )
+        postgresFailures = registry.counter("lemma_postgres_batch_failures_total", help: "Batches without success")
+        postgresTimeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches given up at their deadline")
+        postgresWaitSeconds = registry.histogram("lemma_postgres_wait_seconds", help: "Waits for a connection")
+        postgresConnections = registry.gauge("lemma_postgres_connections", help: "Connections open")
+        postgresLost = registry.counter("lemma_postgres_connections_lost_total", help: "Connections that broke")
+        postgresUnreachable = registry.counter(
+            "lemma_postgres_connection_failures_total",
+            help: "Connections that did not come about"
+        )
 
         httpConnections = registry.gauge("lemma_http_connections", help: "Connections open")
         httpMalformed = registry.counter("lemma_http_malformed_requests_total", help: "Requests that were none")

@@ -6,6 +6,7 @@ import HTTPServer
 import Infrastructure
 internal import Instrumentation
 import Lifecycle
+import Persistence
 import Settings
 import Shared
 import Synchronization
@@ -147,7 +148,7 @@ final class APIGraph {
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
             publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),
-            conversations: NoDatabase(),
+            conversations: PostgresConversationRepository(environment.database),
             identifiers: environment.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,

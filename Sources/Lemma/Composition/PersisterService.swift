@@ -65,7 +65,7 @@ final class PersisterGraph {
             loop: loop,
             queue: queue,
             membership: queue,
-            archive: NoDatabase(),
+            archive: environment.archive,
             backoff: environment.backoff,
             metrics: metrics,
             logger: logger,

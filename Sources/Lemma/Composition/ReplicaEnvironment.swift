@@ -5,6 +5,8 @@ import EventLoop
 import Infrastructure
 import Instrumentation
 import LocalMath
+import Persistence
+import PostgresClient
 import RedisClient
 import Settings
 import Shared
@@ -21,6 +23,8 @@ struct ReplicaEnvironment: Sendable {
     let metrics: LemmaMetrics
     let health: ProcessHealth
     let redis: RedisConfiguration
+    /// The process's one pool of connections to PostgreSQL.
+    let database: PostgresDatabase
     let secrets: [[UInt8]]
     let mockScript: MockScript
     let clock = SystemClock()
@@ -28,6 +32,7 @@ struct ReplicaEnvironment: Sendable {
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
+    var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
     var backoff: Backoff { Backoff(random: random) }
 
     /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.

@@ -94,7 +94,7 @@ final class WorkerGraph {
             solver: environment.solver(on: loop),
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
-                archive: NoDatabase(),
+                archive: environment.archive,
                 window: ContextWindow(
                     turnsMax: configuration.context.maxTurns,
                     tokensMax: configuration.context.maxTokens,

@@ -28,7 +28,7 @@ extension Configuration {
 
     /// PostgreSQL.
     package struct Database: Sendable {
-        /// `DATABASE_URL`.
+        /// `DATABASE_URL`; never nil in a replica.
         package var url: ConnectionURL?
     }
 

@@ -1,5 +1,6 @@
 import API
 import Application
+import ArchiveSupport
 import Domain
 import EventLoop
 import FoundationEssentials
@@ -87,12 +88,14 @@ private final class APIGraph {
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
+    private let archive: InMemoryArchive
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
         let metrics = LemmaMetrics(MetricsRegistry())
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
+        archive = InMemoryArchive(identifiers: identifiers)
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
         answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
@@ -101,7 +104,7 @@ private final class APIGraph {
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
             publisher: RedisMessagePublisher(store: store, waitingMax: options.queueMaxDepth),
-            conversations: NoDatabase(),
+            conversations: archive,
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: LocalEventBus(),
@@ -151,7 +154,7 @@ private final class APIGraph {
             ),
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
-                archive: NoDatabase(),
+                archive: archive,
                 window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
             ),

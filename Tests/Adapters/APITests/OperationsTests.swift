@@ -20,6 +20,7 @@ struct OperationsTests {
         _ report: ReadinessReport = .init(
             reason: nil,
             redisLatencyMilliseconds: 0.25,
+            postgresLatencyMilliseconds: 0.5,
             providers: [("mock", "closed")],
             backlog: nil,
         ),
@@ -70,7 +71,8 @@ struct OperationsTests {
                 let response = try send("GET", path, [])
                 #expect(response.status == 200 && response["content-type"] == "application/json")
                 let redis = #""redis":{"status":"up","latencyMs":0.25}"#
-                let checks = #"{\#(redis),"providers":{"mock":"closed"}}"#
+                let postgres = #""postgres":{"status":"up","latencyMs":0.5}"#
+                let checks = #"{\#(redis),\#(postgres),"providers":{"mock":"closed"}}"#
                 #expect(response.body == #"{"status":"ready","checks":\#(checks)}"#)
             }
         }
@@ -78,6 +80,7 @@ struct OperationsTests {
         let report = ReadinessReport(
             reason: "draining",
             redisLatencyMilliseconds: nil,
+            postgresLatencyMilliseconds: nil,
             providers: [],
             backlog: backlog,
         )
@@ -85,7 +88,7 @@ struct OperationsTests {
             let response = try send("GET", "/readyz", [])
             #expect(response.status == 503)
             let persister = #""persister":{"waiting":3,"oldestMs":1500}"#
-            let checks = #"{"redis":{"status":"down"},\#(persister),"providers":{}}"#
+            let checks = #"{"redis":{"status":"down"},"postgres":{"status":"down"},\#(persister),"providers":{}}"#
             #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
         }
     }

@@ -1,50 +1,7 @@
 import Application
+import ArchiveSupport
 import Domain
 import Shared
-
-/// Conversations in memory, or away; what a test does not need is not there.
-final class ConversationsFake: ConversationRepository {
-    var owners: [ConversationID: UserID] = [:]
-    var isAway = false
-
-    func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation? {
-        if isAway { throw .unavailable }
-        guard owners[id] == user else { return nil }
-        let time = Timestamp(milliseconds: 0)
-        return Conversation(id: id, userID: user, title: nil, createdAt: time, updatedAt: time)
-    }
-
-    func create(_ conversation: Conversation) async throws(RepositoryFailure) {
-        owners[conversation.id] = conversation.userID
-    }
-
-    func list(
-        of user: UserID,
-        after place: ConversationPlace?,
-        limit: Int
-    ) async throws(RepositoryFailure) -> [Conversation] { [] }
-
-    func rename(
-        _ id: ConversationID,
-        of user: UserID,
-        to title: String,
-        at time: Timestamp
-    ) async throws(RepositoryFailure) -> Conversation? { nil }
-
-    func delete(
-        _ id: ConversationID,
-        of user: UserID,
-        isExpected: Bool,
-        at time: Timestamp
-    ) async throws(RepositoryFailure) -> Bool { owners.removeValue(forKey: id) != nil }
-
-    func requests(
-        in id: ConversationID,
-        of user: UserID,
-        from place: RequestPlace?,
-        limit: Int
-    ) async throws(RepositoryFailure) -> [ArchivedRequest]? { nil }
-}
 
 /// Turns in memory, known or forgotten.
 final class MemoryFake: ConversationMemory {
@@ -93,4 +50,9 @@ final class ArchiveFake: RequestArchive {
 func turn(_ number: UInt64, characters: Int = 8) -> ConversationTurn {
     let half = String(repeating: "\(number % 10)", count: characters / 2)
     return ConversationTurn(correlationID: identifier(number), problem: half, answer: half)
+}
+
+/// Conversations in memory.
+func emptyArchive() -> InMemoryArchive {
+    InMemoryArchive(identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half))
 }

@@ -1,4 +1,5 @@
 import Application
+import ArchiveSupport
 import Domain
 import Shared
 import Testing
@@ -84,7 +85,7 @@ struct SolveMathProblemTests {
     private func handler(
         _ publisher: PublisherFake,
         _ bus: BusRecorder,
-        _ conversations: ConversationsFake = ConversationsFake()
+        _ conversations: InMemoryArchive = emptyArchive()
     ) -> SolveMathProblemHandler {
         SolveMathProblemHandler(
             validator: validator,
@@ -165,13 +166,18 @@ struct SolveMathProblemTests {
 
     // MARK: Conversations
 
+    private func conversation(of user: String) -> Conversation {
+        let time = Timestamp(milliseconds: 0)
+        return Conversation(id: named, userID: UserID(user), title: nil, createdAt: time, updatedAt: time)
+    }
+
     private let named = ConversationID(bits: UUIDBits(high: 1, low: 0xABCD))
 
     private func solve(
         in conversation: ConversationID?,
         key: String? = nil,
         _ publisher: PublisherFake,
-        _ conversations: ConversationsFake = ConversationsFake()
+        _ conversations: InMemoryArchive = emptyArchive()
     ) async throws -> SolveMathProblem.Output {
         let input = SolveInput(problem: "1+1", conversationID: conversation)
         let command = SolveMathProblem(userID: UserID("ada"), input: input, idempotencyKey: key)
@@ -192,7 +198,7 @@ struct SolveMathProblemTests {
     @Test("a named conversation that the queue's store knows is not looked up")
     func known() async throws {
         let publisher = PublisherFake()
-        let conversations = ConversationsFake()
+        let conversations = emptyArchive()
         conversations.isAway = true
         let output = try await solve(in: named, key: "k", publisher, conversations)
         #expect(output.conversationID == named && output.correlationID.bits.lane == named.bits.lane)
@@ -203,22 +209,21 @@ struct SolveMathProblemTests {
     func lookedUp() async throws {
         let publisher = PublisherFake()
         publisher.namedFailure = .conversationUnknown
-        let conversations = ConversationsFake()
+        let conversations = emptyArchive()
         await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
             _ = try await solve(in: named, publisher, conversations)
         }
-        conversations.owners[named] = UserID("bob")
+        try await conversations.create(conversation(of: "bob"))
         await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
             _ = try await solve(in: named, publisher, conversations)
         }
-        conversations.owners[named] = UserID("ada")
-        conversations.isAway = true
-        await #expect(throws: SolveMathProblem.Failure.unavailable) {
-            _ = try await solve(in: named, publisher, conversations)
-        }
+        let own = emptyArchive()
+        try await own.create(conversation(of: "ada"))
+        own.isAway = true
+        await #expect(throws: SolveMathProblem.Failure.unavailable) { _ = try await solve(in: named, publisher, own) }
         #expect(publisher.published.isEmpty)
-        conversations.isAway = false
-        #expect(try await solve(in: named, publisher, conversations).conversationID == named)
+        own.isAway = false
+        #expect(try await solve(in: named, publisher, own).conversationID == named)
         #expect(publisher.standings.last == .confirmed)
     }
 }
