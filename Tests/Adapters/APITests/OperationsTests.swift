@@ -16,7 +16,12 @@ private struct FixedHealth: HealthReporter {
 struct OperationsTests {
     private func withOperations(
         loopsTurn: Bool = true,
-        _ report: ReadinessReport = .init(reason: nil, redisLatencyMilliseconds: 0.25, providers: [("mock", "closed")]),
+        _ report: ReadinessReport = ReadinessReport(
+            reason: nil,
+            redisLatencyMilliseconds: 0.25,
+            postgresLatencyMilliseconds: 1.5,
+            providers: [("mock", "closed")],
+        ),
         _ body: @escaping @Sendable (@Sendable (String, String, [String]) throws -> RawResponse) async throws -> Void
     ) async throws {
         let group = LoopGroup(count: 1)
@@ -64,15 +69,21 @@ struct OperationsTests {
                 let response = try send("GET", path, [])
                 #expect(response.status == 200 && response["content-type"] == "application/json")
                 let redis = #""redis":{"status":"up","latencyMs":0.25}"#
-                let checks = #"{\#(redis),"providers":{"mock":"closed"}}"#
+                let postgres = #""postgres":{"status":"up","latencyMs":1.5}"#
+                let checks = #"{\#(redis),\#(postgres),"providers":{"mock":"closed"}}"#
                 #expect(response.body == #"{"status":"ready","checks":\#(checks)}"#)
             }
         }
-        let report = ReadinessReport(reason: "draining", redisLatencyMilliseconds: nil, providers: [])
+        let report = ReadinessReport(
+            reason: "draining",
+            redisLatencyMilliseconds: nil,
+            postgresLatencyMilliseconds: nil,
+            providers: [],
+        )
         try await withOperations(report) { send in
             let response = try send("GET", "/readyz", [])
             #expect(response.status == 503)
-            let checks = #"{"redis":{"status":"down"},"providers":{}}"#
+            let checks = #"{"redis":{"status":"down"},"postgres":{"status":"down"},"providers":{}}"#
             #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
         }
     }
