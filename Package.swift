@@ -131,6 +131,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
+            "ArchiveSupport",
         ],
     ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),

@@ -31,6 +31,15 @@ package struct LemmaMetrics: Sendable {
     /// Jobs being worked on.
     package let jobsActive: Gauge
 
+    /// Records of requests that the archive has kept, and those it refuses for good.
+    package let recordsKept: Counter
+    package let recordsRefused: Counter
+    /// Times the archive could not be reached or refused for the moment.
+    package let archiveFailures: Counter
+    /// Records that wait to be kept, of all replicas, and the age of the oldest.
+    package let recordsWaiting: Gauge
+    package let recordsAgeSeconds: Gauge
+
     /// Streams open to clients.
     package let streamsActive: Gauge
     /// Streams opened, and those of them that continue from an event id.
@@ -79,6 +88,15 @@ package struct LemmaMetrics: Sendable {
         fenced = registry.counter("lemma_attempts_fenced_total", help: "Attempts lost to another worker")
         takenOver = registry.counter("lemma_jobs_taken_over_total", help: "Jobs taken over from silent workers")
         jobsActive = registry.gauge("lemma_jobs_active", help: "Jobs being worked on")
+
+        recordsKept = registry.counter("lemma_persister_records_kept_total", help: "Records written to PostgreSQL")
+        recordsRefused = registry.counter("lemma_persister_records_refused_total", help: "Records put aside for good")
+        archiveFailures = registry.counter(
+            "lemma_persister_failures_total",
+            help: "Writes that PostgreSQL did not take"
+        )
+        recordsWaiting = registry.gauge("lemma_persister_backlog_records", help: "Records waiting for PostgreSQL")
+        recordsAgeSeconds = registry.gauge("lemma_persister_backlog_age_seconds", help: "Age of the oldest of them")
 
         streamsActive = registry.gauge("lemma_streams_active", help: "Streams open to clients")
         streamsOpened = registry.counter("lemma_streams_opened_total", help: "Streams opened")

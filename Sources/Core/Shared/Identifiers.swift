@@ -96,6 +96,9 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         self.init(high: high, low: low)
     }
 
+    /// The last 16 bits: ids that share them are kept in the same partition.
+    package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
+
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
             let alphabet: StaticString = "0123456789abcdef"

@@ -1,4 +1,5 @@
 import API
+import Application
 import EventLoop
 import Infrastructure
 import Persistence
@@ -14,6 +15,8 @@ final class ProcessHealth: Sendable {
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
+    /// What waits for PostgreSQL, as this process's persister last saw it.
+    private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
     /// Monotonic milliseconds of a loop's last sign of life.
     private final class LastBeat: Sendable {
@@ -27,6 +30,11 @@ final class ProcessHealth: Sendable {
 
     /// From now on the replica is not ready.
     func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    /// Nil where no persister runs in this process.
+    var backlog: RecordBacklog? { lastBacklog.withLock { $0 } }
+
+    func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
@@ -74,6 +82,7 @@ struct ReplicaHealth: HealthReporter {
             redisLatencyMilliseconds: redis,
             postgresLatencyMilliseconds: postgres,
             providers: providers.map { ($0, "closed") },
+            backlog: process.backlog,
         )
     }
 

@@ -36,7 +36,7 @@ enum Replica {
         for part in parts {
             switch part {
             case .api: services.append(APIService(environment, announce: announce))
-            case .worker: services.append(WorkerService(environment))
+            case .worker: services += [PersisterService(environment), WorkerService(environment)]
             }
         }
         let group = ServiceGroup(services, logger: logger)

@@ -5,6 +5,7 @@ import EventLoop
 import Infrastructure
 import Instrumentation
 import LocalMath
+import Persistence
 import PostgresClient
 import RedisClient
 import Settings
@@ -31,6 +32,7 @@ struct ReplicaEnvironment: Sendable {
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
+    var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
     var backoff: Backoff { Backoff(random: random) }
 
     /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
@@ -41,7 +43,13 @@ struct ReplicaEnvironment: Sendable {
 
     /// A connection to Redis of its own, for one loop.
     func store(on loop: Loop) -> RedisStore {
-        RedisStore(redis, keys: keys, on: loop, observer: RedisMetrics(metrics, logger: logger))
+        RedisStore(
+            redis,
+            keys: keys,
+            retention: Retention(configuration),
+            on: loop,
+            observer: RedisMetrics(metrics, logger: logger),
+        )
     }
 
     /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
@@ -50,7 +58,6 @@ struct ReplicaEnvironment: Sendable {
         let sweep = AbandonmentSweep(
             store: store,
             grace: configuration.stream.disconnectGrace,
-            timeToLiveAfterEnd: configuration.stream.ttlDone,
         ) { [logger] id in
             logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
         }
@@ -88,6 +95,17 @@ struct ReplicaEnvironment: Sendable {
             firstTokenDelay: mock.firstTokenDelay,
             tokenDelay: mock.tokenDelay,
             content: mock.content == .echo ? .echo : .timestamps,
+        )
+    }
+}
+
+extension Retention {
+    /// One turn more than a context has room for, which tells that there were earlier ones.
+    init(_ configuration: Configuration) {
+        self.init(
+            live: configuration.stream.ttlLive,
+            afterEnd: configuration.stream.ttlDone,
+            turns: configuration.context.maxTurns + 1,
         )
     }
 }

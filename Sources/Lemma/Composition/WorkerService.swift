@@ -68,6 +68,7 @@ final class WorkerGraph {
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
+    private let lines: LineSweep?
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = environment.configuration
@@ -82,8 +83,6 @@ final class WorkerGraph {
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
-                timeToLive: configuration.stream.ttlLive,
-                timeToLiveAfterEnd: configuration.stream.ttlDone,
             ),
         )
         consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
@@ -93,6 +92,15 @@ final class WorkerGraph {
             consumer: consumer,
             answers: answers,
             solver: environment.solver(on: loop),
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: environment.archive,
+                window: ContextWindow(
+                    turnsMax: configuration.context.maxTurns,
+                    tokensMax: configuration.context.maxTokens,
+                ),
+                clock: LoopClock(loop: loop),
+            ),
             environment: WorkEnvironment(
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
@@ -115,10 +123,13 @@ final class WorkerGraph {
             runner?.cancel($0, $1)
         }
         sweep = environment.abandonmentSweep(store, on: loop)
+        lines = loop.index == 0 ? LineSweep(store: store) : nil
+        lines?.start()
     }
 
     func close() {
         sweep?.close()
+        lines?.close()
         runner.close()
         control.close()
         consumer.close()

@@ -1,3 +1,4 @@
+package import Application
 package import EventLoop
 package import HTTPServer
 internal import Shared
@@ -82,17 +83,21 @@ package struct ReadinessReport: Sendable {
     package var postgresLatencyMilliseconds: Double?
     /// The providers by name, each with its breaker's state.
     package var providers: [(name: String, state: String)]
+    /// What waits for PostgreSQL; nil where this process writes nothing there.
+    package var backlog: RecordBacklog?
 
     package init(
         reason: String?,
         redisLatencyMilliseconds: Double?,
         postgresLatencyMilliseconds: Double?,
-        providers: [(name: String, state: String)]
+        providers: [(name: String, state: String)],
+        backlog: RecordBacklog?
     ) {
         self.reason = reason
         self.redisLatencyMilliseconds = redisLatencyMilliseconds
         self.postgresLatencyMilliseconds = postgresLatencyMilliseconds
         self.providers = providers
+        self.backlog = backlog
     }
 
     package var isReady: Bool { reason == nil }
@@ -106,6 +111,15 @@ package struct ReadinessReport: Sendable {
                 object: { json in
                     json.member("redis", object: { Self.write(latency: redisLatencyMilliseconds, &$0) })
                     json.member("postgres", object: { Self.write(latency: postgresLatencyMilliseconds, &$0) })
+                    if let backlog {
+                        json.member(
+                            "persister",
+                            object: { json in
+                                json.member("waiting", backlog.records)
+                                json.member("oldestMs", backlog.age.wholeMilliseconds)
+                            },
+                        )
+                    }
                     json.member(
                         "providers",
                         object: { json in

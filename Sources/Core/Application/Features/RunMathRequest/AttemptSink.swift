@@ -8,6 +8,8 @@ final class AttemptSink: AnswerSink {
     private var firstTokenAt: Duration?
     /// Provider tokens so far, for the usage of an attempt that did not end by itself.
     private(set) var tokens = 0
+    /// The answer so far, without the model's thinking.
+    private(set) var answer = ""
 
     init(writer: any AnswerWriter, clock: any MonotonicClock) {
         self.writer = writer
@@ -19,6 +21,10 @@ final class AttemptSink: AnswerSink {
         guard !text.isEmpty else { return }
         if firstTokenAt == nil { firstTokenAt = clock.now }
         tokens += 1
+        switch kind {
+        case .token: answer += text
+        case .reasoning: break
+        }
         writer.append(kind, text)
     }
 
