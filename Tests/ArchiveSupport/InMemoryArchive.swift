@@ -105,7 +105,7 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
                     conversation: Conversation(
                         id: request.conversationID,
                         userID: request.userID,
-                        title: nil,
+                        title: ConversationTitle(of: request.problem).text,
                         createdAt: from,
                         updatedAt: to,
                     )

@@ -11,8 +11,10 @@ struct ArchiveBatch {
     private struct ConversationSpan {
         let id: ConversationID
         let userID: UserID
-        var from: Timestamp
-        var to: Timestamp
+        /// The first question that the batch has.
+        let question: MathProblem
+        let from: Timestamp
+        let to: Timestamp
     }
 
     private let requests: [(entry: ArchiveEntry, createdAt: Timestamp, updatedAt: Timestamp)]
@@ -38,9 +40,11 @@ struct ArchiveBatch {
         for (entry, createdAt, updatedAt) in requests {
             let id = entry.request.conversationID
             let known = spans[id]
+            let isFirst = createdAt < known?.from ?? .distantFuture
             spans[id] = ConversationSpan(
                 id: id,
                 userID: known?.userID ?? entry.request.userID,
+                question: isFirst ? entry.request.problem : known?.question ?? entry.request.problem,
                 from: min(known?.from ?? createdAt, createdAt),
                 to: max(known?.to ?? updatedAt, updatedAt),
             )
@@ -50,7 +54,7 @@ struct ArchiveBatch {
 
     var calls: [PostgresCall] {
         [
-            PostgresCall(Statements.open, conversationColumns),
+            PostgresCall(Statements.open, conversationColumns + [titles]),
             Statements.lock(.uuids(conversations.map { PostgresUUID($0.id) })),
             PostgresCall(Statements.keepRequests, requestColumns),
             PostgresCall(Statements.keepAnswers, answerColumns),
@@ -65,6 +69,10 @@ struct ArchiveBatch {
             .timestamps(conversations.map { PostgresTimestamp($0.from) }),
             .timestamps(conversations.map { PostgresTimestamp($0.to) }),
         ]
+    }
+
+    private var titles: PostgresValue {
+        .texts(conversations.map { ConversationTitle(of: $0.question).text.storable })
     }
 
     private var requestColumns: [PostgresValue] {
@@ -121,8 +129,9 @@ struct ArchiveBatch {
     enum Statements {
         static let open = PostgresStatement(
             """
-            INSERT INTO conversations (id, user_id, created_at, updated_at)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS c (id) ORDER BY c.id
+            INSERT INTO conversations (id, user_id, created_at, updated_at, title)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[]) AS c (id)
+            ORDER BY c.id
             ON CONFLICT (id) DO NOTHING
             """
         )

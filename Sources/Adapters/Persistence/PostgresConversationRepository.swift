@@ -37,7 +37,7 @@ package struct PostgresConversationRepository: ConversationRepository {
     ) async throws(RepositoryFailure) -> [Conversation] {
         let call = Statements.list(
             .storable(user.text),
-            .time(place?.updatedAt ?? .endOfTime),
+            .time(place?.updatedAt ?? .distantFuture),
             .uuid(place.map { PostgresUUID($0.id) } ?? .last),
             .integer(Int64(limit)),
         )
@@ -80,7 +80,7 @@ package struct PostgresConversationRepository: ConversationRepository {
         let page = Statements.requests(
             .id(id),
             .storable(user.text),
-            .time(place?.createdAt ?? .endOfTime),
+            .time(place?.createdAt ?? .distantFuture),
             .uuid(place.map { PostgresUUID($0.id) } ?? .last),
             .integer(Int64(limit)),
         )
@@ -171,7 +171,7 @@ extension PostgresDatabase {
 
 extension Timestamp {
     /// Later than any place in a list.
-    fileprivate static let endOfTime = Timestamp(milliseconds: 253_402_300_799_999)
+    static let distantFuture = Timestamp(milliseconds: 253_402_300_799_999)
 }
 
 extension PostgresUUID {
