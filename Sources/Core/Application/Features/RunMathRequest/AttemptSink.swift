@@ -10,6 +10,8 @@ final class AttemptSink: AnswerSink {
     private(set) var tokens = 0
     /// Who works on the attempt and what that has taken, as far as it is known.
     private(set) var account: ProviderAccount?
+    /// The answer so far, without the model's thinking.
+    private(set) var answer = ""
 
     init(writer: any AnswerWriter, clock: any MonotonicClock) {
         self.writer = writer
@@ -21,6 +23,10 @@ final class AttemptSink: AnswerSink {
         guard !text.isEmpty else { return }
         if firstTokenAt == nil { firstTokenAt = clock.now }
         tokens += 1
+        switch kind {
+        case .token: answer += text
+        case .reasoning: break
+        }
         writer.append(kind, text)
     }
 

@@ -8,6 +8,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private let consumer: any MessageConsumer
     private let answers: any AnswerStream
     private let solver: any MathSolver
+    private let contexts: ContextReader
     private let environment: WorkEnvironment
     private let bus: any EventBus
 
@@ -15,12 +16,14 @@ package struct RunMathRequestHandler: CommandHandler {
         consumer: any MessageConsumer,
         answers: any AnswerStream,
         solver: any MathSolver,
+        contexts: ContextReader,
         environment: WorkEnvironment,
         bus: any EventBus
     ) {
         self.consumer = consumer
         self.answers = answers
         self.solver = solver
+        self.contexts = contexts
         self.environment = environment
         self.bus = bus
     }
@@ -61,6 +64,11 @@ package struct RunMathRequestHandler: CommandHandler {
         }
     }
 
+    private static let historyUnavailable = RequestFailure(
+        kind: .storeUnavailable,
+        detail: "The earlier questions of this conversation cannot be read right now. Please send the problem again.",
+    )
+
     private enum AttemptEnd {
         case over(RunMathRequest.Output)
         case again(RestartReason)
@@ -72,7 +80,11 @@ package struct RunMathRequestHandler: CommandHandler {
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
         let result = await solve(claim, sink, control)
-        let end = await end(of: claim, result, sink, writer, control, choice)
+        let end =
+            switch result {
+            case .success(let result): await end(of: claim, result, sink, writer, control, choice)
+            case .failure: await end(claim, .failed(Self.historyUnavailable), sink, writer, choice)
+            }
         // What this attempt could not write any more must not stop the next one.
         writer.onFailure = nil
         return end
@@ -122,22 +134,37 @@ package struct RunMathRequestHandler: CommandHandler {
         _ claim: JobClaim,
         _ sink: AttemptSink,
         _ control: AttemptControl
-    ) async -> Result<Solution, AIFailure> {
-        let question = Question(problem: claim.request.problem, options: claim.request.options)
-        var result = Result<Solution, AIFailure>.failure(.cancelled)
+    ) async -> Result<Result<Solution, AIFailure>, HistoryUnavailable> {
+        var result = Result<Result<Solution, AIFailure>, HistoryUnavailable>.success(.failure(.cancelled))
         let task = environment.tasks.start {
-            do throws(AIFailure) {
-                result = .success(
-                    try await solver.solve(question, requested: claim.request.requestedProvider, into: sink)
-                )
+            do throws(ContextReader.Failure) {
+                let context = try await contexts.context(for: claim)
+                result = .success(await answer(claim, context, sink))
             } catch {
-                result = .failure(error)
+                if error == .unavailable { result = .failure(HistoryUnavailable()) }
             }
         }
         control.began(task)
         await task.value
         control.ended()
         return result
+    }
+
+    /// The conversation's earlier turns could not be read.
+    private struct HistoryUnavailable: Error {}
+
+    private func answer(
+        _ claim: JobClaim,
+        _ context: ConversationContext,
+        _ sink: AttemptSink
+    ) async -> Result<Solution, AIFailure> {
+        let request = claim.request
+        let question = Question(problem: request.problem, options: request.options, context: context)
+        do throws(AIFailure) {
+            return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Leaves the request to the queue until its next attempt; no worker holds it meanwhile.
@@ -152,14 +179,14 @@ package struct RunMathRequestHandler: CommandHandler {
         _ = try? await writer.flush()
         let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
         let result = await persist { () async throws(QueueFailure) in
-            try await consumer.postpone(claim, for: pause, .providerFailed, failure)
+            try await consumer.postpone(claim, for: pause, .providerFailed, failure, answer: sink.answer)
         }
         switch result {
         case .postponed: return .over(.postponed)
         case .superseded, nil: return .over(.lost)
         // A new claim tells of the wish and its reason.
         case .cancelled: return .again(.providerFailed)
-        case .exhausted: return await giveUp(claim.next(after: failure), choice, sink.account)
+        case .exhausted: return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
         }
     }
 
@@ -204,6 +231,7 @@ package struct RunMathRequestHandler: CommandHandler {
         let finished = FinishedAttempt(
             claim: claim,
             outcome: outcome,
+            answer: sink.answer,
             account: account,
             firstTokenMilliseconds: sink.firstTokenMilliseconds,
             durationMilliseconds: sink.elapsedMilliseconds,
@@ -256,6 +284,7 @@ extension FinishedAttempt {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
+            answer: claim.answer,
             account: account ?? ProviderAccount(provider: choice, usage: .none),
             firstTokenMilliseconds: nil,
             durationMilliseconds: 0,

@@ -1,0 +1,34 @@
+internal import Domain
+
+/// How much of a conversation goes to a provider before a new question.
+package struct ContextWindow: Sendable {
+    /// What the two messages of a turn take besides their text.
+    private static let tokensPerTurn = 8
+
+    /// Turns at most; 0 gives no provider a context.
+    package let turnsMax: Int
+    /// Estimated tokens of all turns at most.
+    package let tokensMax: Int
+
+    package init(turnsMax: Int, tokensMax: Int) {
+        self.turnsMax = turnsMax
+        self.tokensMax = tokensMax
+    }
+
+    /// The newest of `turns` (oldest first) that fit: whole turns, without a hole between them and the question.
+    func context(of turns: [ConversationTurn]) -> ConversationContext {
+        var tokens = 0
+        let fitting = turns.suffix(turnsMax).reversed().prefix { turn in
+            tokens += Self.tokensPerTurn + Self.tokens(in: turn.problem) + Self.tokens(in: turn.answer)
+            return tokens <= tokensMax
+        }
+        return ConversationContext(turns: fitting.reversed(), omitsEarlierTurns: fitting.count < turns.count)
+    }
+
+    /// An estimate of the tokens of any provider: one for every four bytes of UTF-8, rounded up.
+    ///
+    /// Providers count differently, and none of their counts is known before the call. English prose has four to five
+    /// bytes a token, formulas three, and scripts of two or three bytes a letter one to two letters: the window is at most
+    /// about a third fuller than it says.
+    static func tokens(in text: String) -> Int { (text.utf8.count + 3) / 4 }
+}
