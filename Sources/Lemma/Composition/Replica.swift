@@ -86,6 +86,7 @@ enum Replica {
                 failuresMax: ai.breakerFailures,
                 openTime: ai.breakerOpen,
                 callsMax: ai.maxConcurrency,
+                isAlone: ai.providers.count == 1,
                 metrics: metrics.provider(provider.rawValue),
             )
             metrics.observeBreaker(of: gate.name) {
