@@ -80,11 +80,7 @@ package struct RunMathRequestHandler: CommandHandler {
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
         let result = await solve(claim, sink, control)
-        let end =
-            switch result {
-            case .success(let result): await end(of: claim, result, sink, writer, control, choice)
-            case .failure: await end(claim, .failed(Self.historyUnavailable), sink, writer, choice)
-            }
+        let end = await end(of: claim, result, sink, writer, control, choice)
         // What this attempt could not write any more must not stop the next one.
         writer.onFailure = nil
         return end
@@ -92,7 +88,7 @@ package struct RunMathRequestHandler: CommandHandler {
 
     private func end(
         of claim: JobClaim,
-        _ result: Result<Solution, AIFailure>,
+        _ result: Result<Solution, AttemptFailure>,
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
         _ control: AttemptControl,
@@ -115,55 +111,74 @@ package struct RunMathRequestHandler: CommandHandler {
         switch result {
         case .success(let solution):
             return await end(claim, .completed(solution.finishReason), sink, writer, choice, solution)
-        case .failure(.rejected(let detail)):
+        case .failure(.historyUnavailable):
+            return await end(claim, .failed(Self.historyUnavailable), sink, writer, choice)
+        case .failure(.provider(let failure)):
+            return await end(claim, after: failure, sink, writer, choice)
+        }
+    }
+
+    /// Leaves a request to its next attempt, or ends it, as the providers' failure demands.
+    private func end(
+        _ claim: JobClaim,
+        after failure: AIFailure,
+        _ sink: AttemptSink,
+        _ writer: any AnswerWriter,
+        _ choice: ProviderIdentity
+    ) async -> AttemptEnd {
+        switch failure {
+        case .rejected(let detail):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await end(claim, .failed(failure), sink, writer, choice)
-        case .failure(.failed(let detail)):
+        case .failed(let detail):
             return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), sink, writer, choice)
-        case .failure(.timedOut(let detail)):
+        case .timedOut(let detail):
             return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), sink, writer, choice)
-        case .failure(.overloaded(let detail, let pause)):
+        case .overloaded(let detail, let pause):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await postpone(claim, failure, sink, writer, choice, atLeast: pause)
-        case .failure(.cancelled):
+        case .cancelled:
             return .over(.lost)
         }
     }
 
+    /// Why there is no answer.
+    private enum AttemptFailure: Error {
+        case provider(AIFailure)
+        /// The conversation's earlier turns could not be read.
+        case historyUnavailable
+    }
+
+    /// Reads the context and has the question answered, in a task that `control` can cut at any moment.
     private func solve(
         _ claim: JobClaim,
         _ sink: AttemptSink,
         _ control: AttemptControl
-    ) async -> Result<Result<Solution, AIFailure>, HistoryUnavailable> {
-        var result = Result<Result<Solution, AIFailure>, HistoryUnavailable>.success(.failure(.cancelled))
-        let task = environment.tasks.start {
-            do throws(ContextReader.Failure) {
-                let context = try await contexts.context(for: claim)
-                result = .success(await answer(claim, context, sink))
-            } catch {
-                if error == .unavailable { result = .failure(HistoryUnavailable()) }
-            }
-        }
+    ) async -> Result<Solution, AttemptFailure> {
+        var result = Result<Solution, AttemptFailure>.failure(.provider(.cancelled))
+        let task = environment.tasks.start { result = await answer(claim, sink) }
         control.began(task)
         await task.value
         control.ended()
         return result
     }
 
-    /// The conversation's earlier turns could not be read.
-    private struct HistoryUnavailable: Error {}
-
-    private func answer(
-        _ claim: JobClaim,
-        _ context: ConversationContext,
-        _ sink: AttemptSink
-    ) async -> Result<Solution, AIFailure> {
+    private func answer(_ claim: JobClaim, _ sink: AttemptSink) async -> Result<Solution, AttemptFailure> {
         let request = claim.request
+        let context: ConversationContext
+        do {
+            context = try await contexts.context(for: claim)
+        } catch {
+            switch error {
+            case .unavailable: return .failure(.historyUnavailable)
+            case .cancelled: return .failure(.provider(.cancelled))
+            }
+        }
         let question = Question(problem: request.problem, options: request.options, context: context)
-        do throws(AIFailure) {
+        do {
             return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
         } catch {
-            return .failure(error)
+            return .failure(.provider(error))
         }
     }
 
@@ -186,7 +201,8 @@ package struct RunMathRequestHandler: CommandHandler {
         case .superseded, nil: return .over(.lost)
         // A new claim tells of the wish and its reason.
         case .cancelled: return .again(.providerFailed)
-        case .exhausted: return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
+        case .exhausted:
+            return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
         }
     }
 
