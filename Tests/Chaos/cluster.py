@@ -262,7 +262,7 @@ class Cluster:
                 elif kind == "events":
                     rows = await link.call("XRANGE", key, "-", "+")
                     found["events"][name] = [[i, *(dict(zip(f[::2], f[1::2])).get(n) for n in "ed")] for i, f in rows]
-                elif kind == "jobs":
+                elif kind in ("jobs", "finished"):
                     groups = await link.call("XINFO", "GROUPS", key)
                     pending = [dict(zip(g[::2], g[1::2])).get("pending", 0) for g in groups]
                     found["queue"][key] = {"length": await link.call("XLEN", key), "pending": sum(pending)}

@@ -94,8 +94,16 @@ struct ReplicaEnvironment: Sendable {
             tokens: mock.tokens,
             firstTokenDelay: mock.firstTokenDelay,
             tokenDelay: mock.tokenDelay,
-            content: mock.content == .echo ? .echo : .timestamps,
+            content: mockContent,
         )
+    }
+
+    private var mockContent: MockClient.Options.Content {
+        switch configuration.mock.content {
+        case .echo: .echo
+        case .conversation: .conversation
+        case .timestamps: .timestamps
+        }
     }
 }
 

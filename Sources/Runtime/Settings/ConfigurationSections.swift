@@ -95,6 +95,7 @@ extension Configuration {
         /// What its tokens say.
         package enum Content: String, Sendable, CaseIterable {
             case echo
+            case conversation
             case timestamps
         }
 

@@ -211,7 +211,8 @@ extension Configuration.Mock {
             "MOCK_CONTENT",
             .choice,
             default: "echo",
-            "`echo`: the problem's words, over and over; `timestamps`: the monotonic clock in nanoseconds."
+            "`echo`: the problem's words, over and over; `conversation`: those of the earlier turns before them; "
+                + "`timestamps`: the monotonic clock in nanoseconds."
         )
         script = reader.optional("MOCK_SCRIPT", .text, "File that makes the mock fail in named ways.")
     }
