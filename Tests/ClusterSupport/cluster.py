@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from database import SERVER
 from proxy import Proxy
 from redis_link import RedisLink, ask
 
@@ -91,6 +92,7 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         redis_port = self.proxy.port if self.proxy else self.cluster.redis_port
         settings["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}"
+        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
         settings["HTTP_PORT"] = str(self.port)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -163,6 +165,7 @@ class Cluster:
         self.has_proxies = has_proxies
         self.redis_port = free_port()
         self.redis = None
+        self.database = None
         self.replicas = [Replica(self, "api", i) for i in range(apis)]
         self.replicas += [Replica(self, "worker", i) for i in range(workers)]
 
@@ -182,6 +185,7 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
+            self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_proxies:
                     replica.proxy = await Proxy(self.redis_port).start()
@@ -204,6 +208,8 @@ class Cluster:
         for replica in self.replicas:
             if replica.proxy:
                 replica.proxy.close()
+        if self.database:
+            SERVER.drop(self.database)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, destination):
@@ -256,7 +262,7 @@ class Cluster:
                 elif kind == "events":
                     rows = await link.call("XRANGE", key, "-", "+")
                     found["events"][name] = [[i, *(dict(zip(f[::2], f[1::2])).get(n) for n in "ed")] for i, f in rows]
-                elif kind == "jobs":
+                elif kind in ("jobs", "finished"):
                     groups = await link.call("XINFO", "GROUPS", key)
                     pending = [dict(zip(g[::2], g[1::2])).get("pending", 0) for g in groups]
                     found["queue"][key] = {"length": await link.call("XLEN", key), "pending": sum(pending)}
