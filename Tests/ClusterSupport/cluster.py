@@ -92,7 +92,7 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         redis_port = self.proxy.port if self.proxy else self.cluster.redis_port
         settings["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}"
-        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
+        settings.setdefault("DATABASE_URL", SERVER.url(self.cluster.database))
         settings["HTTP_PORT"] = str(self.port)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -185,7 +185,8 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
-            self.database = await SERVER.create(free_port(), program(), SETTINGS)
+            if "DATABASE_URL" not in self.settings:
+                self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_proxies:
                     replica.proxy = await Proxy(self.redis_port).start()

@@ -13,6 +13,8 @@ from http_client import fetch
 from provider_server import ProviderServer
 
 SETTINGS = {
+    # Nothing listens there: PostgreSQL is never on the way of a token.
+    "DATABASE_URL": "postgres://127.0.0.1:9/lemma",
     "AI_CONNECT_TIMEOUT": "1s",
     "AI_FIRST_TOKEN_TIMEOUT": "20s",
     "AI_IDLE_TIMEOUT": "20s",
