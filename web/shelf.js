@@ -15,9 +15,9 @@ export class Shelf {
     more.addEventListener("click", () => this.load(this.cursor));
   }
 
-  /** Reads the newest page again. */
+  /** Reads the newest page again, unless a title is being written. */
   refresh() {
-    return this.load(null);
+    if (this.list.querySelector("input") === null) this.load(null);
   }
 
   /** Marks the one that is open; undefined marks none. */

@@ -330,6 +330,7 @@ class Conversations(BrowserTest):
         self.browser.click("#toggle")
         wait_until(lambda: self.titles()[:1] == ["5 * 5"], "the list again")
         self.act("Rename")
+        self.browser.script("document.querySelector('#shelf input').value = '';")
         self.browser.type("#shelf input", "Squares" + ENTER)
         wait_until(lambda: self.titles()[:1] == ["Squares"], "the new title")
         self.act("Delete")
