@@ -56,9 +56,9 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
-            "Instrumentation", "LocalMath",
+            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua")],
+        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
     ),
     module(
         "Persistence",
@@ -118,7 +118,10 @@ let tests: [Target] = [
     suite(
         "Infrastructure",
         in: "Adapters",
-        ["Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography"],
+        [
+            "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
+            "HTTPClient", "Instrumentation", "Telemetry",
+        ],
     ),
     suite(
         "Persistence",

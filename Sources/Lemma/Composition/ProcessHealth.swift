@@ -66,7 +66,7 @@ struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
     let store: RedisStore
     let schema: SchemaWatch
-    let providers: [String]
+    let providers: [ProviderGate]
 
     var loopsTurn: Bool { process.loopsTurn(now: store.loop.nowMilliseconds) }
 
@@ -81,7 +81,7 @@ struct ReplicaHealth: HealthReporter {
             reason: reason,
             redisLatencyMilliseconds: redis,
             postgresLatencyMilliseconds: postgres,
-            providers: providers.map { ($0, "closed") },
+            providers: providers.map { ($0.name, $0.state.rawValue) },
             backlog: process.backlog,
         )
     }

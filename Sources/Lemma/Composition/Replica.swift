@@ -56,12 +56,6 @@ enum Replica {
         loops: LoopGroup,
         logger: Logger
     ) async throws -> ReplicaEnvironment {
-        let remote = configuration.ai.providers.filter { $0 == .openai || $0 == .gemini }
-        guard remote.isEmpty else {
-            throw StartFailure(
-                "AI_PROVIDERS names \(remote.map(\.rawValue).joined(separator: ", ")): this release has local and mock"
-            )
-        }
         let registry = MetricsRegistry()
         registry.registerProcess(version: ReplicaEnvironment.version)
         let metrics = LemmaMetrics(registry)
@@ -81,6 +75,7 @@ enum Replica {
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
+            gates: gates(configuration.ai, metrics),
         )
     }
 
@@ -90,6 +85,27 @@ enum Replica {
             return try PostgresConfiguration(uri: uri, applicationName: name)
         } catch {
             throw StartFailure("DATABASE_URL cannot be used: \(error)")
+        }
+    }
+
+    private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics) -> [ProviderGate] {
+        ai.providers.map { provider in
+            let gate = ProviderGate(
+                name: provider.rawValue,
+                failuresMax: ai.breakerFailures,
+                openTime: ai.breakerOpen,
+                callsMax: ai.maxConcurrency,
+                isAlone: ai.providers.count == 1,
+                metrics: metrics.provider(provider.rawValue),
+            )
+            metrics.observeBreaker(of: gate.name) {
+                switch gate.state {
+                case .closed: 0
+                case .halfOpen: 1
+                case .open: 2
+                }
+            }
+            return gate
         }
     }
 

@@ -1,6 +1,7 @@
 import Application
 import Cryptography
 import EventLoop
+import HTTPClient
 import Infrastructure
 import Lifecycle
 import Settings
@@ -69,12 +70,14 @@ final class WorkerGraph {
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
     private let lines: LineSweep?
+    private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = environment.configuration
         let metrics = environment.metrics
         let logger = environment.logger
         store = environment.store(on: loop)
+        transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
         consumer = RedisMessageConsumer(
             store: store,
@@ -91,7 +94,7 @@ final class WorkerGraph {
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: environment.solver(on: loop),
+            solver: environment.solver(on: loop, transport),
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
                 archive: environment.archive,
@@ -131,6 +134,7 @@ final class WorkerGraph {
         sweep?.close()
         lines?.close()
         runner.close()
+        transport.close()
         control.close()
         consumer.close()
         answers.close()

@@ -36,9 +36,10 @@ struct RecordTests {
             #expect(end.request.conversationID == request.conversationID)
             #expect(end.request.options == request.options && end.request.requestedProvider == "mock")
             #expect(end.status == .completed && end.finishReason == .stop && end.attempts == 1)
+            #expect(end.promptVersion == "prompt-1")
             #expect(end.answer == answer && end.provider == "mock" && end.model == "mock-1")
             #expect(end.createdAt == createdAt && end.startedAt != nil && end.finishedAt >= createdAt)
-            #expect(end.usage == bench.finished(claim).usage)
+            #expect(end.usage == bench.finished(claim).account.usage)
             let queued = claim.queueMilliseconds
             let timings = AnswerTimings(queueMilliseconds: queued, firstTokenMilliseconds: 1, durationMilliseconds: 2)
             #expect(end.timings == timings)

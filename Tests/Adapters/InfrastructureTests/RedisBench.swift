@@ -149,9 +149,10 @@ final class RedisBench {
             claim: claim,
             outcome: outcome,
             answer: answer,
-            provider: "mock",
-            model: "mock-1",
-            usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
+            account: ProviderAccount(
+                provider: ProviderIdentity(name: "mock", model: "mock-1", promptVersion: "prompt-1"),
+                usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
+            ),
             firstTokenMilliseconds: 1,
             durationMilliseconds: 2,
         )

@@ -41,10 +41,10 @@ struct ContextTests {
 
     @Test("a token is four bytes of UTF-8, rounded up")
     func estimate() {
-        #expect(ContextWindow.tokens(in: "") == 0)
-        #expect(ContextWindow.tokens(in: "x") == 1)
-        #expect(ContextWindow.tokens(in: "12345") == 2)
-        #expect(ContextWindow.tokens(in: "√2 ≈ 1,4") == 3)
+        #expect(TokenUsage.estimate(utf8Bytes: 0) == 0)
+        #expect(TokenUsage.estimate(utf8Bytes: 1) == 1)
+        #expect(TokenUsage.estimate(utf8Bytes: 5) == 2)
+        #expect(TokenUsage.estimate(utf8Bytes: "√2 ≈ 1,4".utf8.count) == 3)
     }
 
     // MARK: Reader

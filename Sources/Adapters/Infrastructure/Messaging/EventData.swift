@@ -66,9 +66,9 @@ enum EventData {
         let end = TerminalEvent(
             outcome: attempt.outcome,
             correlationID: attempt.claim.request.correlationID,
-            provider: attempt.provider,
-            model: attempt.model,
-            usage: attempt.usage,
+            provider: attempt.account.provider.name,
+            model: attempt.account.provider.model,
+            usage: attempt.account.usage,
             attempts: attempts,
             timings: AnswerTimings(
                 queueMilliseconds: attempt.claim.queueMilliseconds,

@@ -95,9 +95,8 @@ package struct FinishedAttempt: Sendable {
     package let outcome: AnswerOutcome
     /// The text of the answer, or what there is of it.
     package let answer: String
-    package let provider: String
-    package let model: String
-    package let usage: TokenUsage
+    /// Who answered, or would have, and what that took.
+    package let account: ProviderAccount
     /// From the start of the attempt; nil where no token came.
     package let firstTokenMilliseconds: Int?
     /// From the start of the attempt.
@@ -107,18 +106,14 @@ package struct FinishedAttempt: Sendable {
         claim: JobClaim,
         outcome: AnswerOutcome,
         answer: String,
-        provider: String,
-        model: String,
-        usage: TokenUsage,
+        account: ProviderAccount,
         firstTokenMilliseconds: Int?,
         durationMilliseconds: Int
     ) {
         self.claim = claim
         self.outcome = outcome
         self.answer = answer
-        self.provider = provider
-        self.model = model
-        self.usage = usage
+        self.account = account
         self.firstTokenMilliseconds = firstTokenMilliseconds
         self.durationMilliseconds = durationMilliseconds
     }

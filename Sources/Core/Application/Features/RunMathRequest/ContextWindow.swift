@@ -25,10 +25,5 @@ package struct ContextWindow: Sendable {
         return ConversationContext(turns: fitting.reversed(), omitsEarlierTurns: fitting.count < turns.count)
     }
 
-    /// An estimate of the tokens of any provider: one for every four bytes of UTF-8, rounded up.
-    ///
-    /// Providers count differently, and none of their counts is known before the call. English prose has four to five
-    /// bytes a token, formulas three, and scripts of two or three bytes a letter one to two letters: the window is at most
-    /// about a third fuller than it says.
-    static func tokens(in text: String) -> Int { (text.utf8.count + 3) / 4 }
+    private static func tokens(in text: String) -> Int { TokenUsage.estimate(utf8Bytes: text.utf8.count) }
 }
