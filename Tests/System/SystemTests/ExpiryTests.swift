@@ -25,10 +25,11 @@ struct ExpiryTests {
             #expect(gone, "also what is known of the conversations, once their records are kept")
             #expect(try deployment.askRedis("XLEN", "lemma:{p0}:jobs") == "0\n")
             #expect(try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n")
-            var kept = Transcript()
-            try kept.read(try client.watch(done.streamUrl))
-            #expect(kept.names == ["token", "completed"], "what was kept of it in PostgreSQL")
-            #expect(try client.delete(done.correlationId).status == 200, "it is over")
+            // What Redis has forgotten is in the database by now.
+            let kept = try client.follow(done.streamUrl)
+            #expect(kept.names == ["token", "completed"] && kept.text == transcript.text)
+            #expect(try client.read(done.correlationId).answer == transcript.text)
+            #expect(try client.delete(done.correlationId).status == 200)
         }
     }
 
