@@ -79,15 +79,6 @@ enum Replica {
         )
     }
 
-    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
-    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
-        do {
-            return try PostgresConfiguration(uri: uri, applicationName: name)
-        } catch {
-            throw StartFailure("DATABASE_URL cannot be used: \(error)")
-        }
-    }
-
     private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics) -> [ProviderGate] {
         ai.providers.map { provider in
             let gate = ProviderGate(
@@ -95,6 +86,7 @@ enum Replica {
                 failuresMax: ai.breakerFailures,
                 openTime: ai.breakerOpen,
                 callsMax: ai.maxConcurrency,
+                isAlone: ai.providers.count == 1,
                 metrics: metrics.provider(provider.rawValue),
             )
             metrics.observeBreaker(of: gate.name) {
@@ -105,6 +97,15 @@ enum Replica {
                 }
             }
             return gate
+        }
+    }
+
+    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
+    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
+        do {
+            return try PostgresConfiguration(uri: uri, applicationName: name)
+        } catch {
+            throw StartFailure("DATABASE_URL cannot be used: \(error)")
         }
     }
 

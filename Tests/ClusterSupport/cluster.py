@@ -43,7 +43,7 @@ SETTINGS = {
 }
 
 
-class ChaosFailure(Exception):
+class ClusterFailure(Exception):
     """The suite itself cannot go on: something does not start or does not stop."""
 
 
@@ -53,7 +53,7 @@ def program():
     for place in places:
         if place and os.access(place, os.X_OK):
             return os.path.abspath(place)
-    raise ChaosFailure("lemma is not built: make release")
+    raise ClusterFailure("lemma is not built: make release")
 
 
 def free_port():
@@ -123,7 +123,7 @@ class Replica:
     async def kill(self):
         self.signal(signal.SIGKILL)
         if not await self.gone(10):
-            raise ChaosFailure(f"{self.name} does not die")
+            raise ClusterFailure(f"{self.name} does not die")
 
     async def ready(self, limit=20):
         """Waits for the line that says that all is started."""
@@ -141,9 +141,9 @@ class Replica:
                 if entry.get("message") == "all services started":
                     return
             if not self.is_running:
-                raise ChaosFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
+                raise ClusterFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
             await asyncio.sleep(0.02)
-        raise ChaosFailure(f"{self.name} is not ready after {limit} s")
+        raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
         """Open descriptors and resident KiB."""
@@ -159,7 +159,7 @@ class Cluster:
 
     def __init__(self, apis=2, workers=2, settings=None, script="", has_proxies=True):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.folder = tempfile.mkdtemp(prefix="lemma-chaos-", dir=base)
+        self.folder = tempfile.mkdtemp(prefix="lemma-cluster-", dir=base)
         self.settings = dict(settings or {})
         self.script = script
         self.has_proxies = has_proxies
@@ -233,9 +233,9 @@ class Cluster:
             except Exception:
                 pass
             if self.redis.poll() is not None:
-                raise ChaosFailure("redis-server ended")
+                raise ClusterFailure("redis-server ended")
             await asyncio.sleep(0.02)
-        raise ChaosFailure("redis-server does not answer")
+        raise ClusterFailure("redis-server does not answer")
 
     async def kill_redis(self):
         self.redis.kill()
