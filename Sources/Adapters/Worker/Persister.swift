@@ -177,7 +177,7 @@ package final class Persister {
             // What fails is told the next time.
             if let backlog = try? await queue.backlog() {
                 metrics.recordsWaiting.set(backlog.records)
-                metrics.recordsAgeSeconds.set(backlog.age.wholeMilliseconds / 1000)
+                metrics.recordsAgeSeconds.set(Double(backlog.age.wholeMilliseconds) / 1000)
                 onBacklog(backlog)
             }
         } while (try? await loop.sleep(for: Self.watchPeriod)) != nil
