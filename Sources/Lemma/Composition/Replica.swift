@@ -79,6 +79,15 @@ enum Replica {
         )
     }
 
+    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
+    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
+        do {
+            return try PostgresConfiguration(uri: uri, applicationName: name)
+        } catch {
+            throw StartFailure("DATABASE_URL cannot be used: \(error)")
+        }
+    }
+
     private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics) -> [ProviderGate] {
         ai.providers.map { provider in
             let gate = ProviderGate(
@@ -97,15 +106,6 @@ enum Replica {
                 }
             }
             return gate
-        }
-    }
-
-    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
-    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
-        do {
-            return try PostgresConfiguration(uri: uri, applicationName: name)
-        } catch {
-            throw StartFailure("DATABASE_URL cannot be used: \(error)")
         }
     }
 

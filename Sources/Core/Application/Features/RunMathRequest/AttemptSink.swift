@@ -8,10 +8,10 @@ final class AttemptSink: AnswerSink {
     private var firstTokenAt: Duration?
     /// Provider tokens so far, for the usage of an attempt that did not end by itself.
     private(set) var tokens = 0
-    /// Who works on the attempt and what that has taken, as far as it is known.
-    private(set) var account: ProviderAccount?
     /// The answer so far, without the model's thinking.
     private(set) var answer = ""
+    /// Who works on the attempt and what that has taken, as far as it is known.
+    private(set) var account: ProviderAccount?
 
     init(writer: any AnswerWriter, clock: any MonotonicClock) {
         self.writer = writer

@@ -201,7 +201,8 @@ package struct RunMathRequestHandler: CommandHandler {
         case .superseded, nil: return .over(.lost)
         // A new claim tells of the wish and its reason.
         case .cancelled: return .again(.providerFailed)
-        case .exhausted: return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
+        case .exhausted:
+            return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
         }
     }
 
