@@ -2,8 +2,7 @@ internal import Synchronization
 
 /// Limits the calls of one provider at once, over all loops of a process.
 ///
-/// Beyond the limit a caller may wait in line. The line is short, so that a slow provider's callers cannot take all slots
-/// of a worker: an eighth of the limit. First come, first served. Safe from any thread.
+/// Beyond the limit a caller may wait in line: first come, first served. Safe from any thread.
 package final class CallSlots: Sendable {
     private struct Waiter {
         let ticket: UInt64
@@ -17,13 +16,13 @@ package final class CallSlots: Sendable {
     }
 
     private let slotsMax: Int
-    private let waitersMax: Int
+    private let lineMax: Int
     private let status = Mutex(Status())
 
     /// `slotsMax` is at least 1.
-    package init(slotsMax: Int) {
+    package init(slotsMax: Int, lineMax: Int) {
         self.slotsMax = slotsMax
-        waitersMax = max(1, slotsMax / 8)
+        self.lineMax = lineMax
     }
 
     /// Takes a slot if one is free; whoever has one gives it back with ``give()``.
@@ -40,7 +39,7 @@ package final class CallSlots: Sendable {
     /// `wake` is called once, on any thread, when the slot is the caller's.
     func join(_ wake: @escaping @Sendable () -> Void) -> UInt64? {
         status.withLock { status in
-            guard status.line.count < waitersMax else { return nil }
+            guard status.line.count < lineMax else { return nil }
             status.tickets += 1
             status.line.append(Waiter(ticket: status.tickets, wake: wake))
             return status.tickets
