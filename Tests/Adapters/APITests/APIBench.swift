@@ -168,14 +168,14 @@ private final class APIGraph {
         let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
+        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
         let provider = GuardedProvider(
             mock,
             gate: ProviderGate(
                 name: "mock",
-                failuresMax: 1000,
-                openTime: .seconds(30),
-                callsMax: 1000,
+                limits: .init(failuresMax: 1000, openTime: .seconds(30), callsMax: 1000, waitersMax: 0),
                 metrics: metrics.provider("mock"),
+                logger: Logger(output: output),
             ),
             limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
             retries: RetryPolicy(retriesMax: 0, backoff: backoff),
@@ -195,7 +195,6 @@ private final class APIGraph {
             environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
             bus: LocalEventBus(),
         )
-        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
         let runner = JobRunner(
             loop: loop,
             consumer: consumer,
