@@ -3,7 +3,7 @@ import EventLoop
 import Infrastructure
 import Synchronization
 
-/// Whether the process's loops turn and whether it drains.
+/// Whether the process's loops turn and reach Redis, and whether it drains.
 final class ProcessHealth: Sendable {
     private static let beatPeriod = Duration.milliseconds(500)
     /// Silence of a loop after which it counts as stuck, in milliseconds.
@@ -12,6 +12,7 @@ final class ProcessHealth: Sendable {
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
+    private let stores = Mutex<[LoopBound<RedisStore>]>([])
 
     /// Monotonic milliseconds of a loop's last sign of life.
     private final class LastBeat: Sendable {
@@ -27,6 +28,22 @@ final class ProcessHealth: Sendable {
     func beginDraining() { draining.store(true, ordering: .relaxed) }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    /// Counts a connection to Redis among those that must take writes.
+    func watch(_ store: LoopBound<RedisStore>) { stores.withLock { $0.append(store) } }
+
+    /// True when Redis takes writes from every loop: each has connections of its own, which come back in their own time.
+    ///
+    /// False before there are any.
+    func storesAreWritable() async -> Bool {
+        let stores = stores.withLock { $0 }
+        return await withTaskGroup { group in
+            for store in stores {
+                group.addTask { (try? await store.loop.run { _ in try await store.onLoop.probe() }) != nil }
+            }
+            return await group.allSatisfy { $0 } && !stores.isEmpty
+        }
+    }
 
     /// Lets every loop give a sign of life; the timers are the caller's to close.
     func watchLoops() async throws -> [LoopBound<LoopTimer>] {
@@ -54,21 +71,16 @@ final class ProcessHealth: Sendable {
 /// What the operations port tells of a replica.
 struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
-    let store: RedisStore
+    let loop: Loop
     let providers: [String]
 
-    var loopsTurn: Bool { process.loopsTurn(now: store.loop.nowMilliseconds) }
+    var loopsTurn: Bool { process.loopsTurn(now: loop.nowMilliseconds) }
 
     func readiness() async -> ReadinessReport {
         let start = ContinuousClock.now
-        var reason: String?
-        var latency: Double?
-        do {
-            try await store.probe()
-            latency = Double((ContinuousClock.now - start).wholeMicroseconds) / 1000
-        } catch {
-            reason = "redis is not writable"
-        }
+        let isWritable = await process.storesAreWritable()
+        let latency = isWritable ? Double((ContinuousClock.now - start).wholeMicroseconds) / 1000 : nil
+        var reason = isWritable ? nil : "redis is not writable"
         if process.isDraining { reason = "draining" }
         return ReadinessReport(
             reason: reason,

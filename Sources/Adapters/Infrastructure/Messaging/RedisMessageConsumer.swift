@@ -8,7 +8,8 @@ internal import Shared
 ///
 /// Waiting for jobs has a connection of its own, because a blocked XREADGROUP holds up every command behind it.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
-    private static let blockLimit = Duration.seconds(2)
+    /// How long a wait for jobs lasts where nobody says otherwise.
+    package static let blockLimit = Duration.seconds(2)
     /// An idle time that makes an entry due for take-over at once.
     private static let handedBackIdle = Duration.seconds(86_400)
 
@@ -39,6 +40,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     private let waitingClient: WaitingClient
     private let consumer: String
     private let terms: Terms
+    /// Which partition is looked at first, so that none is always the last.
+    private var nextPartition = 0
 
     /// `consumer` is a name that no other consumer of the group has.
     package init(
@@ -67,23 +70,46 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
 
     // MARK: Taking
 
-    package func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] {
-        let partitions = store.keys.partitions
-        var command = RedisCommand(
-            "XREADGROUP",
-            "GROUP",
-            Keyspace.group,
-            consumer,
-            "COUNT",
-            max(1, count / partitions),
-            "BLOCK",
-            Self.blockLimit.wholeMilliseconds,
-            "STREAMS",
-        )
-        command.append(contentsOf: (0..<partitions).map { store.keys.jobs($0) })
-        command.append(contentsOf: (0..<partitions).map { _ in ">" })
+    package func receive(
+        upTo count: Int,
+        within limit: Duration = blockLimit
+    ) async throws(QueueFailure) -> [JobDelivery] {
+        let partitions = Array(0..<store.keys.partitions)
+        guard count < partitions.count else {
+            return try await read(partitions, upTo: count / partitions.count, blockingFor: limit)
+        }
+        // Redis counts by stream: with fewer free slots than partitions, one after the other is looked at first. When all
+        // were empty, a read that waits is woken by one of them.
+        nextPartition = (nextPartition + 1) % partitions.count
+        var deliveries: [JobDelivery] = []
+        for partition in partitions[nextPartition...] + partitions[..<nextPartition] {
+            do {
+                deliveries += try await read([partition], upTo: count - deliveries.count, blockingFor: nil)
+            } catch  where !deliveries.isEmpty {
+                return deliveries
+            }
+            if deliveries.count == count { return deliveries }
+        }
+        guard deliveries.isEmpty else { return deliveries }
+        let woken = try await read(partitions, upTo: 1, blockingFor: limit)
+        if woken.count > count { try await handBack(Array(woken[count...])) }
+        return Array(woken.prefix(count))
+    }
+
+    /// Up to `count` new jobs of each partition; with `limit`, waits for the first one.
+    private func read(
+        _ partitions: [Int],
+        upTo count: Int,
+        blockingFor limit: Duration?
+    ) async throws(QueueFailure) -> [JobDelivery] {
+        var command = RedisCommand("XREADGROUP", "GROUP", Keyspace.group, consumer, "COUNT", count)
+        if let limit { command.append(contentsOf: ["BLOCK", String(max(1, limit.wholeMilliseconds))]) }
+        command.append(contentsOf: ["STREAMS"])
+        command.append(contentsOf: partitions.map { store.keys.jobs($0) })
+        command.append(contentsOf: partitions.map { _ in ">" })
         do {
-            let reply = try await waiting.call(command, deadline: Self.blockLimit + RedisStore.commandDeadline)
+            let deadline = (limit ?? .zero) + RedisStore.commandDeadline
+            let reply = try await waiting.call(command, deadline: deadline)
             var deliveries: [JobDelivery] = []
             for (partition, entries) in (reply.array ?? []).compactMap({ entriesByPartition($0) }) {
                 deliveries += try await readable(entries, in: partition)
