@@ -30,6 +30,8 @@ struct APIBench: Sendable {
     let listener: HTTPListener
     let tokens: SignedTicketService
     let loop: Loop
+    /// Ends every stream, as a draining replica does.
+    let endStreams: @Sendable () async throws -> Void
 
     /// Sends one request on a connection of its own; `headers` are lines.
     func send(
@@ -83,7 +85,7 @@ private final class APIGraph {
     let handler: APIHandler
     private let store: RedisStore
     private let answers: RedisAnswerStream
-    private let streams: StreamRegistry
+    let streams: StreamRegistry
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
@@ -214,7 +216,9 @@ func withAPI(
             on: [loop],
             options: serverOptions,
         ) { _ in graph.onLoop.handler }
-        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop)
+        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop) {
+            try await loop.run { _ in graph.onLoop.streams.endAll() }
+        }
         // On a thread of its own: the client's reads block.
         let result: Result<Void, any Error>
         do {

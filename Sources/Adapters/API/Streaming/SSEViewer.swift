@@ -37,8 +37,8 @@ final class SSEViewer: AnswerViewer {
         self.stream = stream
         registry.add(self)
         registry.metrics.streamsOpened.increment()
-        guard !registry.isEnding else { return sendAway() }
         write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
+        guard !registry.isEnding else { return sendAway() }
         if reset {
             let data = JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) }
             deliver(AnswerEvent(id: nil, name: .reset, data: data))
