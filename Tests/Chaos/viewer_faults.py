@@ -7,7 +7,9 @@ from cluster import Cluster
 from crowd import Crowd, Viewer
 from faults import FAULTS, NOTES, becomes, fault, metric, students, submit, under_way, unless
 from http_client import fetch, send
+from nemesis import HOUR
 from network import Way
+from workload import TERMINAL
 
 
 @fault
@@ -41,6 +43,38 @@ async def vanished_client():
             (cancelled and took < 6, f"not cancelled after {took:.1f} s"),
             (took > 1.4, f"cancelled after {took:.1f} s already: three heartbeats are 1.5 s"),
             (left == 0, f"{left} streams are left"),
+        )
+
+
+@fault
+async def watched_over_a_clock_jump():
+    """Redis' clock jumps an hour ahead: what is watched is not taken for abandoned, and what is left afterwards is"""
+    settings = {"DISCONNECT_GRACE": "500ms", "MOCK_TOKENS": "5000", "STREAM_TTL_LIVE": "3h", "JOB_MAX_ATTEMPTS": "9"}
+    async with Cluster(apis=1, workers=1, settings=settings, has_clocks=True) as cluster:
+        api = cluster.apis[0]
+        body = {"problem": "a b c", "options": {"onDisconnect": "cancel"}}
+        _, headers, _ = await fetch(api.port, "POST", "/api/math/solve", body=body)
+        path = headers["location"]
+        stream = await send(api.port, "GET", path.replace("requests", "stream"))
+        names, begun, has_jumped = [], time.monotonic(), False
+        async for _, name, _ in stream.events(3):
+            names.append(name)
+            if time.monotonic() > begun + 1 and not has_jumped:
+                cluster.redis_clock.set(HOUR)
+                has_jumped = True
+            # For longer than a viewer's word counts, and the grace.
+            if name in TERMINAL or time.monotonic() > begun + 8:
+                break
+        stream.close()
+        left = time.monotonic()
+
+        async def is_cancelled():
+            return (await fetch(api.port, "GET", path))[2]["status"] == "cancelled"
+
+        cancelled = await becomes(is_cancelled, 10)
+        return unless(
+            (names[-1] == "token", f"a watched request ended with {names[-1]}"),
+            (cancelled and time.monotonic() < left + 5, "one that was left is not cancelled"),
         )
 
 
