@@ -71,6 +71,8 @@ async def run(seed, mutant=None, students=STUDENTS, keep=None):
             rng = random.Random(f"{seed}/spy")
             await nemesis.run(cluster, session.history)
             await session.viewers.spy(rng)
+        if mutant:
+            await mutation.confirm(cluster)
         if keep or (session.violations and not mutant):
             session.keep(keep or f"{ROOT}/.build/chaos/{seed}")
         return session.violations, session.history.rows, nemesis
@@ -119,7 +121,12 @@ async def run_many(options):
         start = time.monotonic()
         folder = f"{ROOT}/.build/chaos/{seed}"
         keep = folder if options.only is not None else None
-        violations, history, nemesis = await run(seed, students=options.students, keep=keep)
+        try:
+            violations, history, nemesis = await run(seed, students=options.students, keep=keep)
+        except ChaosFailure as failure:
+            print(f"seed {seed}: NOT RUN: {failure}", flush=True)
+            failed.append(seed)
+            return
         faults = " ".join(f"{name}@{at:.1f}" for at, name in nemesis.plan) or "calm"
         took = time.monotonic() - start
         events = sum(row["op"] == "event" for row in history)

@@ -141,7 +141,7 @@ class Replica:
         if not await self.gone(10):
             raise ChaosFailure(f"{self.name} does not die")
 
-    async def ready(self, limit=20):
+    async def ready(self, limit=60):
         """Waits for the line that says that all is started; without a log, for readiness."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
@@ -187,6 +187,8 @@ class Cluster:
         self.starts = start
         self.has_ways = has_ways
         self.has_clocks = has_clocks
+        # Folders within ours that hold file systems of their own.
+        self.mounts = []
         self.redis_port = free_port()
         self.redis = None
         self.redis_clock = Clock(self.folder, "redis") if has_clocks else None
@@ -238,6 +240,8 @@ class Cluster:
         for replica in self.replicas:
             if replica.way:
                 replica.way.close()
+        for folder in self.mounts:
+            subprocess.run(["umount", folder], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, destination):

@@ -284,6 +284,7 @@ async def log_disk_full():
         folder = f"{cluster.folder}/logs"
         os.mkdir(folder)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", folder], check=True)
+        cluster.mounts.append(folder)
         with open(f"{folder}/filler", "wb") as file:
             file.write(b"x" * 4000)
         return f"{folder}/log"

@@ -32,7 +32,8 @@ def isolate():
     if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         code = ctypes.get_errno()
         if code == errno.EPERM:
-            raise NotPermitted("making a network namespace is not permitted: run this as root")
+            how = "run this as root, or with `unshare --map-root-user --net --mount` before it"
+            raise NotPermitted(f"network namespaces are not permitted: {how}")
         raise OSError(code, "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up", "mtu", str(MTU)], check=True)

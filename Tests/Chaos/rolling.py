@@ -6,7 +6,7 @@ import time
 
 from checker import check
 from cluster import ChaosFailure, Cluster
-from session import settled
+from session import settled, stopped
 from workload import History, Plan, Viewers
 
 SETTINGS = {
@@ -57,9 +57,7 @@ async def rolling(streams):
             print(f"{replica.name} restarted in {took:.1f} s under {before} live streams", flush=True)
             await asyncio.sleep(1)
         _, late = await asyncio.wait(tasks, timeout=120)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stopped(late)
         await settled(cluster, 30)
         await viewers.records()
         history.add("final", **await cluster.dump())

@@ -28,11 +28,18 @@ async def settled(cluster, limit):
         await asyncio.sleep(max(0.1, 3 * (time.monotonic() - start)))
 
 
+async def stopped(tasks):
+    """Cancels tasks until all have ended; once is not always enough (`asyncio.wait_for` may swallow it)."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)
+
+
 async def finished(tasks, limit):
     """Waits for the students; who is not done by then is told to go, and the history says so."""
     _, late = await asyncio.wait(tasks, timeout=limit)
-    for task in late:
-        task.cancel()
+    await stopped(late)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
@@ -109,8 +116,8 @@ class Session:
             if kind is None:
                 await self._end()
         finally:
-            for task in [self.lag, *self.tasks]:
-                task.cancel()
+            self.viewers.deadline = time.monotonic()
+            await stopped([self.lag, *self.tasks])
 
     async def _end(self):
         self.history.add("quiet")
