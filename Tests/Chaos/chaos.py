@@ -18,12 +18,15 @@ import random
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ClusterSupport"))
+
 import mutants as mutation
 from checker import check
-from cluster import ROOT, ChaosFailure, Cluster, raise_descriptor_limit
-from latency import broken_bounds, latencies, summary
-from network import NotPermitted, isolate
+from cluster import ROOT, Cluster, ClusterFailure, raise_descriptor_limit
+from latency import broken_bounds, latencies
 from nemesis import Nemesis
+from network import NotPermitted, isolate
+from quantiles import summary
 from rolling import rolling
 from samples import samples
 from session import Session
@@ -123,7 +126,7 @@ async def run_many(options):
         keep = folder if options.only is not None else None
         try:
             violations, history, nemesis = await run(seed, students=options.students, keep=keep)
-        except ChaosFailure as failure:
+        except ClusterFailure as failure:
             print(f"seed {seed}: NOT RUN: {failure}", flush=True)
             failed.append(seed)
             return
@@ -254,7 +257,7 @@ def main():
             "rolling": run_rolling,
         }[options.command]
         return asyncio.run(work(options))
-    except (ChaosFailure, NotPermitted) as failure:
+    except (ClusterFailure, NotPermitted) as failure:
         print(f"chaos: {failure}", file=sys.stderr)
         return 1
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from cluster import ChaosFailure, Cluster
+from cluster import ClusterFailure, Cluster
 from http_client import fetch, send
 
 # Requests at once.
@@ -23,7 +23,7 @@ class Watched:
     async def submit(self, problem):
         status, headers, _ = await fetch(self.api.port, "POST", "/api/math/solve", body={"problem": problem})
         if status != 202:
-            raise ChaosFailure(f"a submission was answered with {status}")
+            raise ClusterFailure(f"a submission was answered with {status}")
         self.id = headers["location"].rsplit("/", 1)[1]
 
     async def watch(self, api):
@@ -73,7 +73,7 @@ async def aborts(phase, problem, samples, workers):
                 asked = time.monotonic()
                 status, _, _ = await fetch(one.api.port, "DELETE", f"/api/math/requests/{one.id}")
                 if status not in (200, 202):
-                    raise ChaosFailure(f"an abort was answered with {status}")
+                    raise ClusterFailure(f"an abort was answered with {status}")
                 found.append((await one.first("cancelled") - asked) * 1000)
             await asyncio.gather(*tasks)
     return found

@@ -75,6 +75,7 @@ package enum RestartReason: String, Sendable {
 /// Provider tokens that an answer took.
 package struct TokenUsage: Sendable, Hashable {
     package var inputTokens: Int
+    /// Those of the model's thinking included.
     package var outputTokens: Int
     /// Tokens of the model's thinking, where the provider tells.
     package var reasoningTokens: Int?
@@ -87,6 +88,12 @@ package struct TokenUsage: Sendable, Hashable {
         self.reasoningTokens = reasoningTokens
         self.isEstimated = isEstimated
     }
+
+    /// Tokens of a text where nobody has counted them: one for every four bytes of UTF-8, rounded up.
+    ///
+    /// Providers count differently. English prose has four to five bytes a token, formulas about three, and scripts of
+    /// two or three bytes a letter one to two letters: what is estimated may be a third more.
+    package static func estimate(utf8Bytes bytes: Int) -> Int { (bytes + 3) / 4 }
 
     package static let none = TokenUsage(inputTokens: 0, outputTokens: 0, isEstimated: false)
 }

@@ -34,6 +34,12 @@ package struct ConversationID: UUIDIdentifier {
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
+/// What is kept of the answer to a problem.
+package struct ResponseID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
 /// Who asks.
 ///
 /// Stored with each request and compared wherever an id is presented.
@@ -89,6 +95,9 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         }
         self.init(high: high, low: low)
     }
+
+    /// The last 16 bits: ids that share them are kept in the same partition.
+    package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
 
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in

@@ -6,6 +6,7 @@ import HTTPServer
 import Infrastructure
 internal import Instrumentation
 import Lifecycle
+import Persistence
 import Settings
 import Shared
 import Synchronization
@@ -141,16 +142,13 @@ final class APIGraph {
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics,
         )
-        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: configuration.stream.ttlDone)
+        let requests = RedisRequestRepository(store: store)
         let bus = LocalEventBus()
         bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
-            publisher: RedisMessagePublisher(
-                store: store,
-                waitingMax: configuration.jobs.queueMaxDepth,
-                timeToLive: configuration.stream.ttlLive,
-            ),
+            publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),
+            conversations: PostgresConversationRepository(environment.database),
             identifiers: environment.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,

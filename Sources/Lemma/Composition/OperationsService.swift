@@ -21,14 +21,15 @@ final class OperationsService: Service {
         var options = HTTPServerOptions()
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
-        let providers = environment.configuration.ai.providers.map(\.rawValue)
+        let schema = SchemaWatch(environment.database)
+        let providers = environment.gates
         let ops = environment.configuration.ops
         let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
             loop in
             OperationsHandler(
                 loop: loop,
                 registry: registry,
-                health: ReplicaHealth(process: health, loop: loop, providers: providers),
+                health: ReplicaHealth(process: health, loop: loop, schema: schema, providers: providers),
             )
         }
         environment.logger.info("operations port open", ["port": .int(listener.port)])

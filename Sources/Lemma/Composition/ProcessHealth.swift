@@ -1,6 +1,10 @@
 import API
+import Application
 import EventLoop
 import Infrastructure
+import Persistence
+import PostgresClient
+import RedisClient
 import Synchronization
 
 /// Whether the process's loops turn and reach Redis, and whether it drains.
@@ -13,6 +17,8 @@ final class ProcessHealth: Sendable {
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
     private let stores = Mutex<[LoopBound<RedisStore>]>([])
+    /// What waits for PostgreSQL, as this process's persister last saw it.
+    private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
     /// Monotonic milliseconds of a loop's last sign of life.
     private final class LastBeat: Sendable {
@@ -27,21 +33,27 @@ final class ProcessHealth: Sendable {
     /// From now on the replica is not ready.
     func beginDraining() { draining.store(true, ordering: .relaxed) }
 
+    /// Nil where no persister runs in this process.
+    var backlog: RecordBacklog? { lastBacklog.withLock { $0 } }
+
+    func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
+
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
     /// Counts a connection to Redis among those that must take writes.
     func watch(_ store: LoopBound<RedisStore>) { stores.withLock { $0.append(store) } }
 
-    /// True when Redis takes writes from every loop: each has connections of its own, which come back in their own time.
+    /// Writes to Redis from every loop, because each has connections of its own, which come back in their own time.
     ///
-    /// False before there are any.
-    func storesAreWritable() async -> Bool {
+    /// Throws where one cannot, and before there are any.
+    func probeStores() async throws {
         let stores = stores.withLock { $0 }
-        return await withTaskGroup { group in
+        guard !stores.isEmpty else { throw RedisError.notConnected(reason: "no loop has one yet") }
+        try await withThrowingTaskGroup { group in
             for store in stores {
-                group.addTask { (try? await store.loop.run { _ in try await store.onLoop.probe() }) != nil }
+                group.addTask { try await store.loop.run { _ in try await store.onLoop.probe() } }
             }
-            return await group.allSatisfy { $0 } && !stores.isEmpty
+            try await group.waitForAll()
         }
     }
 
@@ -72,21 +84,57 @@ final class ProcessHealth: Sendable {
 struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
     let loop: Loop
-    let providers: [String]
+    let schema: SchemaWatch
+    let providers: [ProviderGate]
 
     var loopsTurn: Bool { process.loopsTurn(now: loop.nowMilliseconds) }
 
     func readiness() async -> ReadinessReport {
-        let start = ContinuousClock.now
-        let isWritable = await process.storesAreWritable()
-        let latency = isWritable ? Double((ContinuousClock.now - start).wholeMicroseconds) / 1000 : nil
-        var reason = isWritable ? nil : "redis is not writable"
+        var reason: String?
+        let postgres = await Self.milliseconds { try await schema.look() }
+        if !schema.isCurrent { reason = "migrations missing: run lemma migrate" }
+        let redis = await Self.milliseconds { try await process.probeStores() }
+        if redis == nil { reason = "redis is not writable" }
         if process.isDraining { reason = "draining" }
         return ReadinessReport(
             reason: reason,
-            redisLatencyMilliseconds: latency,
-            providers: providers.map { ($0, "closed") },
+            redisLatencyMilliseconds: redis,
+            postgresLatencyMilliseconds: postgres,
+            providers: providers.map { ($0.name, $0.state.rawValue) },
+            backlog: process.backlog,
         )
+    }
+
+    /// How long `work` took; nil where it failed.
+    private static func milliseconds(_ work: () async throws -> Void) async -> Double? {
+        let start = ContinuousClock.now
+        do {
+            try await work()
+        } catch {
+            return nil
+        }
+        return Double((ContinuousClock.now - start).wholeMicroseconds) / 1000
+    }
+}
+
+/// Whether the database has this release's schema, as far as is known.
+///
+/// A replica that has seen it once stays ready while PostgreSQL is away; one that starts without PostgreSQL is not ready
+/// until it has seen it.
+final class SchemaWatch: Sendable {
+    /// A replica's readiness must be told within the limit of one probe.
+    private static let limit = Duration.milliseconds(500)
+
+    private let database: PostgresDatabase
+    private let current = Atomic<Bool>(false)
+
+    init(_ database: PostgresDatabase) { self.database = database }
+
+    var isCurrent: Bool { current.load(ordering: .relaxed) }
+
+    /// Looks again; throws where PostgreSQL cannot be asked, which leaves what is known.
+    func look() async throws(PostgresError) {
+        current.store(try await database.schemaState(within: Self.limit) == .current, ordering: .relaxed)
     }
 }
 

@@ -2,9 +2,12 @@ import API
 import Application
 import Cryptography
 import EventLoop
+import HTTPClient
 import Infrastructure
 import Instrumentation
 import LocalMath
+import Persistence
+import PostgresClient
 import RedisClient
 import Settings
 import Shared
@@ -21,13 +24,18 @@ struct ReplicaEnvironment: Sendable {
     let metrics: LemmaMetrics
     let health: ProcessHealth
     let redis: RedisConfiguration
+    /// The process's one pool of connections to PostgreSQL.
+    let database: PostgresDatabase
     let secrets: [[UInt8]]
     let mockScript: MockScript
+    /// One for each configured provider, in that order.
+    let gates: [ProviderGate]
     let clock = SystemClock()
     let random = SecureRandomSource()
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
+    var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
     var backoff: Backoff { Backoff(random: random) }
 
     /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
@@ -38,7 +46,13 @@ struct ReplicaEnvironment: Sendable {
 
     /// A connection to Redis of its own, for one loop; readiness includes it from now on.
     func store(on loop: Loop) -> RedisStore {
-        let store = RedisStore(redis, keys: keys, on: loop, observer: RedisMetrics(metrics, logger: logger))
+        let store = RedisStore(
+            redis,
+            keys: keys,
+            retention: Retention(configuration),
+            on: loop,
+            observer: RedisMetrics(metrics, logger: logger),
+        )
         health.watch(LoopBound(store, of: loop))
         return store
     }
@@ -49,7 +63,6 @@ struct ReplicaEnvironment: Sendable {
         let sweep = AbandonmentSweep(
             store: store,
             grace: configuration.stream.disconnectGrace,
-            timeToLiveAfterEnd: configuration.stream.ttlDone,
         ) { [logger] id in
             logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
         }
@@ -57,27 +70,38 @@ struct ReplicaEnvironment: Sendable {
         return sweep
     }
 
-    /// The configured providers, for one loop.
-    func solver(on loop: Loop) -> ProviderChain {
-        ProviderChain(
-            clients: configuration.ai.providers.compactMap { client($0, on: loop) },
-            limits: ProviderChain.Limits(
-                firstToken: configuration.ai.firstTokenTimeout,
-                idle: configuration.ai.idleTimeout,
-                total: configuration.ai.totalTimeout,
-            ),
-            clock: LoopClock(loop: loop),
-            tasks: LoopTasks(loop: loop),
-        )
+    /// The configured providers, for one loop; `transport` is that loop's.
+    func solver(on loop: Loop, _ transport: HTTPTransport) -> ProviderChain {
+        let ai = configuration.ai
+        let clock = LoopClock(loop: loop)
+        let providers = zip(ai.providers, gates).map { provider, gate in
+            GuardedProvider(
+                client(provider, on: loop, transport),
+                gate: gate,
+                limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
+                retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
+                loop: loop,
+                clock: clock,
+            )
+        }
+        return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
     }
 
-    /// Nil for providers that are yet to come; start-up refuses them.
-    private func client(_ provider: Configuration.AI.Provider, on loop: Loop) -> (any AIStreamingClient)? {
+    /// Every provider there is: one line each.
+    private func client(
+        _ provider: Configuration.AI.Provider,
+        on loop: Loop,
+        _ transport: HTTPTransport
+    ) -> any AIStreamingClient {
+        let ai = configuration.ai
+        let dialect: any ProviderDialect
         switch provider {
-        case .local: LocalClient(solver: LocalSolver(on: loop))
-        case .mock: MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
-        case .openai, .gemini: nil
+        case .local: return LocalClient(solver: LocalSolver(on: loop))
+        case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
+        case .openai: dialect = OpenAIDialect(ProviderEndpoint(ai.openAI))
+        case .gemini: dialect = GeminiDialect(ProviderEndpoint(ai.gemini))
         }
+        return RemoteClient(dialect, transport: transport, connectTimeout: ai.connectTimeout)
     }
 
     private var mockOptions: MockClient.Options {
@@ -86,7 +110,33 @@ struct ReplicaEnvironment: Sendable {
             tokens: mock.tokens,
             firstTokenDelay: mock.firstTokenDelay,
             tokenDelay: mock.tokenDelay,
-            content: mock.content == .echo ? .echo : .timestamps,
+            content: mockContent,
         )
+    }
+
+    private var mockContent: MockClient.Options.Content {
+        switch configuration.mock.content {
+        case .echo: .echo
+        case .conversation: .conversation
+        case .timestamps: .timestamps
+        }
+    }
+}
+
+extension Retention {
+    /// One turn more than a context has room for, which tells that there were earlier ones.
+    init(_ configuration: Configuration) {
+        self.init(
+            live: configuration.stream.ttlLive,
+            afterEnd: configuration.stream.ttlDone,
+            turns: configuration.context.maxTurns + 1,
+        )
+    }
+}
+
+extension ProviderEndpoint {
+    /// Start-up has made sure that there is a model.
+    fileprivate init(_ endpoint: Configuration.AI.Endpoint) {
+        self.init(baseURL: endpoint.baseURL, model: endpoint.model ?? "", apiKey: endpoint.apiKey?.reveal())
     }
 }

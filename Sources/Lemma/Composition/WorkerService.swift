@@ -1,6 +1,7 @@
 import Application
 import Cryptography
 import EventLoop
+import HTTPClient
 import Infrastructure
 import Lifecycle
 import Settings
@@ -68,12 +69,15 @@ final class WorkerGraph {
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
+    private let lines: LineSweep?
+    private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = environment.configuration
         let metrics = environment.metrics
         let logger = environment.logger
         store = environment.store(on: loop)
+        transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
         consumer = RedisMessageConsumer(
             store: store,
@@ -82,8 +86,6 @@ final class WorkerGraph {
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
-                timeToLive: configuration.stream.ttlLive,
-                timeToLiveAfterEnd: configuration.stream.ttlDone,
             ),
         )
         consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
@@ -92,7 +94,16 @@ final class WorkerGraph {
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: environment.solver(on: loop),
+            solver: environment.solver(on: loop, transport),
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: environment.archive,
+                window: ContextWindow(
+                    turnsMax: configuration.context.maxTurns,
+                    tokensMax: configuration.context.maxTokens,
+                ),
+                clock: LoopClock(loop: loop),
+            ),
             environment: WorkEnvironment(
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
@@ -115,11 +126,15 @@ final class WorkerGraph {
             runner?.cancel($0, $1)
         }
         sweep = environment.abandonmentSweep(store, on: loop)
+        lines = loop.index == 0 ? LineSweep(store: store) : nil
+        lines?.start()
     }
 
     func close() {
         sweep?.close()
+        lines?.close()
         runner.close()
+        transport.close()
         control.close()
         consumer.close()
         answers.close()

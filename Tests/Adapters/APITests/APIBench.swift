@@ -1,5 +1,6 @@
 import API
 import Application
+import ArchiveSupport
 import Domain
 import EventLoop
 import FoundationEssentials
@@ -89,23 +90,23 @@ private final class APIGraph {
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
+    private let archive: InMemoryArchive
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
         let metrics = LemmaMetrics(MetricsRegistry())
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
-        store = RedisStore(redis, keys: keys, on: loop, observer: nil)
+        archive = InMemoryArchive(identifiers: identifiers)
+        let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
+        store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
         answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics)
-        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: .seconds(60))
+        let requests = RedisRequestRepository(store: store)
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            publisher: RedisMessagePublisher(
-                store: store,
-                waitingMax: options.queueMaxDepth,
-                timeToLive: .seconds(600),
-            ),
+            publisher: RedisMessagePublisher(store: store, waitingMax: options.queueMaxDepth),
+            conversations: archive,
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: LocalEventBus(),
@@ -139,26 +140,35 @@ private final class APIGraph {
         _ metrics: LemmaMetrics,
         on loop: Loop
     ) throws {
-        let terms = RedisMessageConsumer.Terms(
-            lease: .seconds(30),
-            attemptsMax: 3,
-            timeToLive: .seconds(600),
-            timeToLiveAfterEnd: .seconds(60),
-        )
+        let terms = RedisMessageConsumer.Terms(lease: .seconds(30), attemptsMax: 3)
         let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
-        let tasks = LoopTasks(loop: loop)
+        let provider = GuardedProvider(
+            mock,
+            gate: ProviderGate(
+                name: "mock",
+                failuresMax: 1000,
+                openTime: .seconds(30),
+                callsMax: 1000,
+                metrics: metrics.provider("mock"),
+            ),
+            limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
+            retries: RetryPolicy(retriesMax: 0, backoff: backoff),
+            loop: loop,
+            clock: clock,
+        )
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: ProviderChain(
-                clients: [mock],
-                limits: .init(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
+            solver: ProviderChain([provider], hedgeAfter: nil, loop: loop, clock: clock),
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: archive,
+                window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
-                tasks: tasks,
             ),
-            environment: WorkEnvironment(clock: clock, tasks: tasks, backoff: backoff),
+            environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
             bus: LocalEventBus(),
         )
         let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)

@@ -58,8 +58,10 @@ struct FinishTests {
             #expect(try await bench.eventNames(of: id) == ["0-1 queued", "1-0 started", "1-1 completed"])
             let record = try await bench.record(id)
             #expect(record.status == .completed && record.finishReason == .stop && record.finishedAt != nil)
-            #expect(record.usage == end.usage)
+            #expect(record.usage == end.account.usage)
             #expect(record.provider == "mock" && record.model == "mock-1")
+            let prompt = try await bench.redis("HGET", bench.keys.request(id), "promptVersion")
+            #expect(prompt.string == "prompt-1")
             for key in [bench.keys.request(id), bench.keys.events(id)] {
                 let expiry = try #require(try await bench.redis("TTL", key).integer)
                 #expect((50...60).contains(expiry))
@@ -117,7 +119,7 @@ struct FinishTests {
                     }
                 }
                 bench.loop.spawn {
-                    if let result = try? await bench.repository.cancel(id, .requested) { cancels.append(result) }
+                    if let result = try? await bench.cancel(id, .requested) { cancels.append(result) }
                 }
             }
             try await eventually("all answers", on: bench.loop) { results.count == 50 && cancels.count == 50 }
@@ -136,8 +138,8 @@ struct FinishTests {
         try await withRedis { bench in
             let request = try await bench.submit()
             let id = request.correlationID
-            #expect(try await bench.repository.cancel(id, .disconnected) == .over)
-            #expect(try await bench.repository.cancel(id, .requested) == .over)
+            #expect(try await bench.cancel(id, .disconnected) == .over)
+            #expect(try await bench.cancel(id, .requested) == .over)
             let usage = #""usage":{"inputTokens":0,"outputTokens":0}"#
             #expect(
                 try await bench.events(of: id).last
@@ -164,8 +166,8 @@ struct FinishTests {
                 deadline -= 1
                 try #require(deadline > 0)
             }
-            #expect(try await bench.repository.cancel(id, .requested) == .asked)
-            #expect(try await bench.repository.cancel(id, .interrupted) == .asked, "the first reason stays")
+            #expect(try await bench.cancel(id, .requested) == .asked)
+            #expect(try await bench.cancel(id, .interrupted) == .asked, "the first reason stays")
             try await eventually("the message", on: bench.loop) { heard.count == 2 }
             #expect(heard[0].0 == id && heard[0].1 == .requested)
             guard case .cancelled(let again, let reason) = try await consumer.claim(claim.delivery, bench.plan()) else {
@@ -185,9 +187,9 @@ struct FinishTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
-            #expect(try await bench.repository.cancel(claim.request.correlationID, .requested) == .over)
+            #expect(try await bench.cancel(claim.request.correlationID, .requested) == .over)
             #expect(try await bench.record(claim.request.correlationID).status == .completed)
-            #expect(try await bench.repository.cancel(bench.makeRequest().correlationID, .requested) == .unknown)
+            #expect(try await bench.cancel(bench.makeRequest().correlationID, .requested) == .unknown)
         }
     }
 

@@ -132,9 +132,9 @@ struct RequestQueryTests {
             let repository = RepositoryFake()
             let id = identifier(1)
             repository.records[id] = sampleRecord(.queued)
-            repository.onCancel = { [unowned repository] id, reason in
+            repository.onCancel = { [unowned repository] request, reason in
                 #expect(reason == .requested)
-                repository.records[id] = sampleRecord(.cancelled)
+                repository.records[request.correlationID] = sampleRecord(.cancelled)
                 return .over
             }
             let clock = ManualClock(loop: loop)

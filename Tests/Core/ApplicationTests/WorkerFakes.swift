@@ -15,7 +15,7 @@ final class ConsumerFake: MessageConsumer {
 
     private(set) var plans: [AttemptPlan] = []
     private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, givenUp: Bool)] = []
-    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure)] = []
+    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure, answer: String)] = []
     private(set) var handedBack = 0
     /// Called at the begin of each claim, with its number from 1.
     var onClaim: (Int) -> Void = { _ in }
@@ -49,9 +49,10 @@ final class ConsumerFake: MessageConsumer {
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
-        _ failure: RequestFailure
+        _ failure: RequestFailure,
+        answer: String
     ) async throws(QueueFailure) -> PostponeResult {
-        postponed.append((claim.attempt, pause, failure))
+        postponed.append((claim.attempt, pause, failure, answer))
         return try next(&postponements)
     }
 
@@ -77,6 +78,8 @@ final class WriterFake: AnswerWriter {
     func append(_ kind: AnswerText, _ text: String) {
         if failure == nil { texts.append(text) }
     }
+
+    var hasRoom: Bool { failure == nil }
 
     func waitForRoom() async throws(AnswerWriteFailure) {
         if let failure { throw failure }
@@ -132,6 +135,9 @@ final class SolverFake: MathSolver {
         self.clock = clock
     }
 
+    /// Who answers, which is not who was planned.
+    static let answering = ProviderIdentity(name: "fake", model: "fake-2", promptVersion: "fake-prompt")
+
     var providerNames: [String] { ["fake"] }
 
     func firstChoice(requested: String?) -> ProviderIdentity {
@@ -148,12 +154,8 @@ final class SolverFake: MathSolver {
         switch step {
         case .answer(let texts):
             try await emit(texts, sink)
-            return Solution(
-                provider: "fake",
-                model: "fake-2",
-                finishReason: .stop,
-                usage: TokenUsage(inputTokens: 3, outputTokens: texts.count, isEstimated: false),
-            )
+            let usage = TokenUsage(inputTokens: 3, outputTokens: texts.count, isEstimated: false)
+            return Solution(finishReason: .stop, account: ProviderAccount(provider: Self.answering, usage: usage))
         case .fail(let texts, let failure):
             try await emit(texts, sink)
             throw failure
@@ -173,7 +175,7 @@ final class SolverFake: MathSolver {
         for text in texts {
             clock.advance(by: .milliseconds(20))
             sink.receive(.token, text)
-            try await sink.waitForRoom()
+            do { try await sink.waitForRoom() } catch { throw .cancelled }
         }
     }
 }

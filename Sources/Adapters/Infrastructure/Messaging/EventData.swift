@@ -5,17 +5,12 @@ internal import Shared
 /// The JSON of every event of a stream (contract, section 5): the one place that writes it.
 enum EventData {
     /// All of `queued` but its position and the closing brace, which are known in Redis only.
-    static func queuedPrefix(_ request: MathRequest) -> String {
-        "{\"correlationId\":\"\(request.correlationID)\",\"conversationId\":\"\(request.conversationID)\",\"position\":"
-    }
-
-    /// All of a redriven request's `queued` before the conversation's id, which only the dead letter knows.
-    static func redrivenPrefix(_ id: CorrelationID) -> String {
-        "{\"correlationId\":\"\(id)\",\"conversationId\":\""
+    static func queuedPrefix(_ id: CorrelationID, in conversation: ConversationID) -> String {
+        "{\"correlationId\":\"\(id)\",\"conversationId\":\"\(conversation)\",\"position\":"
     }
 
     static func queued(_ request: MathRequest, position: Int) -> [UInt8] {
-        Array("\(queuedPrefix(request))\(position)}".utf8)
+        Array("\(queuedPrefix(request.correlationID, in: request.conversationID))\(position)}".utf8)
     }
 
     /// The position that `queued` tells; nil where it is none of ours.
@@ -72,8 +67,8 @@ enum EventData {
             switch attempt.outcome {
             case .completed(let reason):
                 json.member("finishReason", reason.rawValue)
-                json.member("provider", attempt.provider)
-                json.member("model", attempt.model)
+                json.member("provider", attempt.account.provider.name)
+                json.member("model", attempt.account.provider.model)
             case .failed(let failure):
                 let id = attempt.claim.request.correlationID
                 json.member("type", failure.kind.type)
@@ -85,7 +80,7 @@ enum EventData {
             case .cancelled(let reason):
                 json.member("reason", reason.rawValue)
             }
-            json.member("usage", object: { write(attempt.usage, &$0) })
+            json.member("usage", object: { write(attempt.account.usage, &$0) })
             json.member("attempts", attempts)
             if case .completed = attempt.outcome {
                 json.member("queueMs", attempt.claim.queueMilliseconds)

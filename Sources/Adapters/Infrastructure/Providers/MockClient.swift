@@ -1,10 +1,12 @@
 package import Application
-internal import Domain
+package import Domain
 internal import Shared
 
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
 ///
 /// - `echo` gives the problem's words, each followed by one space, from the start again until there are enough tokens.
+/// - `conversation` gives what it was told of the conversation before the problem, likewise word by word: `…` for turns
+///   that were left out, then for each turn `Q:`, the problem, `A:` and the answer, and at last `Q:` and the problem.
 /// - `timestamps` gives the monotonic clock in nanoseconds and a space, so that a client on the same machine can measure
 ///   delivery.
 package struct MockClient: AIStreamingClient {
@@ -14,6 +16,7 @@ package struct MockClient: AIStreamingClient {
     package struct Options: Sendable {
         package enum Content: Sendable {
             case echo
+            case conversation
             case timestamps
         }
 
@@ -43,8 +46,8 @@ package struct MockClient: AIStreamingClient {
         self.clock = clock
     }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(AIFailure) -> Solution {
-        let words = question.problem.text.split(whereSeparator: \.isWhitespace).map { "\($0) " }
+    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+        let words = text(of: question).split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
         let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
         let action = script.action(for: question.problem.text)
@@ -60,20 +63,29 @@ package struct MockClient: AIStreamingClient {
                 sink.receive(.token, token(sent, words))
                 sent += 1
             } while sent < allowed && sent % Self.burst != 0 && isDue(start + options.tokenDelay * sent, action, sent)
-            try await sink.waitForRoom()
+            let usage = TokenUsage(inputTokens: words.count, outputTokens: sent, isEstimated: false)
+            sink.take(ProviderAccount(provider: identity, usage: usage))
+            do { try await sink.waitForRoom() } catch { throw .cancelled }
         }
         try await misbehave(action, sent)
-        return Solution(
-            provider: identity.name,
-            model: identity.model,
-            finishReason: action == .contentFilter ? .contentFilter : allowed < wanted ? .length : .stop,
-            usage: TokenUsage(inputTokens: words.count, outputTokens: sent, isEstimated: false),
-        )
+        return action == .contentFilter ? .contentFilter : allowed < wanted ? .length : .stop
+    }
+
+    /// What an answer is made of.
+    private func text(of question: Question) -> String {
+        switch options.content {
+        case .echo, .timestamps: return question.problem.text
+        case .conversation:
+            let context = question.context
+            let turns = context.turns.map { "Q: \($0.problem) A: \($0.answer)" }
+            let omission = context.omitsEarlierTurns ? ["…"] : []
+            return (omission + turns + ["Q: \(question.problem.text)"]).joined(separator: " ")
+        }
     }
 
     private func token(_ index: Int, _ words: [String]) -> String {
         switch options.content {
-        case .echo: words.isEmpty ? " " : words[index % words.count]
+        case .echo, .conversation: words.isEmpty ? " " : words[index % words.count]
         case .timestamps: "\(clock.now.wholeNanoseconds) "
         }
     }
@@ -83,7 +95,7 @@ package struct MockClient: AIStreamingClient {
         return options.tokenDelay == .zero || clock.now >= moment
     }
 
-    private func wait(until moment: Duration) async throws(AIFailure) {
+    private func wait(until moment: Duration) async throws(ProviderFailure) {
         let delay = moment - clock.now
         do {
             // Even without a delay the loop gets its turn, so that a long answer does not hold up the others.
@@ -93,9 +105,9 @@ package struct MockClient: AIStreamingClient {
         }
     }
 
-    private func misbehave(_ action: MockScript.Action, _ sent: Int) async throws(AIFailure) {
+    private func misbehave(_ action: MockScript.Action, _ sent: Int) async throws(ProviderFailure) {
         switch action {
-        case .fail(after: sent): throw .failed(detail: "The mock provider failed by its script.")
+        case .fail(after: sent): throw .unavailable(detail: "The mock provider failed by its script.")
         case .hang(after: sent):
             do {
                 while true { try await clock.sleep(for: .seconds(3600)) }

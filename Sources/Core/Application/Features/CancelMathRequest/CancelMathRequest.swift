@@ -47,7 +47,7 @@ package struct CancelMathRequestHandler: CommandHandler {
                 throw CancelMathRequest.Failure.notFound
             }
             if !record.status.isTerminal {
-                _ = try await requests.cancel(id, .requested)
+                _ = try await requests.cancel(record.request, .requested)
                 let deadline = clock.now + Self.patience
                 repeat {
                     guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }

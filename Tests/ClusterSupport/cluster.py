@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from clock import Clock
+from database import SERVER
 from http_client import fetch
 from network import Way
 from redis_link import RedisLink, ask
@@ -46,7 +47,7 @@ SETTINGS = {
 }
 
 
-class ChaosFailure(Exception):
+class ClusterFailure(Exception):
     """The suite itself cannot go on: something does not start or does not stop."""
 
 
@@ -56,7 +57,7 @@ def program():
     for place in places:
         if place and os.access(place, os.X_OK):
             return os.path.abspath(place)
-    raise ChaosFailure("lemma is not built: make release")
+    raise ClusterFailure("lemma is not built: make release")
 
 
 # Ends a process with the one that started it, however that ends.
@@ -106,6 +107,7 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
+        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
         settings["HTTP_PORT"] = str(self.port)
         settings["OPS_PORT"] = str(self.ops_port)
         if self.clock:
@@ -139,7 +141,7 @@ class Replica:
     async def kill(self):
         self.signal(signal.SIGKILL)
         if not await self.gone(10):
-            raise ChaosFailure(f"{self.name} does not die")
+            raise ClusterFailure(f"{self.name} does not die")
 
     async def ready(self, limit=60):
         """Waits for the line that says that all is started; without a log, for readiness."""
@@ -155,9 +157,9 @@ class Replica:
             if any('"message":"all services started"' in line for line in lines):
                 return
             if not self.is_running:
-                raise ChaosFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
+                raise ClusterFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
             await asyncio.sleep(0.02)
-        raise ChaosFailure(f"{self.name} is not ready after {limit} s")
+        raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
         """Open descriptors and resident KiB."""
@@ -181,7 +183,7 @@ class Cluster:
 
     def __init__(self, apis=2, workers=2, settings=None, script="", has_ways=True, has_clocks=False, start=True):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.folder = tempfile.mkdtemp(prefix="lemma-chaos-", dir=base)
+        self.folder = tempfile.mkdtemp(prefix="lemma-cluster-", dir=base)
         self.settings = dict(settings or {})
         self.script = script
         self.starts = start
@@ -192,6 +194,7 @@ class Cluster:
         self.redis_port = free_port()
         self.redis = None
         self.redis_clock = Clock(self.folder, "redis") if has_clocks else None
+        self.database = None
         self.replicas = [Replica(self, "api", i) for i in range(apis)]
         self.replicas += [Replica(self, "worker", i) for i in range(workers)]
 
@@ -217,6 +220,7 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
+            self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_ways:
                     replica.way = Way()
@@ -242,6 +246,8 @@ class Cluster:
                 replica.way.close()
         for folder in self.mounts:
             subprocess.run(["umount", folder], check=False)
+        if self.database:
+            SERVER.drop(self.database)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, destination):
@@ -267,9 +273,9 @@ class Cluster:
             except Exception:
                 pass
             if self.redis.poll() is not None:
-                raise ChaosFailure("redis-server ended")
+                raise ClusterFailure("redis-server ended")
             await asyncio.sleep(0.02)
-        raise ChaosFailure("redis-server does not answer")
+        raise ClusterFailure("redis-server does not answer")
 
     async def kill_redis(self):
         self.redis.kill()
@@ -296,7 +302,7 @@ class Cluster:
                 elif kind == "events":
                     rows = await link.call("XRANGE", key, "-", "+")
                     found["events"][name] = [[i, *(dict(zip(f[::2], f[1::2])).get(n) for n in "ed")] for i, f in rows]
-                elif kind == "jobs":
+                elif kind in ("jobs", "finished"):
                     groups = await link.call("XINFO", "GROUPS", key)
                     pending = [dict(zip(g[::2], g[1::2])).get("pending", 0) for g in groups]
                     found["queue"][key] = {"length": await link.call("XLEN", key), "pending": sum(pending)}
