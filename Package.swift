@@ -118,7 +118,10 @@ let tests: [Target] = [
     suite(
         "Infrastructure",
         in: "Adapters",
-        ["Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography"],
+        [
+            "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
+            "HTTPClient", "Instrumentation", "Telemetry",
+        ],
     ),
     suite(
         "Persistence",

@@ -61,6 +61,18 @@ package struct FinishedRequest: Sendable {
     }
 }
 
+extension FinishedRequest {
+    /// How it ended; nil where that is not known.
+    package var outcome: AnswerOutcome? {
+        switch status {
+        case .completed: .completed(finishReason ?? .stop)
+        case .failed: failure.map { .failed($0) }
+        case .cancelled: .cancelled(cancelReason ?? .requested)
+        case .queued, .running: nil
+        }
+    }
+}
+
 /// How long an answer took, as its `completed` event tells.
 package struct AnswerTimings: Sendable, Hashable {
     /// From submission to the first claim.

@@ -69,6 +69,9 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         low = 0x8000_0000_0000_0000 | (random.1 & 0x3FFF_FFFF_FFFF_FFFF)
     }
 
+    /// When a version 7 UUID was made.
+    package var version7Time: Timestamp { Timestamp(milliseconds: Int64(high >> 16)) }
+
     /// Where the 36 characters have a hyphen.
     private static func isHyphen(_ position: Int) -> Bool {
         position == 8 || position == 13 || position == 18 || position == 23

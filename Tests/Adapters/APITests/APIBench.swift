@@ -31,8 +31,22 @@ struct APIBench: Sendable {
     let listener: HTTPListener
     let tokens: SignedTicketService
     let loop: Loop
+    fileprivate let graph: LoopBound<APIGraph>
+
     /// Ends every stream, as a draining replica does.
-    let endStreams: @Sendable () async throws -> Void
+    func endStreams() async throws {
+        try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
+    }
+
+    /// Tells the archive what a persister would.
+    func keep(_ entries: [ArchiveEntry]) async throws {
+        try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
+    }
+
+    /// Lets the archive be away or come back.
+    func setArchiveAway(_ isAway: Bool) async throws {
+        try await loop.run { [graph] _ in graph.onLoop.archive.isAway = isAway }
+    }
 
     /// Sends one request on a connection of its own; `headers` are lines.
     func send(
@@ -90,7 +104,7 @@ private final class APIGraph {
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
-    private let archive: InMemoryArchive
+    let archive: InMemoryArchive
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
         let metrics = LemmaMetrics(MetricsRegistry())
@@ -111,13 +125,28 @@ private final class APIGraph {
             fingerprints: SHA256Fingerprinting(),
             bus: LocalEventBus(),
         )
+        let recent = RedisConversations(store: store)
+        let (time, clock) = (SystemClock(), LoopClock(loop: loop))
+        let conversations = ConversationServices(
+            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
+            list: ListConversationsHandler(conversations: archive),
+            read: ReadConversationHandler(conversations: archive, wallClock: time, clock: clock),
+            rename: RenameConversationHandler(conversations: archive, clock: time),
+            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
+            messages: ListMessagesHandler(conversations: archive, requests: requests, memory: recent, clock: clock),
+        )
         handler = APIHandler(
             services: APIServices(
                 loop: loop,
                 solve: solve,
-                read: ReadMathRequestHandler(requests: requests),
-                watch: WatchAnswerHandler(requests: requests),
-                cancel: CancelMathRequestHandler(requests: requests, clock: LoopClock(loop: loop)),
+                read: ReadMathRequestHandler(requests: requests, archive: archive),
+                watch: WatchAnswerHandler(requests: requests, archive: archive),
+                cancel: CancelMathRequestHandler(
+                    requests: requests,
+                    archive: archive,
+                    clock: LoopClock(loop: loop),
+                ),
+                conversations: conversations,
                 answers: answers,
                 requests: requests,
                 tokens: tokens,
@@ -226,9 +255,7 @@ func withAPI(
             on: [loop],
             options: serverOptions,
         ) { _ in graph.onLoop.handler }
-        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop) {
-            try await loop.run { _ in graph.onLoop.streams.endAll() }
-        }
+        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop, graph: graph)
         // On a thread of its own: the client's reads block.
         let result: Result<Void, any Error>
         do {

@@ -97,6 +97,8 @@ final class WriterFake: AnswerWriter {
 }
 
 final class AnswerStreamFake: AnswerStream {
+    func replay(of finished: FinishedRequest) -> [AnswerEvent] { [] }
+
     private(set) var writers: [WriterFake] = []
     var onWriter: (WriterFake) -> Void = { _ in }
 

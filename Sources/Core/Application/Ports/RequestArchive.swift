@@ -48,6 +48,26 @@ package enum ArchivedRequest: Sendable {
     }
 }
 
+extension RequestRecord {
+    /// A request that is over, as it was kept.
+    package init(kept finished: FinishedRequest) {
+        self.init(
+            request: finished.request,
+            status: finished.status,
+            attempts: finished.attempts,
+            createdAt: finished.createdAt,
+            startedAt: finished.startedAt,
+            finishedAt: finished.finishedAt,
+            provider: finished.provider,
+            model: finished.model,
+            finishReason: finished.finishReason,
+            usage: finished.usage,
+            failure: finished.failure,
+            jobNumber: nil,
+        )
+    }
+}
+
 package enum ArchiveFailure: Error, Equatable {
     /// The database is away or refuses for now; the same batch may be kept later.
     case unavailable

@@ -38,40 +38,40 @@ package struct MessagePlace: Sendable, Hashable {
 }
 
 package struct ListMessagesHandler: QueryHandler {
+    /// How long a reader waits for an answer that is over and on its way to the archive.
+    private static let patience = Duration.milliseconds(600)
+    private static let interval = Duration.milliseconds(40)
+
     private let conversations: any ConversationRepository
     private let requests: any RequestRepository
+    private let memory: any ConversationMemory
+    private let clock: any MonotonicClock
 
-    /// `requests` tells of what is not over as far as `conversations` knows.
-    package init(conversations: any ConversationRepository, requests: any RequestRepository) {
+    /// `requests` and `memory` tell of what `conversations` does not know yet.
+    package init(
+        conversations: any ConversationRepository,
+        requests: any RequestRepository,
+        memory: any ConversationMemory,
+        clock: any MonotonicClock
+    ) {
         self.conversations = conversations
         self.requests = requests
+        self.memory = memory
+        self.clock = clock
     }
 
     package func handle(_ query: ListMessages) async throws(ListMessages.Failure) -> ListMessages.Output {
-        let found: [ArchivedRequest]?
-        do {
-            found = try await conversations.requests(
-                in: query.id,
-                of: query.userID,
-                from: query.place?.request,
-                // One more for each end: where the page begins with half a request, and whether there is a next page.
-                limit: query.size.count + 2,
-            )
-        } catch {
-            throw .unavailable
-        }
-        guard let found else { throw .notFound }
+        guard let found = try await caughtUp(query) else { throw .notFound }
         var newestFirst: [(message: ConversationMessage, place: MessagePlace)] = []
-        for request in found {
+        for request in found where newestFirst.count <= query.size.count + 2 {
             for message in await messages(of: request).reversed() {
                 newestFirst.append((message, MessagePlace(request: request.place, role: message.role)))
             }
-            if newestFirst.count > query.size.count + 2 { break }
         }
-        if let place = query.place {
-            // The request that the last page stopped at: its question still follows where only its answer was given.
+        if let last = query.place {
+            // Of the request that the page before has stopped at, the question may still follow its answer.
             newestFirst.removeAll {
-                $0.place.request == place.request && !($0.place.role == .user && place.role == .assistant)
+                $0.place.request == last.request && ($0.place.role, last.role) != (.user, .assistant)
             }
         }
         let items = newestFirst.prefix(query.size.count)
@@ -79,21 +79,47 @@ package struct ListMessagesHandler: QueryHandler {
         return Page(items: items.map(\.message).reversed(), next: next)
     }
 
-    /// Question and answer; the question alone while there is none.
-    private func messages(of request: ArchivedRequest) async -> [ConversationMessage] {
-        switch request {
-        case .finished(let finished, let id): ConversationMessage.all(of: finished, answerID: id)
-        case .open(let request, let createdAt):
-            [.question(of: request, await status(of: request), at: createdAt)]
+    /// The requests of the page; of the newest page so that it has what the client may have seen end already.
+    private func caughtUp(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
+        var found = try await page(query)
+        guard query.place == nil, let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID else {
+            return found
+        }
+        let deadline = clock.now + Self.patience
+        while !(found ?? []).contains(where: { $0.isFinished(newest) }), clock.now < deadline {
+            do {
+                try await clock.sleep(for: Self.interval)
+            } catch {
+                throw .unavailable
+            }
+            found = try await page(query)
+        }
+        return found
+    }
+
+    private func page(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
+        do {
+            return try await conversations.requests(
+                in: query.id,
+                of: query.userID,
+                from: query.place?.request,
+                // One more for each end: a page may begin with half a request, and another one may follow.
+                limit: query.size.count + 2,
+            )
+        } catch {
+            throw .unavailable
         }
     }
 
-    /// What is known of an open request right now.
-    ///
-    /// Where the store is away or has forgotten it, it counts as waiting, as it did when it was kept.
-    private func status(of request: MathRequest) async -> RequestStatus {
-        let record = try? await requests.find(request.correlationID)
-        return record?.status ?? .queued
+    /// Question and answer; the question alone while there is none.
+    private func messages(of request: ArchivedRequest) async -> [ConversationMessage] {
+        switch request {
+        case .finished(let finished, let id): return ConversationMessage.all(of: finished, answerID: id)
+        case .open(let request, let createdAt):
+            // Where the store is away or has forgotten it, it counts as waiting, as it did when it was kept.
+            let record = try? await requests.find(request.correlationID)
+            return [.question(of: request, record?.status ?? .queued, at: createdAt)]
+        }
     }
 }
 
@@ -103,6 +129,13 @@ extension ArchivedRequest {
         case .open(let request, let createdAt): RequestPlace(createdAt: createdAt, id: request.correlationID)
         case .finished(let finished, _):
             RequestPlace(createdAt: finished.createdAt, id: finished.request.correlationID)
+        }
+    }
+
+    fileprivate func isFinished(_ id: CorrelationID) -> Bool {
+        switch self {
+        case .open: false
+        case .finished(let finished, _): finished.request.correlationID == id
         }
     }
 }
