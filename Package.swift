@@ -54,9 +54,9 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
-            "Instrumentation", "LocalMath",
+            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua")],
+        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
     ),
     module(
         "API",

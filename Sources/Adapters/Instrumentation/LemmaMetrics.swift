@@ -22,8 +22,6 @@ package struct LemmaMetrics: Sendable {
     package let firstTokenSeconds: Histogram
     /// From the start of the last attempt to its end.
     package let attemptSeconds: Histogram
-    /// Provider tokens of ended requests.
-    package let outputTokens: Counter
     /// Attempts given up because another worker has the job.
     package let fenced: Counter
     /// Jobs taken over from silent workers.
@@ -66,7 +64,6 @@ package struct LemmaMetrics: Sendable {
         queueSeconds = registry.histogram("lemma_queue_wait_seconds", help: "Submission to first claim")
         firstTokenSeconds = registry.histogram("lemma_attempt_first_token_seconds", help: "Attempt to first token")
         attemptSeconds = registry.histogram("lemma_attempt_duration_seconds", help: "Start to end of last attempts")
-        outputTokens = registry.counter("lemma_provider_output_tokens_total", help: "Provider tokens of ended requests")
         fenced = registry.counter("lemma_attempts_fenced_total", help: "Attempts lost to another worker")
         takenOver = registry.counter("lemma_jobs_taken_over_total", help: "Jobs taken over from silent workers")
         jobsActive = registry.gauge("lemma_jobs_active", help: "Jobs being worked on")
@@ -90,6 +87,19 @@ package struct LemmaMetrics: Sendable {
         httpSeconds = registry.histogram("lemma_http_request_duration_seconds", help: "Requests, last byte to answer")
     }
 
+    /// What calls of one of the configured providers are measured by; taken once for each.
+    package func provider(_ name: String) -> ProviderMetrics { ProviderMetrics(registry, name) }
+
+    /// A provider's breaker, read at each scrape: 0 closed, 1 half-open, 2 open.
+    package func observeBreaker(of provider: String, _ read: @escaping @Sendable () -> Double?) {
+        registry.observeGauge(
+            "lemma_provider_breaker_state",
+            help: "State of the breaker: 0 closed, 1 half-open, 2 open",
+            labels: ["provider": provider],
+            read,
+        )
+    }
+
     /// Responses by route pattern and status; taken once for each combination.
     package func responses(route: String, status: Int) -> Counter {
         registry.counter(
@@ -97,5 +107,73 @@ package struct LemmaMetrics: Sendable {
             help: "Responses, by route and status",
             labels: ["route": route, "status": String(status)],
         )
+    }
+}
+
+/// How a call of a provider ended.
+package enum ProviderOutcome: String, Sendable, CaseIterable {
+    case completed
+    case timedOut = "timed_out"
+    case failed
+    case busy
+    case refused
+    case rejected
+    case cancelled
+    /// Another provider answered first.
+    case outrun
+    /// Not made: the breaker is open, or too many are under way.
+    case turnedAway = "turned_away"
+}
+
+/// The calls of one provider.
+package struct ProviderMetrics: Sendable {
+    private let outcomes: [ProviderOutcome: Counter]
+    package let retries: Counter
+    /// Calls begun because another provider was late.
+    package let hedges: Counter
+    package let active: Gauge
+    /// From the start of a call to its first token.
+    package let firstTokenSeconds: Histogram
+    /// Tokens of all calls, by kind; those of the thinking are among the output tokens too.
+    package let inputTokens: Counter
+    package let outputTokens: Counter
+    package let reasoningTokens: Counter
+
+    init(_ registry: MetricsRegistry, _ name: String) {
+        outcomes = Dictionary(
+            uniqueKeysWithValues: ProviderOutcome.allCases.map { outcome in
+                let labels: MetricsRegistry.Labels = ["provider": name, "outcome": outcome.rawValue]
+                let help = "Calls of providers, by how they ended"
+                return (outcome, registry.counter("lemma_provider_calls_total", help: help, labels: labels))
+            }
+        )
+        let provider: MetricsRegistry.Labels = ["provider": name]
+        retries = registry.counter("lemma_provider_retries_total", help: "Calls made again", labels: provider)
+        hedges = registry.counter(
+            "lemma_provider_hedges_total",
+            help: "Calls begun because another provider was late",
+            labels: provider,
+        )
+        active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: provider)
+        firstTokenSeconds = registry.histogram(
+            "lemma_provider_first_token_seconds",
+            help: "Start of a call to its first token",
+            labels: provider,
+        )
+        func tokens(_ kind: String) -> Counter {
+            registry.counter(
+                "lemma_provider_tokens_total",
+                help: "Tokens of all calls, told or estimated; reasoning is part of output",
+                labels: ["provider": name, "kind": kind],
+            )
+        }
+        inputTokens = tokens("input")
+        outputTokens = tokens("output")
+        reasoningTokens = tokens("reasoning")
+    }
+
+    package func calls(_ outcome: ProviderOutcome) -> Counter {
+        guard let counter = outcomes[outcome] else { preconditionFailure("an outcome has no counter") }
+        return counter
     }
 }

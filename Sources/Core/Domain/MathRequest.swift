@@ -75,6 +75,7 @@ package enum RestartReason: String, Sendable {
 /// Provider tokens that an answer took.
 package struct TokenUsage: Sendable, Hashable {
     package var inputTokens: Int
+    /// Those of the model's thinking included.
     package var outputTokens: Int
     /// Tokens of the model's thinking, where the provider tells.
     package var reasoningTokens: Int?

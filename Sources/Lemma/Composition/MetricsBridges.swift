@@ -59,6 +59,5 @@ extension LemmaMetrics {
         queueSeconds.observe(.milliseconds(event.queueMilliseconds))
         if let first = event.firstTokenMilliseconds { firstTokenSeconds.observe(.milliseconds(first)) }
         attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
-        outputTokens.increment(by: event.usage.outputTokens)
     }
 }

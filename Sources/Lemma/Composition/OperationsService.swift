@@ -22,7 +22,7 @@ final class OperationsService: Service {
         var options = HTTPServerOptions()
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
-        let providers = environment.configuration.ai.providers.map(\.rawValue)
+        let providers = environment.gates
         let ops = environment.configuration.ops
         let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
             loop in

@@ -55,7 +55,7 @@ final class ProcessHealth: Sendable {
 struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
     let store: RedisStore
-    let providers: [String]
+    let providers: [ProviderGate]
 
     var loopsTurn: Bool { process.loopsTurn(now: store.loop.nowMilliseconds) }
 
@@ -73,7 +73,7 @@ struct ReplicaHealth: HealthReporter {
         return ReadinessReport(
             reason: reason,
             redisLatencyMilliseconds: latency,
-            providers: providers.map { ($0, "closed") },
+            providers: providers.map { ($0.name, $0.state.rawValue) },
         )
     }
 }

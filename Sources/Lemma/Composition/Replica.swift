@@ -47,24 +47,40 @@ enum Replica {
         loops: LoopGroup,
         logger: Logger
     ) throws -> ReplicaEnvironment {
-        let remote = configuration.ai.providers.filter { $0 == .openai || $0 == .gemini }
-        guard remote.isEmpty else {
-            throw StartFailure(
-                "AI_PROVIDERS names \(remote.map(\.rawValue).joined(separator: ", ")): this release has local and mock"
-            )
-        }
         let registry = MetricsRegistry()
         registry.registerProcess(version: ReplicaEnvironment.version)
+        let metrics = LemmaMetrics(registry)
         return ReplicaEnvironment(
             configuration: configuration,
             loops: loops,
             logger: logger,
-            metrics: LemmaMetrics(registry),
+            metrics: metrics,
             health: ProcessHealth(loops: loops.loops),
             redis: try RedisConfiguration(url: redis, clientName: configuration.otel.serviceName),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
+            gates: gates(configuration.ai, metrics),
         )
+    }
+
+    private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics) -> [ProviderGate] {
+        ai.providers.map { provider in
+            let gate = ProviderGate(
+                name: provider.rawValue,
+                failuresMax: ai.breakerFailures,
+                openTime: ai.breakerOpen,
+                callsMax: ai.maxConcurrency,
+                metrics: metrics.provider(provider.rawValue),
+            )
+            metrics.observeBreaker(of: gate.name) {
+                switch gate.state {
+                case .closed: 0
+                case .halfOpen: 1
+                case .open: 2
+                }
+            }
+            return gate
+        }
     }
 
     private static func mockScript(_ path: String?) throws -> MockScript {

@@ -2,6 +2,7 @@ import API
 import Application
 import Cryptography
 import EventLoop
+import HTTPClient
 import Infrastructure
 import Instrumentation
 import LocalMath
@@ -23,6 +24,8 @@ struct ReplicaEnvironment: Sendable {
     let redis: RedisConfiguration
     let secrets: [[UInt8]]
     let mockScript: MockScript
+    /// One for each configured provider, in that order.
+    let gates: [ProviderGate]
     let clock = SystemClock()
     let random = SecureRandomSource()
 
@@ -55,27 +58,38 @@ struct ReplicaEnvironment: Sendable {
         return sweep
     }
 
-    /// The configured providers, for one loop.
-    func solver(on loop: Loop) -> ProviderChain {
-        ProviderChain(
-            clients: configuration.ai.providers.compactMap { client($0, on: loop) },
-            limits: ProviderChain.Limits(
-                firstToken: configuration.ai.firstTokenTimeout,
-                idle: configuration.ai.idleTimeout,
-                total: configuration.ai.totalTimeout,
-            ),
-            clock: LoopClock(loop: loop),
-            tasks: LoopTasks(loop: loop),
-        )
+    /// The configured providers, for one loop; `transport` is that loop's.
+    func solver(on loop: Loop, _ transport: HTTPTransport) -> ProviderChain {
+        let ai = configuration.ai
+        let clock = LoopClock(loop: loop)
+        let providers = zip(ai.providers, gates).map { provider, gate in
+            GuardedProvider(
+                client(provider, on: loop, transport),
+                gate: gate,
+                limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
+                retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
+                loop: loop,
+                clock: clock,
+            )
+        }
+        return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
     }
 
-    /// Nil for providers that are yet to come; start-up refuses them.
-    private func client(_ provider: Configuration.AI.Provider, on loop: Loop) -> (any AIStreamingClient)? {
+    /// Every provider there is: one line each.
+    private func client(
+        _ provider: Configuration.AI.Provider,
+        on loop: Loop,
+        _ transport: HTTPTransport
+    ) -> any AIStreamingClient {
+        let ai = configuration.ai
+        let dialect: any ProviderDialect
         switch provider {
-        case .local: LocalClient(solver: LocalSolver(on: loop))
-        case .mock: MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
-        case .openai, .gemini: nil
+        case .local: return LocalClient(solver: LocalSolver(on: loop))
+        case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
+        case .openai: dialect = OpenAIDialect(ProviderEndpoint(ai.openAI))
+        case .gemini: dialect = GeminiDialect(ProviderEndpoint(ai.gemini))
         }
+        return RemoteClient(dialect, transport: transport, connectTimeout: ai.connectTimeout)
     }
 
     private var mockOptions: MockClient.Options {
@@ -86,5 +100,12 @@ struct ReplicaEnvironment: Sendable {
             tokenDelay: mock.tokenDelay,
             content: mock.content == .echo ? .echo : .timestamps,
         )
+    }
+}
+
+extension ProviderEndpoint {
+    /// Start-up has made sure that there is a model.
+    fileprivate init(_ endpoint: Configuration.AI.Endpoint) {
+        self.init(baseURL: endpoint.baseURL, model: endpoint.model ?? "", apiKey: endpoint.apiKey?.reveal())
     }
 }

@@ -1,6 +1,7 @@
 import Application
 import Cryptography
 import EventLoop
+import HTTPClient
 import Infrastructure
 import Lifecycle
 import Settings
@@ -68,12 +69,14 @@ final class WorkerGraph {
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
+    private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = environment.configuration
         let metrics = environment.metrics
         let logger = environment.logger
         store = environment.store(on: loop)
+        transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
         consumer = RedisMessageConsumer(
             store: store,
@@ -92,7 +95,7 @@ final class WorkerGraph {
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: environment.solver(on: loop),
+            solver: environment.solver(on: loop, transport),
             environment: WorkEnvironment(
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
@@ -120,6 +123,7 @@ final class WorkerGraph {
     func close() {
         sweep?.close()
         runner.close()
+        transport.close()
         control.close()
         consumer.close()
         answers.close()

@@ -15,6 +15,8 @@ struct EasyOptions {
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        // Compression holds back what is streamed, so none is asked for; what comes compressed all the same is unpacked.
+        set(CURLOPT_ACCEPT_ENCODING, "identity")
         set(CURLOPT_TCP_NODELAY, 1)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
@@ -30,6 +32,9 @@ struct EasyOptions {
         lemma_curl_set_pointer(easy, CURLOPT_HTTPHEADER, fields)
         return fields
     }
+
+    /// Lets the connection end with this request, whatever the protocol: HTTP/2 would only reset the stream.
+    func forbidReuse() { set(CURLOPT_FORBID_REUSE, 1) }
 
     private func setMethodAndBody(_ request: HTTPClientRequest) {
         if let body = request.body {

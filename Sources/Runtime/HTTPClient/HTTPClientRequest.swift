@@ -73,6 +73,13 @@ package struct HTTPClientResponse: Sendable {
     package let status: Int
     /// The fields in the order they came, names in lower case, values without white space around them.
     package let headers: [(name: String, value: String)]
+    /// How long the server wants to be left alone, by its `Retry-After`: given in seconds or as a date.
+    package internal(set) var retryAfter: Duration?
+
+    init(status: Int, headers: [(name: String, value: String)]) {
+        self.status = status
+        self.headers = headers
+    }
 
     /// The first field of that name, given in lower case.
     package subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
@@ -82,6 +89,13 @@ package struct HTTPClientResponse: Sendable {
 package enum HTTPReadDecision: Sendable {
     /// Read on.
     case proceed
+    /// Read nothing for now: the request waits for room, and the server with it. The piece itself is taken.
+    case pause
+    /// Read on, for so long at most: then the request ends well, and its connection is closed.
+    case conclude(within: Duration)
+    /// That was all that is wanted: the request ends well at once. What little may follow is read behind it, so that the
+    /// connection can serve again.
+    case enough
     /// That was all that is wanted: the request ends well, its connection is closed.
     case stop
 }

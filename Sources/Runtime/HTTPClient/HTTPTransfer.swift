@@ -5,9 +5,19 @@ internal import EventLoop
 ///
 /// Loop-owned.
 final class HTTPTransfer {
+    /// What the request's task waits for.
+    enum Step {
+        /// Somebody has no room for more.
+        case paused
+        /// The end; nil for a good one.
+        case ended(HTTPClientError?)
+    }
+
     let easy: UnsafeMutableRawPointer
-    /// Nil for a good end.
-    let result: OneShot<HTTPClientError?>
+    /// True once libcurl has nothing more to do with it.
+    private(set) var isDone = false
+    /// True where the request has its answer and libcurl reads the rest.
+    private(set) var isLingering = false
 
     private let loop: Loop
     private let request: HTTPClientRequest
@@ -20,6 +30,23 @@ final class HTTPTransfer {
     private var totalTimer: LoopTimer?
     private var responseTimer: LoopTimer?
     private var idleTimer: LoopTimer?
+    /// Ends a request whose answer is complete but for its last formalities.
+    private var closingTimer: LoopTimer?
+    private var step: OneShot<Step>
+    private var hasEnded = false
+    private var pause = Pause.none
+
+    /// ```
+    ///  none ──no room──► wished ──next piece──► effective
+    ///   ▲                  │                       │
+    ///   └──────room────────┴───────────────────────┘
+    /// ```
+    private enum Pause {
+        case none
+        case wished
+        /// libcurl holds a piece and does not read.
+        case effective
+    }
 
     init(
         _ request: HTTPClientRequest,
@@ -35,7 +62,7 @@ final class HTTPTransfer {
         self.request = request
         self.onResponse = onResponse
         self.onBody = onBody
-        result = OneShot(loop: loop)
+        step = OneShot(loop: loop)
         head = ResponseHeadReader(limits: request.limits)
         fields = EasyOptions(easy: easy).set(request, options)
         setCallbacks()
@@ -78,11 +105,31 @@ final class HTTPTransfer {
         totalTimer = loop.schedule(after: total) { [unowned self] in end(.timedOut(.total)) }
     }
 
-    /// The first end counts.
-    func end(_ failure: HTTPClientError?) { result.succeed(failure) }
+    /// Waits for what comes next; throws when the task is cancelled.
+    func nextStep() async throws(CancellationError) -> Step { try await step.value() }
+
+    /// The first end counts, and is told even if a pause was before it.
+    func end(_ failure: HTTPClientError?) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        if step.isSettled { step = OneShot(loop: loop) }
+        step.succeed(.ended(failure))
+    }
+
+    /// Reads on after a pause.
+    ///
+    /// May call back at once.
+    func resume() -> CURLcode {
+        lastProgress = loop.nowMilliseconds
+        if !hasEnded { step = OneShot(loop: loop) }
+        let wasEffective = pause == .effective
+        pause = .none
+        return wasEffective ? curl_easy_pause(easy, CURLPAUSE_CONT) : CURLE_OK
+    }
 
     /// libcurl is done with it.
     func didEnd(_ code: CURLcode) {
+        isDone = true
         if code == CURLE_OK {
             // libcurl takes an end within the head for an empty response.
             end(head.isComplete ? nil : .closed)
@@ -96,6 +143,13 @@ final class HTTPTransfer {
         totalTimer?.close()
         responseTimer?.close()
         idleTimer?.close()
+        closingTimer?.close()
+    }
+
+    /// Runs `action` when the rest of the response has taken too long.
+    func limitLingering(to limit: Duration, _ action: @escaping () -> Void) {
+        close()
+        closingTimer = loop.schedule(after: limit, action)
     }
 
     // MARK: libcurl's side
@@ -111,6 +165,7 @@ final class HTTPTransfer {
     /// Moves the deadline when it is reached instead of at each piece.
     private func watchIdle(_ limit: Duration, after delay: Duration) {
         idleTimer = loop.schedule(after: delay) { [unowned self] in
+            if pause != .none { lastProgress = loop.nowMilliseconds }
             let rest = limit - .milliseconds(loop.nowMilliseconds - lastProgress)
             if rest > .zero { watchIdle(limit, after: rest) } else { end(.timedOut(.idle)) }
         }
@@ -118,21 +173,27 @@ final class HTTPTransfer {
 
     /// Anything but the count makes libcurl end the transfer and close the connection.
     private func takeHeader(_ line: UnsafeRawBufferPointer) -> Int {
-        guard !result.isSettled else { return 0 }
+        guard !hasEnded else { return isLingering ? line.count : 0 }
         lastProgress = loop.nowMilliseconds
         switch head.take(line) {
         case .more: return line.count
         case .tooLarge:
             end(.tooLarge(.head))
             return 0
-        case .complete(let response):
+        case .complete(var response):
             responseTimer?.close()
+            let seconds = lemma_curl_retry_after(easy)
+            if seconds > 0 { response.retryAfter = .seconds(seconds) }
             return proceed(onResponse(response), line.count)
         }
     }
 
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard !result.isSettled else { return 0 }
+        guard !hasEnded else { return isLingering ? bytes.count : 0 }
+        guard pause == .none else {
+            pause = .effective
+            return Int(CURL_WRITEFUNC_PAUSE)
+        }
         lastProgress = loop.nowMilliseconds
         bodyBytes += bytes.count
         if let limit = request.limits.bodyBytesMax, bodyBytes > limit {
@@ -145,6 +206,17 @@ final class HTTPTransfer {
     private func proceed(_ decision: HTTPReadDecision, _ count: Int) -> Int {
         switch decision {
         case .proceed: return count
+        case .pause:
+            pause = .wished
+            step.succeed(.paused)
+            return count
+        case .conclude(let limit):
+            closingTimer = closingTimer ?? loop.schedule(after: limit) { [unowned self] in end(nil) }
+            return count
+        case .enough:
+            isLingering = true
+            end(nil)
+            return count
         case .stop:
             end(nil)
             // Zero would mean success for an empty piece.

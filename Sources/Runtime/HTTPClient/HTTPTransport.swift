@@ -21,8 +21,8 @@ package struct HTTPTransportOptions: Sendable {
 ///                     │                    timer due ─────┴─► curl_multi_socket_action ─► callbacks of the transfer
 ///                     └─► asks for polls and a timer ◄────────────────┘        done ─► perform returns
 /// ```
-/// HTTP/1.1, and HTTP/2 where a TLS server offers it; connections are reused; redirects are not followed; responses are
-/// not decompressed. A request on a reused connection that turns out to be dead is sent again by libcurl, as long as
+/// HTTP/1.1, and HTTP/2 where a TLS server offers it; a connection serves one request after the other, never two at
+/// once, so that the end of a request can be the end of its socket; redirects are not followed. A request on a reused connection that turns out to be dead is sent again by libcurl, as long as
 /// nothing of a response has come: what must not happen twice needs an idempotency key. Loop-owned; close it before its
 /// loop stops.
 package final class HTTPTransport {
@@ -35,6 +35,8 @@ package final class HTTPTransport {
     private var isInsideLibrary = false
     private var isClosed = false
     private var isCleanedUp = false
+    /// How long the rest of a response may take whose reader has enough.
+    private static let lingeringLimit = Duration.seconds(1)
 
     /// Makes a transport without connections.
     ///
@@ -59,6 +61,7 @@ package final class HTTPTransport {
         )
         precondition(status == CURLM_OK, "libcurl refused the callbacks of its multi interface")
         lemma_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.idleConnectionsMax)
+        lemma_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
     }
 
     deinit { if !isCleanedUp { cleanUp() } }
@@ -66,11 +69,13 @@ package final class HTTPTransport {
     /// Sends a request and hands over the response as it arrives; returns when it is complete, or was stopped.
     ///
     /// `onResponse` is called once, then `onBody` for each piece, whose bytes are only valid during the call; neither is
-    /// called after `perform` has ended. Cancelling the task ends the request at once and closes its connection.
+    /// called after `perform` has ended. `waitForRoom` is awaited after each ``HTTPReadDecision/pause``; with false the
+    /// request ends as cancelled. Cancelling the task ends the request at once and closes its connection.
     package func perform(
         _ request: HTTPClientRequest,
         onResponse: @escaping (HTTPClientResponse) -> HTTPReadDecision,
-        onBody: @escaping (UnsafeRawBufferPointer) -> HTTPReadDecision
+        onBody: @escaping (UnsafeRawBufferPointer) -> HTTPReadDecision,
+        waitForRoom: () async -> Bool = { true }
     ) async throws(HTTPClientError) {
         loop.assertCurrent()
         guard !isClosed, !Task.isCancelled else { throw .cancelled }
@@ -85,13 +90,14 @@ package final class HTTPTransport {
         // A callback of another transfer may be what sends this request; libcurl must not be entered twice.
         if isInsideLibrary { loop.executeSoon { self.begin(transfer) } } else { begin(transfer) }
         defer { finish(transfer) }
-        let failure: HTTPClientError?
-        do {
-            failure = try await transfer.result.value()
-        } catch {
-            throw .cancelled
+        while true {
+            switch try? await transfer.nextStep() {
+            case .ended(nil): return
+            case .ended(let failure?): throw failure
+            case .paused where await waitForRoom(): resume(transfer)
+            case .paused, nil: throw .cancelled
+            }
         }
-        if let failure { throw failure }
     }
 
     /// Sends a request and returns the whole response, whose body is at most 1 MiB unless the request says otherwise.
@@ -120,8 +126,10 @@ package final class HTTPTransport {
         loop.assertCurrent()
         guard !isClosed else { return }
         isClosed = true
-        for transfer in transfers.values { transfer.end(.cancelled) }
-        if transfers.isEmpty { cleanUp() }
+        for transfer in transfers.values {
+            if transfer.isLingering { remove(transfer) } else { transfer.end(.cancelled) }
+        }
+        if transfers.isEmpty, !isCleanedUp { cleanUp() }
     }
 
     // MARK: Transfers
@@ -133,14 +141,26 @@ package final class HTTPTransport {
         if status != CURLM_OK { transfer.end(.failed(code: UInt32(bitPattern: status.rawValue))) }
     }
 
-    /// Takes a transfer out of libcurl, which closes its connection unless the response was complete.
-    ///
+    private func resume(_ transfer: HTTPTransfer) {
+        isInsideLibrary = true
+        let code = transfer.resume()
+        isInsideLibrary = false
+        if code != CURLE_OK { transfer.didEnd(code) }
+    }
+
     /// Runs in the task that waited, never inside a callback of libcurl.
     private func finish(_ transfer: HTTPTransfer) {
+        guard transfer.isLingering, !transfer.isDone, !isClosed else { return remove(transfer) }
+        transfer.limitLingering(to: Self.lingeringLimit) { [unowned self] in remove(transfer) }
+    }
+
+    /// Takes a transfer out of libcurl, and closes its connection unless the response was complete.
+    private func remove(_ transfer: HTTPTransfer) {
+        guard transfers.removeValue(forKey: transfer.easy) != nil else { return }
+        if !transfer.isDone { EasyOptions(easy: transfer.easy).forbidReuse() }
         _ = insideLibrary { curl_multi_remove_handle(multi, transfer.easy) }
-        transfers[transfer.easy] = nil
         transfer.close()
-        if isClosed, transfers.isEmpty { cleanUp() }
+        if isClosed, transfers.isEmpty, !isCleanedUp { cleanUp() }
     }
 
     private func cleanUp() {
@@ -200,7 +220,11 @@ package final class HTTPTransport {
             for transfer in transfers.values { transfer.end(.failed(code: UInt32(bitPattern: status.rawValue))) }
         }
         var result = CURLE_OK
-        while let easy = lemma_curl_multi_next_done(multi, &result) { transfers[easy]?.didEnd(result) }
+        while let easy = lemma_curl_multi_next_done(multi, &result) {
+            guard let transfer = transfers[easy] else { continue }
+            transfer.didEnd(result)
+            if transfer.isLingering { remove(transfer) }
+        }
     }
 
     private func insideLibrary(_ call: () -> CURLMcode) -> CURLMcode {

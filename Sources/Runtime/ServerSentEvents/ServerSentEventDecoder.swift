@@ -40,19 +40,45 @@ package struct ServerSentEventDecoder: Sendable {
         _ bytes: some Collection<UInt8>,
         _ onEvent: (ServerSentEvent) -> Void
     ) throws(ServerSentEventError) {
-        for byte in bytes {
-            let followsCarriageReturn = endedWithCarriageReturn
-            endedWithCarriageReturn = byte == Self.carriageReturn
-            switch byte {
-            case Self.lineFeed where followsCarriageReturn: continue
-            case Self.lineFeed, Self.carriageReturn: try endLine(onEvent)
-            case _:
-                line.append(byte)
-                // The mark is no part of the line.
-                let allowance = isFirstLine && line.starts(with: Self.mark) ? Self.mark.count : 0
-                guard line.count <= limits.lineBytesMax + allowance else { throw .lineTooLong }
-            }
+        var failure: ServerSentEventError?
+        let take = { (bytes: UnsafeBufferPointer<UInt8>) in
+            do throws(ServerSentEventError) { try decode(bytes, onEvent) } catch { failure = error }
         }
+        // Safety: the buffer is only used during the call.
+        if bytes.withContiguousStorageIfAvailable(take) == nil { Array(bytes).withUnsafeBufferPointer(take) }
+        if let failure { throw failure }
+    }
+
+    /// Line by line, because it is not generic: calls from other modules would otherwise cost far more for each byte.
+    private mutating func decode(
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        _ onEvent: (ServerSentEvent) -> Void
+    ) throws(ServerSentEventError) {
+        var rest = bytes[...]
+        while let first = rest.first {
+            let followsCarriageReturn = endedWithCarriageReturn
+            endedWithCarriageReturn = false
+            if followsCarriageReturn, first == Self.lineFeed {
+                rest = rest.dropFirst()
+                continue
+            }
+            let end = rest.firstIndex { $0 == Self.lineFeed || $0 == Self.carriageReturn } ?? rest.endIndex
+            try append(rest[..<end])
+            guard end < rest.endIndex else { return }
+            endedWithCarriageReturn = rest[end] == Self.carriageReturn
+            rest = rest[(end + 1)...]
+            try endLine(onEvent)
+        }
+    }
+
+    /// Never holds more than the limit, however long the piece is.
+    private mutating func append(_ piece: Slice<UnsafeBufferPointer<UInt8>>) throws(ServerSentEventError) {
+        // The byte-order mark is no part of the line.
+        let start = line.prefix(Self.mark.count) + piece.prefix(Self.mark.count)
+        let isMarked = isFirstLine && start.starts(with: Self.mark)
+        let allowance = isMarked ? Self.mark.count : 0
+        guard line.count + piece.count <= limits.lineBytesMax + allowance else { throw .lineTooLong }
+        line.append(contentsOf: piece)
     }
 
     private mutating func endLine(_ onEvent: (ServerSentEvent) -> Void) throws(ServerSentEventError) {

@@ -129,17 +129,6 @@ extension Configuration {
     }
 
     private func warnings(_ role: Role) -> [String] {
-        guard role != .client else { return [] }
-        var warnings: [String] = []
-        if ai.providers.contains(.openai), ai.openAI.model == nil {
-            warnings.append("AI_PROVIDERS names openai, but OPENAI_MODEL is not set")
-        }
-        if ai.providers.contains(.gemini), ai.gemini.model == nil {
-            warnings.append("AI_PROVIDERS names gemini, but GEMINI_MODEL is not set")
-        }
-        if role.isReplica, limits.corsOrigins.contains("*") {
-            warnings.append("CORS_ORIGINS allows every origin")
-        }
-        return warnings
+        role.isReplica && limits.corsOrigins.contains("*") ? ["CORS_ORIGINS allows every origin"] : []
     }
 }

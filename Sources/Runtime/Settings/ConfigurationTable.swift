@@ -108,8 +108,20 @@ extension Configuration.AI {
             "Fall-back chain, in order."
         )
         providers = chain ?? []
-        openAI = .openAI(reader)
-        gemini = .gemini(reader)
+        openAI = Endpoint(
+            reader,
+            .openai,
+            baseURL: "https://api.openai.com/v1",
+            "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM.",
+            isAsked: Self.asks(.openai, providers, role)
+        )
+        gemini = Endpoint(
+            reader,
+            .gemini,
+            baseURL: "https://generativelanguage.googleapis.com/v1beta",
+            "A Gemini-style server.",
+            isAsked: Self.asks(.gemini, providers, role)
+        )
         connectTimeout = reader.value(
             "AI_CONNECT_TIMEOUT",
             .duration(),
@@ -162,30 +174,35 @@ extension Configuration.AI {
     }
 }
 
-extension Configuration.AI.Endpoint {
-    fileprivate static func openAI(_ reader: SettingReader) -> Self {
-        Self(
-            baseURL: reader.value(
-                "OPENAI_BASE_URL",
-                .httpURL,
-                default: "https://api.openai.com/v1",
-                "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM."
-            ),
-            apiKey: reader.optional("OPENAI_API_KEY", .secret(), "Key of that server."),
-            model: reader.optional("OPENAI_MODEL", .text, "Model asked of that server."),
-        )
+extension Configuration.AI {
+    /// Whether a process in `role` will ask the provider.
+    private static func asks(_ provider: Provider, _ chain: [Provider], _ role: Role) -> Bool {
+        switch role {
+        case .dev, .worker: chain.contains(provider)
+        case .api, .client: false
+        }
     }
+}
 
-    fileprivate static func gemini(_ reader: SettingReader) -> Self {
-        Self(
-            baseURL: reader.value(
-                "GEMINI_BASE_URL",
-                .httpURL,
-                default: "https://generativelanguage.googleapis.com/v1beta",
-                "A Gemini-style server."
-            ),
-            apiKey: reader.optional("GEMINI_API_KEY", .secret(), "Key of that server."),
-            model: reader.optional("GEMINI_MODEL", .text, "Model asked of that server."),
+extension Configuration.AI.Endpoint {
+    /// Every remote provider has the same three settings, named after it.
+    fileprivate init(
+        _ reader: SettingReader,
+        _ provider: Configuration.AI.Provider,
+        baseURL fallback: SettingDefault,
+        _ summary: String,
+        isAsked: Bool
+    ) {
+        let name = provider.rawValue
+        let prefix = name.uppercased()
+        baseURL = reader.value("\(prefix)_BASE_URL", .httpURL, default: fallback, summary)
+        apiKey = reader.optional("\(prefix)_API_KEY", .secret(), "Key of that server, where it wants one.")
+        model = reader.optional(
+            "\(prefix)_MODEL",
+            .text,
+            required: isAsked,
+            documented: "required where `AI_PROVIDERS` names `\(name)`",
+            "Model asked of that server."
         )
     }
 }

@@ -146,17 +146,25 @@ private final class APIGraph {
         let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
-        let tasks = LoopTasks(loop: loop)
+        let provider = GuardedProvider(
+            mock,
+            gate: ProviderGate(
+                name: "mock",
+                failuresMax: 1000,
+                openTime: .seconds(30),
+                callsMax: 1000,
+                metrics: metrics.provider("mock"),
+            ),
+            limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
+            retries: RetryPolicy(retriesMax: 0, backoff: backoff),
+            loop: loop,
+            clock: clock,
+        )
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: ProviderChain(
-                clients: [mock],
-                limits: .init(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
-                clock: clock,
-                tasks: tasks,
-            ),
-            environment: WorkEnvironment(clock: clock, tasks: tasks, backoff: backoff),
+            solver: ProviderChain([provider], hedgeAfter: nil, loop: loop, clock: clock),
+            environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
             bus: LocalEventBus(),
         )
         let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)

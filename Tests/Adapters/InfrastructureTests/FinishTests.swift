@@ -58,8 +58,10 @@ struct FinishTests {
             #expect(try await bench.eventNames(of: id) == ["0-1 queued", "1-0 started", "1-1 completed"])
             let record = try await bench.record(id)
             #expect(record.status == .completed && record.finishReason == .stop && record.finishedAt != nil)
-            #expect(record.usage == end.usage)
+            #expect(record.usage == end.account.usage)
             #expect(record.provider == "mock" && record.model == "mock-1")
+            let prompt = try await bench.redis("HGET", bench.keys.request(id), "promptVersion")
+            #expect(prompt.string == "prompt-1")
             for key in [bench.keys.request(id), bench.keys.events(id)] {
                 let expiry = try #require(try await bench.redis("TTL", key).integer)
                 #expect((50...60).contains(expiry))

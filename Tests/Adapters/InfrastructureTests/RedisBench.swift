@@ -101,9 +101,10 @@ final class RedisBench {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
-            provider: "mock",
-            model: "mock-1",
-            usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
+            account: ProviderAccount(
+                provider: ProviderIdentity(name: "mock", model: "mock-1", promptVersion: "prompt-1"),
+                usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
+            ),
             firstTokenMilliseconds: 1,
             durationMilliseconds: 2,
         )

@@ -73,8 +73,8 @@ struct RunMathRequestTests {
             #expect(bench.answers.writers.map(\.texts) == [["x = ", "2"]])
             #expect(bench.ends == ["completed at 1-3"])
             let end = try #require(bench.consumer.finished.first?.attempt)
-            #expect(end.provider == "fake" && end.model == "fake-2", "the one that answered, not the one planned")
-            #expect(end.usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
+            #expect(end.account.provider == SolverFake.answering, "the one that answered, not the one planned")
+            #expect(end.account.usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
             #expect(end.firstTokenMilliseconds == 20)
             #expect(end.durationMilliseconds == 40)
             let event = try #require(bench.bus.events.first as? MathRequestFinished)
@@ -125,7 +125,7 @@ struct RunMathRequestTests {
             #expect(await bench.run() == .finished(.cancelled))
             #expect(bench.ends == ["cancelled at 1-3"])
             let end = bench.consumer.finished[0].attempt
-            #expect(end.usage == TokenUsage(inputTokens: 0, outputTokens: 2, isEstimated: true))
+            #expect(end.account.usage == TokenUsage(inputTokens: 0, outputTokens: 2, isEstimated: true))
             #expect(end.firstTokenMilliseconds == 20)
         }
     }
@@ -251,6 +251,16 @@ struct RunMathRequestTests {
                 #expect(bench.consumer.postponed.map(\.attempt) == [attempt])
                 #expect(bench.ends.isEmpty)
             }
+        }
+    }
+
+    @Test("a provider that names a time is left alone so long")
+    func overloaded() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.fail([], .overloaded(detail: "busy", retryAfter: .seconds(7)))]
+            #expect(await bench.run() == .postponed)
+            #expect(bench.consumer.postponed.map(\.pause) == [.milliseconds(7100)])
         }
     }
 

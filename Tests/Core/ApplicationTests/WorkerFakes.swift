@@ -78,6 +78,8 @@ final class WriterFake: AnswerWriter {
         if failure == nil { texts.append(text) }
     }
 
+    var hasRoom: Bool { failure == nil }
+
     func waitForRoom() async throws(AnswerWriteFailure) {
         if let failure { throw failure }
     }
@@ -132,6 +134,9 @@ final class SolverFake: MathSolver {
         self.clock = clock
     }
 
+    /// Who answers, which is not who was planned.
+    static let answering = ProviderIdentity(name: "fake", model: "fake-2", promptVersion: "fake-prompt")
+
     var providerNames: [String] { ["fake"] }
 
     func firstChoice(requested: String?) -> ProviderIdentity {
@@ -148,12 +153,8 @@ final class SolverFake: MathSolver {
         switch step {
         case .answer(let texts):
             try await emit(texts, sink)
-            return Solution(
-                provider: "fake",
-                model: "fake-2",
-                finishReason: .stop,
-                usage: TokenUsage(inputTokens: 3, outputTokens: texts.count, isEstimated: false),
-            )
+            let usage = TokenUsage(inputTokens: 3, outputTokens: texts.count, isEstimated: false)
+            return Solution(finishReason: .stop, account: ProviderAccount(provider: Self.answering, usage: usage))
         case .fail(let texts, let failure):
             try await emit(texts, sink)
             throw failure
@@ -173,7 +174,7 @@ final class SolverFake: MathSolver {
         for text in texts {
             clock.advance(by: .milliseconds(20))
             sink.receive(.token, text)
-            try await sink.waitForRoom()
+            do { try await sink.waitForRoom() } catch { throw .cancelled }
         }
     }
 }

@@ -57,7 +57,8 @@ struct ExchangeTests {
             #expect(head.status == 200)
             #expect(head["x-value"] == "a b")
             #expect(head["x-empty"]?.isEmpty == true)
-            let fields = "accept=*/*|host=127.0.0.1:\(port)|user-agent=lemma|x-empty=|x-two=1 2"
+            let fields =
+                "accept-encoding=identity|accept=*/*|host=127.0.0.1:\(port)|user-agent=lemma|x-empty=|x-two=1 2"
             #expect(String(decoding: body, as: UTF8.self) == "DELETE /a?b=c [\(fields)] ")
             request.method = "POST"
             request.headers = [("Content-Type", "text/plain")]

@@ -114,11 +114,34 @@ struct ConfigurationTests {
 
     @Test("the chain of providers keeps its order and names none twice")
     func providers() throws {
-        let loaded = try Configuration.load(environment: ["AI_PROVIDERS": "openai, local"], dotEnv: nil, role: .dev)
+        let environment = [
+            "AI_PROVIDERS": "openai, local", "OPENAI_MODEL": "m", "OPENAI_BASE_URL": "http://host:8/v1/",
+        ]
+        let loaded = try Configuration.load(environment: environment, dotEnv: nil, role: .dev)
         #expect(loaded.configuration.ai.providers == [.openai, .local])
-        #expect(loaded.warnings == ["AI_PROVIDERS names openai, but OPENAI_MODEL is not set"])
+        #expect(loaded.configuration.ai.openAI.baseURL == "http://host:8/v1")
+        #expect(loaded.configuration.ai.openAI.apiKey == nil, "a server of one's own needs none")
         #expect(mistakes(["AI_PROVIDERS": "mock,mock"]).count == 1)
         #expect(mistakes(["AI_PROVIDERS": "gpt"]).count == 1)
+    }
+
+    @Test(
+        "a remote provider that is asked needs a model; only the processes that ask it need one",
+        arguments: Role.allCases
+    )
+    func models(role: Role) {
+        let given = [
+            "AI_PROVIDERS": "gemini,openai", "REDIS_URL": "redis://host", "JWT_SECRET": Self.key, "OPENAI_MODEL": "m",
+        ]
+        var mistakes: [SettingMistake] = []
+        do throws(InvalidSettings) {
+            _ = try Configuration.load(environment: given, dotEnv: nil, role: role)
+        } catch {
+            mistakes = error.mistakes
+        }
+        let text = mistakes.map(\.description).joined()
+        #expect(text.hasPrefix("GEMINI_MODEL is required and not set; allowed: ") == (role == .dev || role == .worker))
+        #expect(mistakes.count <= 1)
     }
 
     @Test("a list of keys rotates, each long enough")

@@ -10,7 +10,10 @@ package struct LoopClock: MonotonicClock {
 
     package init(loop: Loop) { self.loop = loop }
 
-    package var now: Duration {
+    package var now: Duration { Self.now }
+
+    /// The same on all loops.
+    package static var now: Duration {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)

@@ -72,8 +72,8 @@ enum EventData {
             switch attempt.outcome {
             case .completed(let reason):
                 json.member("finishReason", reason.rawValue)
-                json.member("provider", attempt.provider)
-                json.member("model", attempt.model)
+                json.member("provider", attempt.account.provider.name)
+                json.member("model", attempt.account.provider.model)
             case .failed(let failure):
                 let id = attempt.claim.request.correlationID
                 json.member("type", failure.kind.type)
@@ -85,7 +85,7 @@ enum EventData {
             case .cancelled(let reason):
                 json.member("reason", reason.rawValue)
             }
-            json.member("usage", object: { write(attempt.usage, &$0) })
+            json.member("usage", object: { write(attempt.account.usage, &$0) })
             json.member("attempts", attempts)
             if case .completed = attempt.outcome {
                 json.member("queueMs", attempt.claim.queueMilliseconds)

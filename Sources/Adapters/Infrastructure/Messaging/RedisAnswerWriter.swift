@@ -73,8 +73,10 @@ final class RedisAnswerWriter: AnswerWriter {
         if underWay == nil { sendNext() }
     }
 
+    var hasRoom: Bool { failure == nil && queuedBytes <= Self.queuedBytesMax }
+
     func waitForRoom() async throws(AnswerWriteFailure) {
-        while failure == nil, queuedBytes > Self.queuedBytesMax { try await wait(in: \.roomWaiters) }
+        while failure == nil, !hasRoom { try await wait(in: \.roomWaiters) }
         if let failure { throw failure }
     }
 

@@ -7,7 +7,8 @@ internal import Shared
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
-    case provider, model, finishReason, inputTokens, outputTokens, reasoningTokens, estimated, errorKind, errorDetail
+    case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
+    case errorKind, errorDetail
     case lastErrorKind, lastErrorDetail
 }
 
@@ -36,12 +37,15 @@ enum RequestHash {
         func add(_ field: RequestField, _ value: String?) {
             if let value { fields += [field.rawValue, value] }
         }
-        add(.provider, attempt.provider)
-        add(.model, attempt.model)
-        add(.inputTokens, String(attempt.usage.inputTokens))
-        add(.outputTokens, String(attempt.usage.outputTokens))
-        add(.reasoningTokens, attempt.usage.reasoningTokens.map { String($0) })
-        add(.estimated, attempt.usage.isEstimated ? "1" : nil)
+        let provider = attempt.account.provider
+        let usage = attempt.account.usage
+        add(.provider, provider.name)
+        add(.model, provider.model)
+        add(.promptVersion, provider.promptVersion)
+        add(.inputTokens, String(usage.inputTokens))
+        add(.outputTokens, String(usage.outputTokens))
+        add(.reasoningTokens, usage.reasoningTokens.map { String($0) })
+        add(.estimated, usage.isEstimated ? "1" : nil)
         switch attempt.outcome {
         case .completed(let reason): add(.finishReason, reason.rawValue)
         case .failed(let failure):

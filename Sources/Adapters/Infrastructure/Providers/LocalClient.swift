@@ -1,5 +1,5 @@
 package import Application
-internal import Domain
+package import Domain
 package import LocalMath
 
 /// The provider that needs no key: solves on this machine.
@@ -10,7 +10,7 @@ package struct LocalClient: AIStreamingClient {
 
     package init(solver: LocalSolver) { self.solver = solver }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(AIFailure) -> Solution {
+    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         var tokens = 0
         do {
             try await solver.solve(question.problem.text) { text in
@@ -20,13 +20,10 @@ package struct LocalClient: AIStreamingClient {
         } catch {
             throw .cancelled
         }
-        try await sink.waitForRoom()
         let words = question.problem.text.split(whereSeparator: \.isWhitespace).count
-        return Solution(
-            provider: identity.name,
-            model: identity.model,
-            finishReason: .stop,
-            usage: TokenUsage(inputTokens: words, outputTokens: tokens, isEstimated: false),
-        )
+        let usage = TokenUsage(inputTokens: words, outputTokens: tokens, isEstimated: false)
+        sink.take(ProviderAccount(provider: identity, usage: usage))
+        do { try await sink.waitForRoom() } catch { throw .cancelled }
+        return .stop
     }
 }

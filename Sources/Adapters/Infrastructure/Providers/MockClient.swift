@@ -1,5 +1,5 @@
 package import Application
-internal import Domain
+package import Domain
 internal import Shared
 
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
@@ -43,7 +43,7 @@ package struct MockClient: AIStreamingClient {
         self.clock = clock
     }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(AIFailure) -> Solution {
+    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         let words = question.problem.text.split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
         let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
@@ -60,15 +60,12 @@ package struct MockClient: AIStreamingClient {
                 sink.receive(.token, token(sent, words))
                 sent += 1
             } while sent < allowed && sent % Self.burst != 0 && isDue(start + options.tokenDelay * sent, action, sent)
-            try await sink.waitForRoom()
+            let usage = TokenUsage(inputTokens: words.count, outputTokens: sent, isEstimated: false)
+            sink.take(ProviderAccount(provider: identity, usage: usage))
+            do { try await sink.waitForRoom() } catch { throw .cancelled }
         }
         try await misbehave(action, sent)
-        return Solution(
-            provider: identity.name,
-            model: identity.model,
-            finishReason: action == .contentFilter ? .contentFilter : allowed < wanted ? .length : .stop,
-            usage: TokenUsage(inputTokens: words.count, outputTokens: sent, isEstimated: false),
-        )
+        return action == .contentFilter ? .contentFilter : allowed < wanted ? .length : .stop
     }
 
     private func token(_ index: Int, _ words: [String]) -> String {
@@ -83,7 +80,7 @@ package struct MockClient: AIStreamingClient {
         return options.tokenDelay == .zero || clock.now >= moment
     }
 
-    private func wait(until moment: Duration) async throws(AIFailure) {
+    private func wait(until moment: Duration) async throws(ProviderFailure) {
         let delay = moment - clock.now
         do {
             // Even without a delay the loop gets its turn, so that a long answer does not hold up the others.
@@ -93,9 +90,9 @@ package struct MockClient: AIStreamingClient {
         }
     }
 
-    private func misbehave(_ action: MockScript.Action, _ sent: Int) async throws(AIFailure) {
+    private func misbehave(_ action: MockScript.Action, _ sent: Int) async throws(ProviderFailure) {
         switch action {
-        case .fail(after: sent): throw .failed(detail: "The mock provider failed by its script.")
+        case .fail(after: sent): throw .unavailable(detail: "The mock provider failed by its script.")
         case .hang(after: sent):
             do {
                 while true { try await clock.sleep(for: .seconds(3600)) }

@@ -53,6 +53,8 @@ package protocol AnswerSubscription: AnyObject {
 package protocol AnswerWriter: AnyObject {
     /// Queues text of the answer. Never waits.
     func append(_ kind: AnswerText, _ text: String)
+    /// False while more than the writer's limit is queued.
+    var hasRoom: Bool { get }
     /// Waits until less than the writer's limit is queued; throws when the attempt is over for this writer.
     func waitForRoom() async throws(AnswerWriteFailure)
     /// Waits until everything is stored, and gives the last event's id.

@@ -14,18 +14,15 @@ package struct Question: Sendable {
     }
 }
 
-/// A provider's answer, after its text has gone to the sink.
+/// How an answer ended, after its text has gone to the sink.
 package struct Solution: Sendable {
-    package let provider: String
-    package let model: String
     package let finishReason: FinishReason
-    package let usage: TokenUsage
+    /// Who answered, and what that took.
+    package let account: ProviderAccount
 
-    package init(provider: String, model: String, finishReason: FinishReason, usage: TokenUsage) {
-        self.provider = provider
-        self.model = model
+    package init(finishReason: FinishReason, account: ProviderAccount) {
         self.finishReason = finishReason
-        self.usage = usage
+        self.account = account
     }
 }
 
@@ -35,38 +32,14 @@ package protocol MathSolver {
     var providerNames: [String] { get }
     /// The provider that `solve` would begin with.
     func firstChoice(requested: String?) -> ProviderIdentity
-    /// Streams an answer into `sink`. Falls back to the next provider only while nothing has reached the sink.
+    /// Streams an answer into `sink`. Falls back to the next provider only while nothing has reached the sink. Without
+    /// an answer, the sink has been told by then what its provider used up to that moment.
     /// Cancelling the task closes the provider's connection at once.
     func solve(
         _ question: Question,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution
-}
-
-package struct ProviderIdentity: Sendable, Hashable {
-    package let name: String
-    package let model: String
-
-    package init(name: String, model: String) {
-        self.name = name
-        self.model = model
-    }
-}
-
-/// One AI provider.
-package protocol AIStreamingClient {
-    var identity: ProviderIdentity { get }
-    /// Streams an answer into `sink` and returns when it is whole. Cancelling the task closes the connection at once.
-    func stream(_ question: Question, into sink: any AnswerSink) async throws(AIFailure) -> Solution
-}
-
-/// Where a provider's text goes, as it comes.
-package protocol AnswerSink: AnyObject {
-    /// Takes one provider token; never waits, never splits a character.
-    func receive(_ kind: AnswerText, _ text: String)
-    /// To be awaited now and then by a fast provider: returns when there is room again.
-    func waitForRoom() async throws(AIFailure)
 }
 
 package enum AIFailure: Error, Equatable {
@@ -76,6 +49,8 @@ package enum AIFailure: Error, Equatable {
     case failed(detail: String)
     /// The provider was silent for too long.
     case timedOut(detail: String)
+    /// The provider has too much to do, and another attempt is welcome after a pause.
+    case overloaded(detail: String, retryAfter: Duration)
     /// The provider judged the request itself wrong: no other attempt helps.
     case rejected(detail: String)
 }

@@ -83,9 +83,8 @@ package struct AttemptPlan: Sendable {
 package struct FinishedAttempt: Sendable {
     package let claim: JobClaim
     package let outcome: AnswerOutcome
-    package let provider: String
-    package let model: String
-    package let usage: TokenUsage
+    /// Who answered, or would have, and what that took.
+    package let account: ProviderAccount
     /// From the start of the attempt; nil where no token came.
     package let firstTokenMilliseconds: Int?
     /// From the start of the attempt.
@@ -94,17 +93,13 @@ package struct FinishedAttempt: Sendable {
     package init(
         claim: JobClaim,
         outcome: AnswerOutcome,
-        provider: String,
-        model: String,
-        usage: TokenUsage,
+        account: ProviderAccount,
         firstTokenMilliseconds: Int?,
         durationMilliseconds: Int
     ) {
         self.claim = claim
         self.outcome = outcome
-        self.provider = provider
-        self.model = model
-        self.usage = usage
+        self.account = account
         self.firstTokenMilliseconds = firstTokenMilliseconds
         self.durationMilliseconds = durationMilliseconds
     }

@@ -50,6 +50,12 @@ static inline CURLMcode lemma_curl_multi_set_long(CURLM *multi, CURLMoption opti
     return curl_multi_setopt(multi, option, value);
 }
 
+/* Seconds from the response's Retry-After, which may also be a date; 0 without one. */
+static inline long long lemma_curl_retry_after(CURL *easy) {
+    curl_off_t seconds = 0;
+    return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK ? seconds : 0;
+}
+
 /* The finished transfer of a message, or NULL when there is no message or it tells something else. */
 static inline CURL *lemma_curl_multi_next_done(CURLM *multi, CURLcode *result) {
     int left = 0;

@@ -8,6 +8,8 @@ final class AttemptSink: AnswerSink {
     private var firstTokenAt: Duration?
     /// Provider tokens so far, for the usage of an attempt that did not end by itself.
     private(set) var tokens = 0
+    /// Who works on the attempt and what that has taken, as far as it is known.
+    private(set) var account: ProviderAccount?
 
     init(writer: any AnswerWriter, clock: any MonotonicClock) {
         self.writer = writer
@@ -22,12 +24,16 @@ final class AttemptSink: AnswerSink {
         writer.append(kind, text)
     }
 
-    func waitForRoom() async throws(AIFailure) {
+    func take(_ account: ProviderAccount) { self.account = account }
+
+    var hasRoom: Bool { writer.hasRoom }
+
+    func waitForRoom() async throws(CancellationError) {
         do {
             try await writer.waitForRoom()
         } catch {
             // The writer's failure has aborted the attempt already; the provider only needs to stop.
-            throw .cancelled
+            throw CancellationError()
         }
     }
 

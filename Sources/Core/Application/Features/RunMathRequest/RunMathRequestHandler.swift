@@ -107,9 +107,12 @@ package struct RunMathRequestHandler: CommandHandler {
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await end(claim, .failed(failure), sink, writer, choice)
         case .failure(.failed(let detail)):
-            return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), writer, choice)
+            return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), sink, writer, choice)
         case .failure(.timedOut(let detail)):
-            return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), writer, choice)
+            return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), sink, writer, choice)
+        case .failure(.overloaded(let detail, let pause)):
+            let failure = RequestFailure(kind: .providerFailed, detail: detail)
+            return await postpone(claim, failure, sink, writer, choice, atLeast: pause)
         case .failure(.cancelled):
             return .over(.lost)
         }
@@ -141,11 +144,13 @@ package struct RunMathRequestHandler: CommandHandler {
     private func postpone(
         _ claim: JobClaim,
         _ failure: RequestFailure,
+        _ sink: AttemptSink,
         _ writer: any AnswerWriter,
-        _ choice: ProviderIdentity
+        _ choice: ProviderIdentity,
+        atLeast least: Duration = .zero
     ) async -> AttemptEnd {
         _ = try? await writer.flush()
-        let pause = environment.backoff.pause(afterAttempt: Int(claim.attempt))
+        let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
         let result = await persist { () async throws(QueueFailure) in
             try await consumer.postpone(claim, for: pause, .providerFailed, failure)
         }
@@ -154,12 +159,16 @@ package struct RunMathRequestHandler: CommandHandler {
         case .superseded, nil: return .over(.lost)
         // A new claim tells of the wish and its reason.
         case .cancelled: return .again(.providerFailed)
-        case .exhausted: return await giveUp(claim.next(after: failure), choice)
+        case .exhausted: return await giveUp(claim.next(after: failure), choice, sink.account)
         }
     }
 
     /// Ends a request that gets no further attempt, at the place of that attempt's marker.
-    private func giveUp(_ claim: JobClaim, _ choice: ProviderIdentity) async -> AttemptEnd {
+    private func giveUp(
+        _ claim: JobClaim,
+        _ choice: ProviderIdentity,
+        _ account: ProviderAccount? = nil
+    ) async -> AttemptEnd {
         let failure =
             claim.lastFailure
             ?? RequestFailure(
@@ -167,7 +176,7 @@ package struct RunMathRequestHandler: CommandHandler {
                 detail: "Every worker that tried this problem was lost. Please send it again.",
             )
         let marker = EventID(attempt: claim.attempt, sequence: 0)
-        return await finish(.untried(claim, .failed(failure), choice), at: .id(marker), givenUp: true)
+        return await finish(.untried(claim, .failed(failure), choice, account), at: .id(marker), givenUp: true)
     }
 
     private func handBack(_ claim: JobClaim) async -> AttemptEnd {
@@ -190,12 +199,12 @@ package struct RunMathRequestHandler: CommandHandler {
         } catch {
             return error == .historyLost ? .again(.historyLost) : .over(.lost)
         }
+        let counted = TokenUsage(inputTokens: 0, outputTokens: sink.tokens, isEstimated: true)
+        let account = solution?.account ?? sink.account ?? ProviderAccount(provider: choice, usage: counted)
         let finished = FinishedAttempt(
             claim: claim,
             outcome: outcome,
-            provider: solution?.provider ?? choice.name,
-            model: solution?.model ?? choice.model,
-            usage: solution?.usage ?? TokenUsage(inputTokens: 0, outputTokens: sink.tokens, isEstimated: true),
+            account: account,
             firstTokenMilliseconds: sink.firstTokenMilliseconds,
             durationMilliseconds: sink.elapsedMilliseconds,
         )
@@ -237,18 +246,17 @@ package struct RunMathRequestHandler: CommandHandler {
 }
 
 extension FinishedAttempt {
-    /// The end of a request whose attempt never began.
+    /// The end of a request whose attempt never began; `account` is that of the attempt before, where it was made here.
     fileprivate static func untried(
         _ claim: JobClaim,
         _ outcome: AnswerOutcome,
-        _ choice: ProviderIdentity
+        _ choice: ProviderIdentity,
+        _ account: ProviderAccount? = nil
     ) -> FinishedAttempt {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
-            provider: choice.name,
-            model: choice.model,
-            usage: .none,
+            account: account ?? ProviderAccount(provider: choice, usage: .none),
             firstTokenMilliseconds: nil,
             durationMilliseconds: 0,
         )
@@ -260,8 +268,8 @@ extension MathRequestFinished {
         correlationID = attempt.claim.request.correlationID
         status = attempt.outcome.status
         self.attempt = attempt.claim.attempt
-        provider = attempt.provider
-        usage = attempt.usage
+        provider = attempt.account.provider.name
+        usage = attempt.account.usage
         queueMilliseconds = attempt.claim.queueMilliseconds
         firstTokenMilliseconds = attempt.firstTokenMilliseconds
         durationMilliseconds = attempt.durationMilliseconds

@@ -1,0 +1,140 @@
+package import Application
+internal import Domain
+package import EventLoop
+internal import Instrumentation
+internal import Telemetry
+
+/// A provider with everything that stands between it and us.
+///
+/// ```
+///  retry ─► breaker: admitted? ─► slot free? ─► call under limits ─► verdict, usage
+///    ▲           └─ no ─► the next provider ◄─ no ─┘                    │
+///    └───────────────── pause, where another try can help ◄─────────────┘
+/// ```
+package struct GuardedProvider {
+    private let client: any AIStreamingClient
+    private let gate: ProviderGate
+    private let limits: CallLimits
+    private let retries: RetryPolicy
+    private let loop: Loop
+    private let clock: any MonotonicClock
+
+    package init(
+        _ client: any AIStreamingClient,
+        gate: ProviderGate,
+        limits: CallLimits,
+        retries: RetryPolicy,
+        loop: Loop,
+        clock: any MonotonicClock
+    ) {
+        self.client = client
+        self.gate = gate
+        self.limits = limits
+        self.retries = retries
+        self.loop = loop
+        self.clock = clock
+    }
+
+    var identity: ProviderIdentity { client.identity }
+    var metrics: ProviderMetrics { gate.metrics }
+
+    /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
+    func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
+        var retry = 0
+        while true {
+            let admission = try admit()
+            do throws(ProviderFailure) {
+                try await takeSlot(mayWait: mayWait)
+            } catch {
+                gate.breaker.settle(admission, .none, at: clock.now)
+                throw error
+            }
+            let (call, result) = await answer(question, into: lane, admission)
+            let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
+            count(result, account.usage, lane)
+            switch result {
+            case .success(let reason): return Solution(finishReason: reason, account: account)
+            case .failure(let failure):
+                lane.take(account)
+                retry += 1
+                guard !call.hasOutput, let pause = retries.pause(before: retry, after: failure) else { throw failure }
+                metrics.retries.increment()
+                do { try await clock.sleep(for: pause) } catch { throw .cancelled }
+            }
+        }
+    }
+
+    private func answer(
+        _ question: Question,
+        into lane: RaceLane,
+        _ admission: CircuitBreaker.Admission
+    ) async -> (ProviderCall, Result<FinishReason, ProviderFailure>) {
+        let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
+        call.onFirstToken = { [gate] delay in
+            gate.breaker.sawToken(admission)
+            gate.metrics.firstTokenSeconds.observe(delay)
+        }
+        metrics.active.increment()
+        let result = await call.run()
+        metrics.active.decrement()
+        gate.slots.give()
+        gate.breaker.settle(admission, CircuitBreaker.Verdict(result), at: clock.now)
+        return (call, result)
+    }
+
+    private func admit() throws(ProviderFailure) -> CircuitBreaker.Admission {
+        if let admission = gate.breaker.admit(at: clock.now) { return admission }
+        metrics.calls(.turnedAway).increment()
+        throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
+    }
+
+    private func takeSlot(mayWait: Bool) async throws(ProviderFailure) {
+        if gate.slots.take() { return }
+        let turn = OneShot<Bool>(loop: loop)
+        let turnOnLoop = LoopBound(turn, of: loop)
+        guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
+        else {
+            metrics.calls(.turnedAway).increment()
+            throw .busy(detail: "The provider \(identity.name) has as many calls as it may have.")
+        }
+        let patience = loop.spawn { [clock, limits] in
+            if (try? await clock.sleep(for: limits.firstToken)) != nil { turn.succeed(false) }
+        }
+        defer { patience.cancel() }
+        let result = try? await turn.value()
+        if result == true { return }
+        // The slot may have come in the meantime.
+        if !gate.slots.leave(ticket) { gate.slots.give() }
+        guard result != nil else { throw .cancelled }
+        metrics.calls(.turnedAway).increment()
+        throw .timedOut(detail: "The provider \(identity.name) had no room for another call in time.")
+    }
+
+    private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
+        metrics.inputTokens.increment(by: usage.inputTokens)
+        metrics.outputTokens.increment(by: usage.outputTokens)
+        metrics.reasoningTokens.increment(by: usage.reasoningTokens ?? 0)
+        let outcome: ProviderOutcome =
+            switch result {
+            case .success: .completed
+            case .failure(.cancelled): lane.isOutrun ? .outrun : .cancelled
+            case .failure(.timedOut): .timedOut
+            case .failure(.unavailable): .failed
+            case .failure(.busy): .busy
+            case .failure(.refused): .refused
+            case .failure(.rejected): .rejected
+            }
+        metrics.calls(outcome).increment()
+    }
+}
+
+extension CircuitBreaker.Verdict {
+    /// Who has too much to do is well; who rejects a question has read it.
+    fileprivate init(_ result: Result<FinishReason, ProviderFailure>) {
+        switch result {
+        case .success, .failure(.rejected): self = .good
+        case .failure(.timedOut), .failure(.unavailable), .failure(.refused): self = .bad
+        case .failure(.cancelled), .failure(.busy): self = .none
+        }
+    }
+}

@@ -1,0 +1,20 @@
+package import Instrumentation
+
+/// What all loops of a process share about one provider.
+package struct ProviderGate: Sendable {
+    package let name: String
+    let breaker: CircuitBreaker
+    let slots: CallSlots
+    let metrics: ProviderMetrics
+
+    /// The breaker opens after `failuresMax` failures in a row, for `openTime`; there are `callsMax` calls at once.
+    package init(name: String, failuresMax: Int, openTime: Duration, callsMax: Int, metrics: ProviderMetrics) {
+        self.name = name
+        breaker = CircuitBreaker(failuresMax: failuresMax, openTime: openTime)
+        slots = CallSlots(slotsMax: callsMax)
+        self.metrics = metrics
+    }
+
+    /// The breaker's state now.
+    package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
+}

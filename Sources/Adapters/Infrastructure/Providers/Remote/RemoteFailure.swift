@@ -1,0 +1,61 @@
+internal import Application
+internal import HTTPClient
+
+/// Puts what went wrong with a provider's server into our words.
+struct RemoteFailure {
+    let provider: String
+
+    /// What a status other than 200 means.
+    ///
+    /// Only a 400 is the question's own fault. What will be the same for the next question too is not tried again.
+    func status(_ status: Int, _ error: ReportedError?, retryAfter: Duration?) -> ProviderFailure {
+        let name = error?.code.map { ", \($0)" } ?? ""
+        if error?.isAboutAccess == true {
+            return .refused(
+                detail: "The provider \(provider) does not accept this server's account (\(status)\(name))."
+            )
+        }
+        switch status {
+        case 400:
+            return .rejected(detail: "The provider \(provider) rejected the request (\(status)\(name)).")
+        case 401, 402, 403:
+            return .refused(
+                detail: "The provider \(provider) does not accept this server's account (\(status)\(name))."
+            )
+        case 404:
+            return .refused(
+                detail: "The provider \(provider) does not know the model or the address (\(status)\(name))."
+            )
+        case 429:
+            return .busy(
+                detail: "The provider \(provider) has too much to do (\(status)\(name)).",
+                retryAfter: retryAfter
+            )
+        case 408, 409, 425, 500...599:
+            return .unavailable(detail: "The provider \(provider) failed (\(status)\(name)).", retryAfter: retryAfter)
+        case _:
+            return .refused(detail: "The provider \(provider) answered with status \(status)\(name).")
+        }
+    }
+
+    /// An error inside of an answer that began well.
+    func reported(_ error: ReportedError) -> ProviderFailure {
+        if let status = error.status, !error.isAboutAccess { return self.status(status, error, retryAfter: nil) }
+        let name = error.code.map { " (\($0))" } ?? ""
+        let detail = "The provider \(provider) reported an error\(name)."
+        return error.isAboutAccess ? .refused(detail: detail) : .unavailable(detail: detail)
+    }
+
+    func transport(_ error: HTTPClientError) -> ProviderFailure {
+        switch error {
+        case .cancelled: .cancelled
+        case .invalidRequest:
+            .refused(detail: "The provider \(provider) cannot be asked: its address, model or key is not valid.")
+        case .timedOut(let phase): .timedOut(detail: "The provider \(provider) took too long (\(phase.rawValue)).")
+        case .resolve, .connect, .tls, .tooLarge, .closed, .protocolViolation, .failed:
+            .unavailable(detail: "The provider \(provider) failed: \(error).")
+        }
+    }
+
+    func broken(_ how: String) -> ProviderFailure { .unavailable(detail: "The provider \(provider) \(how).") }
+}

@@ -1,0 +1,57 @@
+internal import Application
+internal import Domain
+
+/// What every remote provider is told before the problem: a file of its own, `math-prompt.md`.
+///
+/// Its first line names the version, which is recorded with each answer; the text follows after an empty line. Whoever
+/// changes the text gives it a new version; a test compares the two.
+struct SystemPrompt: Sendable {
+    static let math = SystemPrompt(String(decoding: PackageResources.math_prompt_md, as: UTF8.self))
+
+    /// Stands where a provider cannot see the turns before.
+    private static let omission = """
+        The conversation is longer: its earlier turns were left out here. If the problem refers to something that you \
+        cannot see, say so and ask for it.
+        """
+
+    let version: String
+    private let text: String
+
+    init(_ file: String) {
+        let parts = file.split(separator: "\n", maxSplits: 1)
+        version = parts[0].split(separator: " ").last.map(String.init) ?? ""
+        text = parts.last.map(String.init)?.trimmingNewlines() ?? ""
+    }
+
+    /// The text for one conversation.
+    func text(for context: ConversationContext) -> String {
+        context.omitsEarlierTurns ? "\(text)\n\n\(Self.omission)" : text
+    }
+}
+
+/// Who said something in a conversation.
+enum Speaker {
+    case student
+    case teacher
+}
+
+extension Question {
+    /// Stands for an answer that never came: some providers refuse an empty text, or two of the same speaker in a row.
+    private static let noAnswer = "(no answer)"
+
+    /// The turns of the conversation and the problem, in order.
+    var turns: [(speaker: Speaker, text: String)] {
+        context.turns.flatMap { turn in
+            [(.student, turn.problem), (.teacher, turn.answer.isEmpty ? Self.noAnswer : turn.answer)]
+        } + [(.student, problem.text)]
+    }
+}
+
+extension String {
+    fileprivate func trimmingNewlines() -> String {
+        var text = self[...]
+        while text.first?.isNewline == true { text = text.dropFirst() }
+        while text.last?.isNewline == true { text = text.dropLast() }
+        return String(text)
+    }
+}
