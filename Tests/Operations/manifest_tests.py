@@ -3,6 +3,7 @@
 RENDERED names the folder in which scripts/verify-ops has put the rendered overlays.
 """
 
+import functools
 import json
 import os
 import re
@@ -27,8 +28,9 @@ def text(path):
     return (ROOT / path).read_text()
 
 
+@functools.cache
 def documents(overlay):
-    return list(yaml.safe_load_all((RENDERED / f"{overlay}.yaml").read_text()))
+    return list(yaml.load_all((RENDERED / f"{overlay}.yaml").read_text(), Loader=yaml.CSafeLoader))
 
 
 def of_kind(overlay, *kinds):

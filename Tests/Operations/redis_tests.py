@@ -1,4 +1,4 @@
-"""k8s/base/redis.conf in real Redis servers: what it says is in force, and a primary without replicas refuses writes."""
+"""k8s/base/redis.conf and what docs/operations.md does with Redis, in real servers."""
 
 import shutil
 import socket
@@ -27,16 +27,18 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as held:
             self.port = held.getsockname()[1]
         own = ["--port", str(self.port), "--bind", "127.0.0.1"]
-        self.process = subprocess.Popen(
-            ["redis-server", str(self.folder / "redis.conf"), *own, *arguments], stdout=subprocess.DEVNULL
-        )
+        self.command = ["redis-server", str(self.folder / "redis.conf"), *own, *arguments]
+        self.start()
 
-    def __enter__(self):
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
         try:
             wait_until(lambda: self.call("PING") == "PONG", "Redis does not answer")
         except BaseException:
             self.__exit__()
             raise
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
@@ -44,14 +46,25 @@ class Server:
         self.process.wait()
         shutil.rmtree(self.folder)
 
-    def call(self, *words):
+    def call(self, *words, password=PASSWORD):
         command = ["redis-cli", "-p", str(self.port), *words]
-        environment = {"REDISCLI_AUTH": PASSWORD, "PATH": "/usr/bin:/bin"}
+        environment = {"REDISCLI_AUTH": password, "PATH": "/usr/bin:/bin"}
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return answer.stdout.strip()
 
     def setting(self, name):
         return self.call("CONFIG", "GET", name).split("\n")[-1]
+
+    def follow(self, other):
+        self.call("REPLICAOF", "127.0.0.1", str(other.port))
+
+    def follows(self):
+        return "master_link_status:up" in self.call("INFO", "replication")
+
+    def restart(self):
+        self.process.kill()
+        self.process.wait()
+        self.start()
 
 
 def wait_until(condition, otherwise):
@@ -77,6 +90,44 @@ class Configuration(unittest.TestCase):
                 wait_until(lambda: primary.call("SET", "key", "1") == "OK", "a replica follows, and yet it refuses")
                 wait_until(lambda: replica.call("GET", "key") == "1", "the replica does not get what is written")
             wait_until(lambda: "NOREPLICAS" in primary.call("SET", "key", "1"), "the replica is gone, and yet it writes")
+
+
+class Procedures(unittest.TestCase):
+    def test_the_fail_over_and_the_way_home_keep_what_was_written(self):
+        with Server() as first, Server() as second, Server() as third:
+            second.follow(first)
+            third.follow(first)
+            wait_until(lambda: second.follows() and third.follows(), "the replicas do not follow")
+            wait_until(lambda: first.call("SET", "before", "1") == "OK", "the primary refuses")
+            wait_until(lambda: second.call("GET", "before") == "1", "the replica does not get what is written")
+            first.process.kill()
+
+            second.call("REPLICAOF", "NO", "ONE")
+            third.follow(second)
+            wait_until(lambda: second.call("SET", "meanwhile", "1") == "OK", "the promoted replica refuses")
+
+            first.restart()
+            first.follow(second)
+            wait_until(first.follows, "the old primary does not follow")
+            second.call("FAILOVER", "TO", "127.0.0.1", str(first.port))
+            wait_until(lambda: "role:master" in first.call("INFO", "replication"), "the old primary is none again")
+            third.follow(first)
+            wait_until(lambda: first.call("SET", "after", "1") == "OK", "the old primary refuses")
+            self.assertEqual(first.call("MGET", "before", "meanwhile").split(), ["1", "1"])
+
+    def test_a_password_changes_without_a_moment_in_which_one_is_refused(self):
+        with Server() as primary, Server() as replica:
+            replica.follow(primary)
+            for server in (primary, replica):
+                server.call("ACL", "SETUSER", "default", ">new")
+            replica.call("CONFIG", "SET", "masterauth", "new")
+            wait_until(replica.follows, "the replica does not follow")
+            for password in (PASSWORD, "new"):
+                self.assertEqual(primary.call("PING", password=password), "PONG")
+            for server in (primary, replica):
+                server.call("ACL", "SETUSER", "default", f"<{PASSWORD}", password="new")
+            self.assertIn("NOAUTH", primary.call("PING"))
+            self.assertEqual(primary.call("PING", password="new"), "PONG")
 
 
 if __name__ == "__main__":
