@@ -16,7 +16,7 @@ FROM debian:12-slim AS run
 WORKDIR /usr/local/share/lemma
 COPY packages.txt ./
 COPY scripts/setup scripts/
-RUN scripts/setup image && rm -rf /var/lib/apt/lists/* scripts packages.txt
+RUN scripts/setup image && apt-get clean && rm -rf /var/lib/apt/lists/* scripts packages.txt
 COPY --from=build /src/web web
 COPY --from=build /src/.build/release/lemma /usr/local/bin/lemma
 
