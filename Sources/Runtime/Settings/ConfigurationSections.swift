@@ -28,7 +28,7 @@ extension Configuration {
 
     /// PostgreSQL.
     package struct Database: Sendable {
-        /// `DATABASE_URL`.
+        /// `DATABASE_URL`; never nil in a replica.
         package var url: ConnectionURL?
     }
 
@@ -95,6 +95,7 @@ extension Configuration {
         /// What its tokens say.
         package enum Content: String, Sendable, CaseIterable {
             case echo
+            case conversation
             case timestamps
         }
 

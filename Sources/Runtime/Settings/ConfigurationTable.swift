@@ -52,16 +52,14 @@ extension Configuration.Redis {
 }
 
 extension Configuration.Database {
-    /// The one place to change when PostgreSQL arrives.
-    private static let isRequired = false
-
     init(_ reader: SettingReader, _ role: Role) {
         url = reader.optional(
             "DATABASE_URL",
             .url(schemes: ["postgres", "postgresql"]),
-            required: Self.isRequired && role.isReplica,
-            documented: Self.isRequired ? "required outside `dev`" : "–",
-            "PostgreSQL, as a libpq URI."
+            required: role.isReplica,
+            documented: "required outside `dev`",
+            "PostgreSQL, as a libpq URI: `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` for TLS, "
+                + "several hosts and `target_session_attrs`."
         )
     }
 }
@@ -230,7 +228,8 @@ extension Configuration.Mock {
             "MOCK_CONTENT",
             .choice,
             default: "echo",
-            "`echo`: the problem's words, over and over; `timestamps`: the monotonic clock in nanoseconds."
+            "`echo`: the problem's words, over and over; `conversation`: those of the earlier turns before them; "
+                + "`timestamps`: the monotonic clock in nanoseconds."
         )
         script = reader.optional("MOCK_SCRIPT", .text, "File that makes the mock fail in named ways.")
     }

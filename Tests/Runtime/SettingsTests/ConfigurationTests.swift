@@ -5,7 +5,9 @@ import Testing
 @Suite("The configuration")
 struct ConfigurationTests {
     private static let key = String(repeating: "k", count: 32)
-    private static let replica = ["REDIS_URL": "redis://h", "JWT_SECRET": key, "AI_PROVIDERS": "mock"]
+    private static let replica = [
+        "REDIS_URL": "redis://h", "DATABASE_URL": "postgres://h/d", "JWT_SECRET": key, "AI_PROVIDERS": "mock",
+    ]
 
     private func mistakes(_ environment: [String: String], dotEnv: String? = nil, role: Role = .dev) -> [SettingMistake]
     {
@@ -63,7 +65,7 @@ struct ConfigurationTests {
         let names = mistakes([:], role: role).compactMap { mistake in
             if case .missing(let name, _) = mistake { name } else { nil }
         }
-        #expect(names == ["REDIS_URL", "JWT_SECRET", "AI_PROVIDERS"])
+        #expect(names == ["REDIS_URL", "DATABASE_URL", "JWT_SECRET", "AI_PROVIDERS"])
     }
 
     @Test("the environment wins over .env, and an empty value counts as not set")
@@ -131,7 +133,8 @@ struct ConfigurationTests {
     )
     func models(role: Role) {
         let given = [
-            "AI_PROVIDERS": "gemini,openai", "REDIS_URL": "redis://host", "JWT_SECRET": Self.key, "OPENAI_MODEL": "m",
+            "AI_PROVIDERS": "gemini,openai", "REDIS_URL": "redis://host", "DATABASE_URL": "postgres://host/lemma",
+            "JWT_SECRET": Self.key, "OPENAI_MODEL": "m",
         ]
         var mistakes: [SettingMistake] = []
         do throws(InvalidSettings) {

@@ -2,8 +2,9 @@ internal import Synchronization
 
 /// Limits the calls of one provider at once, over all loops of a process.
 ///
-/// Beyond the limit a caller may wait in line. The line is short, so that a slow provider's callers cannot take all slots
-/// of a worker: an eighth of the limit. First come, first served. Safe from any thread.
+/// Beyond the limit a caller may wait in line. Beside other providers the line is short, so that a slow provider's callers
+/// cannot take all slots of a worker: an eighth of the limit. A lone provider's may be as long as the worker has jobs:
+/// it takes nothing from anybody. First come, first served. Safe from any thread.
 package final class CallSlots: Sendable {
     private struct Waiter {
         let ticket: UInt64
@@ -21,9 +22,9 @@ package final class CallSlots: Sendable {
     private let status = Mutex(Status())
 
     /// `slotsMax` is at least 1.
-    package init(slotsMax: Int) {
+    package init(slotsMax: Int, isAlone: Bool = false) {
         self.slotsMax = slotsMax
-        waitersMax = max(1, slotsMax / 8)
+        waitersMax = isAlone ? .max : max(1, slotsMax / 8)
     }
 
     /// Takes a slot if one is free; whoever has one gives it back with ``give()``.

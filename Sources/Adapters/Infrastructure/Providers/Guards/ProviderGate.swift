@@ -8,10 +8,18 @@ package struct ProviderGate: Sendable {
     let metrics: ProviderMetrics
 
     /// The breaker opens after `failuresMax` failures in a row, for `openTime`; there are `callsMax` calls at once.
-    package init(name: String, failuresMax: Int, openTime: Duration, callsMax: Int, metrics: ProviderMetrics) {
+    /// `isAlone` where no other provider is configured.
+    package init(
+        name: String,
+        failuresMax: Int,
+        openTime: Duration,
+        callsMax: Int,
+        isAlone: Bool = false,
+        metrics: ProviderMetrics
+    ) {
         self.name = name
         breaker = CircuitBreaker(failuresMax: failuresMax, openTime: openTime)
-        slots = CallSlots(slotsMax: callsMax)
+        slots = CallSlots(slotsMax: callsMax, isAlone: isAlone)
         self.metrics = metrics
     }
 

@@ -1,13 +1,12 @@
-import EventLoop
-import TestSupport
+package import EventLoop
 
 /// A server that answers each connection with exactly the bytes a test says, on the loop of the test.
-final class RawServer {
+package final class RawServer {
     /// One connection, from the server's side.
-    final class Connection: ByteStreamDelegate {
-        let stream: ByteStream
-        private(set) var received: [UInt8] = []
-        private(set) var isClosed = false
+    package final class Connection: ByteStreamDelegate {
+        package let stream: ByteStream
+        package private(set) var received: [UInt8] = []
+        package private(set) var isClosed = false
         private var onRequest: ((Connection) -> Void)?
 
         init(_ stream: ByteStream, onRequest: @escaping (Connection) -> Void) {
@@ -15,29 +14,32 @@ final class RawServer {
             self.onRequest = onRequest
         }
 
-        var text: String { String(decoding: received, as: UTF8.self) }
+        package var text: String { String(decoding: received, as: UTF8.self) }
 
-        func send(_ text: String) { stream.write(Array(text.utf8)) }
+        package func send(_ text: String) { send(Array(text.utf8)) }
 
-        func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+        package func send(_ bytes: [UInt8]) { stream.write(bytes) }
+
+        package func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
             received.append(contentsOf: bytes)
             guard received.firstRange(of: Array("\r\n\r\n".utf8)) != nil, let action = onRequest else { return }
             onRequest = nil
             action(self)
         }
 
-        func streamDidReachEnd() { stream.close() }
-        func streamDidDrain() {}
-        func streamDidClose(_ failure: StreamFailure?) { isClosed = true }
+        package func streamDidReachEnd() { stream.close() }
+        package func streamDidDrain() {}
+        package func streamDidClose(_ failure: StreamFailure?) { isClosed = true }
     }
 
-    private(set) var connections: [Connection] = []
+    package private(set) var connections: [Connection] = []
     private let listener: TCPListener
 
-    var url: String { "http://127.0.0.1:\(listener.port)/" }
+    package var port: Int { listener.port }
+    package var url: String { "http://127.0.0.1:\(port)/" }
 
     /// Listens on a free port; `onRequest` runs when a connection's first head has arrived.
-    init(on loop: Loop, _ onRequest: @escaping (Connection) -> Void) async throws {
+    package init(on loop: Loop, _ onRequest: @escaping (Connection) -> Void) async throws {
         listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
         // Safety: the connections are dealt out to this very loop, on whose thread all of this runs.
         nonisolated(unsafe) let unsafeSelf = self

@@ -1,0 +1,110 @@
+import Application
+import Domain
+import TestSupport
+import Testing
+
+@testable import HTTPClient
+@testable import Infrastructure
+
+/// Keeps everything a provider says, without a loop.
+private final class Notes: AnswerSink {
+    var reasoning: [String] = []
+    var answer: [String] = []
+    var usage: TokenUsage?
+
+    func receive(_ kind: AnswerText, _ text: String) {
+        switch kind {
+        case .token: answer.append(text)
+        case .reasoning: reasoning.append(text)
+        }
+    }
+
+    func take(_ account: ProviderAccount) { usage = account.usage }
+    var hasRoom: Bool { true }
+    func waitForRoom() async throws(CancellationError) {}
+}
+
+@Suite("The providers' dialects, fuzzed")
+struct RemoteAnswerFuzzTests {
+    private static let endpoint = ProviderEndpoint(baseURL: "http://host", model: "m", apiKey: nil)
+    private static let splices = [
+        "\n\n", "\r", "data: ", ": c\n", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d", "null", "true",
+        "1e999", "-", "\u{0}", "é", "😀", "\"choices\":", "\"error\":", "\"candidates\":", "[DONE]", "\u{FEFF}",
+    ]
+
+    private static let openAI = Mutation(
+        seeds: [
+            #"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"# + "\n\n",
+            #"data: {"choices":[{"delta":{"content":"x = é😀\n"},"finish_reason":null}],"usage":null}"# + "\n\n",
+            #"data: {"choices":[{"delta":{"reasoning_content":"hm","reasoning":"hm"}}]}"# + "\r\n\r\n",
+            #"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"# + "\n\n",
+            #"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"completion_tokens_details":"#
+                + #"{"reasoning_tokens":1}}}"# + "\n\ndata: [DONE]\n\n",
+            #"data: {"error":{"message":"no","type":"server_error","code":"x"}}"# + "\n\n",
+            #"{"choices":[{"message":{"content":"whole"},"finish_reason":"length"}]}"#, ": ping\n\n",
+            #"{"error":{"message":"no","code":429}}"#,
+        ],
+        splices: splices,
+    )
+
+    private static let gemini = Mutation(
+        seeds: [
+            #"data: {"candidates":[{"content":{"parts":[{"text":"é😀"}],"role":"model"},"index":0}]}"# + "\r\n\r\n",
+            #"data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"a"}]}}],"#
+                + #""usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":6,"thoughtsTokenCount":2}}"# + "\n\n",
+            #"data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":4}}"# + "\n\n",
+            #"data: {"promptFeedback":{"blockReason":"SAFETY"}}"# + "\n\n",
+            #"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+            #"{"candidates":[{"content":{"parts":[{"text":"whole"}]},"finishReason":"STOP"}]}"#,
+        ],
+        splices: splices,
+    )
+
+    private struct Reading: Equatable {
+        let end: Result<FinishReason, ProviderFailure>
+        let reasoning: [String]
+        let answer: [String]
+        let usage: TokenUsage?
+    }
+
+    /// What a client would make of a response that arrives in these pieces.
+    private static func read(
+        _ pieces: [ArraySlice<UInt8>],
+        _ head: HTTPClientResponse,
+        _ dialect: any ProviderDialect
+    ) -> Reading {
+        let notes = Notes()
+        let answer = RemoteAnswer(dialect, into: notes)
+        _ = answer.begin(head)
+        reading: for piece in pieces {
+            switch piece.withUnsafeBytes({ answer.take($0) }) {
+            case .proceed, .conclude, .pause: continue
+            case .enough, .stop: break reading
+            }
+        }
+        let end: Result<FinishReason, ProviderFailure>
+        do throws(ProviderFailure) { end = .success(try answer.end(nil)) } catch { end = .failure(error) }
+        return Reading(end: end, reasoning: notes.reasoning, answer: notes.answer, usage: notes.usage)
+    }
+
+    private static let heads = [
+        HTTPClientResponse(status: 200, headers: [("content-type", "text/event-stream")]),
+        HTTPClientResponse(status: 200, headers: [("content-type", "application/json")]),
+        HTTPClientResponse(status: 429, headers: [("content-type", "application/json")]),
+    ]
+
+    private func fuzz(_ mutation: Mutation, _ dialect: any ProviderDialect) async {
+        let result = await mutation.run { bytes, cuts in
+            let head = Self.heads[bytes.first == UInt8(ascii: "{") ? 1 + bytes.count % 2 : 0]
+            return Self.read(bytes.pieces(cuts), head, dialect) == Self.read([bytes[...]], head, dialect)
+        }
+        #expect(result.failed.isEmpty, "inputs \(result.failed)")
+        #expect(result.growth < 64 << 20)
+    }
+
+    @Test("no answer in OpenAI's dialect crashes it, grows it, or shows how it was cut")
+    func openAIMutants() async { await fuzz(Self.openAI, OpenAIDialect(Self.endpoint)) }
+
+    @Test("no answer in Gemini's dialect crashes it, grows it, or shows how it was cut")
+    func geminiMutants() async { await fuzz(Self.gemini, GeminiDialect(Self.endpoint)) }
+}
