@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 
-from cluster import ClusterFailure, free_port
+from cluster import TIED, ClusterFailure, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.dirname(sys.executable)
@@ -43,7 +43,7 @@ def _server(command, folder, url, limit=120):
     path = f"{folder}/log"
     with open(path, "wb") as log:
         process = subprocess.Popen(
-            command, env=_environment(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*TIED, *command], env=_environment(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
         deadline = time.monotonic() + limit
