@@ -145,6 +145,17 @@ class Faults(ProviderCase):
                 for one in held:
                     one.close()
 
+    async def test_lines_without_end_do_not_fill_the_memory(self):
+        async with system(self) as run:
+            await ask(run.api, "2 + 2")
+            _, before = run.worker.measure()
+            run.openai.otherwise = do.long_line()
+            found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(8)))
+            self.assertEqual({one.end["event"] for one in found}, {"failed"})
+            _, after = run.worker.measure()
+            # In KiB: at most 1 MiB of each line is kept, of the 80 MB that were on their way.
+            self.assertLess(after - before, 40 * 1024)
+
     async def test_a_redirect_is_not_followed(self):
         async with system(self) as run:
             other = f"http://127.0.0.1:{run.gemini.port}/v1/chat/completions"
