@@ -6,8 +6,9 @@ import unittest
 
 import behaviours as do
 from behaviours import ANSWER, WORDS
+from cluster import free_port
 from student import ask
-from system import IMPATIENT, ProviderCase, eventually, refusing_port, system
+from system import IMPATIENT, ProviderCase, eventually, system
 
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
@@ -128,7 +129,7 @@ class Faults(ProviderCase):
                             self.assertEqual(transcript.end["usage"]["outputTokens"], 7)
 
     async def test_a_port_that_refuses_and_one_that_never_answers_fail_in_time(self):
-        with refusing_port() as refusing, socket.socket() as full:
+        with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
             # The queue of the listener is full with these: a further connection waits for ever.
@@ -137,10 +138,12 @@ class Faults(ProviderCase):
                 one.setblocking(False)
                 one.connect_ex(full.getsockname())
             try:
-                for port in (refusing, full.getsockname()[1]):
-                    async with system(self, OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1") as run:
-                        transcript = await ask(run.api, "2 + 2", silence=5)
+                for port in (free_port(), full.getsockname()[1]):
+                    url = f"http://127.0.0.1:{port}/v1"
+                    async with system(self, AI_CONNECT_TIMEOUT="1s", OPENAI_BASE_URL=url) as run:
+                        transcript = await ask(run.api, "2 + 2")
                         self.assertEqual(transcript.end["event"], "failed")
+                        self.assertLess(transcript.events[-1].at - transcript.asked_at, 10)
             finally:
                 for one in held:
                     one.close()
