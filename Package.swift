@@ -9,6 +9,7 @@ let system: [Target] = [
     .systemLibrary(name: "CUV", path: "Sources/System/CUV"),
     .systemLibrary(name: "CHiredis", path: "Sources/System/CHiredis"),
     .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL"),
+    .systemLibrary(name: "CPostgres", path: "Sources/System/CPostgres"),
     .target(
         name: "CLLHTTP",
         path: "Sources/System/CLLHTTP",
@@ -31,6 +32,7 @@ let runtime: [Target] = [
     module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "CLLHTTP"]),
     module("HTTPClient", in: "Runtime", ["EventLoop", "CCurl"]),
     module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
+    module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
     module("Telemetry", in: "Runtime", []),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", ["Console"]),
@@ -59,6 +61,12 @@ let adapters: [Target] = [
         resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
     ),
     module(
+        "Persistence",
+        in: "Adapters",
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography"],
+        resources: [.embedInCode("Migrations/0001_conversations.sql")],
+    ),
+    module(
         "API",
         in: "Adapters",
         ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation"],
@@ -75,8 +83,8 @@ let program: [Target] = [
     .executableTarget(
         name: "Lemma",
         dependencies: [
-            "API", "Worker", "Bench", "Infrastructure", "Instrumentation", "LocalMath", "Application", "Domain",
-            "Shared",
+            "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
+            "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
             "Settings", "Console", "ServerSentEvents",
         ],
@@ -86,9 +94,15 @@ let program: [Target] = [
 
 let tests: [Target] = [
     .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(
+        name: "ArchiveSupport",
+        dependencies: ["Application", "Domain", "Shared"],
+        path: "Tests/ArchiveSupport",
+    ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
+    suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
@@ -100,14 +114,19 @@ let tests: [Target] = [
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared"]),
-    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop"]),
+    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry",
+            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
         ],
+    ),
+    suite(
+        "Persistence",
+        in: "Adapters",
+        ["Persistence", "Application", "Domain", "Shared", "PostgresClient", "EventLoop", "ArchiveSupport"],
     ),
     suite(
         "API",
@@ -115,6 +134,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
+            "ArchiveSupport",
         ],
     ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),

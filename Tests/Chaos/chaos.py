@@ -16,11 +16,14 @@ import random
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ClusterSupport"))
+
 import mutants as mutation
 from checker import check
-from cluster import ROOT, ChaosFailure, Cluster
-from latency import broken_bounds, latencies, summary
+from cluster import ROOT, ClusterFailure, Cluster
+from latency import broken_bounds, latencies
 from nemesis import Nemesis
+from quantiles import summary
 from redis_link import RedisFailure
 from rolling import rolling
 from workload import TERMINAL, History, Plan, Viewers
@@ -286,7 +289,7 @@ def main():
             return check_file(options.history)
         work = {"run": run_many, "mutants": run_mutants, "rolling": run_rolling}[options.command]
         return asyncio.run(work(options))
-    except ChaosFailure as failure:
+    except ClusterFailure as failure:
         print(f"chaos: {failure}", file=sys.stderr)
         return 1
 

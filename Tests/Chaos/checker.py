@@ -248,7 +248,7 @@ class Checker:
                 self.report(f"{key} still has {queue['length']} entries, {queue['pending']} of them pending")
         for key, ttl in self.final["keys"].items():
             kind = key.split(":")[2] if key.count(":") >= 2 else key
-            if kind not in ("jobs", "dead") and ttl < 0:
+            if kind not in ("jobs", "dead", "finished") and ttl < 0:
                 self.report(f"{key} has no expiry")
             elif kind in ("request", "events") and ttl > self.limits.get("ttl_done", 90_000):
                 self.report(f"{key} lives another {ttl} ms")

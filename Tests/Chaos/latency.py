@@ -1,6 +1,6 @@
 """What one history tells about times, in milliseconds; only runs with a single fault, or none, are measured."""
 
-import math
+from quantiles import rank
 
 # name: (share of the values, milliseconds that it must stay under); the lease of the runs is one second.
 BOUNDS = {
@@ -87,18 +87,6 @@ def _reconnects(history):
             if row["name"] in ("token", "completed"):
                 found.append(took)
     return found
-
-
-def rank(values, share):
-    """The value at `share` of the sorted ones (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
-
-
-def summary(values):
-    """Number, median, 99th percentile and maximum."""
-    median, p99 = rank(values, 0.5), rank(values, 0.99)
-    return f"n {len(values)}, median {median:.0f} ms, p99 {p99:.0f} ms, max {max(values):.0f} ms"
 
 
 def broken_bounds(times):

@@ -6,7 +6,7 @@ same name with a changed line takes its place.
 
 import hashlib
 
-from cluster import ROOT, ChaosFailure
+from cluster import ROOT, ClusterFailure
 
 LIBRARY = f"{ROOT}/Sources/Adapters/Infrastructure/Messaging/lemma.lua"
 
@@ -78,7 +78,7 @@ async def load(cluster, name):
     code = template
     for old, new in MUTANTS[name]:
         if code.count(old) != 1:
-            raise ChaosFailure(f"mutant {name}: {old.strip()!r} is {code.count(old)} times in the library")
+            raise ClusterFailure(f"mutant {name}: {old.strip()!r} is {code.count(old)} times in the library")
         code = code.replace(old, new)
     code = code.replace("@VERSION@", version)
     await cluster.ask_redis("FUNCTION", "LOAD", "REPLACE", code)

@@ -6,7 +6,7 @@ import signal
 import time
 
 from checker import check
-from cluster import ChaosFailure, Cluster
+from cluster import ClusterFailure, Cluster
 from workload import History, Plan, Viewers
 
 SETTINGS = {
@@ -32,7 +32,7 @@ def live(history):
 async def restart(replica):
     replica.signal(signal.SIGTERM)
     if not await replica.gone(30) or replica.process.returncode != 0:
-        raise ChaosFailure(f"{replica.name} does not end as it should after SIGTERM: {replica.process.returncode}")
+        raise ClusterFailure(f"{replica.name} does not end as it should after SIGTERM: {replica.process.returncode}")
     replica.spawn()
     await replica.ready(60)
 
@@ -50,7 +50,7 @@ async def rolling(streams, settled):
         began = time.monotonic()
         while live(history) < streams:
             if time.monotonic() - began > 15:
-                raise ChaosFailure(f"only {live(history)} of {streams} streams are live after 15 s")
+                raise ClusterFailure(f"only {live(history)} of {streams} streams are live after 15 s")
             await asyncio.sleep(0.5)
         for replica in cluster.apis + cluster.workers:
             before, start = live(history), time.monotonic()

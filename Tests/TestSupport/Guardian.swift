@@ -7,15 +7,30 @@ struct Guardian {
     private let shell: ChildProcess
     private let pipeEnd: Int32
 
-    init(of process: ChildProcess, directory: TemporaryDirectory) throws {
+    /// `signal` is the one, by its name in kill(1), at which the program ends without delay and takes its own children
+    /// along.
+    init(of process: ChildProcess, directory: TemporaryDirectory, signal: String = "KILL") throws {
+        let script = """
+            read -r line
+            kill -CONT "$1"; kill -"$3" "$1"
+            while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+            rm -rf "$2"
+            """
+        try self.init(script, ["\(process.identifier)", directory.path, signal])
+    }
+
+    /// Only removes the directory, of something that lives as long as the process.
+    init(of directory: TemporaryDirectory) throws {
+        try self.init("read -r line; rm -rf \"$1\"", [directory.path])
+    }
+
+    private init(_ script: String, _ arguments: [String]) throws {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw ChildProcessError(description: "no pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         pipeEnd = ends[1]
-        let script = "read -r line; kill -KILL \"$1\"; rm -rf \"$2\""
-        let arguments = ["sh", "-c", script, "guardian", "\(process.identifier)", directory.path]
-        shell = try ChildProcess.start(arguments, input: ends[0])
+        shell = try ChildProcess.start(["sh", "-c", script, "guardian"] + arguments, input: ends[0])
     }
 
     /// To be called before the program is waited for, whose number then belongs to nobody.

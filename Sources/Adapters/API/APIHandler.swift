@@ -13,6 +13,12 @@ package final class APIHandler: HTTPHandler {
         case readRequest
         case cancelRequest
         case stream
+        case createConversation
+        case listConversations
+        case readConversation
+        case renameConversation
+        case deleteConversation
+        case listMessages
     }
 
     private let services: APIServices
@@ -28,6 +34,12 @@ package final class APIHandler: HTTPHandler {
         router.add(.get, "/api/math/requests/{id}", .readRequest)
         router.add(.delete, "/api/math/requests/{id}", .cancelRequest)
         router.add(.get, "/api/math/stream/{id}", .stream)
+        router.add(.post, "/api/conversations", .createConversation)
+        router.add(.get, "/api/conversations", .listConversations)
+        router.add(.get, "/api/conversations/{id}", .readConversation)
+        router.add(.patch, "/api/conversations/{id}", .renameConversation)
+        router.add(.delete, "/api/conversations/{id}", .deleteConversation)
+        router.add(.get, "/api/conversations/{id}/messages", .listMessages)
         self.router = router
     }
 
@@ -37,6 +49,12 @@ package final class APIHandler: HTTPHandler {
         case .readRequest: try await RequestRoutes(services: services).read(context)
         case .cancelRequest: try await RequestRoutes(services: services).cancel(context)
         case .stream: try await StreamRoute(services: services).handle(context)
+        case .createConversation: try await ConversationRoutes(services: services).create(context)
+        case .listConversations: try await ConversationRoutes(services: services).list(context)
+        case .readConversation: try await ConversationRoutes(services: services).read(context)
+        case .renameConversation: try await ConversationRoutes(services: services).rename(context)
+        case .deleteConversation: try await ConversationRoutes(services: services).delete(context)
+        case .listMessages: try await ConversationRoutes(services: services).messages(context)
         }
     }
 
@@ -74,7 +92,9 @@ package final class APIHandler: HTTPHandler {
                 try await self.answer(endpoint, context)
             } catch {
                 var problem = error
-                problem.correlationID = problem.correlationID ?? context.parameter.flatMap { CorrelationID($0) }
+                if context.route.hasPrefix("/api/math/") {
+                    problem.correlationID = problem.correlationID ?? context.parameter.flatMap { CorrelationID($0) }
+                }
                 context.respond(problem)
             }
         }

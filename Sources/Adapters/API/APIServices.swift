@@ -10,6 +10,7 @@ package struct APIServices {
     package let read: ReadMathRequestHandler
     package let watch: WatchAnswerHandler
     package let cancel: CancelMathRequestHandler
+    package let conversations: ConversationServices
     package let answers: any AnswerStream
     package let requests: any RequestRepository
     package let tokens: any TokenService
@@ -26,6 +27,7 @@ package struct APIServices {
         read: ReadMathRequestHandler,
         watch: WatchAnswerHandler,
         cancel: CancelMathRequestHandler,
+        conversations: ConversationServices,
         answers: any AnswerStream,
         requests: any RequestRepository,
         tokens: any TokenService,
@@ -41,6 +43,7 @@ package struct APIServices {
         self.read = read
         self.watch = watch
         self.cancel = cancel
+        self.conversations = conversations
         self.answers = answers
         self.requests = requests
         self.tokens = tokens
@@ -53,4 +56,30 @@ package struct APIServices {
     }
 
     var authentication: Authentication { Authentication(tokens: tokens, isRequired: isAuthenticationRequired) }
+}
+
+/// The use cases about conversations.
+package struct ConversationServices {
+    package let create: CreateConversationHandler
+    package let list: ListConversationsHandler
+    package let read: ReadConversationHandler
+    package let rename: RenameConversationHandler
+    package let delete: DeleteConversationHandler
+    package let messages: ListMessagesHandler
+
+    package init(
+        create: CreateConversationHandler,
+        list: ListConversationsHandler,
+        read: ReadConversationHandler,
+        rename: RenameConversationHandler,
+        delete: DeleteConversationHandler,
+        messages: ListMessagesHandler
+    ) {
+        self.create = create
+        self.list = list
+        self.read = read
+        self.rename = rename
+        self.delete = delete
+        self.messages = messages
+    }
 }

@@ -29,6 +29,15 @@ package struct LemmaMetrics: Sendable {
     /// Jobs being worked on.
     package let jobsActive: Gauge
 
+    /// Records of requests that the archive has kept, and those it refuses for good.
+    package let recordsKept: Counter
+    package let recordsRefused: Counter
+    /// Times the archive could not be reached or refused for the moment.
+    package let archiveFailures: Counter
+    /// Records that wait to be kept, of all replicas, and the age of the oldest.
+    package let recordsWaiting: Gauge
+    package let recordsAgeSeconds: Gauge
+
     /// Streams open to clients.
     package let streamsActive: Gauge
     /// Streams opened, and those of them that continue from an event id.
@@ -44,6 +53,15 @@ package struct LemmaMetrics: Sendable {
     package let redisFailures: Counter
     package let redisReconnects: Counter
     package let redisTimeouts: Counter
+
+    /// PostgreSQL: batches of statements, waits for a connection, connections.
+    package let postgresSeconds: Histogram
+    package let postgresFailures: Counter
+    package let postgresTimeouts: Counter
+    package let postgresWaitSeconds: Histogram
+    package let postgresConnections: Gauge
+    package let postgresLost: Counter
+    package let postgresUnreachable: Counter
 
     package let httpConnections: Gauge
     package let httpMalformed: Counter
@@ -68,6 +86,15 @@ package struct LemmaMetrics: Sendable {
         takenOver = registry.counter("lemma_jobs_taken_over_total", help: "Jobs taken over from silent workers")
         jobsActive = registry.gauge("lemma_jobs_active", help: "Jobs being worked on")
 
+        recordsKept = registry.counter("lemma_persister_records_kept_total", help: "Records written to PostgreSQL")
+        recordsRefused = registry.counter("lemma_persister_records_refused_total", help: "Records put aside for good")
+        archiveFailures = registry.counter(
+            "lemma_persister_failures_total",
+            help: "Writes that PostgreSQL did not take"
+        )
+        recordsWaiting = registry.gauge("lemma_persister_backlog_records", help: "Records waiting for PostgreSQL")
+        recordsAgeSeconds = registry.gauge("lemma_persister_backlog_age_seconds", help: "Age of the oldest of them")
+
         streamsActive = registry.gauge("lemma_streams_active", help: "Streams open to clients")
         streamsOpened = registry.counter("lemma_streams_opened_total", help: "Streams opened")
         streamsResumed = registry.counter("lemma_streams_resumed_total", help: "Streams continued from an event id")
@@ -81,6 +108,20 @@ package struct LemmaMetrics: Sendable {
         redisFailures = registry.counter("lemma_redis_command_failures_total", help: "Redis commands without success")
         redisReconnects = registry.counter("lemma_redis_reconnects_total", help: "Connections made again")
         redisTimeouts = registry.counter("lemma_redis_timeouts_total", help: "Connections given up as silent")
+
+        postgresSeconds = registry.histogram(
+            "lemma_postgres_batch_duration_seconds",
+            help: "Batches of statements, sent to answered"
+        )
+        postgresFailures = registry.counter("lemma_postgres_batch_failures_total", help: "Batches without success")
+        postgresTimeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches given up at their deadline")
+        postgresWaitSeconds = registry.histogram("lemma_postgres_wait_seconds", help: "Waits for a connection")
+        postgresConnections = registry.gauge("lemma_postgres_connections", help: "Connections open")
+        postgresLost = registry.counter("lemma_postgres_connections_lost_total", help: "Connections that broke")
+        postgresUnreachable = registry.counter(
+            "lemma_postgres_connection_failures_total",
+            help: "Connections that did not come about"
+        )
 
         httpConnections = registry.gauge("lemma_http_connections", help: "Connections open")
         httpMalformed = registry.counter("lemma_http_malformed_requests_total", help: "Requests that were none")

@@ -2,12 +2,9 @@ package import Shared
 
 /// Problems of one user that belong together: an answer may build on the ones before it.
 package struct Conversation: Sendable, Hashable {
-    /// Upper limit of a title in Unicode scalars, after trimming.
-    package static let titleScalarsMax = 200
-
     package let id: ConversationID
     package let userID: UserID
-    /// Chosen by the user; nil where nobody has named it.
+    /// Chosen by the user, or taken from the first question; nil where there is neither.
     package let title: String?
     package let createdAt: Timestamp
     /// The last change of the title or of what was asked and answered.

@@ -23,6 +23,8 @@ package struct FinishedRequest: Sendable {
     /// Of a failed request.
     package let failure: RequestFailure?
     package let usage: TokenUsage?
+    /// Of a completed request.
+    package let timings: AnswerTimings?
 
     package init(
         request: MathRequest,
@@ -38,7 +40,8 @@ package struct FinishedRequest: Sendable {
         finishReason: FinishReason?,
         cancelReason: CancelReason?,
         failure: RequestFailure?,
-        usage: TokenUsage?
+        usage: TokenUsage?,
+        timings: AnswerTimings?
     ) {
         self.request = request
         self.status = status
@@ -54,5 +57,34 @@ package struct FinishedRequest: Sendable {
         self.cancelReason = cancelReason
         self.failure = failure
         self.usage = usage
+        self.timings = timings
+    }
+}
+
+extension FinishedRequest {
+    /// How it ended; nil where that is not known.
+    package var outcome: AnswerOutcome? {
+        switch status {
+        case .completed: .completed(finishReason ?? .stop)
+        case .failed: failure.map { .failed($0) }
+        case .cancelled: .cancelled(cancelReason ?? .requested)
+        case .queued, .running: nil
+        }
+    }
+}
+
+/// How long an answer took, as its `completed` event tells.
+package struct AnswerTimings: Sendable, Hashable {
+    /// From submission to the first claim.
+    package let queueMilliseconds: Int
+    /// From the start of the last attempt to its first token; nil where none came.
+    package let firstTokenMilliseconds: Int?
+    /// From the start of the last attempt to its end.
+    package let durationMilliseconds: Int
+
+    package init(queueMilliseconds: Int, firstTokenMilliseconds: Int?, durationMilliseconds: Int) {
+        self.queueMilliseconds = queueMilliseconds
+        self.firstTokenMilliseconds = firstTokenMilliseconds
+        self.durationMilliseconds = durationMilliseconds
     }
 }

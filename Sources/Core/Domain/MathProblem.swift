@@ -16,12 +16,7 @@ package struct MathProblem: Sendable, Hashable {
 
     /// Trims Unicode white space and checks the length.
     package init(_ text: String) throws(Invalid) {
-        let scalars = text.unicodeScalars
-        let isSpace: (Unicode.Scalar) -> Bool = { $0.properties.isWhitespace }
-        guard let first = scalars.firstIndex(where: { !isSpace($0) }),
-            let last = scalars.lastIndex(where: { !isSpace($0) })
-        else { throw .empty }
-        let trimmed = scalars[first...last]
+        guard let trimmed = text.trimmedScalars else { throw .empty }
         let count = trimmed.count
         guard count <= Self.scalarsMax else { throw .tooLong(count) }
         self.text = String(trimmed)
@@ -29,4 +24,15 @@ package struct MathProblem: Sendable, Hashable {
 
     /// A text that was checked when it came in, read back from the store.
     package init(stored text: String) { self.text = text }
+}
+
+extension String {
+    /// Without Unicode white space at both ends; nil where there is nothing else.
+    var trimmedScalars: Substring.UnicodeScalarView? {
+        let isSpace: (Unicode.Scalar) -> Bool = { $0.properties.isWhitespace }
+        guard let first = unicodeScalars.firstIndex(where: { !isSpace($0) }),
+            let last = unicodeScalars.lastIndex(where: { !isSpace($0) })
+        else { return nil }
+        return unicodeScalars[first...last]
+    }
 }

@@ -89,6 +89,12 @@ package struct TokenUsage: Sendable, Hashable {
         self.isEstimated = isEstimated
     }
 
+    /// Tokens of a text where nobody has counted them: one for every four bytes of UTF-8, rounded up.
+    ///
+    /// Providers count differently. English prose has four to five bytes a token, formulas about three, and scripts of
+    /// two or three bytes a letter one to two letters: what is estimated may be a third more.
+    package static func estimate(utf8Bytes bytes: Int) -> Int { (bytes + 3) / 4 }
+
     package static let none = TokenUsage(inputTokens: 0, outputTokens: 0, isEstimated: false)
 }
 

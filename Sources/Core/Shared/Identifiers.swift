@@ -34,6 +34,12 @@ package struct ConversationID: UUIDIdentifier {
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
+/// What is kept of the answer to a problem.
+package struct ResponseID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
 /// Who asks.
 ///
 /// Stored with each request and compared wherever an id is presented.
@@ -63,6 +69,9 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         low = 0x8000_0000_0000_0000 | (random.1 & 0x3FFF_FFFF_FFFF_FFFF)
     }
 
+    /// When a version 7 UUID was made.
+    package var version7Time: Timestamp { Timestamp(milliseconds: Int64(high >> 16)) }
+
     /// Where the 36 characters have a hyphen.
     private static func isHyphen(_ position: Int) -> Bool {
         position == 8 || position == 13 || position == 18 || position == 23
@@ -89,6 +98,9 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         }
         self.init(high: high, low: low)
     }
+
+    /// The last 16 bits: ids that share them are kept in the same partition.
+    package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
 
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in

@@ -13,6 +13,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case expectationFailed = "expectation-failed"
     case validation
     case idempotencyKeyReused = "idempotency-key-reused"
+    case conversationBusy = "conversation-busy"
     case tooManyRequests = "too-many-requests"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal-error"
@@ -35,6 +36,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .methodNotAllowed: 405
         case .notAcceptable: 406
         case .requestTimeout: 408
+        case .conversationBusy: 409
         case .gone: 410
         case .payloadTooLarge: 413
         case .targetTooLong: 414
@@ -67,6 +69,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .expectationFailed: "The expectation cannot be met"
         case .validation: "The request is not valid"
         case .idempotencyKeyReused: "The idempotency key belongs to another problem"
+        case .conversationBusy: "The conversation is busy"
         case .tooManyRequests: "Too many requests"
         case .headersTooLarge: "The header section is too large"
         case .internalError: "Something went wrong on our side"
@@ -83,7 +86,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     /// True where the same request may succeed later without a change.
     package var isRetryable: Bool {
         switch self {
-        case .requestTimeout, .tooManyRequests, .internalError, .queueFull, .storeUnavailable, .providerFailed,
+        case .requestTimeout, .conversationBusy, .tooManyRequests, .internalError, .queueFull, .storeUnavailable,
+            .providerFailed,
             .providerTimedOut, .attemptsExhausted:
             true
         case .malformedRequest, .unauthenticated, .notFound, .methodNotAllowed, .notAcceptable, .gone, .payloadTooLarge,

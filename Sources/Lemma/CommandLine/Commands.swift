@@ -61,6 +61,7 @@ enum Commands {
         DevCommand.command,
         APICommand.command,
         WorkerCommand.command,
+        MigrateCommand.command,
         AskCommand.command,
         bench,
         DeadLettersCommand.command,

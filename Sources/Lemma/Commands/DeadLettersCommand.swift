@@ -77,9 +77,15 @@ enum DeadLettersCommand {
         let redis = try redisURL(configuration)
         try await withLoop { loop in
             let keys = Keyspace(partitions: configuration.jobs.partitions)
-            let store = RedisStore(try RedisConfiguration(url: redis), keys: keys, on: loop, observer: nil)
+            let store = RedisStore(
+                try RedisConfiguration(url: redis),
+                keys: keys,
+                retention: Retention(configuration),
+                on: loop,
+                observer: nil,
+            )
             defer { store.close() }
-            let letters = RedisDeadLetters(store: store, timeToLive: configuration.stream.ttlLive)
+            let letters = RedisDeadLetters(store: store)
             let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
             try await action(arguments, Tools(letters: letters, identifiers: identifiers))
         }

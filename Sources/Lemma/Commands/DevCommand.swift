@@ -8,8 +8,8 @@ enum DevCommand {
             "dev",
             summary: "run everything in one process, without any configuration",
             details: """
-                Starts a private Redis under ./.lemma/ (kept between runs), runs API and worker, and prints the URL of the
-                web page. Ctrl-C stops it.
+                Starts a private Redis and a private PostgreSQL under ./.lemma/ (kept between runs), migrates, runs API and
+                worker, and prints the URL of the web page. Ctrl-C stops it.
                 """,
         )
     ) { _ in

@@ -6,6 +6,7 @@ import HTTPServer
 import Infrastructure
 internal import Instrumentation
 import Lifecycle
+import Persistence
 import Settings
 import Shared
 import Synchronization
@@ -141,16 +142,13 @@ final class APIGraph {
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics,
         )
-        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: configuration.stream.ttlDone)
+        let requests = RedisRequestRepository(store: store)
         let bus = LocalEventBus()
         bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
-            publisher: RedisMessagePublisher(
-                store: store,
-                waitingMax: configuration.jobs.queueMaxDepth,
-                timeToLive: configuration.stream.ttlLive,
-            ),
+            publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),
+            conversations: PostgresConversationRepository(environment.database),
             identifiers: environment.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
@@ -159,9 +157,14 @@ final class APIGraph {
             services: APIServices(
                 loop: loop,
                 solve: solve,
-                read: ReadMathRequestHandler(requests: requests),
-                watch: WatchAnswerHandler(requests: requests),
-                cancel: CancelMathRequestHandler(requests: requests, clock: LoopClock(loop: loop)),
+                read: ReadMathRequestHandler(requests: requests, archive: environment.archive),
+                watch: WatchAnswerHandler(requests: requests, archive: environment.archive),
+                cancel: CancelMathRequestHandler(
+                    requests: requests,
+                    archive: environment.archive,
+                    clock: LoopClock(loop: loop),
+                ),
+                conversations: Self.conversations(environment, store, requests),
                 answers: answers,
                 requests: requests,
                 tokens: SignedTicketService(
@@ -176,6 +179,24 @@ final class APIGraph {
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
             )
+        )
+    }
+
+    private static func conversations(
+        _ environment: ReplicaEnvironment,
+        _ store: RedisStore,
+        _ requests: RedisRequestRepository
+    ) -> ConversationServices {
+        let kept = PostgresConversationRepository(environment.database)
+        let recent = RedisConversations(store: store)
+        let (time, clock) = (environment.clock, LoopClock(loop: store.loop))
+        return ConversationServices(
+            create: CreateConversationHandler(conversations: kept, identifiers: environment.identifiers, clock: time),
+            list: ListConversationsHandler(conversations: kept),
+            read: ReadConversationHandler(conversations: kept, wallClock: time, clock: clock),
+            rename: RenameConversationHandler(conversations: kept, clock: time),
+            delete: DeleteConversationHandler(conversations: kept, activity: recent, clock: time),
+            messages: ListMessagesHandler(conversations: kept, requests: requests, memory: recent, clock: clock),
         )
     }
 

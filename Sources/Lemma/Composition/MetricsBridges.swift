@@ -2,6 +2,7 @@ import Application
 import Domain
 import HTTPServer
 import Instrumentation
+import PostgresClient
 import RedisClient
 import Telemetry
 
@@ -29,6 +30,40 @@ final class RedisMetrics: RedisObserver {
     func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
 
     func timedOut() { metrics.redisTimeouts.increment() }
+}
+
+/// Counts what the pool of PostgreSQL reports.
+final class PostgresMetrics: PostgresObserver {
+    private let metrics: LemmaMetrics
+    private let logger: Logger
+
+    init(_ metrics: LemmaMetrics, logger: Logger) {
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func waited(_ duration: Duration) { metrics.postgresWaitSeconds.observe(duration) }
+
+    func batchFinished(after duration: Duration, succeeded: Bool) {
+        metrics.postgresSeconds.observe(duration)
+        if !succeeded { metrics.postgresFailures.increment() }
+    }
+
+    func connectionOpened() { metrics.postgresConnections.increment() }
+
+    func connectionClosed(isLost: Bool) {
+        metrics.postgresConnections.decrement()
+        guard isLost else { return }
+        metrics.postgresLost.increment()
+        logger.warning("connection to postgres lost")
+    }
+
+    func connectionFailed(reason: String) {
+        metrics.postgresUnreachable.increment()
+        logger.warning("postgres cannot be reached", ["error": .string(reason)])
+    }
+
+    func timedOut() { metrics.postgresTimeouts.increment() }
 }
 
 /// Counts what the HTTP server reports.

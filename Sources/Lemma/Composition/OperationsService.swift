@@ -22,6 +22,7 @@ final class OperationsService: Service {
         var options = HTTPServerOptions()
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
+        let schema = SchemaWatch(environment.database)
         let providers = environment.gates
         let ops = environment.configuration.ops
         let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
@@ -29,7 +30,7 @@ final class OperationsService: Service {
             OperationsHandler(
                 loop: loop,
                 registry: registry,
-                health: ReplicaHealth(process: health, store: store.onLoop, providers: providers),
+                health: ReplicaHealth(process: health, store: store.onLoop, schema: schema, providers: providers),
             )
         }
         environment.logger.info("operations port open", ["port": .int(listener.port)])

@@ -1,6 +1,9 @@
 import API
+import Application
 import EventLoop
 import Infrastructure
+import Persistence
+import PostgresClient
 import Synchronization
 
 /// Whether the process's loops turn and whether it drains.
@@ -12,6 +15,8 @@ final class ProcessHealth: Sendable {
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
+    /// What waits for PostgreSQL, as this process's persister last saw it.
+    private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
     /// Monotonic milliseconds of a loop's last sign of life.
     private final class LastBeat: Sendable {
@@ -25,6 +30,11 @@ final class ProcessHealth: Sendable {
 
     /// From now on the replica is not ready.
     func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    /// Nil where no persister runs in this process.
+    var backlog: RecordBacklog? { lastBacklog.withLock { $0 } }
+
+    func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
@@ -55,26 +65,57 @@ final class ProcessHealth: Sendable {
 struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
     let store: RedisStore
+    let schema: SchemaWatch
     let providers: [ProviderGate]
 
     var loopsTurn: Bool { process.loopsTurn(now: store.loop.nowMilliseconds) }
 
     func readiness() async -> ReadinessReport {
-        let start = ContinuousClock.now
         var reason: String?
-        var latency: Double?
-        do {
-            try await store.probe()
-            latency = Double((ContinuousClock.now - start).wholeMicroseconds) / 1000
-        } catch {
-            reason = "redis is not writable"
-        }
+        let postgres = await Self.milliseconds { try await schema.look() }
+        if !schema.isCurrent { reason = "migrations missing: run lemma migrate" }
+        let redis = await Self.milliseconds { try await store.probe() }
+        if redis == nil { reason = "redis is not writable" }
         if process.isDraining { reason = "draining" }
         return ReadinessReport(
             reason: reason,
-            redisLatencyMilliseconds: latency,
+            redisLatencyMilliseconds: redis,
+            postgresLatencyMilliseconds: postgres,
             providers: providers.map { ($0.name, $0.state.rawValue) },
+            backlog: process.backlog,
         )
+    }
+
+    /// How long `work` took; nil where it failed.
+    private static func milliseconds(_ work: () async throws -> Void) async -> Double? {
+        let start = ContinuousClock.now
+        do {
+            try await work()
+        } catch {
+            return nil
+        }
+        return Double((ContinuousClock.now - start).wholeMicroseconds) / 1000
+    }
+}
+
+/// Whether the database has this release's schema, as far as is known.
+///
+/// A replica that has seen it once stays ready while PostgreSQL is away; one that starts without PostgreSQL is not ready
+/// until it has seen it.
+final class SchemaWatch: Sendable {
+    /// A replica's readiness must be told within the limit of one probe.
+    private static let limit = Duration.milliseconds(500)
+
+    private let database: PostgresDatabase
+    private let current = Atomic<Bool>(false)
+
+    init(_ database: PostgresDatabase) { self.database = database }
+
+    var isCurrent: Bool { current.load(ordering: .relaxed) }
+
+    /// Looks again; throws where PostgreSQL cannot be asked, which leaves what is known.
+    func look() async throws(PostgresError) {
+        current.store(try await database.schemaState(within: Self.limit) == .current, ordering: .relaxed)
     }
 }
 

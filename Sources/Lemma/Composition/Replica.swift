@@ -4,6 +4,7 @@ import FoundationEssentials
 import Infrastructure
 import Instrumentation
 import Lifecycle
+import PostgresClient
 import RedisClient
 import Settings
 import Telemetry
@@ -23,44 +24,68 @@ enum Replica {
     static func run(
         _ configuration: Configuration,
         parts: [Part],
-        redis: RedisURL,
+        stores: Stores,
         loops: LoopGroup,
         logger: Logger,
         supporting: [any Service] = [],
         announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) async throws {
-        let environment = try environment(configuration, redis: redis, loops: loops, logger: logger)
-        var services: [any Service] = supporting + [OperationsService(environment)]
+        let environment = try await environment(configuration, stores: stores, loops: loops, logger: logger)
+        let needed: [any Service] = [DatabaseService(environment.database), OperationsService(environment)]
+        var services = supporting + needed
         for part in parts {
             switch part {
             case .api: services.append(APIService(environment, announce: announce))
-            case .worker: services.append(WorkerService(environment))
+            case .worker: services += [PersisterService(environment), WorkerService(environment)]
             }
         }
         let group = ServiceGroup(services, logger: logger)
         try await group.run { environment.health.beginDraining() }
     }
 
+    /// Where the stores are.
+    struct Stores: Sendable {
+        let redis: RedisURL
+        /// A libpq URI.
+        let database: String
+    }
+
     private static func environment(
         _ configuration: Configuration,
-        redis: RedisURL,
+        stores: Stores,
         loops: LoopGroup,
         logger: Logger
-    ) throws -> ReplicaEnvironment {
+    ) async throws -> ReplicaEnvironment {
         let registry = MetricsRegistry()
         registry.registerProcess(version: ReplicaEnvironment.version)
         let metrics = LemmaMetrics(registry)
+        let name = configuration.otel.serviceName
+        let database = try postgres(stores.database, name)
+        let pool = try await loops.loops[0].run { loop in
+            let observer = PostgresMetrics(metrics, logger: logger)
+            return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
+        }
         return ReplicaEnvironment(
             configuration: configuration,
             loops: loops,
             logger: logger,
             metrics: metrics,
             health: ProcessHealth(loops: loops.loops),
-            redis: try RedisConfiguration(url: redis, clientName: configuration.otel.serviceName),
+            redis: try RedisConfiguration(url: stores.redis, clientName: name),
+            database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
         )
+    }
+
+    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
+    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
+        do {
+            return try PostgresConfiguration(uri: uri, applicationName: name)
+        } catch {
+            throw StartFailure("DATABASE_URL cannot be used: \(error)")
+        }
     }
 
     private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics, _ logger: Logger) -> [ProviderGate] {

@@ -6,6 +6,8 @@ import HTTPClient
 import Infrastructure
 import Instrumentation
 import LocalMath
+import Persistence
+import PostgresClient
 import RedisClient
 import Settings
 import Shared
@@ -22,6 +24,8 @@ struct ReplicaEnvironment: Sendable {
     let metrics: LemmaMetrics
     let health: ProcessHealth
     let redis: RedisConfiguration
+    /// The process's one pool of connections to PostgreSQL.
+    let database: PostgresDatabase
     let secrets: [[UInt8]]
     let mockScript: MockScript
     /// One for each configured provider, in that order.
@@ -31,6 +35,7 @@ struct ReplicaEnvironment: Sendable {
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
+    var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
     var backoff: Backoff { Backoff(random: random) }
 
     /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
@@ -41,7 +46,13 @@ struct ReplicaEnvironment: Sendable {
 
     /// A connection to Redis of its own, for one loop.
     func store(on loop: Loop) -> RedisStore {
-        RedisStore(redis, keys: keys, on: loop, observer: RedisMetrics(metrics, logger: logger))
+        RedisStore(
+            redis,
+            keys: keys,
+            retention: Retention(configuration),
+            on: loop,
+            observer: RedisMetrics(metrics, logger: logger),
+        )
     }
 
     /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
@@ -50,7 +61,6 @@ struct ReplicaEnvironment: Sendable {
         let sweep = AbandonmentSweep(
             store: store,
             grace: configuration.stream.disconnectGrace,
-            timeToLiveAfterEnd: configuration.stream.ttlDone,
         ) { [logger] id in
             logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
         }
@@ -75,21 +85,21 @@ struct ReplicaEnvironment: Sendable {
         return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
     }
 
-    /// Every provider there is: one line each.
     private func client(
         _ provider: Configuration.AI.Provider,
         on loop: Loop,
         _ transport: HTTPTransport
     ) -> any AIStreamingClient {
-        let ai = configuration.ai
-        let dialect: any ProviderDialect
         switch provider {
         case .local: return LocalClient(solver: LocalSolver(on: loop))
         case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
-        case .openai: dialect = OpenAIDialect(ProviderEndpoint(ai.openAI))
-        case .gemini: dialect = GeminiDialect(ProviderEndpoint(ai.gemini))
+        case _:
+            let name = provider.rawValue
+            guard let endpoint = configuration.ai.endpoints[name].map({ ProviderEndpoint($0) }),
+                let dialect = RemoteProviders.dialect(name, endpoint)
+            else { preconditionFailure("the provider \(name) has settings but no dialect") }
+            return RemoteClient(dialect, transport: transport, connectTimeout: configuration.ai.connectTimeout)
         }
-        return RemoteClient(dialect, transport: transport, connectTimeout: ai.connectTimeout)
     }
 
     private var mockOptions: MockClient.Options {
@@ -98,7 +108,26 @@ struct ReplicaEnvironment: Sendable {
             tokens: mock.tokens,
             firstTokenDelay: mock.firstTokenDelay,
             tokenDelay: mock.tokenDelay,
-            content: mock.content == .echo ? .echo : .timestamps,
+            content: mockContent,
+        )
+    }
+
+    private var mockContent: MockClient.Options.Content {
+        switch configuration.mock.content {
+        case .echo: .echo
+        case .conversation: .conversation
+        case .timestamps: .timestamps
+        }
+    }
+}
+
+extension Retention {
+    /// One turn more than a context has room for, which tells that there were earlier ones.
+    init(_ configuration: Configuration) {
+        self.init(
+            live: configuration.stream.ttlLive,
+            afterEnd: configuration.stream.ttlDone,
+            turns: configuration.context.maxTurns + 1,
         )
     }
 }

@@ -1,6 +1,7 @@
 import EventLoop
 import FoundationEssentials
 import Glibc
+import Lifecycle
 import RedisClient
 import Settings
 import Telemetry
@@ -24,15 +25,15 @@ enum Serving {
             try await Replica.run(
                 configuration,
                 parts: [.api],
-                redis: try redis(configuration),
+                stores: try stores(configuration),
                 loops: loops,
-                logger: logger
+                logger: logger,
             )
         case .worker:
             try await Replica.run(
                 configuration,
                 parts: [.worker],
-                redis: try redis(configuration),
+                stores: try stores(configuration),
                 loops: loops,
                 logger: logger,
             )
@@ -42,15 +43,15 @@ enum Serving {
             if configuration.auth.jwtSecrets.isEmpty {
                 configuration.auth.jwtSecrets = [try DevelopmentSecret.load(".lemma")]
             }
-            let ownRedis = configuration.redis.url == nil
             let scheme = configuration.http.tlsCertificate == nil ? "http" : "https"
+            let (stores, supporting) = try developmentStores(configuration, on: loops.loops[0], logger)
             try await Replica.run(
                 configuration,
                 parts: [.worker, .api],
-                redis: ownRedis ? PrivateRedis.url : try redis(configuration),
+                stores: stores,
                 loops: loops,
                 logger: logger,
-                supporting: ownRedis ? [PrivateRedis(on: loops.loops[0], logger: logger)] : [],
+                supporting: supporting,
             ) { port in
                 let origin = "\(scheme)://127.0.0.1:\(port)"
                 print("Lemma is ready: open \(origin)/ or run: lemma ask --url \(origin) \"2x + 3 = 7\"")
@@ -60,6 +61,29 @@ enum Serving {
         case .client:
             preconditionFailure("a client command serves nothing")
         }
+    }
+
+    /// Private servers for what the configuration does not name, and the services that run them.
+    private static func developmentStores(
+        _ configuration: Configuration,
+        on loop: Loop,
+        _ logger: Logger
+    ) throws -> (Replica.Stores, [any Service]) {
+        var services: [any Service] = []
+        if configuration.redis.url == nil { services.append(PrivateRedis(on: loop, logger: logger)) }
+        if configuration.database.url == nil { services.append(PrivatePostgres(on: loop, logger: logger)) }
+        let stores = Replica.Stores(
+            redis: configuration.redis.url == nil ? PrivateRedis.url : try redis(configuration),
+            database: configuration.database.url?.reveal() ?? PrivatePostgres.uri,
+        )
+        let postgres = try Replica.postgres(stores.database, configuration.otel.serviceName)
+        services.append(MigrationService(postgres, on: loop, logger: logger))
+        return (stores, services)
+    }
+
+    private static func stores(_ configuration: Configuration) throws -> Replica.Stores {
+        guard let database = configuration.database.url else { throw StartFailure("DATABASE_URL is required") }
+        return Replica.Stores(redis: try redis(configuration), database: database.reveal())
     }
 
     /// Where Redis is, or a ``StartFailure`` in words.

@@ -69,6 +69,7 @@ final class WorkerGraph {
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
+    private let lines: LineSweep?
     private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
@@ -85,8 +86,6 @@ final class WorkerGraph {
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
-                timeToLive: configuration.stream.ttlLive,
-                timeToLiveAfterEnd: configuration.stream.ttlDone,
             ),
         )
         consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
@@ -96,6 +95,15 @@ final class WorkerGraph {
             consumer: consumer,
             answers: answers,
             solver: environment.solver(on: loop, transport),
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: environment.archive,
+                window: ContextWindow(
+                    turnsMax: configuration.context.maxTurns,
+                    tokensMax: configuration.context.maxTokens,
+                ),
+                clock: LoopClock(loop: loop),
+            ),
             environment: WorkEnvironment(
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
@@ -118,10 +126,13 @@ final class WorkerGraph {
             runner?.cancel($0, $1)
         }
         sweep = environment.abandonmentSweep(store, on: loop)
+        lines = loop.index == 0 ? LineSweep(store: store) : nil
+        lines?.start()
     }
 
     func close() {
         sweep?.close()
+        lines?.close()
         runner.close()
         transport.close()
         control.close()

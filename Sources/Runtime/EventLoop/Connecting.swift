@@ -106,6 +106,19 @@ private func connected(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status:
 
 // MARK: - Addresses
 
+extension Loop {
+    /// The numeric addresses of a host, in the order in which to try them, for C libraries that would block on its name.
+    ///
+    /// Throws what the resolver says, `timedOut` at the limit, `cancelled` when the task is cancelled. To be called from
+    /// a task of this loop.
+    package nonisolated(nonsending) func addresses(
+        of host: String,
+        within limit: Duration
+    ) async throws(NetworkError) -> [String] {
+        try await resolve(host: host, port: 0, on: self, within: limit).compactMap(\.numericHost)
+    }
+}
+
 /// A resolved address.
 struct SocketAddress {
     private var storage: sockaddr_storage
@@ -116,6 +129,28 @@ struct SocketAddress {
         withUnsafeMutableBytes(of: &storage) { bytes in
             bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(length, bytes.count)))
         }
+    }
+
+    /// As text, with the zone of a link-local address; nil for what is no internet address.
+    var numericHost: String? {
+        let isVersion4 = storage.ss_family == sa_family_t(AF_INET)
+        let length = isVersion4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+        var text = [UInt8](repeating: 0, count: Int(NI_MAXHOST))
+        let status = text.withUnsafeMutableBytes { text in
+            withSockaddr { address in
+                let characters = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+                return getnameinfo(
+                    address,
+                    socklen_t(length),
+                    characters,
+                    socklen_t(text.count),
+                    nil,
+                    0,
+                    NI_NUMERICHOST
+                )
+            }
+        }
+        return status == 0 ? String(decoding: text.prefix { $0 != 0 }, as: UTF8.self) : nil
     }
 
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {

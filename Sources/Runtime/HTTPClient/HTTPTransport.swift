@@ -1,10 +1,12 @@
 internal import CCurl
 package import EventLoop
+internal import FoundationEssentials
 
 /// What all requests of a transport share.
 package struct HTTPTransportOptions: Sendable {
-    /// Who may sign servers' certificates: a PEM file; nil for the system's authorities.
-    package var certificateAuthorityFile: String?
+    /// Who may sign servers' certificates: a PEM file, first the one that `SSL_CERT_FILE` names, as it is for all that
+    /// uses OpenSSL; nil for the system's authorities.
+    package var certificateAuthorityFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
     /// Connections kept open for the next request.
     package var idleConnectionsMax = 64
     /// `User-Agent` of requests that bring none.

@@ -29,6 +29,8 @@ package struct InvalidSettings: Error, Sendable, Hashable, CustomStringConvertib
     /// In the order of the table.
     package let mistakes: [SettingMistake]
 
+    package init(mistakes: [SettingMistake]) { self.mistakes = mistakes }
+
     /// One line for each mistake.
     package var description: String {
         (["invalid configuration:"] + mistakes.map { "  \($0)" }).joined(separator: "\n")

@@ -1,5 +1,6 @@
 import API
 import Application
+import ArchiveSupport
 import Domain
 import EventLoop
 import FoundationEssentials
@@ -30,6 +31,17 @@ struct APIBench: Sendable {
     let listener: HTTPListener
     let tokens: SignedTicketService
     let loop: Loop
+    fileprivate let graph: LoopBound<APIGraph>
+
+    /// Tells the archive what a persister would.
+    func keep(_ entries: [ArchiveEntry]) async throws {
+        try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
+    }
+
+    /// Lets the archive be away or come back.
+    func setArchiveAway(_ isAway: Bool) async throws {
+        try await loop.run { [graph] _ in graph.onLoop.archive.isAway = isAway }
+    }
 
     /// Sends one request on a connection of its own; `headers` are lines.
     func send(
@@ -87,34 +99,49 @@ private final class APIGraph {
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
+    let archive: InMemoryArchive
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
         let metrics = LemmaMetrics(MetricsRegistry())
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
-        store = RedisStore(redis, keys: keys, on: loop, observer: nil)
+        archive = InMemoryArchive(identifiers: identifiers)
+        let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
+        store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
         answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics)
-        let requests = RedisRequestRepository(store: store, timeToLiveAfterEnd: .seconds(60))
+        let requests = RedisRequestRepository(store: store)
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            publisher: RedisMessagePublisher(
-                store: store,
-                waitingMax: options.queueMaxDepth,
-                timeToLive: .seconds(600),
-            ),
+            publisher: RedisMessagePublisher(store: store, waitingMax: options.queueMaxDepth),
+            conversations: archive,
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: LocalEventBus(),
+        )
+        let recent = RedisConversations(store: store)
+        let (time, clock) = (SystemClock(), LoopClock(loop: loop))
+        let conversations = ConversationServices(
+            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
+            list: ListConversationsHandler(conversations: archive),
+            read: ReadConversationHandler(conversations: archive, wallClock: time, clock: clock),
+            rename: RenameConversationHandler(conversations: archive, clock: time),
+            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
+            messages: ListMessagesHandler(conversations: archive, requests: requests, memory: recent, clock: clock),
         )
         handler = APIHandler(
             services: APIServices(
                 loop: loop,
                 solve: solve,
-                read: ReadMathRequestHandler(requests: requests),
-                watch: WatchAnswerHandler(requests: requests),
-                cancel: CancelMathRequestHandler(requests: requests, clock: LoopClock(loop: loop)),
+                read: ReadMathRequestHandler(requests: requests, archive: archive),
+                watch: WatchAnswerHandler(requests: requests, archive: archive),
+                cancel: CancelMathRequestHandler(
+                    requests: requests,
+                    archive: archive,
+                    clock: LoopClock(loop: loop),
+                ),
+                conversations: conversations,
                 answers: answers,
                 requests: requests,
                 tokens: tokens,
@@ -137,12 +164,7 @@ private final class APIGraph {
         _ metrics: LemmaMetrics,
         on loop: Loop
     ) throws {
-        let terms = RedisMessageConsumer.Terms(
-            lease: .seconds(30),
-            attemptsMax: 3,
-            timeToLive: .seconds(600),
-            timeToLiveAfterEnd: .seconds(60),
-        )
+        let terms = RedisMessageConsumer.Terms(lease: .seconds(30), attemptsMax: 3)
         let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
@@ -164,6 +186,12 @@ private final class APIGraph {
             consumer: consumer,
             answers: answers,
             solver: ProviderChain([provider], hedgeAfter: nil, loop: loop, clock: clock),
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: archive,
+                window: ContextWindow(turnsMax: 20, tokensMax: 8000),
+                clock: clock,
+            ),
             environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
             bus: LocalEventBus(),
         )
@@ -221,7 +249,7 @@ func withAPI(
             on: [loop],
             options: serverOptions,
         ) { _ in graph.onLoop.handler }
-        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop)
+        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop, graph: graph)
         // On a thread of its own: the client's reads block.
         let result: Result<Void, any Error>
         do {

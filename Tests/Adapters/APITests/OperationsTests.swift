@@ -1,4 +1,5 @@
 import API
+import Application
 import EventLoop
 import HTTPServer
 import Telemetry
@@ -16,7 +17,13 @@ private struct FixedHealth: HealthReporter {
 struct OperationsTests {
     private func withOperations(
         loopsTurn: Bool = true,
-        _ report: ReadinessReport = .init(reason: nil, redisLatencyMilliseconds: 0.25, providers: [("mock", "closed")]),
+        _ report: ReadinessReport = .init(
+            reason: nil,
+            redisLatencyMilliseconds: 0.25,
+            postgresLatencyMilliseconds: 0.5,
+            providers: [("mock", "closed")],
+            backlog: nil,
+        ),
         _ body: @escaping @Sendable (@Sendable (String, String, [String]) throws -> RawResponse) async throws -> Void
     ) async throws {
         let group = LoopGroup(count: 1)
@@ -64,15 +71,24 @@ struct OperationsTests {
                 let response = try send("GET", path, [])
                 #expect(response.status == 200 && response["content-type"] == "application/json")
                 let redis = #""redis":{"status":"up","latencyMs":0.25}"#
-                let checks = #"{\#(redis),"providers":{"mock":"closed"}}"#
+                let postgres = #""postgres":{"status":"up","latencyMs":0.5}"#
+                let checks = #"{\#(redis),\#(postgres),"providers":{"mock":"closed"}}"#
                 #expect(response.body == #"{"status":"ready","checks":\#(checks)}"#)
             }
         }
-        let report = ReadinessReport(reason: "draining", redisLatencyMilliseconds: nil, providers: [])
+        let backlog = RecordBacklog(records: 3, age: .milliseconds(1500))
+        let report = ReadinessReport(
+            reason: "draining",
+            redisLatencyMilliseconds: nil,
+            postgresLatencyMilliseconds: nil,
+            providers: [],
+            backlog: backlog,
+        )
         try await withOperations(report) { send in
             let response = try send("GET", "/readyz", [])
             #expect(response.status == 503)
-            let checks = #"{"redis":{"status":"down"},"providers":{}}"#
+            let persister = #""persister":{"waiting":3,"oldestMs":1500}"#
+            let checks = #"{"redis":{"status":"down"},"postgres":{"status":"down"},\#(persister),"providers":{}}"#
             #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
         }
     }

@@ -137,7 +137,7 @@ struct ClaimTests {
             if expired {
                 try await bench.redis("DEL", bench.keys.request(id), bench.keys.events(id))
             } else {
-                #expect(try await bench.repository.cancel(id, .requested) == .over)
+                #expect(try await bench.cancel(id, .requested) == .over)
             }
             #expect(outcome(try await consumer.claim(delivery, bench.plan())) == "settled")
             #expect(try await bench.group("pending")?.integer == 0)
@@ -157,7 +157,7 @@ struct ClaimTests {
             #expect(taken == [lost.delivery])
             let kept = try await bench.claimed(by: consumer)
             let cancelled = try await bench.claimed(by: consumer)
-            #expect(try await bench.repository.cancel(cancelled.request.correlationID, .interrupted) == .asked)
+            #expect(try await bench.cancel(cancelled.request.correlationID, .interrupted) == .asked)
             try await bench.redis("PEXPIRE", bench.keys.events(kept.request.correlationID), "50000")
             let report = try await consumer.renew([lost, kept, cancelled].map(\.delivery))
             #expect(report.lost == [lost.delivery])
@@ -174,7 +174,7 @@ struct ClaimTests {
             let consumer = bench.consumer()
             let request = try await bench.submit()
             let deliveries = try await consumer.receive(upTo: 1)
-            #expect(try await bench.repository.cancel(request.correlationID, .requested) == .over)
+            #expect(try await bench.cancel(request.correlationID, .requested) == .over)
             #expect(try await consumer.renew(deliveries).lost.isEmpty)
             for key in [bench.keys.request(request.correlationID), bench.keys.events(request.correlationID)] {
                 #expect(try await bench.redis("TTL", key).integer.map { $0 <= 60 } == true)

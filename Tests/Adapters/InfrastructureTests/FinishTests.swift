@@ -119,7 +119,7 @@ struct FinishTests {
                     }
                 }
                 bench.loop.spawn {
-                    if let result = try? await bench.repository.cancel(id, .requested) { cancels.append(result) }
+                    if let result = try? await bench.cancel(id, .requested) { cancels.append(result) }
                 }
             }
             try await eventually("all answers", on: bench.loop) { results.count == 50 && cancels.count == 50 }
@@ -138,8 +138,8 @@ struct FinishTests {
         try await withRedis { bench in
             let request = try await bench.submit()
             let id = request.correlationID
-            #expect(try await bench.repository.cancel(id, .disconnected) == .over)
-            #expect(try await bench.repository.cancel(id, .requested) == .over)
+            #expect(try await bench.cancel(id, .disconnected) == .over)
+            #expect(try await bench.cancel(id, .requested) == .over)
             let usage = #""usage":{"inputTokens":0,"outputTokens":0}"#
             #expect(
                 try await bench.events(of: id).last
@@ -166,8 +166,8 @@ struct FinishTests {
                 deadline -= 1
                 try #require(deadline > 0)
             }
-            #expect(try await bench.repository.cancel(id, .requested) == .asked)
-            #expect(try await bench.repository.cancel(id, .interrupted) == .asked, "the first reason stays")
+            #expect(try await bench.cancel(id, .requested) == .asked)
+            #expect(try await bench.cancel(id, .interrupted) == .asked, "the first reason stays")
             try await eventually("the message", on: bench.loop) { heard.count == 2 }
             #expect(heard[0].0 == id && heard[0].1 == .requested)
             guard case .cancelled(let again, let reason) = try await consumer.claim(claim.delivery, bench.plan()) else {
@@ -187,9 +187,9 @@ struct FinishTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
-            #expect(try await bench.repository.cancel(claim.request.correlationID, .requested) == .over)
+            #expect(try await bench.cancel(claim.request.correlationID, .requested) == .over)
             #expect(try await bench.record(claim.request.correlationID).status == .completed)
-            #expect(try await bench.repository.cancel(bench.makeRequest().correlationID, .requested) == .unknown)
+            #expect(try await bench.cancel(bench.makeRequest().correlationID, .requested) == .unknown)
         }
     }
 

@@ -10,6 +10,8 @@ import Testing
 
 @Suite("Postponing, giving up and redriving on Redis")
 struct PostponeTests {
+    /// What there was of the answer.
+    private static let text = "x = "
     private static let failure = RequestFailure(kind: .providerTimedOut, detail: "silent")
 
     /// Lets the one postponed job become due and takes it.
@@ -25,11 +27,17 @@ struct PostponeTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             let pause = Duration.milliseconds(50)
-            let result = try await consumer.postpone(claim, for: pause, .providerFailed, Self.failure)
+            let result = try await consumer.postpone(
+                claim,
+                for: pause,
+                .providerFailed,
+                Self.failure,
+                answer: Self.text
+            )
             #expect(result == .postponed)
             #expect(try await bench.repository.find(claim.request.correlationID)?.status == .running)
             #expect(try await consumer.takeOver(upTo: 10).isEmpty)
-            let again = try await consumer.postpone(claim, for: pause, .providerFailed, Self.failure)
+            let again = try await consumer.postpone(claim, for: pause, .providerFailed, Self.failure, answer: Self.text)
             #expect(again == .superseded, "a repeated call changes nothing")
 
             let other = bench.consumer("b")
@@ -50,8 +58,14 @@ struct PostponeTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             let id = claim.request.correlationID
-            _ = try await consumer.postpone(claim, for: .milliseconds(1), .providerFailed, Self.failure)
-            #expect(try await bench.repository.cancel(id, .requested) == .over)
+            _ = try await consumer.postpone(
+                claim,
+                for: .milliseconds(1),
+                .providerFailed,
+                Self.failure,
+                answer: Self.text
+            )
+            #expect(try await bench.cancel(id, .requested) == .over)
             let events = try await bench.events(of: id)
             #expect(
                 events.last
@@ -69,9 +83,15 @@ struct PostponeTests {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
-            let result = try await consumer.postpone(claim, for: .milliseconds(1), .providerFailed, Self.failure)
+            let result = try await consumer.postpone(
+                claim,
+                for: .milliseconds(1),
+                .providerFailed,
+                Self.failure,
+                answer: Self.text
+            )
             #expect(result == .exhausted)
-            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
             #expect(try await consumer.finish(last, at: place, givenUp: true) == .finished)
             #expect(
@@ -79,7 +99,7 @@ struct PostponeTests {
                 "a repetition changes nothing"
             )
 
-            let letters = RedisDeadLetters(store: bench.store, timeToLive: .seconds(60))
+            let letters = RedisDeadLetters(store: bench.store)
             let letter = try #require(try await letters.list(upTo: 10).first)
             #expect(try await letters.list(upTo: 10).count == 1)
             #expect(letter.reason == "attempts_exhausted" && letter.attempts == 1)
@@ -94,9 +114,9 @@ struct PostponeTests {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
-            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
             _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), givenUp: true)
-            let letters = RedisDeadLetters(store: bench.store, timeToLive: .seconds(60))
+            let letters = RedisDeadLetters(store: bench.store)
             let name = try #require(try await letters.list(upTo: 1).first).name
             let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
             let handler = RedriveDeadLetterHandler(letters: letters, identifiers: identifiers)

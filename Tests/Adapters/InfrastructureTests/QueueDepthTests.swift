@@ -12,14 +12,14 @@ struct QueueDepthTests {
     @Test("the limit is that of all partitions together, each with an equal share")
     func partitions() async throws {
         try await withRedis { bench in
-            let store = RedisStore(bench.configuration, keys: Keyspace(partitions: 4), on: bench.loop, observer: nil)
+            let store = bench.store(partitions: 4)
             defer { store.close() }
-            let publisher = RedisMessagePublisher(store: store, waitingMax: 10, timeToLive: .seconds(60))
+            let publisher = RedisMessagePublisher(store: store, waitingMax: 10)
             var refused = 0
             // Enough to fill every partition.
             for _ in 0..<200 {
                 do {
-                    _ = try await publisher.publish(bench.makeRequest(), as: nil)
+                    _ = try await publisher.publish(bench.makeRequest(), in: .new, as: nil)
                 } catch PublishFailure.queueFull {
                     refused += 1
                 }

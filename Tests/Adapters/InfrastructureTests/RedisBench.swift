@@ -12,6 +12,8 @@ final class RedisBench {
     let server: RedisServer
     let loop: Loop
     let configuration: RedisConfiguration
+    static let retention = Retention(live: .seconds(7200), afterEnd: .seconds(60), turns: 4)
+
     let keys = Keyspace(partitions: 1)
     let store: RedisStore
     let answers: RedisAnswerStream
@@ -19,20 +21,28 @@ final class RedisBench {
     private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
     private let probe: RedisCommander
     private var consumers: [RedisMessageConsumer] = []
+    private var queues: [RedisRecordQueue] = []
 
     init(_ server: RedisServer, _ loop: Loop) throws {
         self.server = server
         self.loop = loop
         configuration = try RedisConfiguration(url: RedisURL(server.url))
-        store = RedisStore(configuration, keys: keys, on: loop, observer: nil)
+        store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff)
-        repository = RedisRequestRepository(store: store, timeToLiveAfterEnd: .seconds(60))
+        repository = RedisRequestRepository(store: store)
         probe = RedisCommander(configuration, on: loop)
     }
 
+    /// Another store on the same Redis; the test closes it.
+    func store(partitions: Int, retention: Retention = RedisBench.retention) -> RedisStore {
+        let keys = Keyspace(partitions: partitions)
+        return RedisStore(configuration, keys: keys, retention: retention, on: loop, observer: nil)
+    }
+
     func close() {
+        for queue in queues { queue.close() }
         for consumer in consumers { consumer.close() }
         answers.close()
         store.close()
@@ -41,8 +51,8 @@ final class RedisBench {
 
     // MARK: Adapters
 
-    func publisher(waitingMax: Int = 1000, timeToLive: Duration = .seconds(3600)) -> RedisMessagePublisher {
-        RedisMessagePublisher(store: store, waitingMax: waitingMax, timeToLive: timeToLive)
+    func publisher(waitingMax: Int = 1000) -> RedisMessagePublisher {
+        RedisMessagePublisher(store: store, waitingMax: waitingMax)
     }
 
     func consumer(
@@ -57,30 +67,58 @@ final class RedisBench {
             terms: .init(
                 lease: lease,
                 attemptsMax: attemptsMax,
-                timeToLive: .seconds(7200),
-                timeToLiveAfterEnd: .seconds(60),
             ),
         )
         consumers.append(consumer)
         return consumer
     }
 
+    var conversations: RedisConversations { RedisConversations(store: store) }
+
+    /// A queue whose group has been made.
+    func recordQueue(_ name: String = "a") async throws -> RedisRecordQueue {
+        let queue = RedisRecordQueue(store: store, waiting: configuration, consumer: name)
+        queues.append(queue)
+        var command = RedisCommand("XGROUP", "CREATE", keys.finished(0), Keyspace.persisters, "0")
+        command.append("MKSTREAM")
+        // There is one already where another queue has been made.
+        _ = try? await store.call(command)
+        return queue
+    }
+
     // MARK: Steps
 
-    func makeRequest(provider: String? = nil, user: UserID = .anonymous) -> MathRequest {
-        MathRequest(
-            correlationID: identifiers.make(),
-            conversationID: identifiers.make(),
+    func makeRequest(
+        provider: String? = nil,
+        user: UserID = .anonymous,
+        in conversation: ConversationID? = nil,
+        onBusy: SolveOptions.OnBusy = .enqueue
+    ) -> MathRequest {
+        let conversation = conversation ?? identifiers.make()
+        return MathRequest(
+            correlationID: identifiers.make(in: conversation.bits.lane),
+            conversationID: conversation,
             userID: user,
             problem: MathProblem(stored: "2x + 3 = 7"),
             requestedProvider: provider,
-            options: SolveOptions(temperature: 0.5, maxOutputTokens: 100),
+            options: SolveOptions(temperature: 0.5, maxOutputTokens: 100, onBusy: onBusy),
         )
+    }
+
+    /// Submits a further request of the same conversation and user.
+    @discardableResult
+    func submit(
+        after request: MathRequest,
+        onBusy: SolveOptions.OnBusy = .enqueue
+    ) async throws -> MathRequest {
+        let next = makeRequest(user: request.userID, in: request.conversationID, onBusy: onBusy)
+        _ = try await publisher().publish(next, in: .named, as: nil)
+        return next
     }
 
     func submit(provider: String? = nil) async throws -> MathRequest {
         let request = makeRequest(provider: provider)
-        _ = try await publisher().publish(request, as: nil)
+        _ = try await publisher().publish(request, in: .new, as: nil)
         return request
     }
 
@@ -91,16 +129,26 @@ final class RedisBench {
     /// Submits, takes and claims a job.
     func claimed(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         _ = try await submit()
+        return try await claimNext(by: consumer)
+    }
+
+    /// Takes and claims the next job.
+    func claimNext(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         guard let delivery = try await consumer.receive(upTo: 1).first,
             case .claimed(let claim) = try await consumer.claim(delivery, plan())
         else { throw NeverHappened(what: "a claimed job") }
         return claim
     }
 
-    func finished(_ claim: JobClaim, _ outcome: AnswerOutcome = .completed(.stop)) -> FinishedAttempt {
+    func finished(
+        _ claim: JobClaim,
+        _ outcome: AnswerOutcome = .completed(.stop),
+        answer: String = "x = 2"
+    ) -> FinishedAttempt {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
+            answer: answer,
             account: ProviderAccount(
                 provider: ProviderIdentity(name: "mock", model: "mock-1", promptVersion: "prompt-1"),
                 usage: TokenUsage(inputTokens: 4, outputTokens: 2, reasoningTokens: 1, isEstimated: true),
@@ -108,6 +156,17 @@ final class RedisBench {
             firstTokenMilliseconds: 1,
             durationMilliseconds: 2,
         )
+    }
+
+    /// Cancels a request as one who knows only its id.
+    func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws -> CancelResult {
+        let request = try await repository.find(id)?.request ?? makeRequest()
+        return try await repository.cancel(request, reason)
+    }
+
+    /// Tells that a request's conversation is about to be deleted.
+    func end(_ request: MathRequest, of user: UserID? = nil) async throws -> Bool {
+        try await conversations.end(request.conversationID, of: user ?? request.userID)
     }
 
     func record(_ id: CorrelationID) async throws -> RequestRecord {

@@ -47,7 +47,6 @@ struct ViewerPresenceTests {
             let sweep = AbandonmentSweep(
                 store: bench.store,
                 grace: ViewerPresenceTests.grace,
-                timeToLiveAfterEnd: .seconds(60),
             ) { [weak self] in self?.abandoned.append($0) }
             self.sweep = sweep
             sweep.start()
@@ -84,7 +83,7 @@ struct ViewerPresenceTests {
             requestedProvider: nil,
             options: SolveOptions(onDisconnect: choice),
         )
-        _ = try await bench.publisher().publish(request, as: nil)
+        _ = try await bench.publisher().publish(request, in: .new, as: nil)
         return try await bench.record(request.correlationID)
     }
 
@@ -167,8 +166,10 @@ struct ViewerPresenceTests {
             #expect(try await !isDue(id, bench))
             let answer = try await bench.store.call(
                 .abandon,
-                keys: [bench.keys.watched(0), bench.keys.request(id), bench.keys.events(id), bench.keys.viewers(id)],
-                RedisRequestRepository.cancelArguments(id, .disconnected, bench.keys, .seconds(60)),
+                keys: bench.keys.scope(of: record.request.conversationID) + [
+                    bench.keys.watched(0), bench.keys.viewers(id),
+                ],
+                [Keyspace.group, id.description] + bench.store.stopArguments(.disconnected, in: 0),
             )
             #expect(answer.string == "watched", "the decision is made again where it takes effect")
             second.cancel()
@@ -244,7 +245,7 @@ struct ViewerPresenceTests {
             let id = over.request.correlationID
             _ = replicas.answers[0].watch(over, after: nil, viewer: viewer)
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
-            #expect(try await bench.repository.cancel(id, .requested) == .over)
+            #expect(try await bench.cancel(id, .requested) == .over)
             #expect(try await eventually { viewer.end == .terminal })
             #expect(
                 try await eventually {

@@ -35,14 +35,20 @@ final class BusRecorder: EventBus {
 /// Takes what is published, or fails as told.
 final class PublisherFake: MessagePublisher {
     var failure: PublishFailure?
+    /// Answers to what is published in a named conversation.
+    var namedFailure: PublishFailure?
     private(set) var published: [MathRequest] = []
+    private(set) var standings: [ConversationStanding] = []
     private var submissions: [IdempotentSubmission: MathRequest] = [:]
 
     func publish(
         _ request: MathRequest,
+        in conversation: ConversationStanding,
         as submission: IdempotentSubmission?
     ) async throws(PublishFailure) -> Publication {
+        standings.append(conversation)
         if let failure { throw failure }
+        if conversation == .named, let namedFailure { throw namedFailure }
         let created = Timestamp(milliseconds: 1_795_253_400_250)
         if let submission {
             if let earlier = submissions[submission] {
@@ -69,7 +75,7 @@ final class RepositoryFake: RequestRepository {
     var answers: [CorrelationID: String] = [:]
     var lastEvents: [CorrelationID: EventID] = [:]
     var isAway = false
-    var onCancel: (CorrelationID, CancelReason) -> CancelResult = { _, _ in .asked }
+    var onCancel: (MathRequest, CancelReason) -> CancelResult = { _, _ in .asked }
     /// What every further look at a record turns it into.
     var onFind: ((RequestRecord) -> RequestRecord)?
 
@@ -90,9 +96,9 @@ final class RepositoryFake: RequestRepository {
         return lastEvents[id]
     }
 
-    func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {
+    func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {
         if isAway { throw .unavailable }
-        return onCancel(id, reason)
+        return onCancel(request, reason)
     }
 }
 

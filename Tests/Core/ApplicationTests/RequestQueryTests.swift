@@ -22,16 +22,20 @@ struct RequestQueryTests {
     func reading() async throws {
         let waiting = repository(sampleRecord(.queued), answer: "not asked for")
         let query = ReadMathRequest(correlationID: id, userID: .anonymous)
-        #expect(try await ReadMathRequestHandler(requests: waiting).handle(query).answer == nil)
+        #expect(
+            try await ReadMathRequestHandler(requests: waiting, archive: emptyArchive()).handle(query).answer == nil
+        )
         let running = repository(sampleRecord(.running, attempts: 1), answer: "x = ")
-        #expect(try await ReadMathRequestHandler(requests: running).handle(query).answer == "x = ")
+        #expect(
+            try await ReadMathRequestHandler(requests: running, archive: emptyArchive()).handle(query).answer == "x = "
+        )
     }
 
     @Test("an unknown request and another user's are answered alike")
     func notFound() async throws {
         let query = ReadMathRequest(correlationID: id, userID: UserID("eve"))
         for record in [nil, sampleRecord(.completed, attempts: 1)] {
-            let handler = ReadMathRequestHandler(requests: repository(record))
+            let handler = ReadMathRequestHandler(requests: repository(record), archive: emptyArchive())
             await #expect(throws: ReadMathRequest.Failure.notFound) { _ = try await handler.handle(query) }
         }
     }
@@ -43,16 +47,20 @@ struct RequestQueryTests {
             away.isAway = true
             let id = identifier(1)
             await #expect(throws: ReadMathRequest.Failure.unavailable) {
-                _ = try await ReadMathRequestHandler(requests: away)
+                _ = try await ReadMathRequestHandler(requests: away, archive: emptyArchive())
                     .handle(ReadMathRequest(correlationID: id, userID: .anonymous))
             }
             await #expect(throws: WatchAnswer.Failure.unavailable) {
-                _ = try await WatchAnswerHandler(requests: away)
+                _ = try await WatchAnswerHandler(requests: away, archive: emptyArchive())
                     .handle(WatchAnswer(correlationID: id, userID: .anonymous, cursor: nil, isKnown: true))
             }
             await #expect(throws: CancelMathRequest.Failure.unavailable) {
-                _ = try await CancelMathRequestHandler(requests: away, clock: ManualClock(loop: loop))
-                    .handle(CancelMathRequest(correlationID: id, userID: .anonymous))
+                _ = try await CancelMathRequestHandler(
+                    requests: away,
+                    archive: emptyArchive(),
+                    clock: ManualClock(loop: loop)
+                )
+                .handle(CancelMathRequest(correlationID: id, userID: .anonymous))
             }
         }
     }
@@ -67,9 +75,10 @@ struct RequestQueryTests {
     ) async throws(WatchAnswer.Failure) -> String {
         let cursor = cursor.flatMap { EventID($0) }
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
-        switch try await WatchAnswerHandler(requests: repository).handle(query) {
+        switch try await WatchAnswerHandler(requests: repository, archive: emptyArchive()).handle(query) {
         case .events(_, let after): return "events after \(after?.description ?? "nothing")"
         case .reset: return "reset"
+        case .replay(_, let isResumed): return isResumed ? "replay after a reset" : "replay"
         case .nothingFollows: return "nothing follows"
         }
     }
@@ -120,7 +129,11 @@ struct RequestQueryTests {
                 Issue.record("nothing is left to cancel")
                 return .over
             }
-            let handler = CancelMathRequestHandler(requests: repository, clock: ManualClock(loop: loop))
+            let handler = CancelMathRequestHandler(
+                requests: repository,
+                archive: emptyArchive(),
+                clock: ManualClock(loop: loop)
+            )
             let output = try await handler.handle(CancelMathRequest(correlationID: identifier(1), userID: .anonymous))
             #expect(output.isOver && output.record.status == .completed && output.answer == "42")
         }
@@ -132,13 +145,13 @@ struct RequestQueryTests {
             let repository = RepositoryFake()
             let id = identifier(1)
             repository.records[id] = sampleRecord(.queued)
-            repository.onCancel = { [unowned repository] id, reason in
+            repository.onCancel = { [unowned repository] request, reason in
                 #expect(reason == .requested)
-                repository.records[id] = sampleRecord(.cancelled)
+                repository.records[request.correlationID] = sampleRecord(.cancelled)
                 return .over
             }
             let clock = ManualClock(loop: loop)
-            let handler = CancelMathRequestHandler(requests: repository, clock: clock)
+            let handler = CancelMathRequestHandler(requests: repository, archive: emptyArchive(), clock: clock)
             let output = try await handler.handle(CancelMathRequest(correlationID: id, userID: .anonymous))
             #expect(output.isOver && output.answer == nil)
             #expect(clock.sleeps.isEmpty)
@@ -152,7 +165,7 @@ struct RequestQueryTests {
             let id = identifier(1)
             repository.records[id] = sampleRecord(.running, attempts: 1)
             let clock = ManualClock(loop: loop, isAutomatic: true)
-            let handler = CancelMathRequestHandler(requests: repository, clock: clock)
+            let handler = CancelMathRequestHandler(requests: repository, archive: emptyArchive(), clock: clock)
             let command = CancelMathRequest(correlationID: id, userID: .anonymous)
             let begin = clock.now
             #expect(try await !handler.handle(command).isOver)
@@ -177,7 +190,11 @@ struct RequestQueryTests {
                 Issue.record("it is not theirs")
                 return .asked
             }
-            let handler = CancelMathRequestHandler(requests: repository, clock: ManualClock(loop: loop))
+            let handler = CancelMathRequestHandler(
+                requests: repository,
+                archive: emptyArchive(),
+                clock: ManualClock(loop: loop)
+            )
             await #expect(throws: CancelMathRequest.Failure.notFound) {
                 _ = try await handler.handle(CancelMathRequest(correlationID: identifier(1), userID: UserID("eve")))
             }

@@ -14,6 +14,8 @@ private final class Bench {
     let control = AttemptControl()
     let clock: ManualClock
     let solver: SolverFake
+    let memory = MemoryFake()
+    let archive = ArchiveFake()
     let delivery = JobDelivery(entry: "7-0", correlationID: identifier(1), requestedProvider: nil)
 
     init(loop: Loop) {
@@ -23,8 +25,15 @@ private final class Bench {
         consumer.claims = [.success(.claimed(claim(1)))]
     }
 
-    func claim(_ attempt: UInt64) -> JobClaim {
-        JobClaim(delivery: delivery, request: sampleRequest(), attempt: attempt, queueMilliseconds: 5)
+    func claim(_ attempt: UInt64, answer: String = "", opensConversation: Bool = true) -> JobClaim {
+        JobClaim(
+            delivery: delivery,
+            request: sampleRequest(),
+            attempt: attempt,
+            queueMilliseconds: 5,
+            answer: answer,
+            opensConversation: opensConversation,
+        )
     }
 
     func claimed(_ attempts: UInt64...) -> [Result<ClaimResult, QueueFailure>] {
@@ -36,6 +45,12 @@ private final class Bench {
             consumer: consumer,
             answers: answers,
             solver: solver,
+            contexts: ContextReader(
+                memory: memory,
+                archive: archive,
+                window: ContextWindow(turnsMax: 3, tokensMax: 1000),
+                clock: clock,
+            ),
             environment: WorkEnvironment(
                 clock: clock,
                 tasks: LoopTasks(loop: loop),
@@ -337,6 +352,77 @@ struct RunMathRequestTests {
             let finishing = Bench(loop: loop)
             finishing.consumer.finishes = [.failure(.cancelled)]
             #expect(await finishing.run() == .lost)
+        }
+    }
+
+    // MARK: Conversations
+
+    @Test("the provider is given the conversation's earlier turns")
+    func context() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
+            bench.memory.recalled = RecalledTurns(turns: (1...4).map { turn($0) }, isWhole: true)
+            #expect(await bench.run() == .finished(.completed))
+            let asked = try #require(bench.solver.questions.first)
+            let context = asked.0.context
+            #expect(context.turns == (2...4).map { turn($0) } && context.omitsEarlierTurns)
+        }
+    }
+
+    @Test("a question whose earlier turns cannot be read fails and says so, instead of being answered without them")
+    func noMemory() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
+            bench.memory.recalled = RecalledTurns(turns: [], isWhole: false)
+            bench.archive.failures = .max
+            #expect(await bench.run() == .finished(.failed))
+            #expect(bench.solver.questions.isEmpty)
+            #expect(bench.ends == ["failed at 1-1"])
+            let end = try #require(bench.consumer.finished.first).attempt
+            guard case .failed(let failure) = end.outcome else { return }
+            #expect(failure.kind == .storeUnavailable && failure.kind.isRetryable)
+            #expect(bench.consumer.finished.first?.givenUp == false)
+        }
+    }
+
+    @Test("an abort cuts the wait for the earlier turns")
+    func abortedMemory() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
+            bench.memory.failures = .max
+            let abort = loop.schedule(after: .milliseconds(10)) { bench.control.abort(.cancelled(.requested)) }
+            defer { abort.close() }
+            #expect(await bench.run() == .finished(.cancelled))
+            #expect(bench.solver.questions.isEmpty)
+        }
+    }
+
+    @Test("every end carries the text there is: whole, partial, of the attempt before, or none")
+    func answers() async throws {
+        try await onLoop { loop in
+            let whole = Bench(loop: loop)
+            _ = await whole.run()
+            #expect(whole.consumer.finished.map(\.attempt.answer) == ["x = 2"])
+
+            let cut = Bench(loop: loop)
+            cut.solver.steps = [.hang(["x = "], { cut.control.abort(.cancelled(.requested)) })]
+            _ = await cut.run()
+            #expect(cut.consumer.finished.map(\.attempt.answer) == ["x = "])
+
+            let failed = Bench(loop: loop)
+            failed.solver.steps = [.fail(["x "], .failed(detail: "broken"))]
+            failed.consumer.postponements = [.success(.exhausted)]
+            _ = await failed.run()
+            #expect(failed.consumer.postponed.map(\.answer) == ["x "])
+            #expect(failed.consumer.finished.map(\.attempt.answer) == ["x "])
+
+            let lost = Bench(loop: loop)
+            lost.consumer.claims = [.success(.exhausted(lost.claim(3, answer: "x =")))]
+            _ = await lost.run()
+            #expect(lost.consumer.finished.map(\.attempt.answer) == ["x ="])
         }
     }
 }

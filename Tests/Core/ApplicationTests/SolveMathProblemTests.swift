@@ -1,4 +1,5 @@
 import Application
+import ArchiveSupport
 import Domain
 import Shared
 import Testing
@@ -81,10 +82,15 @@ struct SolveMathProblemTests {
         }
     }
 
-    private func handler(_ publisher: PublisherFake, _ bus: BusRecorder) -> SolveMathProblemHandler {
+    private func handler(
+        _ publisher: PublisherFake,
+        _ bus: BusRecorder,
+        _ conversations: InMemoryArchive = emptyArchive()
+    ) -> SolveMathProblemHandler {
         SolveMathProblemHandler(
             validator: validator,
             publisher: publisher,
+            conversations: conversations,
             identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half),
             fingerprints: Fingerprints(),
             bus: bus,
@@ -138,10 +144,6 @@ struct SolveMathProblemTests {
         await #expect(throws: SolveMathProblem.Failure.self) {
             _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "")))
         }
-        let unknown = SolveInput(problem: "1", conversationID: ConversationID(bits: UUIDBits(high: 1, low: 2)))
-        await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
-            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: unknown))
-        }
         #expect(publisher.published.isEmpty && bus.events.isEmpty)
     }
 
@@ -149,6 +151,7 @@ struct SolveMathProblemTests {
         "the queue's refusals are passed on",
         arguments: [
             (.queueFull, .queueFull), (.unavailable, .unavailable), (.keyReused, .idempotencyKeyReused),
+            (.conversationBusy, .conversationBusy), (.conversationNotFound, .conversationNotFound),
         ] as [(PublishFailure, SolveMathProblem.Failure)],
     )
     func refused(failure: PublishFailure, expected: SolveMathProblem.Failure) async throws {
@@ -159,5 +162,68 @@ struct SolveMathProblemTests {
             _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "1")))
         }
         #expect(bus.events.isEmpty)
+    }
+
+    // MARK: Conversations
+
+    private func conversation(of user: String) -> Conversation {
+        let time = Timestamp(milliseconds: 0)
+        return Conversation(id: named, userID: UserID(user), title: nil, createdAt: time, updatedAt: time)
+    }
+
+    private let named = ConversationID(bits: UUIDBits(high: 1, low: 0xABCD))
+
+    private func solve(
+        in conversation: ConversationID?,
+        key: String? = nil,
+        _ publisher: PublisherFake,
+        _ conversations: InMemoryArchive = emptyArchive()
+    ) async throws -> SolveMathProblem.Output {
+        let input = SolveInput(problem: "1+1", conversationID: conversation)
+        let command = SolveMathProblem(userID: UserID("ada"), input: input, idempotencyKey: key)
+        return try await handler(publisher, BusRecorder(), conversations).handle(command)
+    }
+
+    @Test("a problem without a conversation opens one, with or without a key, and all its ids are in one lane")
+    func opens() async throws {
+        let publisher = PublisherFake()
+        for key in [nil, "k", "l"] {
+            let output = try await solve(in: nil, key: key, publisher)
+            #expect(output.correlationID.bits.lane == output.conversationID.bits.lane)
+            #expect((output.correlationID.bits.lane != 0) == (key != nil), "random, or that of the key")
+        }
+        #expect(publisher.standings == [.new, .new, .new])
+    }
+
+    @Test("a named conversation that the queue's store knows is not looked up")
+    func known() async throws {
+        let publisher = PublisherFake()
+        let conversations = emptyArchive()
+        conversations.isAway = true
+        let output = try await solve(in: named, key: "k", publisher, conversations)
+        #expect(output.conversationID == named && output.correlationID.bits.lane == named.bits.lane)
+        #expect(publisher.standings == [.named])
+    }
+
+    @Test("one that it does not know is looked up: it must exist and be the user's, and the archive must answer")
+    func lookedUp() async throws {
+        let publisher = PublisherFake()
+        publisher.namedFailure = .conversationUnknown
+        let conversations = emptyArchive()
+        await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
+            _ = try await solve(in: named, publisher, conversations)
+        }
+        try await conversations.create(conversation(of: "bob"))
+        await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
+            _ = try await solve(in: named, publisher, conversations)
+        }
+        let own = emptyArchive()
+        try await own.create(conversation(of: "ada"))
+        own.isAway = true
+        await #expect(throws: SolveMathProblem.Failure.unavailable) { _ = try await solve(in: named, publisher, own) }
+        #expect(publisher.published.isEmpty)
+        own.isAway = false
+        #expect(try await solve(in: named, publisher, own).conversationID == named)
+        #expect(publisher.standings.last == .confirmed)
     }
 }

@@ -15,7 +15,7 @@ final class ConsumerFake: MessageConsumer {
 
     private(set) var plans: [AttemptPlan] = []
     private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, givenUp: Bool)] = []
-    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure)] = []
+    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure, answer: String)] = []
     private(set) var handedBack = 0
     /// Called at the begin of each claim, with its number from 1.
     var onClaim: (Int) -> Void = { _ in }
@@ -49,9 +49,10 @@ final class ConsumerFake: MessageConsumer {
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
-        _ failure: RequestFailure
+        _ failure: RequestFailure,
+        answer: String
     ) async throws(QueueFailure) -> PostponeResult {
-        postponed.append((claim.attempt, pause, failure))
+        postponed.append((claim.attempt, pause, failure, answer))
         return try next(&postponements)
     }
 
@@ -96,6 +97,8 @@ final class WriterFake: AnswerWriter {
 }
 
 final class AnswerStreamFake: AnswerStream {
+    func replay(of finished: FinishedRequest) -> [AnswerEvent] { [] }
+
     private(set) var writers: [WriterFake] = []
     var onWriter: (WriterFake) -> Void = { _ in }
 

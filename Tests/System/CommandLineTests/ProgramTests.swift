@@ -3,7 +3,7 @@ import Testing
 
 @Suite("lemma: commands and configuration")
 struct ProgramTests {
-    private static let commands = ["dev", "api", "worker", "ask", "bench", "config", "healthcheck"]
+    private static let commands = ["dev", "api", "worker", "migrate", "ask", "bench", "config", "healthcheck"]
 
     @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)
     func help(command: String) async throws {
@@ -36,7 +36,7 @@ struct ProgramTests {
         let program = try LemmaProgram()
         let cases: [([String], String)] = [
             (["confg"], "did you mean config?"),
-            (["migrate"], "no command"),
+            (["serve"], "no command"),
             (["--versoin"], "did you mean --version?"),
             (["config", "--jsno"], "did you mean --json?"),
             (["config", "--role", "x"], "allowed: api, worker, dev"),
@@ -59,7 +59,7 @@ struct ProgramTests {
     @Test("A configuration mistake names variable, value and what is allowed, in every command, with exit 2")
     func mistake() async throws {
         let program = try LemmaProgram(environment: ["HTTP_PORT": "eighty", "JOB_LEASE": "soon"])
-        for arguments in [["config"], ["api"], ["worker"], ["dev"], ["ask", "x"], ["healthcheck"]] {
+        for arguments in [["config"], ["api"], ["worker"], ["migrate"], ["dev"], ["ask", "x"], ["healthcheck"]] {
             let outcome = try await program.run(arguments)
             #expect(outcome.status == 2, "\(arguments)")
             #expect(outcome.output.isEmpty, "\(arguments)")
@@ -69,13 +69,18 @@ struct ProgramTests {
         let bare = try await LemmaProgram().run(["config", "--role", "api"])
         #expect(bare.status == 2)
         #expect(bare.errors.contains("REDIS_URL is required"))
+        #expect(bare.errors.contains("DATABASE_URL is required"))
+        let migrate = try await LemmaProgram().run(["migrate"])
+        #expect(migrate.status == 2)
+        #expect(migrate.errors.contains("DATABASE_URL is required"))
     }
 
     @Test("lemma config shows every value with its source and no secret, as text and as JSON")
     func config() async throws {
         let program = try LemmaProgram(environment: [
             "REDIS_URL": "redis://user:hunter2@redis.example:6379/0", "AI_PROVIDERS": "openai",
-            "OPENAI_API_KEY": "sk-very-secret", "JWT_SECRET": "0123456789abcdef0123456789abcdef",
+            "DATABASE_URL": "postgres://lemma:hunter2@db.example/lemma", "OPENAI_API_KEY": "sk-very-secret",
+            "JWT_SECRET": "0123456789abcdef0123456789abcdef",
         ])
         try program.writeDotEnv("HTTP_PORT=8181\nREDIS_URL=redis://other\nHTTP_PROT=1\n")
         for arguments in [["config", "--role", "api"], ["config", "--role=api", "--json"]] {

@@ -38,17 +38,35 @@ struct Client: Sendable {
         var description: String { "\(response.status) \(response.body)" }
     }
 
-    func post(_ problem: String, headers: [(String, String)] = []) throws -> RawResponse {
-        try HTTPCall.send("POST", port: port, "/api/math/solve", headers: headers, body: Self.body(problem))
+    func post(
+        _ problem: String,
+        in conversation: String? = nil,
+        onBusy: String? = nil,
+        headers: [(String, String)] = []
+    ) throws -> RawResponse {
+        let body = try Self.body(problem, in: conversation, onBusy: onBusy)
+        return try HTTPCall.send("POST", port: port, "/api/math/solve", headers: headers, body: body)
     }
 
-    static func body(_ problem: String) throws -> String {
-        String(decoding: try JSONEncoder().encode(["problem": problem]), as: UTF8.self)
+    private struct SolveBody: Encodable {
+        struct Options: Encodable {
+            let onBusy: String?
+        }
+
+        let problem: String
+        let conversationId: String?
+        let options: Options?
+    }
+
+    static func body(_ problem: String, in conversation: String? = nil, onBusy: String? = nil) throws -> String {
+        let options = onBusy.map { SolveBody.Options(onBusy: $0) }
+        let body = SolveBody(problem: problem, conversationId: conversation, options: options)
+        return String(decoding: try JSONEncoder().encode(body), as: UTF8.self)
     }
 
     /// Submits a problem that is accepted.
-    func submit(_ problem: String) throws -> Submitted {
-        let response = try post(problem)
+    func submit(_ problem: String, in conversation: String? = nil, onBusy: String? = nil) throws -> Submitted {
+        let response = try post(problem, in: conversation, onBusy: onBusy)
         guard response.status == 202 else { throw Unexpected(response: response) }
         return try decode(response)
     }

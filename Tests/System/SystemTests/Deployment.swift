@@ -2,9 +2,9 @@ import Glibc
 import Synchronization
 import TestSupport
 
-/// The product as it runs in production: a Redis, API and worker replicas, and a load balancer in front.
+/// The product as it runs in production: a Redis, a database, API and worker replicas, and a load balancer in front.
 ///
-/// Safe from any thread; `redis` is to be used by one task at a time.
+/// Safe from any thread; `redis` and a server of `database` that is its own are to be used by one task at a time.
 final class Deployment: Sendable {
     struct Plan: Sendable {
         var apis = 1
@@ -15,9 +15,12 @@ final class Deployment: Sendable {
         /// The content of the file that MOCK_SCRIPT names.
         var mockScript: String?
         var redis = RedisServer.Options()
+        /// Of a PostgreSQL server of its own, for tests that end or freeze it; else the database is on a shared one.
+        var postgres: PostgresServer.Options?
     }
 
     let redis: RedisServer
+    let database: PostgresTestDatabase
     let apis: [Replica]
     let loadBalancer: LoadBalancer?
     private let plan: Plan
@@ -38,6 +41,7 @@ final class Deployment: Sendable {
     private init(
         _ plan: Plan,
         redis: RedisServer,
+        database: PostgresTestDatabase,
         folder: TemporaryDirectory,
         apis: [Replica],
         workers: [Replica],
@@ -45,6 +49,7 @@ final class Deployment: Sendable {
     ) {
         self.plan = plan
         self.redis = redis
+        self.database = database
         self.folder = folder
         self.apis = apis
         self.loadBalancer = loadBalancer
@@ -56,7 +61,11 @@ final class Deployment: Sendable {
         try await onOwnThreads {
             try await RedisServer.running(plan.redis) { redis in
                 let folder = try TemporaryDirectory()
-                let settings = try settings(plan, redis, folder)
+                let server = try plan.postgres.map { try PostgresServer.start($0) } ?? PostgresServer.shared.get()
+                let database = try server.database()
+                let settings = try settings(plan, redis, database, folder)
+                let migrate = ["/usr/bin/env", "DATABASE_URL=\(database.url)", try Replica.program, "migrate"]
+                try ChildProcess.run(migrate)
                 var started: [Replica.Starting] = []
                 // Also when a replica does not start.
                 defer { for one in started where one.process.isRunning { end(one.process) } }
@@ -72,6 +81,7 @@ final class Deployment: Sendable {
                 let deployment = Deployment(
                     plan,
                     redis: redis,
+                    database: database,
                     folder: folder,
                     apis: apis,
                     workers: Array(replicas.dropFirst(plan.apis)),
@@ -91,11 +101,13 @@ final class Deployment: Sendable {
     private static func settings(
         _ plan: Plan,
         _ redis: RedisServer,
+        _ database: PostgresTestDatabase,
         _ folder: TemporaryDirectory
     ) throws -> [String: String] {
         var settings = [
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "REDIS_URL": redis.url,
+            "DATABASE_URL": database.url,
             "JWT_SECRET": "a secret that only this test knows and nobody else",
             "AUTH_REQUIRED": "false",
             "RATE_LIMIT_SOLVE": "off",
@@ -118,7 +130,7 @@ final class Deployment: Sendable {
     /// Starts one more worker, with changed settings.
     @discardableResult
     func addWorker(_ changes: [String: String] = [:]) throws -> Replica {
-        let settings = try Self.settings(plan, redis, folder).merging(changes) { $1 }
+        let settings = try Self.settings(plan, redis, database, folder).merging(changes) { $1 }
         let log = "\(folder.path)/worker-\(apis.count + workers.count).log"
         let starting = try Replica.start("worker", environment: settings, logPath: log)
         do {

@@ -40,6 +40,11 @@ struct DevelopmentTests {
         return try #require(Int32(text.filter(\.isNumber)))
     }
 
+    private func postgresIdentifier(_ folder: TemporaryDirectory) throws -> Int32 {
+        let text = Log(path: "\(folder.path)/.lemma/postgres/postmaster.pid").text
+        return try #require(text.split(separator: "\n").first.flatMap { Int32($0) })
+    }
+
     private func check(_ client: Client) throws {
         let transcript = try client.follow(try client.submit("2x + 3 = 7").streamUrl)
         #expect(transcript.text.contains("**Answer:** \\(x = 2\\)"))
@@ -47,7 +52,7 @@ struct DevelopmentTests {
         #expect(transcript.terminal?.name == "completed")
     }
 
-    @Test("starts its own Redis, solves, serves the page, and ends all of it at Ctrl-C with exit code 0")
+    @Test("starts its own Redis and PostgreSQL, solves, serves the page, and ends all of it at Ctrl-C with exit code 0")
     func interrupt() async throws {
         try await onOwnThreads {
             let folder = try TemporaryDirectory()
@@ -59,14 +64,19 @@ struct DevelopmentTests {
             #expect(page["content-type"]?.hasPrefix("text/html") == true)
             let redis = try redisIdentifier(folder)
             #expect(ChildProcess.exists(redis))
+            let postgres = try postgresIdentifier(folder)
+            #expect(ChildProcess.exists(postgres))
+            let status = Log(path: "/proc/\(postgres)/status").text
+            #expect(!status.contains("Uid:\t0\t"), "PostgreSQL runs as root")
 
             development.process.signal(SIGINT)
             #expect(development.process.waitForExit(within: .seconds(10)) == .code(0))
             #expect(!ChildProcess.exists(redis))
+            #expect(!ChildProcess.exists(postgres))
         }
     }
 
-    @Test("killed, it takes its Redis along, and the next start works with the data of the last")
+    @Test("killed, it takes its servers along, and the next start works with the data of the last")
     func kill() async throws {
         try await onOwnThreads {
             let folder = try TemporaryDirectory()
@@ -75,10 +85,12 @@ struct DevelopmentTests {
             let submitted = try client.submit("1 + 1")
             let before = try client.follow(submitted.streamUrl)
             let redis = try redisIdentifier(folder)
+            let postgres = try postgresIdentifier(folder)
             // The append-only file is synchronized every second, and by the orderly end below at the latest.
             first.process.signal(SIGKILL)
             _ = first.process.waitForExit(within: .seconds(10))
             #expect(try await eventually(within: .seconds(5)) { !ChildProcess.exists(redis) })
+            #expect(try await eventually(within: .seconds(10)) { !ChildProcess.exists(postgres) })
 
             let second = try Development(in: folder, log: "log2")
             client = try second.client()

@@ -1,3 +1,4 @@
+package import Application
 package import EventLoop
 package import HTTPServer
 internal import Shared
@@ -78,13 +79,25 @@ package struct ReadinessReport: Sendable {
     package var reason: String?
     /// The round trip of a write to Redis in milliseconds; nil where it failed.
     package var redisLatencyMilliseconds: Double?
+    /// The round trip of a query to PostgreSQL in milliseconds; nil where it failed.
+    package var postgresLatencyMilliseconds: Double?
     /// The providers by name, each with its breaker's state.
     package var providers: [(name: String, state: String)]
+    /// What waits for PostgreSQL; nil where this process writes nothing there.
+    package var backlog: RecordBacklog?
 
-    package init(reason: String?, redisLatencyMilliseconds: Double?, providers: [(name: String, state: String)]) {
+    package init(
+        reason: String?,
+        redisLatencyMilliseconds: Double?,
+        postgresLatencyMilliseconds: Double?,
+        providers: [(name: String, state: String)],
+        backlog: RecordBacklog?
+    ) {
         self.reason = reason
         self.redisLatencyMilliseconds = redisLatencyMilliseconds
+        self.postgresLatencyMilliseconds = postgresLatencyMilliseconds
         self.providers = providers
+        self.backlog = backlog
     }
 
     package var isReady: Bool { reason == nil }
@@ -96,13 +109,17 @@ package struct ReadinessReport: Sendable {
             json.member(
                 "checks",
                 object: { json in
-                    json.member(
-                        "redis",
-                        object: { json in
-                            json.member("status", redisLatencyMilliseconds == nil ? "down" : "up")
-                            json.member("latencyMs", redisLatencyMilliseconds)
-                        },
-                    )
+                    json.member("redis", object: { Self.write(latency: redisLatencyMilliseconds, &$0) })
+                    json.member("postgres", object: { Self.write(latency: postgresLatencyMilliseconds, &$0) })
+                    if let backlog {
+                        json.member(
+                            "persister",
+                            object: { json in
+                                json.member("waiting", backlog.records)
+                                json.member("oldestMs", backlog.age.wholeMilliseconds)
+                            },
+                        )
+                    }
                     json.member(
                         "providers",
                         object: { json in
@@ -112,5 +129,10 @@ package struct ReadinessReport: Sendable {
                 },
             )
         }
+    }
+
+    private static func write(latency: Double?, _ json: inout JSONWriter) {
+        json.member("status", latency == nil ? "down" : "up")
+        json.member("latencyMs", latency)
     }
 }

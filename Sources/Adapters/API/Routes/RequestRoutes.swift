@@ -8,7 +8,7 @@ struct RequestRoutes {
     let services: APIServices
 
     func read(_ context: RequestContext) async throws(Problem) {
-        let id = try context.correlationID()
+        let id = try context.identifier(CorrelationID.self)
         let user = try services.authentication.user(of: context.request)
         var document = try await find(id, user)
         if !document.record.status.isTerminal, let limit = preferredWait(context.request.headers["Prefer"]) {
@@ -19,7 +19,7 @@ struct RequestRoutes {
     }
 
     func cancel(_ context: RequestContext) async throws(Problem) {
-        let id = try context.correlationID()
+        let id = try context.identifier(CorrelationID.self)
         let user = try services.authentication.user(of: context.request)
         do {
             let output = try await services.cancel.handle(CancelMathRequest(correlationID: id, userID: user))
@@ -27,6 +27,7 @@ struct RequestRoutes {
         } catch {
             switch error {
             case .notFound: throw .unknownRequest
+            case .gone: throw .goneRequest
             case .unavailable: throw .storeUnavailable
             }
         }
@@ -71,6 +72,7 @@ struct RequestRoutes {
         } catch {
             switch error {
             case .notFound: throw .unknownRequest
+            case .gone: throw .goneRequest
             case .unavailable: throw .storeUnavailable
             }
         }
@@ -80,4 +82,8 @@ struct RequestRoutes {
 extension Problem {
     /// The same for a request that is another user's, so that ids cannot be probed.
     static var unknownRequest: Problem { Problem(.notFound, "There is no such request, or it has expired.") }
+
+    static var goneRequest: Problem {
+        Problem(.gone, "The events of this request have expired, and nothing of its end was kept.")
+    }
 }

@@ -1,5 +1,4 @@
 internal import Application
-internal import FoundationEssentials
 internal import HTTPServer
 internal import Shared
 
@@ -48,19 +47,8 @@ struct SolveBody: Decodable {
     let provider: String?
     let options: Options?
 
-    /// Reads the JSON; malformed JSON is a 400, a value of the wrong type a 422 that names it.
     static func input(from request: HTTPRequest) throws(Problem) -> SolveInput {
-        try requireJSON(request)
-        // Foundation would read UTF-16 and UTF-32 too, whose every letter here has a zero byte.
-        guard !request.body.contains(0) else { throw Problem(.malformedRequest, "The body must be JSON in UTF-8.") }
-        let body: SolveBody
-        do {
-            body = try JSONDecoder().decode(SolveBody.self, from: Data(request.body))
-        } catch let error as DecodingError {
-            throw problem(for: error)
-        } catch {
-            throw Problem(.malformedRequest, "The body is no JSON.")
-        }
+        let body = try JSONBody.decode(SolveBody.self, from: request)
         var conversationID: ConversationID?
         if let text = body.conversationId {
             guard let id = ConversationID(text) else {
@@ -77,42 +65,5 @@ struct SolveBody: Decodable {
             onDisconnect: body.options?.onDisconnect,
             onBusy: body.options?.onBusy,
         )
-    }
-
-    private static func requireJSON(_ request: HTTPRequest) throws(Problem) {
-        let type = (request.headers["Content-Type"] ?? "").split(separator: ";").map { $0.trimmed.lowercased() }
-        let charset = type.dropFirst().first { $0.hasPrefix("charset=") }
-        guard type.first == "application/json",
-            charset == nil || charset == "charset=utf-8" || charset == "charset=\"utf-8\""
-        else {
-            throw Problem(.unsupportedMediaType, "The body must be JSON in UTF-8, with Content-Type: application/json.")
-        }
-        guard request.headers["Content-Encoding"] == nil else {
-            throw Problem(.unsupportedMediaType, "The body must not be compressed.")
-        }
-    }
-
-    private static func problem(for error: DecodingError) -> Problem {
-        switch error {
-        case .typeMismatch(let type, let context): wrongType(context.codingPath, expected: "\(type)")
-        case .valueNotFound(let type, let context): wrongType(context.codingPath, expected: "\(type)")
-        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
-            wrongType(context.codingPath, expected: "another value")
-        case .dataCorrupted, .keyNotFound: Problem(.malformedRequest, "The body is no valid JSON.")
-        @unknown default: Problem(.malformedRequest, "The body is no valid JSON.")
-        }
-    }
-
-    private static func wrongType(_ path: [any CodingKey], expected: String) -> Problem {
-        let name = path.map(\.stringValue).joined(separator: ".")
-        let wanted =
-            switch expected {
-            case "String": "must be a string"
-            case "Double": "must be a number"
-            case "Int": "must be a whole number"
-            case "another value": "has a value that does not fit"
-            case _: "must be an object"
-            }
-        return .invalid(ValidationFailure([.init(field: name.isEmpty ? "body" : name, message: wanted)]))
     }
 }

@@ -41,6 +41,11 @@ struct SolveRoute {
             switch error {
             case .invalid(let failure): throw .invalid(failure)
             case .conversationNotFound: throw Problem(.notFound, "There is no such conversation.")
+            case .conversationBusy:
+                throw Problem(
+                    .conversationBusy,
+                    "The conversation's last problem is still being solved. Wait for its end, or choose another onBusy.",
+                )
             case .idempotencyKeyReused:
                 throw Problem(
                     .idempotencyKeyReused,

@@ -10,7 +10,7 @@ struct StreamRoute {
     let services: APIServices
 
     func handle(_ context: RequestContext) async throws(Problem) {
-        let id = try context.correlationID()
+        let id = try context.identifier(CorrelationID.self)
         guard AcceptedTypes(context.request.headers["Accept"]).quality(of: "text/event-stream") > 0 else {
             throw Problem(.notAcceptable, "A stream is text/event-stream.")
         }
@@ -43,6 +43,7 @@ struct StreamRoute {
         do {
             switch try await services.watch.handle(query) {
             case .events(let record, let after): start(record, after: after, reset: false, headers, context)
+            case .replay(let finished, let isResumed): replay(finished, isResumed, headers, context)
             case .reset(let record): start(record, after: nil, reset: true, headers, context)
             case .nothingFollows:
                 context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
@@ -50,7 +51,7 @@ struct StreamRoute {
         } catch {
             switch error {
             case .notFound: throw .unknownRequest
-            case .gone: throw Problem(.gone, "The events of this request have expired.")
+            case .gone: throw .goneRequest
             case .unavailable:
                 guard cursor != nil else { throw .storeUnavailable }
                 sendAway(headers, context)
@@ -64,6 +65,22 @@ struct StreamRoute {
         let viewer = SSEViewer(registry: services.streams)
         viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), reset: false) { _ in nil }
         viewer.sendAway()
+    }
+
+    /// Answers with what was kept of a request whose events have expired.
+    private func replay(
+        _ finished: FinishedRequest,
+        _ isResumed: Bool,
+        _ common: HTTPFields,
+        _ context: RequestContext
+    ) {
+        let viewer = SSEViewer(registry: services.streams)
+        let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
+        viewer.start(stream, reset: isResumed) { viewer in
+            for event in services.answers.replay(of: finished) { viewer.deliver(event) }
+            viewer.answerDidEnd(.terminal)
+            return nil
+        }
     }
 
     private func start(

@@ -19,7 +19,11 @@ package struct Problem: Error {
     static let retryAfterSeconds = 2
 
     static var storeUnavailable: Problem {
-        var problem = Problem(.storeUnavailable, "The queue cannot be reached or written right now. Please try again.")
+        storeUnavailable("The queue cannot be reached or written right now. Please try again.")
+    }
+
+    static func storeUnavailable(_ detail: String) -> Problem {
+        var problem = Problem(.storeUnavailable, detail)
         problem.headers.append(("Retry-After", String(retryAfterSeconds)))
         return problem
     }

@@ -69,9 +69,11 @@ final class RequestContext {
         for (name, value) in extraHeaders { headers.append(name, value) }
     }
 
-    /// The correlation id in the path.
-    func correlationID() throws(Problem) -> CorrelationID {
-        guard let parameter, let id = CorrelationID(parameter) else {
+    /// The id in the path.
+    func identifier<Identifier: UUIDIdentifier>(
+        _: Identifier.Type = Identifier.self
+    ) throws(Problem) -> Identifier {
+        guard let parameter, let id = Identifier(parameter) else {
             throw Problem(.malformedRequest, "The id in the path must be a UUID in lower case.")
         }
         return id

@@ -23,7 +23,6 @@ package final class AbandonmentSweep {
 
     private let store: RedisStore
     private let grace: Duration
-    private let timeToLiveAfterEnd: Duration
     private let onAbandon: (CorrelationID) -> Void
     private var contacts: [Contact]
     private var sweeping: Task<Void, Never>?
@@ -32,12 +31,10 @@ package final class AbandonmentSweep {
     package init(
         store: RedisStore,
         grace: Duration,
-        timeToLiveAfterEnd: Duration,
         onAbandon: @escaping (CorrelationID) -> Void
     ) {
         self.store = store
         self.grace = grace
-        self.timeToLiveAfterEnd = timeToLiveAfterEnd
         self.onAbandon = onAbandon
         contacts = Array(repeating: Contact(), count: store.keys.partitions)
     }
@@ -74,10 +71,15 @@ package final class AbandonmentSweep {
     /// What fails is found again by the next sweep.
     private func abandon(_ id: CorrelationID) async {
         let keys = store.keys
+        let partition = keys.partition(of: id)
+        let field = RequestField.conversation.rawValue
+        let stored = try? await store.call(RedisCommand("HGET", keys.request(id), field)).string
+        // Nothing is done about one that has expired, so that it may pass for any conversation's.
+        let conversation = stored.flatMap { ConversationID($0) } ?? ConversationID(bits: id.bits)
         let reply = try? await store.call(
             .abandon,
-            keys: [keys.watched(keys.partition(of: id)), keys.request(id), keys.events(id), keys.viewers(id)],
-            RedisRequestRepository.cancelArguments(id, .disconnected, keys, timeToLiveAfterEnd),
+            keys: keys.scope(of: conversation) + [keys.watched(partition), keys.viewers(id)],
+            [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
         )
         switch reply?.string {
         case "over", "asked": onAbandon(id)

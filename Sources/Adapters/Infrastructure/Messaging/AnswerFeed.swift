@@ -9,7 +9,8 @@ final class AnswerFeed {
     let id: CorrelationID
     let channel: String
     let request: MathRequest
-    let jobNumber: Int
+    /// Nil while the request waits for the one before it in its conversation.
+    private(set) var jobNumber: Int?
     let hub: RedisAnswerStream
 
     private enum Subscription {
@@ -117,8 +118,12 @@ final class AnswerFeed {
 
     // MARK: Queue position
 
+    /// The conversation's turn has come to this request.
+    func becameJob(_ number: Int) { jobNumber = number }
+
     /// Tells the place in line where it has changed; `given` is how many jobs the queue has given out.
     func tellPosition(jobsGiven given: Int) {
+        guard let jobNumber else { return }
         let position = max(1, jobNumber - given)
         for place in places { place.tell(position: position) }
     }

@@ -5,17 +5,12 @@ internal import Shared
 /// The JSON of every event of a stream (contract, section 5): the one place that writes it.
 enum EventData {
     /// All of `queued` but its position and the closing brace, which are known in Redis only.
-    static func queuedPrefix(_ request: MathRequest) -> String {
-        "{\"correlationId\":\"\(request.correlationID)\",\"conversationId\":\"\(request.conversationID)\",\"position\":"
-    }
-
-    /// All of a redriven request's `queued` before the conversation's id, which only the dead letter knows.
-    static func redrivenPrefix(_ id: CorrelationID) -> String {
-        "{\"correlationId\":\"\(id)\",\"conversationId\":\""
+    static func queuedPrefix(_ id: CorrelationID, in conversation: ConversationID) -> String {
+        "{\"correlationId\":\"\(id)\",\"conversationId\":\"\(conversation)\",\"position\":"
     }
 
     static func queued(_ request: MathRequest, position: Int) -> [UInt8] {
-        Array("\(queuedPrefix(request))\(position)}".utf8)
+        Array("\(queuedPrefix(request.correlationID, in: request.conversationID))\(position)}".utf8)
     }
 
     /// The position that `queued` tells; nil where it is none of ours.
@@ -68,29 +63,71 @@ enum EventData {
             case .id(let id) where id.sequence == 0: Int(attempt.claim.attempt) - 1
             case .id, .afterLast: Int(attempt.claim.attempt)
             }
-        return JSONWriter.object { json in
-            switch attempt.outcome {
-            case .completed(let reason):
-                json.member("finishReason", reason.rawValue)
-                json.member("provider", attempt.account.provider.name)
-                json.member("model", attempt.account.provider.model)
-            case .failed(let failure):
-                let id = attempt.claim.request.correlationID
-                json.member("type", failure.kind.type)
-                json.member("title", failure.kind.title)
-                json.member("status", failure.kind.status)
-                json.member("detail", failure.detail)
-                json.member("instance", "/api/math/requests/\(id)")
-                json.member("correlationId", id.description)
-            case .cancelled(let reason):
-                json.member("reason", reason.rawValue)
-            }
-            json.member("usage", object: { write(attempt.account.usage, &$0) })
-            json.member("attempts", attempts)
-            if case .completed = attempt.outcome {
-                json.member("queueMs", attempt.claim.queueMilliseconds)
-                json.member("firstTokenMs", attempt.firstTokenMilliseconds)
-                json.member("durationMs", attempt.durationMilliseconds)
+        let end = TerminalEvent(
+            outcome: attempt.outcome,
+            correlationID: attempt.claim.request.correlationID,
+            provider: attempt.account.provider.name,
+            model: attempt.account.provider.model,
+            usage: attempt.account.usage,
+            attempts: attempts,
+            timings: AnswerTimings(
+                queueMilliseconds: attempt.claim.queueMilliseconds,
+                firstTokenMilliseconds: attempt.firstTokenMilliseconds,
+                durationMilliseconds: attempt.durationMilliseconds,
+            ),
+        )
+        return end.json
+    }
+
+    /// The same of a request that was kept; nil for one that is not over.
+    static func terminal(_ finished: FinishedRequest) -> (name: AnswerEventName, data: [UInt8])? {
+        guard let outcome = finished.outcome else { return nil }
+        let end = TerminalEvent(
+            outcome: outcome,
+            correlationID: finished.request.correlationID,
+            provider: finished.provider,
+            model: finished.model,
+            usage: finished.usage ?? .none,
+            attempts: finished.attempts,
+            timings: finished.timings,
+        )
+        return (outcome.eventName, end.json)
+    }
+
+    /// What the terminal events tell.
+    private struct TerminalEvent {
+        let outcome: AnswerOutcome
+        let correlationID: CorrelationID
+        let provider: String?
+        let model: String?
+        let usage: TokenUsage
+        let attempts: Int
+        let timings: AnswerTimings?
+
+        var json: [UInt8] {
+            JSONWriter.object { json in
+                switch outcome {
+                case .completed(let reason):
+                    json.member("finishReason", reason.rawValue)
+                    json.member("provider", provider)
+                    json.member("model", model)
+                case .failed(let failure):
+                    json.member("type", failure.kind.type)
+                    json.member("title", failure.kind.title)
+                    json.member("status", failure.kind.status)
+                    json.member("detail", failure.detail)
+                    json.member("instance", "/api/math/requests/\(correlationID)")
+                    json.member("correlationId", correlationID.description)
+                case .cancelled(let reason):
+                    json.member("reason", reason.rawValue)
+                }
+                json.member("usage", object: { write(usage, &$0) })
+                json.member("attempts", attempts)
+                if case .completed = outcome {
+                    json.member("queueMs", timings?.queueMilliseconds)
+                    json.member("firstTokenMs", timings?.firstTokenMilliseconds)
+                    json.member("durationMs", timings?.durationMilliseconds)
+                }
             }
         }
     }

@@ -24,6 +24,15 @@ struct FunctionLibrary: Sendable {
         case overdue
         case abandon
         case retire
+        case vouch
+        case close
+        case lines
+        case lookAfter = "look_after"
+        case recall
+        case remember
+        case kept
+        case setAside = "set_aside"
+        case backlog
     }
 
     static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))

@@ -6,8 +6,9 @@ package import Shared
 /// The partition is the hash tag, so that all keys of a request live in one slot of a cluster, and one function can
 /// change them together.
 package struct Keyspace: Sendable {
-    /// The consumer group of the workers.
+    /// The consumer group of the workers, and that of those who tell the archive.
     package static let group = "workers"
+    static let persisters = "persisters"
 
     /// How many partitions there are, each with a job stream of its own; at least 1.
     package let partitions: Int
@@ -17,21 +18,43 @@ package struct Keyspace: Sendable {
         self.partitions = partitions
     }
 
-    /// The partition of a request, from its random bits.
-    package func partition(of id: CorrelationID) -> Int { Int(id.bits.low % UInt64(partitions)) }
+    /// The partition of a request or conversation, from its lane: that of a request is its conversation's.
+    package func partition(of id: some UUIDIdentifier) -> Int { partition(of: id.bits.lane) }
+    private func partition(of lane: UInt16) -> Int { Int(lane) % partitions }
 
     func jobs(_ partition: Int) -> String { "lemma:{p\(partition)}:jobs" }
     func dead(_ partition: Int) -> String { "lemma:{p\(partition)}:dead" }
     func delayed(_ partition: Int) -> String { "lemma:{p\(partition)}:delayed" }
     func watched(_ partition: Int) -> String { "lemma:{p\(partition)}:watched" }
     func control(_ partition: Int) -> String { "lemma:{p\(partition)}:control" }
-    func request(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:request:\(id)" }
-    func events(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:events:\(id)" }
+    func finished(_ partition: Int) -> String { "lemma:{p\(partition)}:finished" }
+    func finishedDead(_ partition: Int) -> String { "lemma:{p\(partition)}:finished-dead" }
+    func waiting(_ partition: Int) -> String { "lemma:{p\(partition)}:waiting" }
+    private func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
+    private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
+    func request(_ id: CorrelationID) -> String { "\(requests(partition(of: id)))\(id)" }
+    func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
+    func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
-    func live(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:live:\(id)" }
+    func conversation(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:conversation:\(id)" }
+    func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
+    private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
 
-    func idempotency(_ name: Fingerprint, beside id: CorrelationID) -> String {
-        "lemma:{p\(partition(of: id))}:idempotency:\(name)"
+    /// Where what was submitted under a key is noted: beside the conversation, and where nothing is known of one yet, in
+    /// the key's own lane.
+    func idempotency(_ name: Fingerprint, beside conversation: ConversationID) -> String {
+        "lemma:{p\(partition(of: conversation))}:idempotency:\(name)"
+    }
+    func idempotency(_ name: Fingerprint) -> String { "lemma:{p\(partition(of: name.lane))}:idempotency:\(name)" }
+
+    /// What `lemma.lua` calls the scope of a conversation: its keys, and the beginnings of those of its requests.
+    func scope(of id: ConversationID) -> [String] {
+        let partition = partition(of: id)
+        return [
+            jobs(partition), waiting(partition), finished(partition), conversation(id), line(id), turns(id),
+            requests(partition), events(partition), live(partition),
+        ]
     }
 
     /// The request a live channel belongs to: its last 36 bytes.

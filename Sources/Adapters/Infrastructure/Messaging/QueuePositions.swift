@@ -15,6 +15,7 @@ final class QueuePositions {
         let now = store.loop.nowMilliseconds
         guard !feeds.isEmpty, now - askedAt >= Self.periodMilliseconds else { return }
         askedAt = now
+        for feed in feeds where feed.jobNumber == nil { askForJob(feed) }
         let partitions = Dictionary(grouping: feeds) { store.keys.partition(of: $0.id) }
         for (partition, feeds) in partitions {
             let command = RedisCommand(
@@ -28,6 +29,14 @@ final class QueuePositions {
                 guard case .success(let reply) = result, let given = reply.array?.first?.integer else { return }
                 for feed in feeds where feed.isQueued { feed.tellPosition(jobsGiven: given) }
             }
+        }
+    }
+
+    /// Asks whether a request still waits for another of its conversation.
+    private func askForJob(_ feed: AnswerFeed) {
+        let command = RedisCommand("HGET", store.keys.request(feed.id), RequestField.number.rawValue)
+        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak feed] result in
+            if case .success(let reply) = result, let number = reply.integer { feed?.becameJob(number) }
         }
     }
 }

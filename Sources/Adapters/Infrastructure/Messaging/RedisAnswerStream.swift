@@ -1,5 +1,5 @@
 package import Application
-internal import Domain
+package import Domain
 internal import EventLoop
 package import RedisClient
 package import Shared
@@ -59,6 +59,17 @@ package final class RedisAnswerStream: AnswerStream {
 
     package func writer(for claim: JobClaim) -> any AnswerWriter {
         RedisAnswerWriter(store: store, claim: claim, backoff: backoff)
+    }
+
+    package func replay(of finished: FinishedRequest) -> [AnswerEvent] {
+        var events: [AnswerEvent] = []
+        if !finished.answer.isEmpty {
+            events.append(AnswerEvent(id: nil, name: .token, data: EventData.text(finished.answer)))
+        }
+        if let end = EventData.terminal(finished) {
+            events.append(AnswerEvent(id: nil, name: end.name, data: end.data))
+        }
+        return events
     }
 
     package func watch(

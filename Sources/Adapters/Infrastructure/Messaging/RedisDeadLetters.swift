@@ -6,13 +6,8 @@ package import Shared
 /// The dead-letter streams of all partitions.
 package struct RedisDeadLetters: DeadLetterRepository {
     private let store: RedisStore
-    private let timeToLive: Duration
 
-    /// `timeToLive` is the expiry of a redriven request's keys.
-    package init(store: RedisStore, timeToLive: Duration) {
-        self.store = store
-        self.timeToLive = timeToLive
-    }
+    package init(store: RedisStore) { self.store = store }
 
     package func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadLetter] {
         var letters: [DeadLetter] = []
@@ -24,9 +19,14 @@ package struct RedisDeadLetters: DeadLetterRepository {
     }
 
     package func request(of letter: DeadLetterName) async throws(RepositoryFailure) -> CorrelationID? {
+        try await fields(of: letter)?["id"].flatMap { CorrelationID($0) }
+    }
+
+    /// Nil for an unknown letter.
+    private func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [String: String]? {
         let key = store.keys.dead(letter.partition)
         let entries = try await call(RedisCommand("XRANGE", key, letter.entry, letter.entry)).array ?? []
-        return entries.first.flatMap { self.letter($0, in: letter.partition) }?.correlationID
+        return entries.first?.array?.last?.fields
     }
 
     package func redrive(
@@ -34,15 +34,17 @@ package struct RedisDeadLetters: DeadLetterRepository {
         as id: CorrelationID
     ) async throws(RepositoryFailure) -> RedriveResult {
         let keys = store.keys
-        guard letter.partition < keys.partitions else { return .unknown }
-        guard keys.partition(of: id) == letter.partition else { return .unusable }
+        guard letter.partition < keys.partitions, let fields = try await fields(of: letter) else { return .unknown }
+        guard let conversation = fields["conversation"].flatMap({ ConversationID($0) }),
+            keys.partition(of: id) == letter.partition, keys.partition(of: conversation) == letter.partition
+        else { return .unusable }
         do {
             let reply = try await store.call(
                 .redrive,
-                keys: [keys.jobs(letter.partition), keys.dead(letter.partition), keys.request(id), keys.events(id)],
+                keys: keys.scope(of: conversation) + [keys.dead(letter.partition)],
                 [
-                    Keyspace.group, letter.entry, id.description, String(timeToLive.wholeMilliseconds),
-                    EventData.redrivenPrefix(id),
+                    Keyspace.group, letter.entry, id.description, String(store.retention.live.wholeMilliseconds),
+                    EventData.queuedPrefix(id, in: conversation),
                 ],
             )
             switch reply.string {

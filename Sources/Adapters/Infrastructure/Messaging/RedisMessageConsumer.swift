@@ -5,10 +5,7 @@ package import RedisClient
 internal import Shared
 
 /// The worker's side of the job streams, as one consumer of the group.
-///
-/// Waiting for jobs has a connection of its own, because a blocked XREADGROUP holds up every command behind it.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
-    private static let blockLimit = Duration.seconds(2)
     /// An idle time that makes an entry due for take-over at once.
     private static let handedBackIdle = Duration.seconds(86_400)
 
@@ -16,17 +13,13 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         /// Silence after which a job is taken over.
         package var lease: Duration
         package var attemptsMax: Int
-        package var timeToLive: Duration
-        package var timeToLiveAfterEnd: Duration
         /// Silence after which a consumer that owns nothing is forgotten; longer than any that a live worker has.
         package var consumerIdle: Duration
 
         /// Consumers are forgotten after ten leases, and not before five minutes.
-        package init(lease: Duration, attemptsMax: Int, timeToLive: Duration, timeToLiveAfterEnd: Duration) {
+        package init(lease: Duration, attemptsMax: Int) {
             self.lease = lease
             self.attemptsMax = attemptsMax
-            self.timeToLive = timeToLive
-            self.timeToLiveAfterEnd = timeToLiveAfterEnd
             consumerIdle = max(lease * 10, .seconds(300))
         }
     }
@@ -35,8 +28,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     package var onMalformedJob: ((_ entry: String) -> Void)?
 
     private let store: RedisStore
-    private let waiting: RedisCommander
-    private let waitingClient: WaitingClient
+    private let reader: GroupReader
     private let consumer: String
     private let terms: Terms
 
@@ -50,78 +42,32 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         self.store = store
         self.consumer = consumer
         self.terms = terms
-        let client = WaitingClient()
-        waitingClient = client
-        waiting = RedisCommander(configuration, on: store.loop) { connection async throws(RedisError) in
-            let reply = try await connection.call(RedisCommand("CLIENT", "ID"), deadline: RedisStore.commandDeadline)
-            client.number = reply.integer
-        }
+        reader = GroupReader(
+            store: store,
+            connecting: configuration,
+            group: Keyspace.group,
+            consumer: consumer,
+            streams: (0..<store.keys.partitions).map { store.keys.jobs($0) },
+        )
     }
 
-    /// What Redis calls the waiting connection; nil before there was one.
-    private final class WaitingClient {
-        var number: Int?
-    }
-
-    package func close() { waiting.close() }
+    package func close() { reader.close() }
 
     // MARK: Taking
 
     package func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] {
-        let partitions = store.keys.partitions
-        var command = RedisCommand(
-            "XREADGROUP",
-            "GROUP",
-            Keyspace.group,
-            consumer,
-            "COUNT",
-            max(1, count / partitions),
-            "BLOCK",
-            Self.blockLimit.wholeMilliseconds,
-            "STREAMS",
-        )
-        command.append(contentsOf: (0..<partitions).map { store.keys.jobs($0) })
-        command.append(contentsOf: (0..<partitions).map { _ in ">" })
-        do {
-            let reply = try await waiting.call(command, deadline: Self.blockLimit + RedisStore.commandDeadline)
-            var deliveries: [JobDelivery] = []
-            for (partition, entries) in (reply.array ?? []).compactMap({ entriesByPartition($0) }) {
-                deliveries += try await readable(entries, in: partition)
-            }
-            return deliveries
-        } catch {
-            if case .server(let answer) = error, answer.code == "NOGROUP" {
-                try await makeGroups()
-                return []
-            }
-            throw QueueFailure(error)
-        }
-    }
-
-    package func stopWaiting() {
-        guard let number = waitingClient.number else { return }
-        let command = RedisCommand("CLIENT", "UNBLOCK", number)
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { _ in }
-    }
-
-    private func makeGroups() async throws(QueueFailure) {
-        for partition in 0..<store.keys.partitions {
+        var deliveries: [JobDelivery] = []
+        for (partition, entries) in try await reader.read(upTo: count) {
             do {
-                _ = try await store.call(
-                    RedisCommand(
-                        "XGROUP",
-                        "CREATE",
-                        store.keys.jobs(partition),
-                        Keyspace.group,
-                        "0",
-                        "MKSTREAM",
-                    )
-                )
+                deliveries += try await readable(entries, in: partition)
             } catch {
-                guard case .server(let answer) = error, answer.code == "BUSYGROUP" else { throw QueueFailure(error) }
+                throw QueueFailure(error)
             }
         }
+        return deliveries
     }
+
+    package func stopWaiting() { reader.stopWaiting() }
 
     package func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] {
         var deliveries: [JobDelivery] = []
@@ -141,13 +87,6 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             }
         }
         return deliveries
-    }
-
-    private func entriesByPartition(_ stream: RedisValue) -> (Int, [RedisValue])? {
-        guard let parts = stream.array, parts.count == 2, let key = parts[0].string, let entries = parts[1].array,
-            let partition = (0..<store.keys.partitions).first(where: { store.keys.jobs($0) == key })
-        else { return nil }
-        return (partition, entries)
     }
 
     /// Puts aside what nobody can read, so that it does not come back for ever.
@@ -182,7 +121,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                     keys: keys(of: id),
                     [
                         Keyspace.group, consumer, delivery.entry, store.keys.live(id),
-                        String(terms.timeToLive.wholeMilliseconds), String(terms.attemptsMax),
+                        String(store.retention.live.wholeMilliseconds), String(terms.attemptsMax),
                         plan.restartReason.rawValue,
                         EventData.markerSuffix(plan),
                     ],
@@ -193,18 +132,31 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         guard reply.count == 4, let attempt = reply[1].integer, let queued = reply[2].integer,
             let record = RequestHash.record(id, reply[3])
         else { return .settled }
-        let claim = JobClaim(
-            delivery: delivery,
-            request: record.request,
-            attempt: UInt64(attempt),
-            queueMilliseconds: max(0, queued),
-            lastFailure: RequestHash.lastFailure(reply[3]),
-        )
+        func claim(_ answer: String) -> JobClaim {
+            JobClaim(
+                delivery: delivery,
+                request: record.request,
+                attempt: UInt64(attempt),
+                queueMilliseconds: max(0, queued),
+                lastFailure: RequestHash.lastFailure(reply[3]),
+                answer: answer,
+                opensConversation: RequestHash.opensConversation(reply[3]),
+            )
+        }
         switch reply[0].string {
-        case "claimed": return .claimed(claim)
-        case "exhausted": return .exhausted(claim)
-        case "cancelled": return .cancelled(claim, RequestHash.cancelReason(reply[3]))
+        case "claimed": return .claimed(claim(""))
+        case "exhausted": return .exhausted(claim(try await answerSoFar(of: id)))
+        case "cancelled":
+            return .cancelled(claim(try await answerSoFar(of: id)), RequestHash.cancelReason(reply[3]))
         default: return .settled
+        }
+    }
+
+    private func answerSoFar(of id: CorrelationID) async throws(QueueFailure) -> String {
+        do {
+            return try await StoredAnswer(store: store).text(of: id) ?? ""
+        } catch {
+            throw QueueFailure(error)
         }
     }
 
@@ -222,12 +174,14 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         var arguments = [
             Keyspace.group, consumer, attempt.claim.delivery.entry, String(attempt.claim.attempt), sequence,
             attempt.outcome.eventName.rawValue, String(decoding: EventData.terminal(attempt, at: place), as: UTF8.self),
-            store.keys.live(id), attempt.outcome.status.rawValue, String(terms.timeToLiveAfterEnd.wholeMilliseconds),
+            id.description, attempt.outcome.status.rawValue, String(store.retention.afterEnd.wholeMilliseconds),
+            String(store.retention.turns), attempt.answer,
         ]
         arguments += RequestHash.fields(of: attempt)
         do {
+            let scope = store.keys.scope(of: attempt.claim.request.conversationID)
             let dead = givenUp ? [store.keys.dead(store.keys.partition(of: id))] : []
-            switch try await store.call(.finish, keys: keys(of: id) + dead, arguments).string {
+            switch try await store.call(.finish, keys: scope + dead, arguments).string {
             case "finished": return .finished
             case "history_lost": return .historyLost
             default: return .superseded
@@ -241,7 +195,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
-        _ failure: RequestFailure
+        _ failure: RequestFailure,
+        answer: String
     ) async throws(QueueFailure) -> PostponeResult {
         let id = claim.request.correlationID
         do {
@@ -252,6 +207,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                     Keyspace.group, consumer, claim.delivery.entry, String(claim.attempt),
                     String(pause.wholeMilliseconds), String(terms.attemptsMax), id.description,
                     claim.request.requestedProvider ?? "", reason.rawValue, failure.kind.rawValue, failure.detail,
+                    answer,
                 ],
             )
             switch reply.string {
@@ -285,7 +241,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             for delivery in deliveries {
                 keys += [store.keys.request(delivery.correlationID), store.keys.events(delivery.correlationID)]
             }
-            let arguments = [Keyspace.group, consumer, String(terms.timeToLive.wholeMilliseconds)]
+            let arguments = [Keyspace.group, consumer, String(store.retention.live.wholeMilliseconds)]
             do {
                 let reply = try await store.call(.renew, keys: keys, arguments + deliveries.map(\.entry))
                 for (delivery, answer) in zip(deliveries, reply.array ?? []) {

@@ -7,40 +7,53 @@ internal import Shared
 package struct RedisMessagePublisher: MessagePublisher {
     private let store: RedisStore
     private let waitingMax: Int
-    private let timeToLive: Duration
 
-    /// Above `waitingMax` jobs waiting, of which each partition has an equal share, the queue is full; `timeToLive` is the
-    /// expiry of the request's keys while it waits and runs.
-    package init(store: RedisStore, waitingMax: Int, timeToLive: Duration) {
+    /// Above `waitingMax` requests waiting, of which each partition has an equal share, the queue is full.
+    package init(store: RedisStore, waitingMax: Int) {
         self.store = store
         self.waitingMax = (waitingMax + store.keys.partitions - 1) / store.keys.partitions
-        self.timeToLive = timeToLive
     }
 
     package func publish(
         _ request: MathRequest,
+        in standing: ConversationStanding,
         as submission: IdempotentSubmission?
     ) async throws(PublishFailure) -> Publication {
-        let id = request.correlationID
-        let keys = store.keys
+        let (id, conversation) = (request.correlationID, request.conversationID)
+        let key = submission.map { store.keys.idempotency($0.name, beside: conversation) }
+        if let submission, key != store.keys.idempotency(submission.name) { try await vouch(for: submission) }
         var arguments = [
-            Keyspace.group, String(waitingMax), String(timeToLive.wholeMilliseconds), id.description,
-            request.requestedProvider ?? "", EventData.queuedPrefix(request), submission?.meaning.description ?? "",
-            request.conversationID.description,
+            Keyspace.group, String(waitingMax), String(store.retention.live.wholeMilliseconds), id.description,
+            request.requestedProvider ?? "", EventData.queuedPrefix(id, in: conversation),
+            submission?.meaning.description ?? "", request.userID.text, standing.rawValue,
+            request.options.onBusy.rawValue,
         ]
+        arguments += store.stopArguments(.interrupted, in: store.keys.partition(of: conversation))
         arguments += RequestHash.fields(of: request)
-        let reply: [RedisValue]?
+        let keys = store.keys.scope(of: conversation) + (key.map { [$0] } ?? [])
+        return try publication(try await call(.submit, keys: keys, arguments).array ?? [])
+    }
+
+    /// Notes in the key's own lane what it means, where the submission itself is noted in another one.
+    ///
+    /// Repeated by every submission under the key, so that a crash after it leaves nothing to repair.
+    private func vouch(for submission: IdempotentSubmission) async throws(PublishFailure) {
+        let keys = [store.keys.idempotency(submission.name)]
+        guard try await call(.vouch, keys: keys, [submission.meaning.description]).integer == 1 else {
+            throw .keyReused
+        }
+    }
+
+    private func call(
+        _ function: FunctionLibrary.Function,
+        keys: [String],
+        _ arguments: [String]
+    ) async throws(PublishFailure) -> RedisValue {
         do {
-            reply = try await store.call(
-                .submit,
-                keys: [keys.jobs(keys.partition(of: id)), keys.request(id), keys.events(id)]
-                    + (submission.map { [keys.idempotency($0.name, beside: id)] } ?? []),
-                arguments,
-            ).array
+            return try await store.call(function, keys: keys, arguments)
         } catch {
             throw .unavailable
         }
-        return try publication(reply ?? [])
     }
 
     private func publication(_ reply: [RedisValue]) throws(PublishFailure) -> Publication {
@@ -59,6 +72,9 @@ package struct RedisMessagePublisher: MessagePublisher {
             )
         case "full": throw .queueFull
         case "reused": throw .keyReused
+        case "busy": throw .conversationBusy
+        case "not_found": throw .conversationNotFound
+        case "unknown": throw .conversationUnknown
         default: throw .unavailable
         }
     }

@@ -1,21 +1,13 @@
 package import Application
 package import Domain
-internal import FoundationEssentials
 internal import RedisClient
 package import Shared
 
 /// Reads requests from their hash and their answers from their event stream.
 package struct RedisRequestRepository: RequestRepository {
-    /// Events read at once; a page of this size keeps Redis busy for less than half a millisecond.
-    static let pageEvents = 500
-
     private let store: RedisStore
-    private let timeToLiveAfterEnd: Duration
 
-    package init(store: RedisStore, timeToLiveAfterEnd: Duration) {
-        self.store = store
-        self.timeToLiveAfterEnd = timeToLiveAfterEnd
-    }
+    package init(store: RedisStore) { self.store = store }
 
     package func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {
         do {
@@ -35,58 +27,23 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String? {
         do {
-            guard let newest = try await newestAttempt(of: id) else { return nil }
-            var text = ""
-            let attempt = String(newest)
-            var from = "\(attempt)-0"
-            while true {
-                let page =
-                    try await store.call(
-                        // Up to the end of this attempt: a newer one may have begun in between.
-                        RedisCommand("XRANGE", store.keys.events(id), from, attempt, "COUNT", Self.pageEvents)
-                    ).array ?? []
-                text += tokens(in: page)
-                guard page.count == Self.pageEvents, let next = page.last?.array?.first?.string else { return text }
-                from = "(\(next)"
-            }
+            return try await StoredAnswer(store: store).text(of: id)
         } catch {
             throw .unavailable
         }
     }
 
-    /// The number of the newest attempt that began.
-    private func newestAttempt(of id: CorrelationID) async throws(RedisError) -> UInt64? {
-        let reply = try await store.call(RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1))
-        guard let entry = reply.array?.first, let last = EntryHead(entry)?.id else { return nil }
-        // A terminal event at a marker's place stands for the attempt that was not begun any more.
-        let isUnbegun = last.sequence == 0 && last.attempt > 0 && StoredEvent(entry)?.name.isTerminal == true
-        return isUnbegun ? last.attempt - 1 : last.attempt
-    }
-
-    private struct TokenData: Decodable {
-        let text: String
-    }
-
-    /// The text of a page's `token` events, decoded in one go.
-    private func tokens(in page: [RedisValue]) -> String {
-        var json: [UInt8] = [UInt8(ascii: "[")]
-        for entry in page {
-            guard let event = StoredEvent(entry), event.name == .token else { continue }
-            if json.count > 1 { json.append(UInt8(ascii: ",")) }
-            json.append(contentsOf: event.data)
-        }
-        json.append(UInt8(ascii: "]"))
-        let tokens = try? JSONDecoder().decode([TokenData].self, from: Data(json))
-        return tokens?.map(\.text).joined() ?? ""
-    }
-
-    package func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {
+    package func cancel(
+        _ request: MathRequest,
+        _ reason: CancelReason
+    ) async throws(RepositoryFailure) -> CancelResult {
         let keys = store.keys
         do {
+            let partition = keys.partition(of: request.conversationID)
             let reply = try await store.call(
                 .cancel,
-                keys: [keys.request(id), keys.events(id)],
-                Self.cancelArguments(id, reason, keys, timeToLiveAfterEnd),
+                keys: keys.scope(of: request.conversationID),
+                [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
             ).string
             switch reply {
             case "over": return .over
@@ -96,19 +53,5 @@ package struct RedisRequestRepository: RequestRepository {
         } catch {
             throw .unavailable
         }
-    }
-
-    /// What the functions `cancel` and `abandon` take.
-    static func cancelArguments(
-        _ id: CorrelationID,
-        _ reason: CancelReason,
-        _ keys: Keyspace,
-        _ timeToLiveAfterEnd: Duration
-    ) -> [String] {
-        [
-            reason.rawValue, keys.live(id), keys.control(keys.partition(of: id)), id.description,
-            EventData.CancelledBetweenAttempts.prefix(reason), EventData.CancelledBetweenAttempts.suffix,
-            String(timeToLiveAfterEnd.wholeMilliseconds),
-        ]
     }
 }

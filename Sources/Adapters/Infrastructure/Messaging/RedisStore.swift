@@ -1,8 +1,26 @@
+internal import Application
+internal import Domain
 package import EventLoop
 package import RedisClient
 internal import Shared
 
-/// One loop's way to Redis: the command connection, the names of keys and the function library.
+/// How much stays in Redis, and for how long.
+package struct Retention: Sendable {
+    /// Of a request's keys while it waits and runs.
+    package var live: Duration
+    /// Of a request's keys after its end, and of a conversation's when nothing goes on in it.
+    package var afterEnd: Duration
+    /// The newest turns of a conversation, at least 1.
+    package var turns: Int
+
+    package init(live: Duration, afterEnd: Duration, turns: Int) {
+        self.live = live
+        self.afterEnd = afterEnd
+        self.turns = turns
+    }
+}
+
+/// One loop's way to Redis: the command connection, the names of keys, their expiry and the function library.
 ///
 /// Loop-owned; all adapters of a loop share it, so that one request's writes travel on one connection.
 package final class RedisStore {
@@ -11,6 +29,7 @@ package final class RedisStore {
 
     package let loop: Loop
     let keys: Keyspace
+    let retention: Retention
     let functions = FunctionLibrary.current
     private(set) var commander: RedisCommander
 
@@ -20,11 +39,13 @@ package final class RedisStore {
     package init(
         _ configuration: RedisConfiguration,
         keys: Keyspace,
+        retention: Retention,
         on loop: Loop,
         observer: (any RedisObserver)?
     ) {
         self.loop = loop
         self.keys = keys
+        self.retention = retention
         let connected = ConnectionCount()
         commander = RedisCommander(configuration, on: loop, observer: observer) { _ in connected.action?() }
         connected.action = { [weak self] in self?.generation += 1 }
@@ -66,6 +87,15 @@ package final class RedisStore {
         } catch {
             guard case .server(let answer) = error, answer.message.contains("already exists") else { throw error }
         }
+    }
+
+    /// What the library's `stop` takes, which ends the requests of one partition.
+    func stopArguments(_ reason: CancelReason, in partition: Int) -> [String] {
+        [
+            reason.rawValue, keys.control(partition), EventData.CancelledBetweenAttempts.prefix(reason),
+            EventData.CancelledBetweenAttempts.suffix, String(retention.afterEnd.wholeMilliseconds),
+            String(retention.turns),
+        ]
     }
 
     /// The id of a stream's last event; nil where the stream is gone.

@@ -7,6 +7,7 @@ internal import Shared
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
+    case opening, cancelReason, queueMs, firstTokenMs, durationMs
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
     case lastErrorKind, lastErrorDetail
@@ -47,11 +48,15 @@ enum RequestHash {
         add(.reasoningTokens, usage.reasoningTokens.map { String($0) })
         add(.estimated, usage.isEstimated ? "1" : nil)
         switch attempt.outcome {
-        case .completed(let reason): add(.finishReason, reason.rawValue)
+        case .completed(let reason):
+            add(.finishReason, reason.rawValue)
+            add(.queueMs, String(attempt.claim.queueMilliseconds))
+            add(.firstTokenMs, attempt.firstTokenMilliseconds.map { String($0) })
+            add(.durationMs, String(attempt.durationMilliseconds))
         case .failed(let failure):
             add(.errorKind, failure.kind.rawValue)
             add(.errorDetail, failure.detail)
-        case .cancelled: break
+        case .cancelled(let reason): add(.cancelReason, reason.rawValue)
         }
         return fields
     }
@@ -61,7 +66,8 @@ enum RequestHash {
         record(id, reply.fields)
     }
 
-    private static func record(_ id: CorrelationID, _ values: [String: String]) -> RequestRecord? {
+    /// Reads a hash, or a record of the end of a request, which has the same fields.
+    static func record(_ id: CorrelationID, _ values: [String: String]) -> RequestRecord? {
         func text(_ field: RequestField) -> String? { values[field.rawValue] }
         func number(_ field: RequestField) -> Int? { text(field).flatMap { Int($0) } }
         func time(_ field: RequestField) -> Timestamp? {
@@ -109,12 +115,48 @@ enum RequestHash {
             failure: text(.errorKind).flatMap { ProblemKind(rawValue: $0) }.map {
                 RequestFailure(kind: $0, detail: text(.errorDetail) ?? "")
             },
-            jobNumber: number(.number) ?? 0,
+            jobNumber: number(.number),
         )
     }
 }
 
 extension RequestHash {
+    /// The record of a request that is over; nil where it is not, or none of ours.
+    static func finished(_ id: CorrelationID, answer: String, _ values: [String: String]) -> FinishedRequest? {
+        func number(_ field: RequestField) -> Int? { values[field.rawValue].flatMap { Int($0) } }
+        guard let record = record(id, values), record.status.isTerminal, let finishedAt = record.finishedAt else {
+            return nil
+        }
+        let timings = number(.durationMs).map {
+            AnswerTimings(
+                queueMilliseconds: number(.queueMs) ?? 0,
+                firstTokenMilliseconds: number(.firstTokenMs),
+                durationMilliseconds: $0,
+            )
+        }
+        let isCancelled = record.status == .cancelled
+        return FinishedRequest(
+            request: record.request,
+            status: record.status,
+            attempts: record.attempts,
+            createdAt: record.createdAt,
+            startedAt: record.startedAt,
+            finishedAt: finishedAt,
+            answer: answer,
+            provider: record.provider,
+            model: record.model,
+            promptVersion: values[RequestField.promptVersion.rawValue],
+            finishReason: record.finishReason,
+            cancelReason: isCancelled ? CancelReason(stored: values[RequestField.cancelReason.rawValue]) : nil,
+            failure: record.failure,
+            usage: record.usage,
+            timings: timings,
+        )
+    }
+
+    /// True for the first request of its conversation, from a hash as HGETALL gives it.
+    static func opensConversation(_ reply: RedisValue) -> Bool { value(.opening, in: reply) != nil }
+
     /// Why the last attempt failed, from a hash as HGETALL gives it.
     static func lastFailure(_ reply: RedisValue) -> RequestFailure? {
         guard let kind = value(.lastErrorKind, in: reply).flatMap({ ProblemKind(rawValue: $0) }) else { return nil }

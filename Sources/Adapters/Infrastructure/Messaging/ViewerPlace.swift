@@ -181,7 +181,7 @@ final class ViewerPlace: AnswerSubscription {
     private func adaptPage(to entries: ArraySlice<EntryHead>) {
         guard !entries.isEmpty else { return }
         let mean = entries.reduce(0) { $0 + $1.data.count } / entries.count
-        let fitting = min(Self.pageBytes / max(mean, 1), RedisRequestRepository.pageEvents)
+        let fitting = min(Self.pageBytes / max(mean, 1), StoredAnswer.pageEvents)
         pageEvents = max(min(fitting, entries.count * 2), 1)
     }
 

@@ -8,9 +8,20 @@
 --   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
 --   delayed  sorted set  <id> <provider> by due ms    requests between two attempts
 --   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw
+--   finished stream  v, kind, id, …                   what the archive is to be told: `submitted`, then `finished` with
+--                                                     the answer; deleted when kept; consumer group `persisters`
+--   conversation hash  see below                      one a conversation, TTL
+--   line     list    ids of requests that wait for the one before them in their conversation, oldest first; TTL
+--   turns    list    id, problem, answer in turn      the newest turns of a conversation, oldest first; TTL
+--   waiting  zset    <conversation> <id> by the moment (ms) somebody last looked after it: all that stand in lines
 --   watched  zset    request ids by the moment (ms) from which they count as abandoned; only of requests with
 --                    `onDisconnect: cancel` that somebody watches or has watched
 --   viewers  zset    loops of API replicas with viewers, by the moment (ms) their word expires; one a request, TTL
+--
+-- The fields of a conversation: `user` (its owner), `active` (the request that the others wait for), `whole` (no turn is
+-- missing in `turns` but those before the first kept one), `unkept` (ended requests that the archive has not kept yet),
+-- `deleted` (the user who deleted it). It lives a day, and as long as an ended request's stream when nothing goes on and
+-- everything is kept.
 --
 -- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
 
@@ -72,39 +83,6 @@ local function settle(jobs, group, entry)
   redis.call('XDEL', jobs, entry)
 end
 
--- submit  KEYS jobs request events [idempotency]
---         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '',
---              conversation, field, value …
--- returns {'ok', created ms, position}, {'replay', created ms, id, conversation}, {'reused'} or {'full', waiting}
-local function submit(keys, args)
-  local jobs, request, events, idempotency = keys[1], keys[2], keys[3], keys[4]
-  local earlier = idempotency and redis.call('GET', idempotency)
-  if earlier then
-    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
-    if meaning ~= args[7] then return { 'reused' } end
-    return { 'replay', tonumber(created), id, conversation }
-  end
-  local given, waiting = queue_state(jobs, args[1])
-  if waiting >= tonumber(args[2]) then return { 'full', waiting } end
-  local now, position = now_ms(), waiting + 1
-  local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[4], 'provider', args[5])
-  local number = given + position
-  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, 'entry', entry,
-    'number', number, unpack(args, 9))
-  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[6] .. position .. '}')
-  redis.call('PEXPIRE', request, args[3])
-  redis.call('PEXPIRE', events, args[3])
-  if idempotency then
-    redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), args[4], args[8] }, ' '),
-      'EX', 86400)
-  end
-  return { 'ok', now, position }
-end
-
--- What a new request takes over from an earlier one.
-local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
-  'onBusy' }
-
 -- The given fields of a hash that it has: names and values in turn.
 local function present(request, names)
   local values, found = redis.call('HMGET', request, unpack(names)), {}
@@ -115,6 +93,193 @@ local function present(request, names)
     end
   end
   return found
+end
+
+-- What a new request takes over from an earlier one.
+local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
+  'onBusy' }
+
+-- What the archive is told of the end besides those, the id and the answer.
+local end_fields = { 'status', 'attempts', 'created', 'started', 'finished', 'provider', 'model', 'promptVersion',
+  'finishReason', 'cancelReason', 'errorKind', 'errorDetail', 'inputTokens', 'outputTokens', 'reasoningTokens',
+  'estimated', 'queueMs', 'firstTokenMs', 'durationMs', 'redriveOf' }
+
+-- SCOPE: the keys that go with a conversation, which every function that begins or ends its requests gets first. The
+-- last three are the beginnings of the names of its requests' keys and channels; an id makes the rest. All of them, and
+-- so whatever is made of them, are in one slot.
+local function scope_of(keys)
+  return { jobs = keys[1], waiting = keys[2], finished = keys[3], conversation = keys[4], line = keys[5],
+    turns = keys[6], requests = keys[7], events = keys[8], live = keys[9], id = string.sub(keys[4], -36) }
+end
+
+local scope_count, day_ms = 9, 86400000
+
+-- Conversation and turns live and die together: turns without the hash would pass for all there are.
+local function let_live(conversation, turns, ms)
+  redis.call('PEXPIRE', conversation, ms)
+  redis.call('PEXPIRE', turns, ms)
+end
+
+-- False for a request that is over, has expired, or whose events are lost: nobody waits for it any more.
+local function is_open(scope, id)
+  local status = redis.call('HGET', scope.requests .. id, 'status')
+  return status and not terminal[status] and redis.call('EXISTS', scope.events .. id) == 1
+end
+
+local function leave_line(scope, id)
+  redis.call('LREM', scope.line, 0, id)
+  redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+end
+
+-- Writes a new request with its first event, and tells the archive: as a job, or at the end of its conversation's line.
+local function admit(scope, id, provider, active, given, waiting, now, ttl, queued, fields)
+  local request, events, position = scope.requests .. id, scope.events .. id, waiting + 1
+  if active then
+    position = waiting + redis.call('RPUSH', scope.line, id)
+    redis.call('PEXPIRE', scope.line, day_ms)
+    redis.call('ZADD', scope.waiting, now, scope.id .. ' ' .. id)
+  else
+    local entry = redis.call('XADD', scope.jobs, '*', 'v', '1', 'id', id, 'provider', provider)
+    redis.call('HSET', request, 'entry', entry, 'number', given + position)
+    redis.call('HSET', scope.conversation, 'active', id)
+  end
+  let_live(scope.conversation, scope.turns, day_ms)
+  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, unpack(fields))
+  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', queued .. position .. '}')
+  redis.call('PEXPIRE', request, ttl)
+  redis.call('PEXPIRE', events, ttl)
+  redis.call('XADD', scope.finished, '*', 'v', '1', 'kind', 'submitted', 'id', id, 'status', 'queued', 'created', now,
+    unpack(fields))
+  return position
+end
+
+-- Makes a job of the first in the conversation's line that still wants one.
+local function begin_next(scope, group)
+  local id = redis.call('LPOP', scope.line)
+  while id do
+    redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+    local request = scope.requests .. id
+    local known = redis.call('HMGET', request, 'status', 'wish')
+    if known[1] == 'queued' then
+      local given, waiting = queue_state(scope.jobs, group)
+      local entry = redis.call('XADD', scope.jobs, '*', 'v', '1', 'id', id, 'provider', known[2] or '')
+      redis.call('HSET', request, 'entry', entry, 'number', given + waiting + 1)
+      redis.call('HSET', scope.conversation, 'active', id)
+      return
+    end
+    id = redis.call('LPOP', scope.line)
+  end
+  redis.call('HDEL', scope.conversation, 'active')
+end
+
+-- What goes with every end: status and facts, the record for the archive, the turn for later questions, and the next of
+-- the conversation.
+local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
+  local request = scope.requests .. id
+  redis.call('HSET', request, 'status', status, 'finished', now_ms(), unpack(facts))
+  redis.call('PEXPIRE', request, ttl)
+  local record = { 'v', '1', 'kind', 'finished', 'id', id, 'answer', answer }
+  for _, names in ipairs({ input_fields, end_fields }) do
+    for _, field in ipairs(present(request, names)) do record[#record + 1] = field end
+  end
+  redis.call('XADD', scope.finished, '*', unpack(record))
+  local known = redis.call('HMGET', scope.conversation, 'active', 'deleted', 'user')
+  -- Who is not its owner cannot have deleted it.
+  if known[3] and known[2] ~= known[3] then
+    if answer ~= '' then
+      redis.call('RPUSH', scope.turns, id, redis.call('HGET', request, 'problem'), answer)
+      redis.call('LTRIM', scope.turns, -3 * tonumber(turns_max), -1)
+    end
+    redis.call('HINCRBY', scope.conversation, 'unkept', 1)
+    let_live(scope.conversation, scope.turns, day_ms)
+  end
+  if known[1] == id then begin_next(scope, group) else leave_line(scope, id) end
+end
+
+-- Ends a request that no worker has at the moment, or asks the worker that has it; see `cancel`.
+--
+--   cut: reason, control channel, data of `cancelled` before and after the number of attempts, TTL ms, turns
+local function stop(scope, group, id, cut)
+  local request, events = scope.requests .. id, scope.events .. id
+  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial')
+  if not known[1] then return 'unknown' end
+  if terminal[known[1]] then return 'over' end
+  if known[1] == 'queued' or known[3] then
+    local attempt, sequence = last_event(events)
+    if attempt then
+      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut[3] .. known[2] .. cut[4],
+        scope.live .. id)
+      redis.call('PEXPIRE', events, cut[5])
+    end
+    conclude(scope, group, id, 'cancelled', known[4] or '', cut[5], cut[6], { 'cancelReason', cut[1] })
+    return 'over'
+  end
+  redis.call('HSETNX', request, 'cancel', cut[1])
+  redis.call('SPUBLISH', cut[2], 'cancel ' .. id .. ' ' .. cut[1])
+  return 'asked'
+end
+
+-- Those who wait first, so that none of them begins.
+local function stop_all(scope, group, active, cut)
+  for _, id in ipairs(redis.call('LRANGE', scope.line, 0, -1)) do
+    stop(scope, group, id, cut)
+    leave_line(scope, id)
+  end
+  if active then stop(scope, group, active, cut) end
+end
+
+-- submit  KEYS scope [idempotency]
+--         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '', user,
+--              'new', 'named' or 'confirmed' conversation, wish for when it is busy, what `stop` takes (6), field, value …
+-- returns {'ok', created ms, position}, {'replay', created ms, id, conversation}, {'reused'}, {'full', waiting},
+--         {'busy'}, {'not_found'}, or {'unknown'} for a named conversation that must be looked up
+local function submit(keys, args)
+  local scope, idempotency = scope_of(keys), keys[scope_count + 1]
+  local group, id, user = args[1], args[4], args[8]
+  local earlier = idempotency and redis.call('GET', idempotency)
+  if earlier then
+    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
+    if meaning ~= args[7] then return { 'reused' } end
+    return { 'replay', tonumber(created), id, conversation }
+  end
+  local known = redis.call('HMGET', scope.conversation, 'user', 'deleted', 'active')
+  if known[2] == user or (known[1] and known[1] ~= user) then return { 'not_found' } end
+  if args[9] == 'named' and not known[1] then return { 'unknown' } end
+  local active = known[3]
+  if active and not is_open(scope, active) then
+    begin_next(scope, group)
+    active = redis.call('HGET', scope.conversation, 'active')
+  end
+  local given, waiting = queue_state(scope.jobs, group)
+  if waiting + redis.call('ZCARD', scope.waiting) >= tonumber(args[2]) then return { 'full', waiting } end
+  if active and args[10] == 'reject' then return { 'busy' } end
+  if active and args[10] == 'interrupt' then
+    stop_all(scope, group, active, { unpack(args, 11, 16) })
+    active = redis.call('HGET', scope.conversation, 'active')
+  end
+  local now = now_ms()
+  redis.call('HSET', scope.conversation, 'user', user)
+  local fields = { unpack(args, 17) }
+  if args[9] == 'new' then
+    redis.call('HSET', scope.conversation, 'whole', 1)
+    redis.call('HSET', scope.requests .. id, 'opening', 1)
+  end
+  local position = admit(scope, id, args[5], active, given, waiting, now, args[3], args[6], fields)
+  if idempotency then
+    redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), id, scope.id }, ' '),
+      'PX', day_ms)
+  end
+  return { 'ok', now, position }
+end
+
+-- vouch   KEYS idempotency   ARGV meaning
+-- returns 1, or 0 where the key stands for another meaning
+--
+-- For a key whose slot is not that of the conversation it is used in: what was asked under it is noted here first, and
+-- the submission itself notes the key beside the conversation.
+local function vouch(keys, args)
+  if redis.call('SET', keys[1], args[1], 'NX', 'PX', day_ms) then return 1 end
+  return string.match(redis.call('GET', keys[1]), '^%S+') == args[1] and 1 or 0
 end
 
 -- claim   KEYS jobs request events
@@ -142,7 +307,7 @@ local function claim(keys, args)
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)
   local reason = known[7] or args[7]
-  if known[7] then redis.call('HDEL', request, 'restart') end
+  if known[7] then redis.call('HDEL', request, 'restart', 'partial') end
   if known[6] then
     reason, handovers = 'handed_over', handovers + 1
     redis.call('HDEL', request, 'handing')
@@ -169,7 +334,8 @@ local function append(keys, args)
 end
 
 -- postpone  KEYS jobs request events delayed
---           ARGV group, consumer, entry, attempt, delay ms, max attempts, id, provider or '', reason, error kind, detail
+--           ARGV group, consumer, entry, attempt, delay ms, max attempts, id, provider or '', reason, error kind, detail,
+--                the attempt's text
 -- returns 'postponed', 'superseded', 'cancelled' or 'exhausted'; only the first gives the job up
 local function postpone(keys, args)
   local jobs, request, events, delayed = keys[1], keys[2], keys[3], keys[4]
@@ -182,7 +348,8 @@ local function postpone(keys, args)
   redis.call('HSET', request, 'lastErrorKind', args[10], 'lastErrorDetail', args[11])
   if known[2] then return 'cancelled' end
   if last + 1 - tonumber(known[3] or 0) > tonumber(args[6]) then return 'exhausted' end
-  redis.call('HSET', request, 'restart', args[9])
+  -- Should the request end before its next attempt, that is what there is of its answer.
+  redis.call('HSET', request, 'restart', args[9], 'partial', args[12])
   redis.call('ZADD', delayed, now_ms() + tonumber(args[5]), args[7] .. ' ' .. args[8])
   settle(jobs, args[1], args[3])
   return 'postponed'
@@ -201,14 +368,15 @@ local function promote(keys, args)
   return #due
 end
 
--- finish  KEYS jobs request events [dead]
---         ARGV group, consumer, entry, attempt, sequence or '' for after the last, event name, data, channel, status,
---              TTL ms, field, value …
+-- finish  KEYS scope [dead]
+--         ARGV group, consumer, entry, attempt, sequence or '' for after the last, event name, data, id, status, TTL ms,
+--              turns, answer, field, value …
 -- returns 'finished', 'superseded' or 'history_lost'; the one way in which a request that has begun ends
 --
 -- With a dead-letter stream, what a new request needs is kept there.
 local function finish(keys, args)
-  local jobs, request, events, dead = keys[1], keys[2], keys[3], keys[4]
+  local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[8]
+  local jobs, request, events = scope.jobs, scope.requests .. id, scope.events .. id
   local group, entry = args[1], args[3]
   local attempt = tonumber(args[4])
   local finisher = args[2] .. '/' .. args[4]
@@ -226,49 +394,138 @@ local function finish(keys, args)
       if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end
       if place == 0 and last == attempt then return 'superseded' end
     end
-    append_and_publish(events, event_id(attempt, place), args[6], args[7], args[8])
+    append_and_publish(events, event_id(attempt, place), args[6], args[7], scope.live .. id)
     redis.call('PEXPIRE', events, args[10])
   end
   -- At a marker's place the attempt of that number never began.
   local attempts = args[5] == '0' and attempt - 1 or attempt
-  redis.call('HSET', request, 'status', args[9], 'attempts', attempts, 'finished', now_ms(), 'finisher', finisher,
-    unpack(args, 11))
-  redis.call('PEXPIRE', request, args[10])
+  conclude(scope, group, id, args[9], args[12], args[10], args[11],
+    { 'attempts', attempts, 'finisher', finisher, unpack(args, 13) })
   if dead then
     local fields = present(request, { 'errorKind', 'errorDetail', 'redriveOf' })
     for _, field in ipairs(present(request, input_fields)) do fields[#fields + 1] = field end
-    redis.call('XADD', dead, '*', 'v', '1', 'reason', 'attempts_exhausted', 'id', string.match(request, '[^:]+$'),
-      'entry', entry, 'attempts', attempts, unpack(fields))
+    redis.call('XADD', dead, '*', 'v', '1', 'reason', 'attempts_exhausted', 'id', id, 'entry', entry,
+      'attempts', attempts, unpack(fields))
   end
   settle(jobs, group, entry)
   return 'finished'
 end
 
--- cancel  KEYS request events   ARGV reason, live channel, control channel, id, data of `cancelled` before and after the
---              number of attempts, TTL ms
+-- cancel  KEYS scope   ARGV group, id, what `stop` takes
 -- returns 'over', 'asked' or 'unknown'
 --
 -- A request that no worker has at the moment ends here: one that waits for its first attempt, and one between two
 -- attempts. Its job stays where it is (an entry ahead of the group must not be deleted); the worker that gets it finds
 -- the request over.
 local function cancel(keys, args)
-  local request, events = keys[1], keys[2]
-  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart')
-  if not known[1] then return 'unknown' end
-  if terminal[known[1]] then return 'over' end
-  if known[1] == 'queued' or known[3] then
-    local attempt, sequence = last_event(events)
-    if attempt then
-      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', args[5] .. known[2] .. args[6], args[2])
-    end
-    redis.call('HSET', request, 'status', 'cancelled', 'finished', now_ms())
-    redis.call('PEXPIRE', request, args[7])
-    redis.call('PEXPIRE', events, args[7])
-    return 'over'
+  return stop(scope_of(keys), args[1], args[2], { unpack(args, 3) })
+end
+
+-- close   KEYS scope   ARGV group, user, what `stop` takes
+-- returns 1 where the conversation is known to be the user's, 0 where it is not known here, or another's
+--
+-- Before a conversation is deleted for good: nothing goes on in it and nothing new begins.
+local function close(keys, args)
+  local scope = scope_of(keys)
+  local known = redis.call('HMGET', scope.conversation, 'user', 'active')
+  if known[1] and known[1] ~= args[2] then return 0 end
+  redis.call('HSET', scope.conversation, 'deleted', args[2])
+  redis.call('DEL', scope.turns)
+  stop_all(scope, args[1], known[2], { unpack(args, 3) })
+  redis.call('PEXPIRE', scope.conversation, day_ms)
+  return known[1] and 1 or 0
+end
+
+-- lines   KEYS waiting   ARGV ms, count
+-- returns up to `count` of those who stand in lines and whom nobody has looked after for so long
+local function lines(keys, args)
+  return redis.call('ZRANGEBYSCORE', keys[1], '-inf', now_ms() - tonumber(args[1]), 'LIMIT', 0, args[2])
+end
+
+-- look_after  KEYS scope   ARGV group, id, TTL ms
+--
+-- The line goes on by itself with the end of each request; this is for when one ended without a word, by its expiry or
+-- with lost data.
+local function look_after(keys, args)
+  local scope, group, id = scope_of(keys), args[1], args[2]
+  local request, events = scope.requests .. id, scope.events .. id
+  local active = redis.call('HGET', scope.conversation, 'active')
+  if active == id or redis.call('HGET', request, 'status') ~= 'queued' then
+    leave_line(scope, id)
+  else
+    if not redis.call('LPOS', scope.line, id) then redis.call('RPUSH', scope.line, id) end
+    redis.call('ZADD', scope.waiting, now_ms(), scope.id .. ' ' .. id)
+    redis.call('PEXPIRE', request, args[3])
+    redis.call('PEXPIRE', events, args[3])
+    redis.call('PEXPIRE', scope.line, day_ms)
   end
-  redis.call('HSETNX', request, 'cancel', args[1])
-  redis.call('SPUBLISH', args[3], 'cancel ' .. args[4] .. ' ' .. args[1])
-  return 'asked'
+  if not active or not is_open(scope, active) then begin_next(scope, group) end
+  return 1
+end
+
+-- recall  KEYS conversation turns
+-- returns 1 where no newer turn is missing, else 0, and id, problem, answer of each turn in turn
+local function recall(keys, args)
+  return { redis.call('HEXISTS', keys[1], 'whole'), redis.call('LRANGE', keys[2], 0, -1) }
+end
+
+-- remember  KEYS conversation turns   ARGV turns, id, problem, answer …
+--
+-- Puts the archive's turns before those that are known, and so makes them whole.
+local function remember(keys, args)
+  local conversation, turns = keys[1], keys[2]
+  local known = redis.call('HMGET', conversation, 'user', 'deleted', 'whole')
+  if not known[1] or known[2] == known[1] or known[3] then return 0 end
+  local newer, seen = redis.call('LRANGE', turns, 0, -1), {}
+  for i = 1, #newer, 3 do seen[newer[i]] = true end
+  redis.call('DEL', turns)
+  for i = 2, #args, 3 do
+    if not seen[args[i]] then redis.call('RPUSH', turns, args[i], args[i + 1], args[i + 2]) end
+  end
+  for i = 1, #newer, 3 do redis.call('RPUSH', turns, newer[i], newer[i + 1], newer[i + 2]) end
+  redis.call('LTRIM', turns, -3 * tonumber(args[1]), -1)
+  redis.call('HSET', conversation, 'whole', 1)
+  let_live(conversation, turns, day_ms)
+  return 1
+end
+
+-- kept    KEYS finished, conversation, turns …   ARGV group, TTL ms, entry, 1 for an end or 0 …
+-- returns how many entries there were
+local function kept(keys, args)
+  local finished, group, count = keys[1], args[1], 0
+  for i = 3, #args, 2 do
+    redis.call('XACK', finished, group, args[i])
+    if redis.call('XDEL', finished, args[i]) == 1 then
+      count = count + 1
+      local conversation, turns = keys[i - 1], keys[i]
+      local known = args[i + 1] == '1' and redis.call('HMGET', conversation, 'unkept', 'active', 'deleted')
+      if known and known[1] then
+        local unkept = redis.call('HINCRBY', conversation, 'unkept', -1)
+        if unkept <= 0 and not known[2] and not known[3] then let_live(conversation, turns, args[2]) end
+      end
+    end
+  end
+  return count
+end
+
+-- set_aside  KEYS finished dead   ARGV group, entry, reason, detail
+--
+-- Keeps a record that nobody can read or that the database refuses, with all its fields.
+local function set_aside(keys, args)
+  local entries = redis.call('XRANGE', keys[1], args[2], args[2])
+  if #entries > 0 then
+    redis.call('XADD', keys[2], '*', 'reason', args[3], 'detail', args[4], 'entry', args[2], unpack(entries[1][2]))
+  end
+  settle(keys[1], args[1], args[2])
+  return 1
+end
+
+-- backlog  KEYS finished
+-- returns how many records wait to be kept, and the age of the oldest in ms
+local function backlog(keys, args)
+  local oldest = redis.call('XRANGE', keys[1], '-', '+', 'COUNT', 1)
+  if #oldest == 0 then return { 0, 0 } end
+  return { redis.call('XLEN', keys[1]), math.max(0, now_ms() - tonumber(string.match(oldest[1][1], '^%d+'))) }
 end
 
 -- renew   KEYS jobs, request, events …   ARGV group, consumer, TTL ms, entry …
@@ -338,25 +595,27 @@ local function bury(keys, args)
   return 1
 end
 
--- redrive  KEYS jobs dead request events   ARGV group, entry of the dead letter, new id, TTL ms, start of `queued` data
+-- redrive  KEYS scope dead
+--          ARGV group, entry of the dead letter, new id, TTL ms, `queued` data up to its position
 -- returns 'redriven', 'unknown' or 'unusable'; a dead letter is used up by it
 local function redrive(keys, args)
-  local jobs, dead, request, events = keys[1], keys[2], keys[3], keys[4]
+  local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[3]
   local entries = redis.call('XRANGE', dead, args[2], args[2])
   if #entries == 0 then return 'unknown' end
   local letter = by_name(entries[1][2])
-  if not letter['problem'] then return 'unusable' end
-  local given, waiting = queue_state(jobs, args[1])
-  local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', args[3], 'provider', letter['wish'] or '')
-  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now_ms(), 'entry', entry,
-    'number', given + waiting + 1, 'redriveOf', letter['id'])
+  local known = redis.call('HMGET', scope.conversation, 'active', 'deleted')
+  if not letter['problem'] or known[2] == letter['user'] then return 'unusable' end
+  local active = known[1] and is_open(scope, known[1]) and known[1]
+  local given, waiting = queue_state(scope.jobs, args[1])
+  local fields = { 'redriveOf', letter['id'] }
   for _, name in ipairs(input_fields) do
-    if letter[name] then redis.call('HSET', request, name, letter[name]) end
+    if letter[name] then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = letter[name]
+    end
   end
-  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', args[5] .. letter['conversation'] .. '","position":'
-    .. (waiting + 1) .. '}')
-  redis.call('PEXPIRE', request, args[4])
-  redis.call('PEXPIRE', events, args[4])
+  redis.call('HSET', scope.conversation, 'user', letter['user'])
+  admit(scope, id, letter['wish'] or '', active, given, waiting, now_ms(), args[4], args[5], fields)
   redis.call('XDEL', dead, args[2])
   return 'redriven'
 end
@@ -410,14 +669,15 @@ local function overdue(keys, args)
   return { redis.call('ZCARD', keys[1]), unpack(ids) }
 end
 
--- abandon KEYS watched request events viewers   ARGV as `cancel`
+-- abandon KEYS scope watched viewers   ARGV as `cancel`
 -- returns what `cancel` does, or 'watched' where somebody has come back
 local function abandon(keys, args)
-  local due = redis.call('ZSCORE', keys[1], args[4])
+  local watched, viewers, id = keys[scope_count + 1], keys[scope_count + 2], args[2]
+  local due = redis.call('ZSCORE', watched, id)
   if not due or tonumber(due) > now_ms() then return 'watched' end
-  redis.call('ZREM', keys[1], args[4])
-  redis.call('DEL', keys[4])
-  return cancel({ keys[2], keys[3] }, args)
+  redis.call('ZREM', watched, id)
+  redis.call('DEL', viewers)
+  return cancel(keys, args)
 end
 
 -- retire  KEYS jobs   ARGV group, idle ms, consumer or '' for any
@@ -462,3 +722,12 @@ register('leave', leave, { 'allow-oom' })
 register('overdue', overdue, { 'no-writes' })
 register('abandon', abandon, { 'allow-oom' })
 register('retire', retire, { 'allow-oom' })
+register('vouch', vouch)
+register('close', close, { 'allow-oom' })
+register('lines', lines, { 'no-writes' })
+register('look_after', look_after)
+register('recall', recall, { 'no-writes' })
+register('remember', remember)
+register('kept', kept, { 'allow-oom' })
+register('set_aside', set_aside)
+register('backlog', backlog, { 'no-writes' })

@@ -5,6 +5,8 @@ internal import Shared
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
 ///
 /// - `echo` gives the problem's words, each followed by one space, from the start again until there are enough tokens.
+/// - `conversation` gives what it was told of the conversation before the problem, likewise word by word: `…` for turns
+///   that were left out, then for each turn `Q:`, the problem, `A:` and the answer, and at last `Q:` and the problem.
 /// - `timestamps` gives the monotonic clock in nanoseconds and a space, so that a client on the same machine can measure
 ///   delivery.
 package struct MockClient: AIStreamingClient {
@@ -14,6 +16,7 @@ package struct MockClient: AIStreamingClient {
     package struct Options: Sendable {
         package enum Content: Sendable {
             case echo
+            case conversation
             case timestamps
         }
 
@@ -44,7 +47,7 @@ package struct MockClient: AIStreamingClient {
     }
 
     package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
-        let words = question.problem.text.split(whereSeparator: \.isWhitespace).map { "\($0) " }
+        let words = text(of: question).split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
         let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
         let action = script.action(for: question.problem.text)
@@ -68,9 +71,21 @@ package struct MockClient: AIStreamingClient {
         return action == .contentFilter ? .contentFilter : allowed < wanted ? .length : .stop
     }
 
+    /// What an answer is made of.
+    private func text(of question: Question) -> String {
+        switch options.content {
+        case .echo, .timestamps: return question.problem.text
+        case .conversation:
+            let context = question.context
+            let turns = context.turns.map { "Q: \($0.problem) A: \($0.answer)" }
+            let omission = context.omitsEarlierTurns ? ["…"] : []
+            return (omission + turns + ["Q: \(question.problem.text)"]).joined(separator: " ")
+        }
+    }
+
     private func token(_ index: Int, _ words: [String]) -> String {
         switch options.content {
-        case .echo: words.isEmpty ? " " : words[index % words.count]
+        case .echo, .conversation: words.isEmpty ? " " : words[index % words.count]
         case .timestamps: "\(clock.now.wholeNanoseconds) "
         }
     }

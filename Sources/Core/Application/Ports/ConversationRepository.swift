@@ -23,13 +23,21 @@ package protocol ConversationRepository {
     ) async throws(RepositoryFailure) -> Conversation?
     /// Deletes a conversation with its requests and answers; false where there was none. Records that are still on their
     /// way to ``RequestArchive`` do not bring it back.
-    func delete(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Bool
-    /// Up to `limit` requests before `place`, the newest first, each with what there is of its answer; nil where there is
-    /// no such conversation.
+    ///
+    /// With `isExpected` the conversation is known to exist though nothing of it may have been kept yet: then it counts
+    /// as deleted all the same, unless it had been deleted before.
+    func delete(
+        _ id: ConversationID,
+        of user: UserID,
+        isExpected: Bool,
+        at time: Timestamp
+    ) async throws(RepositoryFailure) -> Bool
+    /// Up to `limit` requests from `place` on, that one included, the newest first, each with what there is of its
+    /// answer; nil where there is no such conversation.
     func requests(
         in id: ConversationID,
         of user: UserID,
-        before place: RequestPlace?,
+        from place: RequestPlace?,
         limit: Int
     ) async throws(RepositoryFailure) -> [ArchivedRequest]?
 }
@@ -45,7 +53,7 @@ package struct ConversationPlace: Sendable, Hashable {
     }
 }
 
-/// Where a page of a conversation's requests begins: before this one.
+/// A request's place in its conversation: by the time it was asked, then by id.
 package struct RequestPlace: Sendable, Hashable {
     package let createdAt: Timestamp
     package let id: CorrelationID

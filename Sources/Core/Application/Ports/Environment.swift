@@ -21,8 +21,8 @@ package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
 
     package init(hexadecimal: String) { description = hexadecimal }
 
-    /// Its first 64 bits.
-    package var prefix: UInt64 { UInt64(description.prefix(16), radix: 16) ?? 0 }
+    /// Its first 16 bits, as the lane of ids that are to be kept beside it; see ``UUIDBits/lane``.
+    package var lane: UInt16 { UInt16(description.prefix(4), radix: 16) ?? 0 }
 }
 
 /// Makes fingerprints.
@@ -45,8 +45,15 @@ package struct IdentifierFactory: Sendable {
         make(ending: random.next())
     }
 
-    /// A version 7 UUID whose last 62 bits are those of `ending`, for ids that must share a partition.
-    package func make<Identifier: UUIDIdentifier>(_: Identifier.Type = Identifier.self, ending: UInt64) -> Identifier {
+    /// The same in a given lane, for ids that must share a partition.
+    package func make<Identifier: UUIDIdentifier>(
+        _: Identifier.Type = Identifier.self,
+        in lane: UInt16
+    ) -> Identifier {
+        make(ending: random.next() & ~UInt64(UInt16.max) | UInt64(lane))
+    }
+
+    private func make<Identifier: UUIDIdentifier>(ending: UInt64) -> Identifier {
         Identifier(bits: UUIDBits(version7At: clock.now(), random: (random.next(), ending)))
     }
 }

@@ -26,29 +26,39 @@ package struct JobClaim: Sendable {
     package let queueMilliseconds: Int
     /// Why the attempt before failed, where it did.
     package let lastFailure: RequestFailure?
+    /// What there is of the answer, of a request that gets no further attempt.
+    package let answer: String
+    /// True for the first request of its conversation.
+    package let opensConversation: Bool
 
     package init(
         delivery: JobDelivery,
         request: MathRequest,
         attempt: UInt64,
         queueMilliseconds: Int,
-        lastFailure: RequestFailure? = nil
+        lastFailure: RequestFailure? = nil,
+        answer: String = "",
+        opensConversation: Bool = false
     ) {
         self.delivery = delivery
         self.request = request
         self.attempt = attempt
         self.queueMilliseconds = queueMilliseconds
         self.lastFailure = lastFailure
+        self.answer = answer
+        self.opensConversation = opensConversation
     }
 
     /// The same job one attempt later, for the end of a request that gets no further attempt.
-    package func next(after failure: RequestFailure) -> JobClaim {
+    package func next(after failure: RequestFailure, answer: String) -> JobClaim {
         JobClaim(
             delivery: delivery,
             request: request,
             attempt: attempt + 1,
             queueMilliseconds: queueMilliseconds,
             lastFailure: failure,
+            answer: answer,
+            opensConversation: opensConversation,
         )
     }
 }
@@ -83,6 +93,8 @@ package struct AttemptPlan: Sendable {
 package struct FinishedAttempt: Sendable {
     package let claim: JobClaim
     package let outcome: AnswerOutcome
+    /// The text of the answer, or what there is of it.
+    package let answer: String
     /// Who answered, or would have, and what that took.
     package let account: ProviderAccount
     /// From the start of the attempt; nil where no token came.
@@ -93,12 +105,14 @@ package struct FinishedAttempt: Sendable {
     package init(
         claim: JobClaim,
         outcome: AnswerOutcome,
+        answer: String,
         account: ProviderAccount,
         firstTokenMilliseconds: Int?,
         durationMilliseconds: Int
     ) {
         self.claim = claim
         self.outcome = outcome
+        self.answer = answer
         self.account = account
         self.firstTokenMilliseconds = firstTokenMilliseconds
         self.durationMilliseconds = durationMilliseconds
@@ -165,11 +179,13 @@ package protocol MessageConsumer {
         givenUp: Bool
     ) async throws(QueueFailure) -> FinishResult
     /// Lets a failed attempt's request wait for its next one outside of any worker. Safe to call again after an error.
+    /// `answer` is the attempt's text, for the case that there is no next one.
     func postpone(
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
-        _ failure: RequestFailure
+        _ failure: RequestFailure,
+        answer: String
     ) async throws(QueueFailure) -> PostponeResult
     /// Makes jobs of up to `count` postponed requests whose pause is over; gives how many.
     func promote(upTo count: Int) async throws(QueueFailure) -> Int

@@ -6,12 +6,25 @@ package import Shared
 /// Delivery: once `publish` returns, at least once. The job, the request's record and its `queued` event are written
 /// together or not at all. Order: first in, first out per partition, up to redelivery.
 package protocol MessagePublisher {
+    /// Writes the job, or puts the request at the end of its conversation's line where that is busy; which of the two, or
+    /// neither, follows from ``SolveOptions/onBusy``.
     ///
     /// With `submission`, a repetition of an earlier one writes nothing and gives the earlier request.
     func publish(
         _ request: MathRequest,
+        in conversation: ConversationStanding,
         as submission: IdempotentSubmission?
     ) async throws(PublishFailure) -> Publication
+}
+
+/// What is known of the conversation that a new request belongs to.
+package enum ConversationStanding: String, Sendable {
+    /// The request opens it.
+    case new
+    /// The client named it: it must exist and be the user's.
+    case named
+    /// The client named it, and it was found to exist and to be the user's.
+    case confirmed
 }
 
 /// A submission that its client may repeat without a second job coming of it; remembered for 24 hours.
@@ -58,6 +71,13 @@ package enum PublishFailure: Error, Equatable {
     case queueFull
     /// The submission's name belongs to another meaning; nothing was written.
     case keyReused
+    /// The conversation has a request that is not over, and the new one was not to wait; nothing was written.
+    case conversationBusy
+    /// The conversation was deleted or is another user's; nothing was written.
+    case conversationNotFound
+    /// Nothing is known here of a conversation that was only named: it may exist all the same. Nothing was written; the
+    /// caller looks it up and publishes again.
+    case conversationUnknown
     /// The store did not take the job. It was not acknowledged; whether it was written is unknown where the connection
     /// broke in the middle, and the client is told to try again.
     case unavailable

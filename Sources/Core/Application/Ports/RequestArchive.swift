@@ -6,8 +6,8 @@ package protocol RequestArchive {
     /// Keeps a batch of what happened to requests, all or nothing.
     ///
     /// Idempotent by correlation id, and independent of the order: an entry that is kept already, or that a later one has
-    /// overtaken, changes nothing. A conversation that does not exist yet is opened by its first entry; entries of a
-    /// deleted one are dropped.
+    /// overtaken, changes nothing. A conversation that does not exist yet is opened by its first entry, whose
+    /// question gives it its title; entries of a deleted one are dropped.
     func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
     /// A request of this user; nil where there is none.
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
@@ -37,7 +37,35 @@ package enum ArchiveEntry: Sendable {
 package enum ArchivedRequest: Sendable {
     /// Accepted, and not over as far as the archive knows.
     case open(MathRequest, createdAt: Timestamp)
-    case finished(FinishedRequest)
+    /// Over; the answer is known by an id of its own.
+    case finished(FinishedRequest, ResponseID)
+
+    package var request: MathRequest {
+        switch self {
+        case .open(let request, _): request
+        case .finished(let finished, _): finished.request
+        }
+    }
+}
+
+extension RequestRecord {
+    /// A request that is over, as it was kept.
+    package init(kept finished: FinishedRequest) {
+        self.init(
+            request: finished.request,
+            status: finished.status,
+            attempts: finished.attempts,
+            createdAt: finished.createdAt,
+            startedAt: finished.startedAt,
+            finishedAt: finished.finishedAt,
+            provider: finished.provider,
+            model: finished.model,
+            finishReason: finished.finishReason,
+            usage: finished.usage,
+            failure: finished.failure,
+            jobNumber: nil,
+        )
+    }
 }
 
 package enum ArchiveFailure: Error, Equatable {

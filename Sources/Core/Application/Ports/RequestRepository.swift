@@ -14,8 +14,9 @@ package struct RequestRecord: Sendable {
     package let finishReason: FinishReason?
     package let usage: TokenUsage?
     package let failure: RequestFailure?
-    /// The job's number in its queue, from which its place in line follows.
-    package let jobNumber: Int
+    /// The job's number in its queue, from which its place in line follows; nil while the request waits for the one
+    /// before it in its conversation.
+    package let jobNumber: Int?
 
     package init(
         request: MathRequest,
@@ -29,7 +30,7 @@ package struct RequestRecord: Sendable {
         finishReason: FinishReason?,
         usage: TokenUsage?,
         failure: RequestFailure?,
-        jobNumber: Int
+        jobNumber: Int?
     ) {
         self.request = request
         self.status = status
@@ -55,7 +56,7 @@ package protocol RequestRepository {
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
     /// Ends a waiting request at once, or asks the worker of a running one to.
-    func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
+    func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
 }
 
 package enum CancelResult: Sendable, Equatable {

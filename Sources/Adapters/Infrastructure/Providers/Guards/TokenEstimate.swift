@@ -1,10 +1,8 @@
 internal import Application
 internal import Domain
 
-/// Counts tokens where the provider does not: about four bytes each, as in English text and in LaTeX.
+/// Counts tokens where the provider does not.
 struct TokenEstimate {
-    private static let bytesPerToken = 4
-
     private var answer = Count()
     private var reasoning = Count()
 
@@ -13,7 +11,7 @@ struct TokenEstimate {
         var pieces = 0
 
         /// A piece holds one token at least.
-        var tokens: Int { max(pieces, TokenEstimate.tokens(bytes: bytes)) }
+        var tokens: Int { max(pieces, TokenUsage.estimate(utf8Bytes: bytes)) }
     }
 
     mutating func add(_ kind: AnswerText, _ text: String) {
@@ -27,14 +25,12 @@ struct TokenEstimate {
     func usage(of question: Question, to provider: ProviderIdentity) -> TokenUsage {
         let prompt = provider.promptVersion == nil ? 0 : SystemPrompt.math.text(for: question.context).utf8.count
         return TokenUsage(
-            inputTokens: Self.tokens(bytes: question.turns.reduce(prompt) { $0 + $1.text.utf8.count }),
+            inputTokens: TokenUsage.estimate(utf8Bytes: question.turns.reduce(prompt) { $0 + $1.text.utf8.count }),
             outputTokens: answer.tokens + reasoning.tokens,
             reasoningTokens: reasoning.pieces > 0 ? reasoning.tokens : nil,
             isEstimated: true,
         )
     }
-
-    private static func tokens(bytes: Int) -> Int { (bytes + bytesPerToken - 1) / bytesPerToken }
 }
 
 extension TokenEstimate.Count {

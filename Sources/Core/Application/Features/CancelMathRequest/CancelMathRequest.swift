@@ -21,6 +21,8 @@ package struct CancelMathRequest: Command {
 
     package enum Failure: Error, Equatable {
         case notFound
+        /// The request is known, but it has expired and nothing of its end was kept.
+        case gone
         case unavailable
     }
 }
@@ -31,10 +33,13 @@ package struct CancelMathRequestHandler: CommandHandler {
     private static let interval = Duration.milliseconds(10)
 
     private let requests: any RequestRepository
+    private let archive: any RequestArchive
     private let clock: any MonotonicClock
 
-    package init(requests: any RequestRepository, clock: any MonotonicClock) {
+    /// `archive` has what `requests` has forgotten.
+    package init(requests: any RequestRepository, archive: any RequestArchive, clock: any MonotonicClock) {
         self.requests = requests
+        self.archive = archive
         self.clock = clock
     }
 
@@ -43,11 +48,10 @@ package struct CancelMathRequestHandler: CommandHandler {
     ) async throws(CancelMathRequest.Failure) -> CancelMathRequest.Output {
         do {
             let id = command.correlationID
-            guard var record = try await requests.find(id), record.request.userID == command.userID else {
-                throw CancelMathRequest.Failure.notFound
-            }
+            guard var record = try await requests.find(id) else { return try await archived(command) }
+            guard record.request.userID == command.userID else { throw CancelMathRequest.Failure.notFound }
             if !record.status.isTerminal {
-                _ = try await requests.cancel(id, .requested)
+                _ = try await requests.cancel(record.request, .requested)
                 let deadline = clock.now + Self.patience
                 repeat {
                     guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
@@ -62,6 +66,15 @@ package struct CancelMathRequestHandler: CommandHandler {
             throw error
         } catch {
             throw .unavailable
+        }
+    }
+
+    private func archived(_ command: CancelMathRequest) async throws -> CancelMathRequest.Output {
+        switch try await archive.find(command.correlationID, of: command.userID) {
+        case .finished(let finished, _):
+            return CancelMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+        case .open: throw CancelMathRequest.Failure.gone
+        case nil: throw CancelMathRequest.Failure.notFound
         }
     }
 }

@@ -15,31 +15,50 @@ package struct ReadMathRequest: Query {
 
     package struct Output: Sendable {
         package let record: RequestRecord
-        /// The newest attempt's text; nil before an attempt has begun and after its events have expired.
+        /// The newest attempt's text; nil before an attempt has begun.
         package let answer: String?
     }
 
     package enum Failure: Error, Equatable {
         case notFound
+        /// The request is known, but its events have expired and nothing of its end was kept.
+        case gone
         case unavailable
     }
 }
 
 package struct ReadMathRequestHandler: QueryHandler {
     private let requests: any RequestRepository
+    private let archive: any RequestArchive
 
-    package init(requests: any RequestRepository) { self.requests = requests }
+    /// `archive` has what `requests` has forgotten.
+    package init(requests: any RequestRepository, archive: any RequestArchive) {
+        self.requests = requests
+        self.archive = archive
+    }
 
     package func handle(_ query: ReadMathRequest) async throws(ReadMathRequest.Failure) -> ReadMathRequest.Output {
         do {
-            guard let record = try await requests.find(query.correlationID), record.request.userID == query.userID
-            else { throw ReadMathRequest.Failure.notFound }
-            let answer = record.attempts > 0 ? try await requests.answer(of: query.correlationID) : nil
+            guard let record = try await requests.find(query.correlationID) else { return try await archived(query) }
+            guard record.request.userID == query.userID else { throw ReadMathRequest.Failure.notFound }
+            guard record.attempts > 0 else { return ReadMathRequest.Output(record: record, answer: nil) }
+            let answer = try await requests.answer(of: query.correlationID)
+            // Its events may expire a moment before the rest.
+            if answer == nil, record.status.isTerminal { return try await archived(query) }
             return ReadMathRequest.Output(record: record, answer: answer)
         } catch let error as ReadMathRequest.Failure {
             throw error
         } catch {
             throw .unavailable
+        }
+    }
+
+    private func archived(_ query: ReadMathRequest) async throws -> ReadMathRequest.Output {
+        switch try await archive.find(query.correlationID, of: query.userID) {
+        case .finished(let finished, _):
+            return ReadMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+        case .open: throw ReadMathRequest.Failure.gone
+        case nil: throw ReadMathRequest.Failure.notFound
         }
     }
 }

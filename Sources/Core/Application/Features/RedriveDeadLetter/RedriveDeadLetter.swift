@@ -30,9 +30,9 @@ package struct RedriveDeadLetterHandler: CommandHandler {
 
     package func handle(_ command: RedriveDeadLetter) async throws(RedriveDeadLetter.Failure) -> CorrelationID {
         do {
-            // The new id ends as the old one, so that both are in one partition.
+            // Both are to be in one partition.
             let old = try await letters.request(of: command.letter)
-            let id: CorrelationID = old.map { identifiers.make(ending: $0.bits.low) } ?? identifiers.make()
+            let id: CorrelationID = old.map { identifiers.make(in: $0.bits.lane) } ?? identifiers.make()
             switch try await letters.redrive(command.letter, as: id) {
             case .redriven: return id
             case .unknown: throw RedriveDeadLetter.Failure.unknown

@@ -8,6 +8,8 @@ final class AttemptSink: AnswerSink {
     private var firstTokenAt: Duration?
     /// Provider tokens so far, for the usage of an attempt that did not end by itself.
     private(set) var tokens = 0
+    /// The answer so far, without the model's thinking.
+    private(set) var answer = ""
     /// Who works on the attempt and what that has taken, as far as it is known.
     private(set) var account: ProviderAccount?
 
@@ -21,6 +23,10 @@ final class AttemptSink: AnswerSink {
         guard !text.isEmpty else { return }
         if firstTokenAt == nil { firstTokenAt = clock.now }
         tokens += 1
+        switch kind {
+        case .token: answer += text
+        case .reasoning: break
+        }
         writer.append(kind, text)
     }
 

@@ -8,6 +8,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private let consumer: any MessageConsumer
     private let answers: any AnswerStream
     private let solver: any MathSolver
+    private let contexts: ContextReader
     private let environment: WorkEnvironment
     private let bus: any EventBus
 
@@ -15,12 +16,14 @@ package struct RunMathRequestHandler: CommandHandler {
         consumer: any MessageConsumer,
         answers: any AnswerStream,
         solver: any MathSolver,
+        contexts: ContextReader,
         environment: WorkEnvironment,
         bus: any EventBus
     ) {
         self.consumer = consumer
         self.answers = answers
         self.solver = solver
+        self.contexts = contexts
         self.environment = environment
         self.bus = bus
     }
@@ -61,6 +64,11 @@ package struct RunMathRequestHandler: CommandHandler {
         }
     }
 
+    private static let historyUnavailable = RequestFailure(
+        kind: .storeUnavailable,
+        detail: "The earlier questions of this conversation cannot be read right now. Please send the problem again.",
+    )
+
     private enum AttemptEnd {
         case over(RunMathRequest.Output)
         case again(RestartReason)
@@ -80,7 +88,7 @@ package struct RunMathRequestHandler: CommandHandler {
 
     private func end(
         of claim: JobClaim,
-        _ result: Result<Solution, AIFailure>,
+        _ result: Result<Solution, AttemptFailure>,
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
         _ control: AttemptControl,
@@ -103,41 +111,75 @@ package struct RunMathRequestHandler: CommandHandler {
         switch result {
         case .success(let solution):
             return await end(claim, .completed(solution.finishReason), sink, writer, choice, solution)
-        case .failure(.rejected(let detail)):
+        case .failure(.historyUnavailable):
+            return await end(claim, .failed(Self.historyUnavailable), sink, writer, choice)
+        case .failure(.provider(let failure)):
+            return await end(claim, after: failure, sink, writer, choice)
+        }
+    }
+
+    /// Leaves a request to its next attempt, or ends it, as the providers' failure demands.
+    private func end(
+        _ claim: JobClaim,
+        after failure: AIFailure,
+        _ sink: AttemptSink,
+        _ writer: any AnswerWriter,
+        _ choice: ProviderIdentity
+    ) async -> AttemptEnd {
+        switch failure {
+        case .rejected(let detail):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await end(claim, .failed(failure), sink, writer, choice)
-        case .failure(.failed(let detail)):
+        case .failed(let detail):
             return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), sink, writer, choice)
-        case .failure(.timedOut(let detail)):
+        case .timedOut(let detail):
             return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), sink, writer, choice)
-        case .failure(.overloaded(let detail, let pause)):
+        case .overloaded(let detail, let pause):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await postpone(claim, failure, sink, writer, choice, atLeast: pause)
-        case .failure(.cancelled):
+        case .cancelled:
             return .over(.lost)
         }
     }
 
+    /// Why there is no answer.
+    private enum AttemptFailure: Error {
+        case provider(AIFailure)
+        /// The conversation's earlier turns could not be read.
+        case historyUnavailable
+    }
+
+    /// Reads the context and has the question answered, in a task that `control` can cut at any moment.
     private func solve(
         _ claim: JobClaim,
         _ sink: AttemptSink,
         _ control: AttemptControl
-    ) async -> Result<Solution, AIFailure> {
-        let question = Question(problem: claim.request.problem, options: claim.request.options)
-        var result = Result<Solution, AIFailure>.failure(.cancelled)
-        let task = environment.tasks.start {
-            do throws(AIFailure) {
-                result = .success(
-                    try await solver.solve(question, requested: claim.request.requestedProvider, into: sink)
-                )
-            } catch {
-                result = .failure(error)
-            }
-        }
+    ) async -> Result<Solution, AttemptFailure> {
+        var result = Result<Solution, AttemptFailure>.failure(.provider(.cancelled))
+        let task = environment.tasks.start { result = await answer(claim, sink) }
         control.began(task)
         await task.value
         control.ended()
         return result
+    }
+
+    private func answer(_ claim: JobClaim, _ sink: AttemptSink) async -> Result<Solution, AttemptFailure> {
+        let request = claim.request
+        let context: ConversationContext
+        do {
+            context = try await contexts.context(for: claim)
+        } catch {
+            switch error {
+            case .unavailable: return .failure(.historyUnavailable)
+            case .cancelled: return .failure(.provider(.cancelled))
+            }
+        }
+        let question = Question(problem: request.problem, options: request.options, context: context)
+        do {
+            return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
+        } catch {
+            return .failure(.provider(error))
+        }
     }
 
     /// Leaves the request to the queue until its next attempt; no worker holds it meanwhile.
@@ -152,14 +194,15 @@ package struct RunMathRequestHandler: CommandHandler {
         _ = try? await writer.flush()
         let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
         let result = await persist { () async throws(QueueFailure) in
-            try await consumer.postpone(claim, for: pause, .providerFailed, failure)
+            try await consumer.postpone(claim, for: pause, .providerFailed, failure, answer: sink.answer)
         }
         switch result {
         case .postponed: return .over(.postponed)
         case .superseded, nil: return .over(.lost)
         // A new claim tells of the wish and its reason.
         case .cancelled: return .again(.providerFailed)
-        case .exhausted: return await giveUp(claim.next(after: failure), choice, sink.account)
+        case .exhausted:
+            return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
         }
     }
 
@@ -204,6 +247,7 @@ package struct RunMathRequestHandler: CommandHandler {
         let finished = FinishedAttempt(
             claim: claim,
             outcome: outcome,
+            answer: sink.answer,
             account: account,
             firstTokenMilliseconds: sink.firstTokenMilliseconds,
             durationMilliseconds: sink.elapsedMilliseconds,
@@ -256,6 +300,7 @@ extension FinishedAttempt {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
+            answer: claim.answer,
             account: account ?? ProviderAccount(provider: choice, usage: .none),
             firstTokenMilliseconds: nil,
             durationMilliseconds: 0,

@@ -29,6 +29,8 @@ package struct SolveMathProblem: Command {
         case invalid(ValidationFailure)
         /// The conversation does not exist or is another user's.
         case conversationNotFound
+        /// The conversation has a request that is not over, and the new one was not to wait for it.
+        case conversationBusy
         case queueFull
         /// The idempotency key was used for another problem.
         case idempotencyKeyReused

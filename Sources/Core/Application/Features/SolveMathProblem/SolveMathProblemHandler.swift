@@ -4,6 +4,7 @@ internal import Shared
 package struct SolveMathProblemHandler: CommandHandler {
     private let validator: SolveMathProblemValidator
     private let publisher: any MessagePublisher
+    private let conversations: any ConversationRepository
     private let identifiers: IdentifierFactory
     private let fingerprints: any Fingerprinting
     private let bus: any EventBus
@@ -11,12 +12,14 @@ package struct SolveMathProblemHandler: CommandHandler {
     package init(
         validator: SolveMathProblemValidator,
         publisher: any MessagePublisher,
+        conversations: any ConversationRepository,
         identifiers: IdentifierFactory,
         fingerprints: any Fingerprinting,
         bus: any EventBus
     ) {
         self.validator = validator
         self.publisher = publisher
+        self.conversations = conversations
         self.identifiers = identifiers
         self.fingerprints = fingerprints
         self.bus = bus
@@ -28,16 +31,8 @@ package struct SolveMathProblemHandler: CommandHandler {
         let valid = try validated(command)
         let submission: IdempotentSubmission? = command.idempotencyKey.map { idempotentSubmission($0, command, valid) }
         let request = makeRequest(command, valid, submission)
-        let publication: Publication
-        do {
-            publication = try await publisher.publish(request, as: submission)
-        } catch {
-            switch error {
-            case .queueFull: throw .queueFull
-            case .keyReused: throw .idempotencyKeyReused
-            case .unavailable: throw .unavailable
-            }
-        }
+        let standing: ConversationStanding = command.input.conversationID == nil ? .new : .named
+        let publication = try await publish(request, in: standing, as: submission)
         if publication.replayed == nil {
             bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
         }
@@ -52,15 +47,43 @@ package struct SolveMathProblemHandler: CommandHandler {
     private func validated(
         _ command: SolveMathProblem
     ) throws(SolveMathProblem.Failure) -> SolveMathProblemValidator.Valid {
-        let valid: SolveMathProblemValidator.Valid
         do {
-            valid = try validator.validate(command.input)
+            return try validator.validate(command.input)
         } catch {
             throw .invalid(error)
         }
-        // Conversations are kept by a later part of the product; until then none exists that could be named.
-        guard command.input.conversationID == nil else { throw .conversationNotFound }
-        return valid
+    }
+
+    private func publish(
+        _ request: MathRequest,
+        in standing: ConversationStanding,
+        as submission: IdempotentSubmission?
+    ) async throws(SolveMathProblem.Failure) -> Publication {
+        do {
+            return try await publisher.publish(request, in: standing, as: submission)
+        } catch {
+            switch error {
+            case .queueFull: throw .queueFull
+            case .keyReused: throw .idempotencyKeyReused
+            case .conversationBusy: throw .conversationBusy
+            case .conversationNotFound: throw .conversationNotFound
+            case .unavailable: throw .unavailable
+            case .conversationUnknown:
+                try await confirm(request.conversationID, of: request.userID)
+                return try await publish(request, in: .confirmed, as: submission)
+            }
+        }
+    }
+
+    /// Looks up what the queue's store does not know (any more).
+    private func confirm(_ id: ConversationID, of user: UserID) async throws(SolveMathProblem.Failure) {
+        let conversation: Conversation?
+        do {
+            conversation = try await conversations.find(id, of: user)
+        } catch {
+            throw .unavailable
+        }
+        guard conversation != nil else { throw .conversationNotFound }
     }
 
     /// Equal for submissions that mean the same, whatever their bytes were.
@@ -85,15 +108,18 @@ package struct SolveMathProblemHandler: CommandHandler {
         )
     }
 
-    /// A submission under a key gets an id in the key's partition, so that both can be written together.
+    /// All ids of a conversation are in one lane: that of the conversation, or, where one is opened, that of the idempotency
+    /// key, so that both can be written together.
     private func makeRequest(
         _ command: SolveMathProblem,
         _ valid: SolveMathProblemValidator.Valid,
         _ submission: IdempotentSubmission?
     ) -> MathRequest {
-        MathRequest(
-            correlationID: submission.map { identifiers.make(ending: $0.name.prefix) } ?? identifiers.make(),
-            conversationID: identifiers.make(),
+        let conversation: ConversationID =
+            command.input.conversationID ?? submission.map { identifiers.make(in: $0.name.lane) } ?? identifiers.make()
+        return MathRequest(
+            correlationID: identifiers.make(in: conversation.bits.lane),
+            conversationID: conversation,
             userID: command.userID,
             problem: valid.problem,
             requestedProvider: valid.provider,

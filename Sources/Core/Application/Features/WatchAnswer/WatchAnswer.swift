@@ -1,4 +1,4 @@
-internal import Domain
+package import Domain
 package import Shared
 
 /// Decides what a viewer of a stream is given, before the first byte of the response.
@@ -22,13 +22,15 @@ package struct WatchAnswer: Query {
         case events(RequestRecord, after: EventID?)
         /// The store knows less than the viewer has seen: say so, then deliver everything.
         case reset(RequestRecord)
+        /// The events have expired: deliver what was kept. A viewer that resumes is told that its events are gone.
+        case replay(FinishedRequest, isResumed: Bool)
         /// The viewer has it all and nothing follows.
         case nothingFollows
     }
 
     package enum Failure: Error, Equatable {
         case notFound
-        /// The request is known, its events are not any more.
+        /// The request is known, but its events have expired and nothing of its end was kept.
         case gone
         case unavailable
     }
@@ -36,18 +38,23 @@ package struct WatchAnswer: Query {
 
 package struct WatchAnswerHandler: QueryHandler {
     private let requests: any RequestRepository
+    private let archive: any RequestArchive
 
-    package init(requests: any RequestRepository) { self.requests = requests }
+    /// `archive` has what `requests` has forgotten.
+    package init(requests: any RequestRepository, archive: any RequestArchive) {
+        self.requests = requests
+        self.archive = archive
+    }
 
     package func handle(_ query: WatchAnswer) async throws(WatchAnswer.Failure) -> WatchAnswer.Output {
         do {
             guard let record = try await requests.find(query.correlationID) else {
-                throw query.isKnown ? WatchAnswer.Failure.gone : .notFound
+                return try await archived(query, isKnown: query.isKnown)
             }
             guard record.request.userID == query.userID else { throw WatchAnswer.Failure.notFound }
             guard query.cursor != nil || record.status.isTerminal else { return .events(record, after: nil) }
             guard let last = try await requests.lastEvent(of: query.correlationID) else {
-                throw WatchAnswer.Failure.gone
+                return try await archived(query, isKnown: true)
             }
             guard let cursor = query.cursor else { return .events(record, after: nil) }
             if cursor > last { return .reset(record) }
@@ -57,6 +64,14 @@ package struct WatchAnswerHandler: QueryHandler {
             throw error
         } catch {
             throw .unavailable
+        }
+    }
+
+    private func archived(_ query: WatchAnswer, isKnown: Bool) async throws -> WatchAnswer.Output {
+        switch try await archive.find(query.correlationID, of: query.userID) {
+        case .finished(let finished, _): return .replay(finished, isResumed: query.cursor != nil)
+        case .open: throw WatchAnswer.Failure.gone
+        case nil: throw isKnown ? WatchAnswer.Failure.gone : .notFound
         }
     }
 }

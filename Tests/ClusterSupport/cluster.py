@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from database import SERVER
 from proxy import Proxy
 from redis_link import RedisLink, ask
 
@@ -42,7 +43,7 @@ SETTINGS = {
 }
 
 
-class ChaosFailure(Exception):
+class ClusterFailure(Exception):
     """The suite itself cannot go on: something does not start or does not stop."""
 
 
@@ -52,7 +53,7 @@ def program():
     for place in places:
         if place and os.access(place, os.X_OK):
             return os.path.abspath(place)
-    raise ChaosFailure("lemma is not built: make release")
+    raise ClusterFailure("lemma is not built: make release")
 
 
 def free_port():
@@ -91,6 +92,7 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         redis_port = self.proxy.port if self.proxy else self.cluster.redis_port
         settings["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}"
+        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
         settings["HTTP_PORT"] = str(self.port)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -121,7 +123,7 @@ class Replica:
     async def kill(self):
         self.signal(signal.SIGKILL)
         if not await self.gone(10):
-            raise ChaosFailure(f"{self.name} does not die")
+            raise ClusterFailure(f"{self.name} does not die")
 
     async def ready(self, limit=20):
         """Waits for the line that says that all is started."""
@@ -139,9 +141,9 @@ class Replica:
                 if entry.get("message") == "all services started":
                     return
             if not self.is_running:
-                raise ChaosFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
+                raise ClusterFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
             await asyncio.sleep(0.02)
-        raise ChaosFailure(f"{self.name} is not ready after {limit} s")
+        raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
         """Open descriptors and resident KiB."""
@@ -157,12 +159,13 @@ class Cluster:
 
     def __init__(self, apis=2, workers=2, settings=None, script="", has_proxies=True):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.folder = tempfile.mkdtemp(prefix="lemma-chaos-", dir=base)
+        self.folder = tempfile.mkdtemp(prefix="lemma-cluster-", dir=base)
         self.settings = dict(settings or {})
         self.script = script
         self.has_proxies = has_proxies
         self.redis_port = free_port()
         self.redis = None
+        self.database = None
         self.replicas = [Replica(self, "api", i) for i in range(apis)]
         self.replicas += [Replica(self, "worker", i) for i in range(workers)]
 
@@ -182,6 +185,7 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
+            self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_proxies:
                     replica.proxy = await Proxy(self.redis_port).start()
@@ -204,6 +208,8 @@ class Cluster:
         for replica in self.replicas:
             if replica.proxy:
                 replica.proxy.close()
+        if self.database:
+            SERVER.drop(self.database)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, destination):
@@ -227,9 +233,9 @@ class Cluster:
             except Exception:
                 pass
             if self.redis.poll() is not None:
-                raise ChaosFailure("redis-server ended")
+                raise ClusterFailure("redis-server ended")
             await asyncio.sleep(0.02)
-        raise ChaosFailure("redis-server does not answer")
+        raise ClusterFailure("redis-server does not answer")
 
     async def kill_redis(self):
         self.redis.kill()
@@ -256,7 +262,7 @@ class Cluster:
                 elif kind == "events":
                     rows = await link.call("XRANGE", key, "-", "+")
                     found["events"][name] = [[i, *(dict(zip(f[::2], f[1::2])).get(n) for n in "ed")] for i, f in rows]
-                elif kind == "jobs":
+                elif kind in ("jobs", "finished"):
                     groups = await link.call("XINFO", "GROUPS", key)
                     pending = [dict(zip(g[::2], g[1::2])).get("pending", 0) for g in groups]
                     found["queue"][key] = {"length": await link.call("XLEN", key), "pending": sum(pending)}

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the students of the suite: one request a connection, and event streams read as they come."""
+"""HTTP/1.1 for the students of a suite: one request a connection, and event streams read as they come."""
 
 import asyncio
 import json

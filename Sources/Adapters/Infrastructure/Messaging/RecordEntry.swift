@@ -1,0 +1,52 @@
+internal import Application
+internal import Domain
+internal import RedisClient
+internal import Shared
+
+/// What an entry of a `finished` stream is.
+enum RecordEntry {
+    /// The version of entries that this program writes and reads.
+    static let version = 1
+
+    case record(name: String, ArchiveEntry)
+    /// Written by a later release: for its workers.
+    case laterVersion
+    /// No release could read it; carries the entry's name.
+    case malformed(String)
+
+    private enum Kind: String {
+        case submitted
+        case finished
+    }
+
+    /// Reads an entry as XREADGROUP and XCLAIM give it.
+    init(_ entry: RedisValue) {
+        guard let parts = entry.array, let name = parts.first?.string else {
+            self = .malformed("0-0")
+            return
+        }
+        let fields = parts.count == 2 ? parts[1].fields : [:]
+        guard let version = fields["v"].flatMap({ Int($0) }), version > 0 else {
+            self = .malformed(name)
+            return
+        }
+        guard version == Self.version else {
+            self = .laterVersion
+            return
+        }
+        self = Self.archiveEntry(fields).map { .record(name: name, $0) } ?? .malformed(name)
+    }
+
+    private static func archiveEntry(_ fields: [String: String]) -> ArchiveEntry? {
+        guard let id = fields["id"].flatMap({ CorrelationID($0) }),
+            let kind = fields["kind"].flatMap({ Kind(rawValue: $0) })
+        else { return nil }
+        switch kind {
+        case .submitted:
+            return RequestHash.record(id, fields).map { .submitted($0.request, createdAt: $0.createdAt) }
+        case .finished:
+            let answer = fields["answer"] ?? ""
+            return RequestHash.finished(id, answer: answer, fields).map { .finished($0) }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import Cryptography
+internal import PostgresClient
+
+/// A numbered step of the schema; its file never changes once it was released.
+package struct Migration: Sendable {
+    package let number: Int
+    /// The file's name without number and ending.
+    package let name: String
+    let script: PostgresScript
+    /// SHA-256 of the file, in hexadecimal digits.
+    let checksum: String
+
+    package init(_ number: Int, _ name: String, _ file: [UInt8]) {
+        self.number = number
+        self.name = name
+        script = PostgresScript(resource: file)
+        checksum = hexadecimal(SHA256.digest(file))
+    }
+
+    /// As its file is named, such as `0001_conversations`.
+    package var title: String { Self.title(number, name) }
+
+    static func title(_ number: Int, _ name: String) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "_" + name
+    }
+
+    /// The steps of this release, in their order.
+    package static let all = [
+        Migration(1, "conversations", PackageResources._001_conversations_sql)
+    ]
+}

@@ -1,0 +1,59 @@
+package import Application
+package import Domain
+package import PostgresClient
+package import Shared
+
+/// Requests and their answers in PostgreSQL; a batch is five statements over arrays, in one round trip.
+package struct PostgresRequestArchive: RequestArchive {
+    /// Of a batch, which nobody waits for but its writer.
+    private static let batchLimit = Duration.seconds(20)
+
+    private let database: PostgresDatabase
+    private let identifiers: IdentifierFactory
+
+    package init(_ database: PostgresDatabase, identifiers: IdentifierFactory) {
+        self.database = database
+        self.identifiers = identifiers
+    }
+
+    package func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+        guard !entries.isEmpty else { return }
+        let batch = ArchiveBatch(entries, identifiers: identifiers)
+        do {
+            _ = try await database.run(batch.calls, within: Self.batchLimit, mayRepeat: true)
+        } catch {
+            if case .server(let refusal) = error, refusal.kind == .refused { throw .refused(detail: "\(refusal)") }
+            throw .unavailable
+        }
+    }
+
+    package func find(
+        _ id: CorrelationID,
+        of user: UserID
+    ) async throws(RepositoryFailure) -> ArchivedRequest? {
+        try await database.ask([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
+    }
+
+    package func recentTurns(
+        of conversation: ConversationID,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ConversationTurn] {
+        let rows = try await database.ask([Statements.turns(.id(conversation), .integer(Int64(limit)))])[0]
+        let turns = rows.map { row in
+            row.id(0).map {
+                ConversationTurn(correlationID: $0, problem: row.text(1) ?? "", answer: row.text(2) ?? "")
+            }
+        }
+        return turns.compactMap(\.self).reversed()
+    }
+
+    enum Statements {
+        static let find = PostgresStatement("SELECT * FROM answered_requests WHERE id = $1 AND user_id = $2")
+        static let turns = PostgresStatement(
+            """
+            SELECT id, problem, content FROM answered_requests WHERE conversation_id = $1 AND content <> ''
+            ORDER BY created_at DESC, id DESC LIMIT $2
+            """
+        )
+    }
+}

@@ -1,0 +1,51 @@
+package import PostgresClient
+
+/// What a database's schema is to this release.
+package enum SchemaState: Sendable, Equatable {
+    /// Every migration of this release is there; later ones may be, as while a newer release is rolled out.
+    case current
+    /// Titles of the migrations that are not there, or not with the content this release has.
+    case missing([String])
+}
+
+/// A migration that the database has.
+struct AppliedMigration {
+    let number: Int
+    let name: String
+    let checksum: String
+
+    var title: String { Migration.title(number, name) }
+
+    static let read = PostgresStatement("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
+
+    static func all(_ rows: PostgresRows) -> [AppliedMigration] {
+        rows.map { row in
+            AppliedMigration(
+                number: Int(row.integer(0) ?? 0),
+                name: row.text(1) ?? "",
+                checksum: row.text(2) ?? "",
+            )
+        }
+    }
+}
+
+extension PostgresDatabase {
+    /// Looks at the schema, within `limit`; a database that was never migrated misses everything.
+    package func schemaState(within limit: Duration) async throws(PostgresError) -> SchemaState {
+        let applied: [AppliedMigration]
+        do throws(PostgresError) {
+            applied = AppliedMigration.all(try await run([AppliedMigration.read()], within: limit, mayRepeat: true)[0])
+        } catch {
+            guard error == .server(.undefinedTable) else { throw error }
+            applied = []
+        }
+        let missing = Migration.all.filter { migration in
+            !applied.contains { $0.number == migration.number && $0.checksum == migration.checksum }
+        }
+        return missing.isEmpty ? .current : .missing(missing.map(\.title))
+    }
+}
+
+extension PostgresServerError {
+    fileprivate static let undefinedTable = PostgresServerError(state: "42P01")
+}

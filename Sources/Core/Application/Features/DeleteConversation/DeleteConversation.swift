@@ -1,0 +1,55 @@
+package import Shared
+
+/// Deletes a conversation with its questions and answers, and cancels what runs in it.
+///
+/// After a failure it may be done in part; doing it again finishes it.
+package struct DeleteConversation: Command {
+    package let id: ConversationID
+    package let userID: UserID
+
+    package init(id: ConversationID, userID: UserID) {
+        self.id = id
+        self.userID = userID
+    }
+
+    package typealias Output = Void
+
+    package enum Failure: Error, Equatable {
+        case notFound
+        case unavailable
+    }
+}
+
+package struct DeleteConversationHandler: CommandHandler {
+    private let conversations: any ConversationRepository
+    private let activity: any ConversationActivity
+    private let clock: any WallClock
+
+    package init(
+        conversations: any ConversationRepository,
+        activity: any ConversationActivity,
+        clock: any WallClock
+    ) {
+        self.conversations = conversations
+        self.activity = activity
+        self.clock = clock
+    }
+
+    package func handle(_ command: DeleteConversation) async throws(DeleteConversation.Failure) {
+        let isDeleted: Bool
+        do {
+            // What goes on ends first: were it the other way round, a failure in between could not be repeated, because
+            // the conversation would be gone.
+            let isActive = try await activity.end(command.id, of: command.userID)
+            isDeleted = try await conversations.delete(
+                command.id,
+                of: command.userID,
+                isExpected: isActive,
+                at: clock.now(),
+            )
+        } catch {
+            throw .unavailable
+        }
+        guard isDeleted else { throw .notFound }
+    }
+}

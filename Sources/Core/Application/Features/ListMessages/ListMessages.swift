@@ -1,0 +1,141 @@
+package import Domain
+package import Shared
+
+/// Lists the messages of a conversation: the newest page first, in each page the newest last.
+///
+/// A question stands where it was asked, its answer directly behind it. Pages stay as they are while messages are added.
+package struct ListMessages: Query {
+    package let id: ConversationID
+    package let userID: UserID
+    /// Where the page before has stopped; nil for the newest page.
+    package let place: MessagePlace?
+    package let size: PageSize
+
+    package init(id: ConversationID, userID: UserID, place: MessagePlace?, size: PageSize) {
+        self.id = id
+        self.userID = userID
+        self.place = place
+        self.size = size
+    }
+
+    package typealias Output = Page<ConversationMessage, MessagePlace>
+
+    package enum Failure: Error, Equatable {
+        case notFound
+        case unavailable
+    }
+}
+
+/// The last message that a client has: what is older follows.
+package struct MessagePlace: Sendable, Hashable {
+    package let request: RequestPlace
+    package let role: ConversationMessage.Role
+
+    package init(request: RequestPlace, role: ConversationMessage.Role) {
+        self.request = request
+        self.role = role
+    }
+}
+
+package struct ListMessagesHandler: QueryHandler {
+    /// How long a reader waits for an answer that is over and on its way to the archive.
+    private static let patience = Duration.milliseconds(600)
+    private static let interval = Duration.milliseconds(40)
+
+    private let conversations: any ConversationRepository
+    private let requests: any RequestRepository
+    private let memory: any ConversationMemory
+    private let clock: any MonotonicClock
+
+    /// `requests` and `memory` tell of what `conversations` does not know yet.
+    package init(
+        conversations: any ConversationRepository,
+        requests: any RequestRepository,
+        memory: any ConversationMemory,
+        clock: any MonotonicClock
+    ) {
+        self.conversations = conversations
+        self.requests = requests
+        self.memory = memory
+        self.clock = clock
+    }
+
+    package func handle(_ query: ListMessages) async throws(ListMessages.Failure) -> ListMessages.Output {
+        guard let found = try await caughtUp(query) else { throw .notFound }
+        var newestFirst: [(message: ConversationMessage, place: MessagePlace)] = []
+        for request in found where newestFirst.count <= query.size.count + 2 {
+            for message in await messages(of: request).reversed() {
+                newestFirst.append((message, MessagePlace(request: request.place, role: message.role)))
+            }
+        }
+        if let last = query.place {
+            // Of the request that the page before has stopped at, the question may still follow its answer.
+            newestFirst.removeAll {
+                $0.place.request == last.request && ($0.place.role, last.role) != (.user, .assistant)
+            }
+        }
+        let items = newestFirst.prefix(query.size.count)
+        let next = newestFirst.count > items.count ? items.last?.place : nil
+        return Page(items: items.map(\.message).reversed(), next: next)
+    }
+
+    /// The requests of the page; of the newest page so that it has what the client may have seen end already.
+    private func caughtUp(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
+        var found = try await page(query)
+        guard query.place == nil, let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID else {
+            return found
+        }
+        let deadline = clock.now + Self.patience
+        while !(found ?? []).contains(where: { $0.isFinished(newest) }), clock.now < deadline {
+            do {
+                try await clock.sleep(for: Self.interval)
+            } catch {
+                throw .unavailable
+            }
+            found = try await page(query)
+        }
+        return found
+    }
+
+    private func page(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
+        do {
+            return try await conversations.requests(
+                in: query.id,
+                of: query.userID,
+                from: query.place?.request,
+                // One more for each end: a page may begin with half a request, and another one may follow.
+                limit: query.size.count + 2,
+            )
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    /// Question and answer; the question alone while there is none.
+    private func messages(of request: ArchivedRequest) async -> [ConversationMessage] {
+        switch request {
+        case .finished(let finished, let id): return ConversationMessage.all(of: finished, answerID: id)
+        case .open(let request, let createdAt):
+            // Where the store is away or has forgotten it, it counts as waiting, as it did when it was kept.
+            let record = try? await requests.find(request.correlationID)
+            return [.question(of: request, record?.status ?? .queued, at: createdAt)]
+        }
+    }
+}
+
+extension ArchivedRequest {
+    fileprivate var place: RequestPlace {
+        switch self {
+        case .open(let request, let createdAt): RequestPlace(createdAt: createdAt, id: request.correlationID)
+        case .finished(let finished, _):
+            RequestPlace(createdAt: finished.createdAt, id: finished.request.correlationID)
+        }
+    }
+
+    fileprivate func isFinished(_ id: CorrelationID) -> Bool {
+        switch self {
+        case .open: false
+        case .finished(let finished, _): finished.request.correlationID == id
+        }
+    }
+}

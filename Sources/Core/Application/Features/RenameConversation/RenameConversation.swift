@@ -1,0 +1,60 @@
+package import Domain
+package import Shared
+
+/// Gives a conversation another title.
+package struct RenameConversation: Command {
+    package let id: ConversationID
+    package let userID: UserID
+    /// As the client wrote it; nil is a mistake.
+    package let title: String?
+
+    package init(id: ConversationID, userID: UserID, title: String?) {
+        self.id = id
+        self.userID = userID
+        self.title = title
+    }
+
+    package typealias Output = Conversation
+
+    package enum Failure: Error, Equatable {
+        case invalid(ValidationFailure)
+        case notFound
+        case unavailable
+    }
+}
+
+package struct RenameConversationHandler: CommandHandler {
+    private let validator: ConversationTitleValidator
+    private let conversations: any ConversationRepository
+    private let clock: any WallClock
+
+    package init(
+        validator: ConversationTitleValidator = ConversationTitleValidator(),
+        conversations: any ConversationRepository,
+        clock: any WallClock
+    ) {
+        self.validator = validator
+        self.conversations = conversations
+        self.clock = clock
+    }
+
+    package func handle(_ command: RenameConversation) async throws(RenameConversation.Failure) -> Conversation {
+        let title: String
+        do throws(ValidationFailure) {
+            guard let text = command.title else {
+                throw ValidationFailure([.init(field: "title", message: "is required: the new title, as text")])
+            }
+            title = try validator.validate(text).text
+        } catch {
+            throw .invalid(error)
+        }
+        let renamed: Conversation?
+        do {
+            renamed = try await conversations.rename(command.id, of: command.userID, to: title, at: clock.now())
+        } catch {
+            throw .unavailable
+        }
+        guard let renamed else { throw .notFound }
+        return renamed
+    }
+}

@@ -1,0 +1,80 @@
+import Cryptography
+import EventLoop
+import Infrastructure
+import Instrumentation
+import Lifecycle
+import Synchronization
+import Telemetry
+import Worker
+
+/// Writes what happened to requests into PostgreSQL, on one loop of the process.
+final class PersisterService: Service {
+    /// From the end of the worker's drain to the end of the last batch.
+    private static let drainLimit = Duration.seconds(5)
+
+    let name = "persister"
+    private let environment: ReplicaEnvironment
+    private let graph = Mutex<LoopBound<PersisterGraph>?>(nil)
+
+    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+
+    var limits: ServiceLimits { ServiceLimits(drain: Self.drainLimit + .seconds(1)) }
+
+    func run(started: @escaping @Sendable () -> Void) async throws {
+        let loop = environment.loops.loops[0]
+        let made = try await loop.run { [environment] loop in
+            let graph = PersisterGraph(environment, on: loop)
+            graph.persister.start()
+            return LoopBound(graph, of: loop)
+        }
+        graph.withLock { $0 = made }
+        started()
+        await untilCancelled()
+        try await Task {
+            try await loop.run { _ in made.onLoop.close() }
+        }.value
+        throw CancellationError()
+    }
+
+    func drain() async {
+        guard let graph = graph.withLock({ $0 }) else { return }
+        try? await graph.loop.run { _ in await graph.onLoop.persister.drain(within: Self.drainLimit) }
+    }
+}
+
+/// The persister and what it works with.
+final class PersisterGraph {
+    let persister: Persister
+    private let store: RedisStore
+    private let queue: RedisRecordQueue
+
+    init(_ environment: ReplicaEnvironment, on loop: Loop) {
+        let logger = environment.logger
+        let metrics = environment.metrics
+        store = environment.store(on: loop)
+        queue = RedisRecordQueue(
+            store: store,
+            waiting: environment.redis,
+            consumer: Base64URL.encode(SecureRandom.bytes(6)),
+        )
+        queue.onMalformedRecord = {
+            metrics.recordsRefused.increment()
+            logger.error("malformed record put aside", ["entry": .string($0)])
+        }
+        persister = Persister(
+            loop: loop,
+            queue: queue,
+            membership: queue,
+            archive: environment.archive,
+            backoff: environment.backoff,
+            metrics: metrics,
+            logger: logger,
+        ) { [health = environment.health] in health.note($0) }
+    }
+
+    func close() {
+        persister.close()
+        queue.close()
+        store.close()
+    }
+}

@@ -1,0 +1,329 @@
+import Application
+import Domain
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+@Suite("A conversation that is busy, on Redis")
+struct BusyConversationTests {
+    /// The requests whose jobs wait, in the order of the line.
+    private func jobs(_ bench: RedisBench) async throws -> [CorrelationID] {
+        let entries = try await bench.redis("XRANGE", bench.keys.jobs(0), "-", "+").array ?? []
+        return entries.compactMap { $0.array?.last?.fields["id"].flatMap { CorrelationID($0) } }
+    }
+
+    private func waiting(_ bench: RedisBench) async throws -> Int? {
+        try await bench.redis("ZCARD", bench.keys.waiting(0)).integer
+    }
+
+    private func finish(_ claim: JobClaim, _ consumer: RedisMessageConsumer, _ bench: RedisBench) async throws {
+        #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+    }
+
+    @Test("a second and a third request wait for the one before and run in order, each when that has ended")
+    func enqueue() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let second = bench.makeRequest(in: first.conversationID)
+            let third = bench.makeRequest(in: first.conversationID)
+            #expect(try await bench.publisher().publish(second, in: .named, as: nil).position == 2)
+            #expect(try await bench.publisher().publish(third, in: .named, as: nil).position == 3)
+            #expect(try await jobs(bench) == [first.correlationID])
+            #expect(try await bench.record(second.correlationID).jobNumber == nil)
+            #expect(try await bench.record(second.correlationID).status == .queued)
+            for request in [first, second, third] {
+                let claim = try await bench.claimNext(by: consumer)
+                #expect(claim.request.correlationID == request.correlationID)
+                #expect(try await consumer.receive(upTo: 5).isEmpty, "one at a time")
+                try await finish(claim, consumer, bench)
+            }
+            #expect(try await bench.record(third.correlationID).jobNumber == 3)
+            #expect(try await waiting(bench) == 0)
+            #expect(try await jobs(bench).isEmpty)
+            let later = try await bench.submit(after: first)
+            #expect(try await jobs(bench) == [later.correlationID], "the conversation is free again")
+        }
+    }
+
+    @Test("a request that does not want to wait is refused, and nothing is written")
+    func reject() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let refused = bench.makeRequest(in: first.conversationID, onBusy: .reject)
+            await #expect(throws: PublishFailure.conversationBusy) {
+                _ = try await bench.publisher().publish(refused, in: .named, as: nil)
+            }
+            #expect(try await bench.repository.find(refused.correlationID) == nil)
+            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
+            #expect(try await bench.publisher().publish(refused, in: .named, as: nil).position == 1)
+        }
+    }
+
+    @Test("an interruption ends who waits, asks the worker of who runs, and is next")
+    func interrupt() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let claim = try await bench.claimNext(by: consumer)
+            let second = try await bench.submit(after: first)
+            let third = try await bench.submit(after: first, onBusy: .interrupt)
+            let last = try await bench.events(of: second.correlationID).last
+            #expect(last?.hasPrefix(#"0-2 cancelled {"reason":"interrupted","attempts":0"#) == true)
+            #expect(try await consumer.receive(upTo: 5).isEmpty, "the first one's worker has not ended it yet")
+            let report = try await consumer.renew([claim.delivery])
+            #expect(report.cancelled.map(\.1) == [.interrupted])
+            let end = bench.finished(claim, .cancelled(.interrupted), answer: "x")
+            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
+            let next = try await bench.claimNext(by: consumer)
+            #expect(next.request.correlationID == third.correlationID)
+        }
+    }
+
+    @Test("one that has not begun is ended at once, and the interrupting one takes its place")
+    func interruptQueued() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let second = try await bench.submit(after: first, onBusy: .interrupt)
+            #expect(try await bench.record(first.correlationID).status == .cancelled)
+            let deliveries = try await consumer.receive(upTo: 5)
+            #expect(deliveries.map(\.correlationID) == [first.correlationID, second.correlationID])
+            guard case .settled = try await consumer.claim(deliveries[0], bench.plan()) else {
+                throw NeverHappened(what: "a job with nothing to do")
+            }
+            guard case .claimed = try await consumer.claim(deliveries[1], bench.plan()) else {
+                throw NeverHappened(what: "a claim")
+            }
+        }
+    }
+
+    @Test("who waits can be aborted, and the line closes behind it")
+    func cancelWaiting() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let second = try await bench.submit(after: first)
+            let third = try await bench.submit(after: first)
+            #expect(try await bench.cancel(second.correlationID, .requested) == .over)
+            #expect(try await waiting(bench) == 1)
+            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
+            #expect(try await bench.claimNext(by: consumer).request.correlationID == third.correlationID)
+        }
+    }
+
+    @Test("whatever way the one before ends, the next begins: aborted, given up, between two attempts")
+    func everyEnd() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer(attemptsMax: 1)
+            let first = try await bench.submit()
+            let second = try await bench.submit(after: first)
+            let third = try await bench.submit(after: first)
+            #expect(try await bench.cancel(first.correlationID, .requested) == .over)
+            #expect(try await jobs(bench) == [first.correlationID, second.correlationID])
+            _ = try await consumer.receive(upTo: 1)
+            let claim = try await bench.claimNext(by: consumer)
+            let failure = RequestFailure(kind: .providerFailed, detail: "broken")
+            let end = bench.finished(claim.next(after: failure, answer: "x"), .failed(failure))
+            let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
+            #expect(try await consumer.finish(end, at: place, givenUp: true) == .finished)
+
+            let patient = bench.consumer("b")
+            let last = try await bench.claimNext(by: patient)
+            #expect(last.request.correlationID == third.correlationID)
+            let fourth = try await bench.submit(after: first)
+            _ = try await patient.postpone(last, for: .seconds(60), .providerFailed, failure, answer: "partial")
+            #expect(try await jobs(bench) == [first.correlationID], "a pause between two attempts is no end")
+            #expect(try await bench.cancel(third.correlationID, .requested) == .over)
+            #expect(try await jobs(bench).last == fourth.correlationID)
+        }
+    }
+
+    @Test("who waits counts for the limit of the queue")
+    func limit() async throws {
+        try await withRedis { bench in
+            let publisher = bench.publisher(waitingMax: 2)
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            _ = try await bench.claimNext(by: consumer)
+            for _ in 0..<2 {
+                _ = try await publisher.publish(bench.makeRequest(in: first.conversationID), in: .named, as: nil)
+            }
+            await #expect(throws: PublishFailure.queueFull) {
+                _ = try await publisher.publish(bench.makeRequest(), in: .new, as: nil)
+            }
+        }
+    }
+
+    @Test("the line goes on when the one before has vanished, or its events, or the line itself", arguments: 0..<4)
+    func sweep(loss: Int) async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            _ = try await bench.claimNext(by: consumer)
+            let second = try await bench.submit(after: first)
+            let sweep = LineSweep(store: bench.store)
+            await sweep.sweep(dueAfter: .zero)
+            #expect(try await consumer.receive(upTo: 1).isEmpty, "nothing is wrong yet")
+            let keys = bench.keys
+            switch loss {
+            case 0: try await bench.redis("DEL", keys.request(first.correlationID), keys.events(first.correlationID))
+            case 1: try await bench.redis("DEL", keys.events(first.correlationID))
+            case 2: try await bench.redis("DEL", keys.conversation(first.conversationID))
+            case _:
+                try await bench.redis("DEL", keys.scope(of: first.conversationID)[4])
+                try await bench.redis("DEL", keys.request(first.correlationID))
+            }
+            await sweep.sweep(dueAfter: .zero)
+            #expect(try await bench.claimNext(by: consumer).request.correlationID == second.correlationID)
+            #expect(try await waiting(bench) == 0)
+        }
+    }
+
+    @Test("who waits and has expired is forgotten; a new request does not wait for one that has")
+    func expired() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            _ = try await bench.claimNext(by: consumer)
+            let second = try await bench.submit(after: first)
+            try await bench.redis("DEL", bench.keys.request(second.correlationID))
+            await LineSweep(store: bench.store).sweep(dueAfter: .zero)
+            #expect(try await waiting(bench) == 0)
+            try await bench.redis("DEL", bench.keys.request(first.correlationID))
+            let third = try await bench.submit(after: first)
+            #expect(try await bench.claimNext(by: consumer).request.correlationID == third.correlationID)
+        }
+    }
+
+    @Test("a redriven problem waits like any other, and is refused in a deleted conversation")
+    func redriven() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer(attemptsMax: 1)
+            let letters = RedisDeadLetters(store: bench.store)
+            let first = try await bench.submit()
+            let failure = RequestFailure(kind: .providerFailed, detail: "broken")
+            for _ in 0..<2 {
+                let claim = try await bench.claimNext(by: consumer)
+                let end = bench.finished(claim.next(after: failure, answer: ""), .failed(failure))
+                let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
+                #expect(try await consumer.finish(end, at: place, givenUp: true) == .finished)
+                _ = try await bench.submit(after: first)
+            }
+            let again = bench.makeRequest(in: first.conversationID)
+            let names = try await letters.list(upTo: 2).map(\.name)
+            let redriven = try await letters.redrive(names[0], as: again.correlationID)
+            #expect(redriven == .redriven)
+            #expect(try await bench.record(again.correlationID).jobNumber == nil, "behind the third")
+            #expect(try await bench.end(first))
+            let refused = try await letters.redrive(names[1], as: bench.makeRequest().correlationID)
+            #expect(refused == .unusable)
+        }
+    }
+
+    // MARK: Whose it is
+
+    @Test("a conversation is known while something is known of it, and is its user's alone")
+    func standing() async throws {
+        try await withRedis { bench in
+            let publisher = bench.publisher()
+            let unknown = bench.makeRequest()
+            await #expect(throws: PublishFailure.conversationUnknown) {
+                _ = try await publisher.publish(unknown, in: .named, as: nil)
+            }
+            #expect(try await publisher.publish(unknown, in: .confirmed, as: nil).position == 1)
+            try await bench.submit(after: unknown)
+            for standing in [ConversationStanding.named, .confirmed] {
+                let other = bench.makeRequest(user: UserID("eve"), in: unknown.conversationID)
+                await #expect(throws: PublishFailure.conversationNotFound) {
+                    _ = try await publisher.publish(other, in: standing, as: nil)
+                }
+            }
+        }
+    }
+
+    @Test("a deletion ends what runs and waits, forgets the turns, and nothing begins any more")
+    func deletion() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
+            let second = try await bench.submit(after: first)
+            let running = try await bench.claimNext(by: consumer)
+            let third = try await bench.submit(after: first)
+            #expect(try await bench.end(first, of: UserID("eve")) == false)
+            #expect(try await bench.record(third.correlationID).status == .queued, "another's is left alone")
+            for _ in 0..<2 { #expect(try await bench.end(first)) }
+            let last = try await bench.events(of: third.correlationID).last
+            #expect(last?.hasPrefix(#"0-2 cancelled {"reason":"conversation_deleted""#) == true)
+            #expect(try await consumer.renew([running.delivery]).cancelled.map(\.1) == [.conversationDeleted])
+            #expect(try await bench.conversations.recall(first.conversationID).turns.isEmpty)
+            for standing in [ConversationStanding.named, .confirmed] {
+                await #expect(throws: PublishFailure.conversationNotFound) {
+                    _ = try await bench.publisher().publish(
+                        bench.makeRequest(in: first.conversationID),
+                        in: standing,
+                        as: nil,
+                    )
+                }
+            }
+            let end = bench.finished(running, .cancelled(.conversationDeleted), answer: "late")
+            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
+            #expect(try await bench.conversations.recall(first.conversationID).turns.isEmpty, "nothing brings it back")
+            #expect(try await bench.record(second.correlationID).status == .cancelled)
+        }
+    }
+
+    @Test("what nothing is known of can be closed before its deletion, for the one who asks only")
+    func deletionUnknown() async throws {
+        try await withRedis { bench in
+            let request = bench.makeRequest()
+            #expect(try await bench.end(request, of: UserID("eve")) == false)
+            _ = try await bench.publisher().publish(request, in: .confirmed, as: nil)
+            let other = bench.makeRequest()
+            #expect(try await bench.end(other) == false)
+            await #expect(throws: PublishFailure.conversationNotFound) {
+                _ = try await bench.publisher().publish(other, in: .confirmed, as: nil)
+            }
+        }
+    }
+
+    // MARK: Partitions
+
+    @Test("under one key and in one conversation there is one request, whatever partitions they are in")
+    func idempotency() async throws {
+        try await withRedis { bench in
+            let store = bench.store(partitions: 7)
+            defer { store.close() }
+            let publisher = RedisMessagePublisher(store: store, waitingMax: 1000)
+            let fingerprints = SHA256Fingerprinting()
+            for number in 0..<20 {
+                let opening = bench.makeRequest()
+                _ = try await publisher.publish(opening, in: .new, as: nil)
+                let submission = IdempotentSubmission(
+                    name: fingerprints.fingerprint("key \(number)"),
+                    meaning: fingerprints.fingerprint("in \(number)"),
+                )
+                var ids: Set<CorrelationID> = []
+                for _ in 0..<3 {
+                    let request = bench.makeRequest(in: opening.conversationID)
+                    let answer = try await publisher.publish(request, in: .named, as: submission)
+                    ids.insert(answer.replayed?.correlationID ?? request.correlationID)
+                }
+                #expect(ids.count == 1)
+                let meaning = fingerprints.fingerprint("in another")
+                let reused = IdempotentSubmission(name: submission.name, meaning: meaning)
+                let other = bench.makeRequest()
+                _ = try await publisher.publish(other, in: .new, as: nil)
+                await #expect(throws: PublishFailure.keyReused) {
+                    let request = bench.makeRequest(in: other.conversationID)
+                    _ = try await publisher.publish(request, in: .named, as: reused)
+                }
+            }
+        }
+    }
+}

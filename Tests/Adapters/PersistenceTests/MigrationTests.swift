@@ -1,0 +1,117 @@
+import EventLoop
+import Persistence
+import PostgresClient
+import TestSupport
+import Testing
+
+@Suite("Migrations", .timeLimit(.minutes(2)))
+struct MigrationTests {
+    private static let first = Migration(1, "one", Array("CREATE TABLE one (id int); INSERT INTO one VALUES (1)".utf8))
+    private static let second = Migration(2, "two", Array("ALTER TABLE one ADD COLUMN name text".utf8))
+
+    @Test("what is missing is applied in order, and a second run has nothing to do")
+    func idempotent() async throws {
+        let database = try PostgresServer.shared.get().database()
+        #expect(try await migrate(database, [Self.first]) == ["0001_one"])
+        #expect(try await migrate(database, [Self.first, Self.second]) == ["0002_two"])
+        #expect(try await migrate(database, [Self.first, Self.second]) == [])
+        #expect(try database.sql("SELECT id, name IS NULL FROM one") == "1|t")
+    }
+
+    @Test("ten at once apply everything once")
+    func concurrent() async throws {
+        let database = try PostgresServer.shared.get().database()
+        let applied = try await withThrowingTaskGroup(of: [String].self) { group in
+            for _ in 0..<10 { group.addTask { try await migrate(database, [Self.first, Self.second]) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(applied.sorted() == ["0001_one", "0002_two"])
+        #expect(try database.sql("SELECT count(*) FROM one") == "1")
+    }
+
+    @Test("a changed file and an unknown migration are named, and nothing is applied")
+    func drift() async throws {
+        let database = try PostgresServer.shared.get().database()
+        _ = try await migrate(database, [Self.first])
+        let changed = Migration(1, "one", Array("CREATE TABLE one (id int8)".utf8))
+        await #expect(throws: MigrationFailure.changed("0001_one")) {
+            try await migrate(database, [changed, Self.second])
+        }
+        _ = try await migrate(database, [Self.first, Self.second])
+        await #expect(throws: MigrationFailure.unknown("0002_two")) { try await migrate(database, [Self.first]) }
+        #expect(try database.sql("SELECT count(*) FROM schema_migrations") == "2")
+    }
+
+    @Test("a refused migration is undone as a whole, those before it stay")
+    func refused() async throws {
+        let database = try PostgresServer.shared.get().database()
+        let bad = Migration(2, "bad", Array("CREATE TABLE two (id int); SELECT 1 / 0".utf8))
+        await #expect(throws: MigrationFailure.refused("0002_bad", state: "22012")) {
+            try await migrate(database, [Self.first, bad])
+        }
+        #expect(try database.sql("SELECT number FROM schema_migrations") == "1")
+        #expect(try database.sql("SELECT to_regclass('two') IS NULL") == "t")
+    }
+
+    @Test("without a server the failure says where it was looked for")
+    func unreachable() async throws {
+        let port = try LoopbackSocket.freePort()
+        let failure = try await onLoop { loop in
+            let url = "postgres://lemma:secret@127.0.0.1:\(port)/lemma"
+            let configuration = try PostgresConfiguration(uri: url, applicationName: "lemma-test")
+            do throws(MigrationFailure) {
+                _ = try await Migrator(configuration, on: loop).migrate()
+                return ""
+            } catch {
+                return error.description
+            }
+        }
+        #expect(failure.contains("127.0.0.1") && failure.contains("\(port)") && !failure.contains("secret"))
+    }
+
+    @Test("the schema is current after this release's migrations, with later ones too, and not before")
+    func state() async throws {
+        let database = try PostgresServer.shared.get().database()
+        try await withDatabase(database.url) { access in
+            #expect(try await access.schemaState(within: .seconds(20)) == .missing(Migration.all.map(\.title)))
+            _ = try await migrate(database, Migration.all)
+            #expect(try await access.schemaState(within: .seconds(20)) == .current)
+            let later = Migration(9999, "later", Array("SELECT 1".utf8))
+            _ = try await migrate(database, Migration.all + [later])
+            #expect(try await access.schemaState(within: .seconds(20)) == .current)
+            try database.sql("UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
+            #expect(try await access.schemaState(within: .seconds(20)) == .missing([Migration.all[0].title]))
+        }
+    }
+}
+
+func migrate(_ database: PostgresTestDatabase, _ migrations: [Migration]) async throws -> [String] {
+    try await onLoop { loop in
+        var configuration = try PostgresConfiguration(uri: database.url, applicationName: "lemma-test")
+        configuration.connectLimit = .seconds(30)
+        return try await Migrator(configuration, on: loop, migrations: migrations).migrate().map(\.title)
+    }
+}
+
+/// Runs `body` with a pool on a loop of its own.
+func withDatabase<Result: Sendable>(
+    _ url: String,
+    _ body: (PostgresDatabase) async throws -> Result
+) async throws -> Result {
+    let group = LoopGroup(count: 1)
+    defer { group.stop() }
+    let database = try await group.loops[0].run { loop in
+        var configuration = try PostgresConfiguration(uri: url, applicationName: "lemma-test")
+        configuration.connectLimit = .seconds(30)
+        return PostgresDatabase(LoopBound(PostgresPool(configuration, on: loop), of: loop))
+    }
+    let result: Result
+    do {
+        result = try await body(database)
+    } catch {
+        await database.close()
+        throw error
+    }
+    await database.close()
+    return result
+}

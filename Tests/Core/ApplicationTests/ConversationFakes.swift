@@ -1,0 +1,58 @@
+import Application
+import ArchiveSupport
+import Domain
+import Shared
+
+/// Turns in memory, known or forgotten.
+final class MemoryFake: ConversationMemory {
+    var recalled = RecalledTurns(turns: [], isWhole: true)
+    /// Answers of `recall` before it works.
+    var failures = 0
+    private(set) var remembered: [ConversationTurn]?
+
+    func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
+        if failures > 0 {
+            failures -= 1
+            throw .unavailable
+        }
+        return recalled
+    }
+
+    func remember(_ turns: [ConversationTurn], of conversation: ConversationID) async throws(RepositoryFailure) {
+        remembered = turns
+    }
+}
+
+/// Turns that are kept, or an archive that is away.
+final class ArchiveFake: RequestArchive {
+    var turns: [ConversationTurn] = []
+    /// Answers of `recentTurns` before it works.
+    var failures = 0
+    private(set) var limits: [Int] = []
+
+    func recentTurns(
+        of conversation: ConversationID,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ConversationTurn] {
+        limits.append(limit)
+        if failures > 0 {
+            failures -= 1
+            throw .unavailable
+        }
+        return turns.suffix(limit)
+    }
+
+    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
+}
+
+/// A turn of so many characters: half of them the question, half the answer.
+func turn(_ number: UInt64, characters: Int = 8) -> ConversationTurn {
+    let half = String(repeating: "\(number % 10)", count: characters / 2)
+    return ConversationTurn(correlationID: identifier(number), problem: half, answer: half)
+}
+
+/// Conversations in memory.
+func emptyArchive() -> InMemoryArchive {
+    InMemoryArchive(identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half))
+}
