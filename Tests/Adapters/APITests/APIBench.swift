@@ -33,6 +33,11 @@ struct APIBench: Sendable {
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
+    /// Ends every stream, as a draining replica does.
+    func endStreams() async throws {
+        try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
+    }
+
     /// Tells the archive what a persister would.
     func keep(_ entries: [ArchiveEntry]) async throws {
         try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
@@ -95,7 +100,7 @@ private final class APIGraph {
     let handler: APIHandler
     private let store: RedisStore
     private let answers: RedisAnswerStream
-    private let streams: StreamRegistry
+    let streams: StreamRegistry
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
