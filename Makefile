@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test lint format test-sanitizers chaos bench clean
+.PHONY: help setup assets build release run test lint format test-sanitizers fuzz chaos bench verify-ops test-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -41,6 +41,11 @@ test-sanitizers: ## run the unit and integration tests under Address- and LeakSa
 	@scripts/copy-assets
 	@scripts/test-sanitizers
 
+fuzz: export LEMMA_FUZZ_INPUTS := $(or $(INPUTS),1000000)
+fuzz: ## fuzz the event decoder and the providers' dialects: INPUTS=1000000 mutated inputs for each
+	@scripts/setup build run
+	swift test --filter 'DecoderFuzzTests|RemoteAnswerFuzzTests'
+
 chaos: export RUNS := $(or $(RUNS),1000)
 chaos: export SEED := $(SEED)
 chaos: release ## run the chaos suite: RUNS=1000 seeded runs from SEED=random on; goes on where it was stopped
@@ -50,6 +55,14 @@ chaos: release ## run the chaos suite: RUNS=1000 seeded runs from SEED=random on
 bench: release ## measure delivery, memory and latency against the base line in C
 	@scripts/setup bench
 	Benchmarks/run
+
+verify-ops: ## check image, compose file, manifests, alerts and proxy settings; builds nothing
+	@scripts/setup ops
+	@scripts/verify-ops
+
+test-image: ## build the container image and run it, without an engine; needs root
+	@scripts/setup oci
+	@scripts/test-image
 
 clean: ## remove what was built
 	rm -rf .build web/katex web/marked.js

@@ -18,8 +18,9 @@ struct ProblemKindTests {
     func row(kind: ProblemKind) {
         #expect((400...599).contains(kind.status))
         #expect(!kind.title.isEmpty && !kind.title.hasSuffix("."))
-        // What the client did wrong does not get better by itself, except for time and rate.
-        if (400..<500).contains(kind.status) { #expect(kind.isRetryable == [408, 429].contains(kind.status)) }
+        // What the client did wrong does not get better by itself, except for time, rate and a conversation's turn.
+        let passing: [ProblemKind] = [.requestTimeout, .tooManyRequests, .conversationBusy]
+        if (400..<500).contains(kind.status) { #expect(kind.isRetryable == passing.contains(kind)) }
     }
 
     @Test("titles tell kinds apart")

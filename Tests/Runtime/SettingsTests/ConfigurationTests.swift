@@ -133,7 +133,8 @@ struct ConfigurationTests {
     )
     func models(role: Role) {
         let given = [
-            "AI_PROVIDERS": "gemini,openai", "REDIS_URL": "redis://host", "JWT_SECRET": Self.key, "OPENAI_MODEL": "m",
+            "AI_PROVIDERS": "gemini,openai", "REDIS_URL": "redis://host", "DATABASE_URL": "postgres://host/lemma",
+            "JWT_SECRET": Self.key, "OPENAI_MODEL": "m",
         ]
         var mistakes: [SettingMistake] = []
         do throws(InvalidSettings) {

@@ -1,0 +1,189 @@
+"""What no general checker knows: that the manifests, the rules, the dashboard and the program mean the same things.
+
+RENDERED names the folder in which scripts/verify-ops has put the rendered overlays.
+"""
+
+import functools
+import json
+import os
+import re
+import unittest
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+RENDERED = Path(os.environ["RENDERED"])
+OVERLAYS = ("dev", "production")
+
+# What closing takes at the longest after DRAIN_GRACE, in seconds: the limits of APIService and WorkerService, then five
+# for each service to close.
+CLOSING = {"api": 13, "worker": 19}
+
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+BYTES = {"mb": 2**20, "gb": 2**30, "Mi": 2**20, "Gi": 2**30}
+
+
+def text(path):
+    return (ROOT / path).read_text()
+
+
+@functools.cache
+def documents(overlay):
+    return list(yaml.load_all((RENDERED / f"{overlay}.yaml").read_text(), Loader=yaml.CSafeLoader))
+
+
+def of_kind(overlay, *kinds):
+    return [document for document in documents(overlay) if document["kind"] in kinds]
+
+
+def named(overlay, kind, name):
+    return next(document for document in of_kind(overlay, kind) if document["metadata"]["name"] == name)
+
+
+def container(workload):
+    return workload["spec"]["template"]["spec"]["containers"][0]
+
+
+def environment(workload):
+    return {entry["name"]: entry.get("value") for entry in container(workload).get("env", [])}
+
+
+def quantity(value, units):
+    number, unit = re.fullmatch(r"(\d+)(\w*)", value).groups()
+    return int(number) * units.get(unit, 1)
+
+
+def selects(selector, labels):
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    expressions = selector.get("matchExpressions", [])
+    return all(labels.get(each["key"]) in each["values"] for each in expressions if each["operator"] == "In")
+
+
+class Workloads(unittest.TestCase):
+    def test_a_pod_has_the_time_to_drain_before_it_is_killed(self):
+        for overlay in OVERLAYS:
+            for component, closing in CLOSING.items():
+                workload = named(overlay, "Deployment", f"lemma-{component}")
+                stop = container(workload).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+                drain = quantity(environment(workload)["DRAIN_GRACE"], SECONDS)
+                grace = workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+                self.assertLessEqual(stop + drain + closing, grace, f"{overlay}: {component}")
+
+    def test_every_selector_finds_a_pod_and_every_named_port_is_one_of_its(self):
+        for overlay in OVERLAYS:
+            pods = [
+                workload["spec"]["template"]
+                for workload in of_kind(overlay, "Deployment", "StatefulSet", "Job")
+            ]
+            for document in of_kind(overlay, "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"):
+                name = f"{overlay}: {document['kind']} {document['metadata']['name']}"
+                spec = document["spec"]
+                selector = spec.get("podSelector", spec.get("selector"))
+                if document["kind"] == "Service":
+                    # Given to each pod of a StatefulSet by Kubernetes itself.
+                    selector = {k: v for k, v in selector.items() if k != "statefulset.kubernetes.io/pod-name"}
+                    selector = {"matchLabels": selector}
+                found = [pod for pod in pods if selects(selector, pod["metadata"]["labels"])]
+                self.assertTrue(found, f"{name} selects no pod")
+                wanted = [port["targetPort"] for port in spec.get("ports", [])]
+                wanted += [port["port"] for rule in spec.get("ingress", []) for port in rule.get("ports", [])]
+                wanted += [endpoint["port"] for endpoint in spec.get("podMetricsEndpoints", [])]
+                for pod in found:
+                    ports = {port["name"] for port in pod["spec"]["containers"][0].get("ports", [])}
+                    missing = {port for port in wanted if isinstance(port, str)} - ports
+                    self.assertFalse(missing, f"{name}: no port {missing}")
+
+    def test_every_setting_is_one_of_lemmas(self):
+        known = set(re.findall(r"^\| `([A-Z_]+)`", text("docs/configuration.md"), re.MULTILINE))
+        settings = yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["environment"].keys()
+        used = {name: "docker-compose.yaml" for name in settings}
+        for overlay in OVERLAYS:
+            for document in of_kind(overlay, "ConfigMap"):
+                if document["metadata"]["name"].startswith("lemma-settings"):
+                    used |= dict.fromkeys(document["data"], overlay)
+            for workload in of_kind(overlay, "Deployment", "Job"):
+                used |= dict.fromkeys(environment(workload), overlay)
+        self.assertFalse({name: place for name, place in used.items() if name not in known})
+
+    def test_every_image_of_lemma_has_its_version(self):
+        source = text("Sources/Lemma/Composition/ReplicaEnvironment.swift")
+        version = re.search(r'static let version = "(.+)"', source).group(1)
+        images = [
+            container(workload)["image"] for overlay in OVERLAYS for workload in of_kind(overlay, "Deployment", "Job")
+        ]
+        images.append(yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["image"])
+        for image in images:
+            self.assertRegex(image, rf"(^|/)lemma:{re.escape(version)}$")
+
+    def test_production_brings_no_secret(self):
+        self.assertEqual(of_kind("production", "Secret"), [])
+
+    def test_redis_may_fill_half_of_its_memory(self):
+        used = quantity(re.search(r"^maxmemory (\w+)$", text("k8s/base/redis.conf"), re.MULTILINE).group(1), BYTES)
+        for overlay in OVERLAYS:
+            limit = container(named(overlay, "StatefulSet", "redis"))["resources"]["limits"]["memory"]
+            self.assertLessEqual(2 * used, quantity(limit, BYTES), overlay)
+
+
+class Autoscaling(unittest.TestCase):
+    def test_workers_follow_waiting_and_running_jobs_below_what_they_can_take(self):
+        triggers = {each["name"]: each for each in named("production", "ScaledObject", "lemma-worker")["spec"]["triggers"]}
+        stream = triggers["waiting-and-running"]["metadata"]
+        slots = int(environment(named("production", "Deployment", "lemma-worker"))["WORKER_CONCURRENCY"])
+        self.assertLess(int(stream["streamLength"]), 0.8 * slots)
+        self.assertEqual(stream["streamLength"], triggers["running"]["metadata"]["threshold"])
+
+    def test_the_stream_and_the_address_are_those_of_redis(self):
+        keys = text("Sources/Adapters/Infrastructure/Messaging/Keyspace.swift")
+        pattern = re.search(r'func jobs\(_ partition: Int\) -> String \{ "(.+)" \}', keys).group(1)
+        trigger = named("production", "ScaledObject", "lemma-worker")["spec"]["triggers"][0]["metadata"]
+        self.assertEqual(trigger["stream"], pattern.replace(r"\(partition)", "0"))
+        service, namespace = trigger["address"].split(".")[:2]
+        self.assertEqual(named("production", "Service", service)["metadata"]["namespace"], namespace)
+
+
+class Monitoring(unittest.TestCase):
+    def rules(self):
+        groups = named("production", "PrometheusRule", "lemma")["spec"]["groups"]
+        return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+    def expressions(self):
+        found = [rule["expr"] for rule in self.rules().values()]
+        panels = json.loads(text("k8s/base/monitoring/dashboard.json"))["panels"]
+        found += [target["expr"] for panel in panels for target in panel.get("targets", [])]
+        triggers = named("production", "ScaledObject", "lemma-worker")["spec"]["triggers"]
+        found += [trigger["metadata"]["query"] for trigger in triggers if trigger["type"] == "prometheus"]
+        metrics = named("production", "HorizontalPodAutoscaler", "lemma-api")["spec"]["metrics"]
+        found += [metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"]
+        return found
+
+    def test_every_metric_asked_for_is_one_of_lemmas(self):
+        source = text("Sources/Adapters/Instrumentation/LemmaMetrics.swift")
+        known = set(re.findall(r'"(lemma_\w+)"', source))
+        for histogram in re.findall(r'histogram\(\s*"(\w+)"', source):
+            known |= {histogram + suffix for suffix in ("_bucket", "_count", "_sum")}
+        process = text("Sources/Runtime/Telemetry/ProcessMetrics.swift")
+        known |= set(re.findall(r'"(process_\w+)"', process)) | {"lemma_build_info"}
+        for expression in self.expressions():
+            for name in re.findall(r"\b(?:lemma|process)_\w+", expression):
+                self.assertIn(name, known, expression)
+
+    def test_every_alert_has_a_runbook(self):
+        headings = {line.lower() for line in re.findall(r"^### (\w+)$", text("docs/operations.md"), re.MULTILINE)}
+        self.assertEqual({alert.lower() for alert in self.rules()}, headings)
+        for alert, rule in self.rules().items():
+            self.assertEqual(rule["annotations"]["runbook"], f"docs/operations.md#{alert.lower()}")
+
+    def test_every_alert_is_tested_to_fire_and_not_to(self):
+        cases = yaml.safe_load(text("Tests/Operations/alerts.test.yaml"))["tests"]
+        checks = [check for case in cases for check in case["alert_rule_test"]]
+        fires = {check["alertname"] for check in checks if check["exp_alerts"]}
+        quiet = {check["alertname"] for check in checks if not check["exp_alerts"]}
+        self.assertEqual(fires, set(self.rules()))
+        self.assertEqual(quiet, set(self.rules()))
+
+
+if __name__ == "__main__":
+    unittest.main()
