@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test lint format test-sanitizers chaos bench verify-ops test-image clean
+.PHONY: help setup assets build release run test lint format test-sanitizers fuzz chaos bench verify-ops test-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -40,6 +40,11 @@ test-sanitizers: ## run the unit and integration tests under Address- and LeakSa
 	@scripts/setup build run test
 	@scripts/copy-assets
 	@scripts/test-sanitizers
+
+fuzz: export LEMMA_FUZZ_INPUTS := $(or $(INPUTS),1000000)
+fuzz: ## fuzz the event decoder and the providers' dialects: INPUTS=1000000 mutated inputs for each
+	@scripts/setup build run
+	swift test --filter 'DecoderFuzzTests|RemoteAnswerFuzzTests'
 
 chaos: export RUNS := $(or $(RUNS),1000)
 chaos: export SEED := $(SEED)

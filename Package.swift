@@ -137,6 +137,11 @@ let tests: [Target] = [
             "ArchiveSupport",
         ],
     ),
+    suite(
+        "Worker",
+        in: "Adapters",
+        ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
+    ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", []),

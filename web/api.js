@@ -1,4 +1,4 @@
-// The HTTP side of the API: submit a problem, read a request, stop it.
+// The HTTP side of the API: submit a problem, read a request, stop it, and what there is to do with conversations.
 
 /** The longest problem the server takes, in Unicode scalars after trimming. */
 export const problemLengthMax = 8000;
@@ -71,6 +71,29 @@ export function stopRequest(id) {
   return call("DELETE", `/api/math/requests/${encodeURIComponent(id)}`);
 }
 
+/** A page of the user's conversations, the most recently changed first; `cursor` is null for the first one. */
+export function listConversations(cursor) {
+  return call("GET", `/api/conversations${query(cursor)}`);
+}
+
+/** A page of a conversation's messages, the newest page first, in it the newest last. */
+export function readMessages(id, cursor) {
+  return call("GET", `/api/conversations/${encodeURIComponent(id)}/messages${query(cursor)}`);
+}
+
+export function renameConversation(id, title) {
+  return call("PATCH", `/api/conversations/${encodeURIComponent(id)}`, { body: JSON.stringify({ title }) });
+}
+
+/** Deletes a conversation with its answers, and cancels what runs in it. */
+export function deleteConversation(id) {
+  return call("DELETE", `/api/conversations/${encodeURIComponent(id)}`);
+}
+
+function query(cursor) {
+  return cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+}
+
 /** Resolves after `milliseconds`; rejects with the signal's reason when that fires first. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
@@ -99,6 +122,7 @@ async function call(method, path, { body, headers = {} } = {}) {
   } catch {
     throw new APIError({ title: "The server cannot be reached" });
   }
+  if (response.status === 204) return null;
   if (response.ok) {
     const value = parseObject(text);
     if (value === null) throw new APIError({ status: response.status, title: "The server's answer makes no sense" });

@@ -1,15 +1,17 @@
-// The page: composer, examples, the list of exchanges, and what of it outlives a reload.
+// The page: composer, examples, the open conversation, the list of all, and what outlives a reload.
 
 import { problemLengthMax } from "./api.js";
-import { Exchange } from "./exchange.js";
 import { load, save } from "./session.js";
+import { Shelf } from "./shelf.js";
+import { Thread, isGone } from "./thread.js";
 
 const form = document.getElementById("composer");
 const field = document.getElementById("problem");
 const hint = document.getElementById("hint");
-const history = document.getElementById("history");
 const welcome = document.getElementById("welcome");
 const clear = document.getElementById("clear");
+const toggle = document.getElementById("toggle");
+const drawer = document.getElementById("shelf");
 
 /** Each running answer holds a connection, of which a browser opens six to one server. */
 const runningMax = 4;
@@ -17,24 +19,79 @@ const runningMax = 4;
 /** A distance from the end of the page, in CSS pixels, that still counts as being at the end. */
 const endSlack = 80;
 
-let exchanges = [];
 let atEnd = true;
 
-const context = {
-  // `/?provider=mock` asks for one of the server's providers by name.
-  provider: new URLSearchParams(location.search).get("provider") ?? undefined,
-  conversationId: () => exchanges.findLast(({ entry }) => entry.conversationId !== undefined)?.entry.conversationId,
-  save: () => save(exchanges.map(({ entry }) => entry)),
-  onRender: followEnd,
-};
+// `/?provider=mock` asks for one of the server's providers by name.
+const provider = new URLSearchParams(location.search).get("provider") ?? undefined;
 
-function add(entry) {
-  const exchange = new Exchange(entry, context);
-  exchanges.push(exchange);
-  history.append(exchange.view.node);
-  welcome.hidden = true;
-  clear.hidden = false;
-  exchange.start();
+const thread = new Thread(document.getElementById("history"), document.getElementById("earlier"), provider, {
+  changed: showWhatThereIs,
+  save,
+  render: followEnd,
+  accepted: ({ conversationId, problem }) => {
+    remember(conversationId);
+    shelf.touch(conversationId, problem.split("\n")[0].slice(0, 80));
+  },
+  ended: () => {
+    if (!drawer.hidden) shelf.refresh();
+  },
+});
+
+const shelf = new Shelf(
+  {
+    list: document.getElementById("shelf-list"),
+    more: document.getElementById("shelf-more"),
+    notice: document.getElementById("shelf-notice"),
+  },
+  {
+    open: (id) => {
+      showDrawer(false);
+      open(id);
+    },
+    deleted: (id) => {
+      if (id === thread.conversationId) startOver();
+    },
+  },
+);
+
+/** Opens a conversation; `entries` are what this tab knows of it. */
+async function open(id, entries = []) {
+  hint.textContent = "";
+  atEnd = true;
+  remember(id);
+  try {
+    await thread.open(id, entries);
+  } catch (error) {
+    if (!isGone(error)) {
+      hint.textContent = `The conversation cannot be shown in full: ${error.message}`;
+    } else if (entries.length === 0) {
+      startOver();
+      hint.textContent = "This conversation does not exist any more.";
+    }
+  }
+}
+
+/** Keeps the open conversation in the page's address, so that a reload and a bookmark find it. */
+function remember(id) {
+  shelf.select(id);
+  const address = id === undefined ? location.pathname + location.search : `#${id}`;
+  if (id !== conversationInAddress()) history.replaceState(null, "", address);
+}
+
+function conversationInAddress() {
+  return /^#([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(location.hash)?.[1];
+}
+
+function showWhatThereIs() {
+  const isEmpty = thread.exchanges.length === 0;
+  welcome.hidden = !isEmpty;
+  clear.hidden = isEmpty;
+}
+
+function showDrawer(isOpen) {
+  drawer.hidden = !isOpen;
+  toggle.setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) shelf.refresh();
 }
 
 function ask(problem) {
@@ -44,12 +101,12 @@ function ask(problem) {
   } else if (length > problemLengthMax) {
     const limit = problemLengthMax.toLocaleString("en");
     hint.textContent = `The problem is too long: ${length.toLocaleString("en")} characters of at most ${limit}.`;
-  } else if (exchanges.filter((exchange) => exchange.running).length >= runningMax) {
+  } else if (thread.runningCount >= runningMax) {
     hint.textContent = `${runningMax} problems are being solved. Wait for one of them, or stop one.`;
   } else {
     hint.textContent = "";
     atEnd = true;
-    add({ problem });
+    thread.ask(problem);
     return true;
   }
   field.focus();
@@ -64,12 +121,7 @@ function submit() {
 }
 
 function startOver() {
-  for (const exchange of exchanges) exchange.close();
-  exchanges = [];
-  context.save();
-  history.replaceChildren();
-  welcome.hidden = false;
-  clear.hidden = true;
+  open(undefined);
   field.focus();
 }
 
@@ -111,7 +163,14 @@ welcome.addEventListener("click", (event) => {
 });
 
 clear.addEventListener("click", startOver);
+toggle.addEventListener("click", () => showDrawer(drawer.hidden));
 window.addEventListener("scroll", noteScroll, { passive: true });
+window.addEventListener("hashchange", () => {
+  if (conversationInAddress() !== thread.conversationId) open(conversationInAddress());
+});
 
-for (const entry of load()) add(entry);
+const entries = load();
+const remembered = entries.findLast(({ conversationId }) => conversationId !== undefined)?.conversationId;
+const wanted = conversationInAddress() ?? remembered;
+open(wanted, wanted === remembered ? entries : []);
 if (window.matchMedia("(pointer: fine)").matches) field.focus();

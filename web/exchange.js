@@ -16,7 +16,8 @@ const endGrace = 3000;
 export class Exchange {
   /**
    * `entry` is what the session remembers of it: `problem`, then `key`, `id`, `streamUrl`, `conversationId`, and at
-   * the end `end` and `text`. `context` gives `provider`, `conversationId()`, `save()` and `onRender()`.
+   * the end `end` and `text`. `context` gives `provider`, `conversationId()`, `save()` and `onRender()`, and
+   * is told `accepted(entry)` and `ended(entry)`.
    */
   constructor(entry, context) {
     this.entry = entry;
@@ -71,6 +72,7 @@ export class Exchange {
         conversationId: accepted.conversationId,
       });
       this.context.save();
+      this.context.accepted(this.entry);
       this.follow();
       if (this.stopping) this.stop();
     } catch (error) {
@@ -165,6 +167,7 @@ export class Exchange {
     this.entry.end = { kind, data: remembered(data) };
     this.entry.text = this.view.text;
     this.context.save();
+    this.context.ended(this.entry);
     this.showEnd(kind, this.entry.end.data);
   }
 

@@ -1,4 +1,5 @@
-// What the page remembers over a reload of its tab: the problems asked, with where to follow each or how it ended.
+// What the page remembers over a reload of its tab: the problems of the open conversation, with where to follow each or
+// how it ended.
 
 const name = "lemma.session";
 const entriesMax = 30;

@@ -5,6 +5,9 @@ from quantiles import rank
 # name: (share of the values, milliseconds that it must stay under); the lease of the runs is one second.
 BOUNDS = {
     "abort to cancelled": (0.99, 250),
+    "abort to cancelled, in the queue": (0.99, 250),
+    "abort to cancelled, before the first token": (0.99, 250),
+    "abort to cancelled, in mid-stream": (0.99, 250),
     "worker killed to next token": (1, 3000),
     "api killed, reconnect to next event": (1, 1000),
 }

@@ -82,3 +82,10 @@ async def load(cluster, name):
         code = code.replace(old, new)
     code = code.replace("@VERSION@", version)
     await cluster.ask_redis("FUNCTION", "LOAD", "REPLACE", code)
+
+
+async def confirm(cluster):
+    """Fails where the replicas have loaded a library of their own: the program is not of these sources."""
+    libraries = await cluster.ask_redis("FUNCTION", "LIST")
+    if len(libraries) != 1:
+        raise ClusterFailure(f"the program uses another library than {LIBRARY}: build it again")

@@ -27,9 +27,19 @@ FAULTS = {
     "out_of_memory": (2, True),
     "no_replicas": (2, True),
     "slow_link": (2, True),
+    "lossy_link": (2, True),
     "cut_links": (2, True),
     "partition": (4, True),
+    "half_open": (2, True),
+    "worker_clock": (1, False),
+    "api_clock": (1, False),
+    "redis_clock": (1, True),
 }
+CLOCKS = {"worker_clock", "api_clock", "redis_clock"}
+LINKS = {"slow_link", "lossy_link", "cut_links", "partition", "half_open"}
+HOUR = 3600
+# How far Redis' clock jumps, in seconds: ahead, every lease is over at once; back, jobs of the dead wait as long.
+REDIS_JUMPS = [40, -3]
 LOSSES = ["flush_all", "restart_empty", "roll_back"]
 
 
@@ -40,6 +50,7 @@ class Nemesis:
         self.rng = random.Random(f"{seed}/nemesis")
         self.single = None
         self.loses_data = False
+        self.redis_ahead = 0
         names = [name for name in FAULTS if name not in without]
         draw = self.rng.random()
         if draw < 0.08:
@@ -55,6 +66,10 @@ class Nemesis:
                 self.loses_data = True
                 self.plan.append((self.rng.uniform(0.8, 2.5), self.rng.choice(LOSSES)))
         self.plan.sort()
+        names = {name for _, name in self.plan}
+        self.sets_clocks = bool(names & CLOCKS)
+        # Redis' clock may jump back so far in all, in seconds.
+        self.clock_back = -min(REDIS_JUMPS) * [name for _, name in self.plan].count("redis_clock")
         self.touches_redis = self.loses_data or any(FAULTS[name][1] for _, name in self.plan if name in FAULTS)
 
     async def run(self, cluster, history):
@@ -69,7 +84,7 @@ class Nemesis:
 
     async def _later(self, at, name, rng):
         await asyncio.sleep(at)
-        if name in LOSSES or FAULTS[name][1] and name not in ("slow_link", "cut_links", "partition"):
+        if name in LOSSES or FAULTS[name][1] and name not in LINKS:
             async with self.redis_lock:
                 self.history.add("fault", name=name)
                 await getattr(self, name)(rng)
@@ -85,8 +100,7 @@ class Nemesis:
 
     async def _heal(self):
         for replica in self.cluster.replicas:
-            replica.proxy.delay = 0
-            replica.proxy.release()
+            replica.way.heal()
             replica.signal(signal.SIGCONT)
 
     # Replicas
@@ -122,24 +136,52 @@ class Nemesis:
 
     worker_drain = api_drain = _drain
 
+    # Clocks
+
+    async def _clock(self, rng, replica):
+        """An hour off, for the rest of the run or only for a while."""
+        replica.clock.set(rng.choice([-HOUR, HOUR]))
+        await asyncio.sleep(rng.uniform(0.2, 1.5))
+        if rng.random() < 0.5:
+            replica.clock.set(0)
+
+    worker_clock = api_clock = _clock
+
+    async def redis_clock(self, rng):
+        self.redis_ahead += rng.choice(REDIS_JUMPS)
+        self.cluster.redis_clock.set(self.redis_ahead)
+
     # Links
 
+    async def _disturb(self, way, seconds):
+        await asyncio.sleep(seconds)
+        way.heal()
+
     async def slow_link(self, rng, replica):
-        replica.proxy.delay = 0.08
-        await asyncio.sleep(rng.uniform(0.3, 1.5))
-        replica.proxy.delay = 0
+        replica.way.delay()
+        await self._disturb(replica.way, rng.uniform(0.3, 1.5))
+
+    async def lossy_link(self, rng, replica):
+        replica.way.lose(0.05)
+        await self._disturb(replica.way, rng.uniform(0.5, 2.5))
 
     async def cut_links(self, rng, replica):
         for _ in range(rng.randrange(1, 4)):
-            replica.proxy.reset()
+            replica.way.refuse()
+            await self._disturb(replica.way, rng.uniform(0.02, 0.3))
             await asyncio.sleep(rng.uniform(0.02, 0.3))
 
     async def partition(self, rng, replica):
-        replica.proxy.hold()
+        replica.way.cut()
         await asyncio.sleep(rng.uniform(0.2, LEASE * 2.5 + 1))
         if rng.random() < 0.5:
-            replica.proxy.reset()
-        replica.proxy.release()
+            replica.way.refuse()
+            await asyncio.sleep(0.05)
+        replica.way.heal()
+
+    async def half_open(self, rng, replica):
+        rng.choice([replica.way.cut_from, replica.way.cut_to])()
+        await self._disturb(replica.way, rng.uniform(0.2, LEASE * 2.5 + 1))
 
     # Redis
 

@@ -1,12 +1,12 @@
 """A restart of all replicas, one after the other, under live streams: none is lost, doubled or failed."""
 
 import asyncio
-import resource
 import signal
 import time
 
 from checker import check
-from cluster import ClusterFailure, Cluster
+from cluster import Cluster, ClusterFailure
+from session import settled, stopped
 from workload import History, Plan, Viewers
 
 SETTINGS = {
@@ -37,11 +37,9 @@ async def restart(replica):
     await replica.ready(60)
 
 
-async def rolling(streams, settled):
+async def rolling(streams):
     """Prints what happened and returns what broke a promise."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else 65536, hard))
-    async with Cluster(settings=SETTINGS, has_proxies=False) as cluster:
+    async with Cluster(settings=SETTINGS, has_ways=False) as cluster:
         history = History()
         history.add("limits", attempts=3, ttl_done=300_000, keeps_data=True, redis_faults=True)
         viewers = Viewers(cluster, history, 0, silence=15, are_steady=True)
@@ -59,9 +57,7 @@ async def rolling(streams, settled):
             print(f"{replica.name} restarted in {took:.1f} s under {before} live streams", flush=True)
             await asyncio.sleep(1)
         _, late = await asyncio.wait(tasks, timeout=120)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stopped(late)
         await settled(cluster, 30)
         await viewers.records()
         history.add("final", **await cluster.dump())

@@ -272,7 +272,7 @@ class Viewers:
                 if event in TERMINAL:
                     state["terminal"] = True
                 left -= 1
-                if left == 0 and not state["terminal"]:
+                if self.is_late or (left == 0 and not state["terminal"]):
                     why = "dropped"
                     break
                 if state["slow"]:

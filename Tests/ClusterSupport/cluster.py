@@ -1,9 +1,9 @@
 """The product as it runs in production, on this machine: a Redis of its own, API and worker replicas."""
 
 import asyncio
-import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -11,8 +11,10 @@ import subprocess
 import tempfile
 import time
 
+from clock import Clock
 from database import SERVER
-from proxy import Proxy
+from http_client import fetch
+from network import Way
 from redis_link import RedisLink, ask
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,6 +36,8 @@ SETTINGS = {
     "LOG_LEVEL": "info",
     "AI_FIRST_TOKEN_TIMEOUT": "2500ms",
     "AI_IDLE_TIMEOUT": "2500ms",
+    # Tickets live as long as all attempts of a request can take: long enough for a clock that is an hour off.
+    "AI_TOTAL_TIMEOUT": "30m",
     "JOB_LEASE": "1s",
     "JOB_MAX_ATTEMPTS": "3",
     "DRAIN_GRACE": "400ms",
@@ -56,6 +60,10 @@ def program():
     raise ClusterFailure("lemma is not built: make release")
 
 
+# Ends a process with the one that started it, however that ends.
+TIED = ["setpriv", "--pdeathsig", "KILL"]
+
+
 def free_port():
     """A port below the range that the system gives to outgoing connections."""
     while True:
@@ -68,20 +76,27 @@ def free_port():
                 continue
 
 
+def raise_descriptor_limit():
+    """Lets this process and its children open as much as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else 65536, hard))
+
+
 class Replica:
-    """One API or worker process at a time, always on the same port and behind the same proxy to Redis."""
+    """One API or worker process at a time, always on the same ports and with the same way to Redis."""
 
     def __init__(self, cluster, role, index):
         self.cluster = cluster
         self.role = role
         self.name = f"{role}-{index}"
         self.port = free_port() if role == "api" else 0
-        self.proxy = None
+        self.ops_port = free_port()
+        self.way = None
+        self.clock = None
+        # Where the log goes instead of a file, which then cannot be read.
+        self.log_device = None
         self.process = None
-        self.ops_port = 0
         self.generation = 0
-        self.descriptors = 0
-        self.resident = 0
 
     @property
     def log_path(self):
@@ -90,13 +105,16 @@ class Replica:
     def spawn(self):
         self.generation += 1
         settings = dict(SETTINGS, **self.cluster.settings)
-        redis_port = self.proxy.port if self.proxy else self.cluster.redis_port
-        settings["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}"
+        address = self.way.address if self.way else "127.0.0.1"
+        settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
         settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
         settings["HTTP_PORT"] = str(self.port)
-        with open(self.log_path, "wb") as log:
+        settings["OPS_PORT"] = str(self.ops_port)
+        if self.clock:
+            settings.update(self.clock.environment)
+        with open(self.log_device or self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program(), self.role],
+                [*TIED, program(), self.role],
                 env=settings,
                 cwd=self.cluster.folder,
                 stdin=subprocess.DEVNULL,
@@ -125,21 +143,19 @@ class Replica:
         if not await self.gone(10):
             raise ClusterFailure(f"{self.name} does not die")
 
-    async def ready(self, limit=20):
-        """Waits for the line that says that all is started."""
+    async def ready(self, limit=60):
+        """Waits for the line that says that all is started; without a log, for readiness."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
+            if self.log_device:
+                if (await fetch(self.ops_port, "GET", "/readyz"))[0] == 200:
+                    return
+                await asyncio.sleep(0.05)
+                continue
             with open(self.log_path, encoding="utf-8") as log:
                 lines = log.read().split("\n")[:-1]
-            for line in lines:
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue
-                if entry.get("message") == "operations port open":
-                    self.ops_port = entry["port"]
-                if entry.get("message") == "all services started":
-                    return
+            if any('"message":"all services started"' in line for line in lines):
+                return
             if not self.is_running:
                 raise ClusterFailure(f"{self.name} ended with {self.process.returncode}: {lines[-3:]}")
             await asyncio.sleep(0.02)
@@ -147,24 +163,37 @@ class Replica:
 
     def measure(self):
         """Open descriptors and resident KiB."""
-        pid = self.process.pid
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-        return descriptors, resident
+        return len(os.listdir(f"/proc/{self.process.pid}/fd")), self._memory("VmRSS")
+
+    def peak(self):
+        """The most KiB that have been resident."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith(name))
 
 
 class Cluster:
-    """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind."""
+    """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind.
 
-    def __init__(self, apis=2, workers=2, settings=None, script="", has_proxies=True):
+    Within `network.isolate()`, `has_ways` gives each replica a way to Redis that can be disturbed. With `has_clocks`
+    each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
+    """
+
+    def __init__(self, apis=2, workers=2, settings=None, script="", has_ways=True, has_clocks=False, start=True):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = tempfile.mkdtemp(prefix="lemma-cluster-", dir=base)
         self.settings = dict(settings or {})
         self.script = script
-        self.has_proxies = has_proxies
+        self.starts = start
+        self.has_ways = has_ways
+        self.has_clocks = has_clocks
+        # Folders within ours that hold file systems of their own.
+        self.mounts = []
         self.redis_port = free_port()
         self.redis = None
+        self.redis_clock = Clock(self.folder, "redis") if has_clocks else None
         self.database = None
         self.replicas = [Replica(self, "api", i) for i in range(apis)]
         self.replicas += [Replica(self, "worker", i) for i in range(workers)]
@@ -178,6 +207,12 @@ class Cluster:
         return [one for one in self.replicas if one.role == "worker"]
 
     async def __aenter__(self):
+        if self.starts:
+            await self.start()
+        return self
+
+    async def start(self):
+        """Starts Redis and all replicas, and waits until they are ready."""
         try:
             if self.script:
                 path = f"{self.folder}/script"
@@ -187,12 +222,13 @@ class Cluster:
             await self.start_redis()
             self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
-                if self.has_proxies:
-                    replica.proxy = await Proxy(self.redis_port).start()
+                if self.has_ways:
+                    replica.way = Way()
+                if self.has_clocks:
+                    replica.clock = Clock(self.folder, replica.name)
                 replica.spawn()
             for replica in self.replicas:
                 await replica.ready()
-            return self
         except BaseException:
             self.stop()
             raise
@@ -206,8 +242,10 @@ class Cluster:
                 process.kill()
                 process.wait()
         for replica in self.replicas:
-            if replica.proxy:
-                replica.proxy.close()
+            if replica.way:
+                replica.way.close()
+        for folder in self.mounts:
+            subprocess.run(["umount", folder], check=False)
         if self.database:
             SERVER.drop(self.database)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -219,8 +257,10 @@ class Cluster:
     async def start_redis(self):
         with open(f"{self.folder}/redis.log", "ab") as log:
             self.redis = subprocess.Popen(
-                ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", self.folder]
-                + ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--enable-debug-command", "no"],
+                [*TIED, "redis-server", "--port", str(self.redis_port), "--dir", self.folder, "--save", ""]
+                + ["--bind", "0.0.0.0" if self.has_ways else "127.0.0.1", "--protected-mode", "no"]
+                + ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "no"],
+                env=dict(os.environ, **(self.redis_clock.environment if self.redis_clock else {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

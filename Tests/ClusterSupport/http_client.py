@@ -60,8 +60,8 @@ class Response:
                     yield fields.get("id", ""), fields["event"], fields.get("data", "")
 
 
-async def send(port, method, path, headers=None, body=None, timeout=10, receive_buffer=None):
-    """Sends a request and reads the head of the response. Raises Closed where there is none."""
+async def send(port, method, path, headers=None, body=None, timeout=10, receive_buffer=None, source=None):
+    """Sends a request, from the address `source`, and reads the head of the response; raises Closed without one."""
 
     async def exchange():
         try:
@@ -69,6 +69,8 @@ async def send(port, method, path, headers=None, body=None, timeout=10, receive_
             connection.setblocking(False)
             if receive_buffer:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if source:
+                connection.bind((source, 0))
             try:
                 await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
                 reader, writer = await asyncio.open_connection(sock=connection, limit=receive_buffer or 65536)

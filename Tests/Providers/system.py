@@ -60,7 +60,7 @@ class System:
             self.settings.setdefault(f"{prefix}_BASE_URL", f"http://127.0.0.1:{server.port}{version}")
             self.settings.setdefault(f"{prefix}_API_KEY", self.keys[name])
             self.settings.setdefault(f"{prefix}_MODEL", f"{name}-model")
-        self.cluster = Cluster(apis=1, workers=self.workers, settings=self.settings, has_proxies=False)
+        self.cluster = Cluster(apis=1, workers=self.workers, settings=self.settings, has_ways=False)
         await self.cluster.__aenter__()
 
     async def metrics(self, replica=None):

@@ -44,9 +44,12 @@ package struct Mutation: Sendable {
     }
 
     /// How many inputs a run takes: `LEMMA_FUZZ_INPUTS`, or as many as every run of the tests can afford.
-    package static var count: Int {
-        ProcessInfo.processInfo.environment["LEMMA_FUZZ_INPUTS"].flatMap { Int($0) } ?? 4000
-    }
+    private static var count: Int { wished ?? 4000 }
+
+    private static let wished = ProcessInfo.processInfo.environment["LEMMA_FUZZ_INPUTS"].flatMap { Int($0) }
+
+    /// By how many bytes the process may grow meanwhile; a process that runs other tests too grows with those.
+    package static let growthMax = wished == nil ? 2 << 30 : 64 << 20
 
     /// Checks all inputs, on all processors; gives the numbers of those that failed, at most a few, and by how many bytes
     /// the process has grown.

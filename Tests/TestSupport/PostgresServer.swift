@@ -83,15 +83,22 @@ package final class PostgresServer: @unchecked Sendable {
     package func sql(_ text: String, in database: String = "postgres") throws -> String {
         let output = try TemporaryDirectory()
         let path = "\(output.path)/out"
-        let arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text, url(database)]
-        do {
-            try ChildProcess.run(["\(owner.folder)/psql"] + arguments, outputPath: path)
-        } catch {
+        guard try startSQL(text, in: database, outputPath: path).wait() == 0 else {
             let words = FileManager.default.contents(atPath: path) ?? Data()
             throw ChildProcessError(description: "\(text): \(String(decoding: words, as: UTF8.self))")
         }
         let bytes = FileManager.default.contents(atPath: path) ?? Data()
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: "\n")
+    }
+
+    /// Begins to run SQL over a connection of its own.
+    package func startSQL(
+        _ text: String,
+        in database: String,
+        outputPath: String = "/dev/null"
+    ) throws -> ChildProcess {
+        let arguments = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text, url(database)]
+        return try ChildProcess.start(["\(owner.folder)/psql"] + arguments, outputPath: outputPath)
     }
 
     // MARK: Faults

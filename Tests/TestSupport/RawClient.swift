@@ -37,7 +37,8 @@ package final class RawClient {
         }
         guard status == 0 else {
             let code = errno
-            Glibc.close(descriptor)
+            // `deinit` runs also where this throws: closed twice, the number might be another thread's socket by then.
+            close()
             throw Failure.cannotConnect(code)
         }
     }

@@ -8,9 +8,9 @@ package import Telemetry
 /// Takes jobs from the queue and runs them, as many at once as it has slots, on one loop.
 ///
 /// ```
-///  intake:  receive ──► slot ──► RunMathRequest ──► slot free
+///  intake:  receive ──► slot ──► RunMathRequest ──► slot free; every second instead of a receive,
+///           take over from silent workers what fits the free slots: one after the other, so that never both fill them
 ///  lease:   every third of it, renew all; what is lost or cancelled is aborted
-///  reaper:  every second, take over from silent workers what fits the free slots
 ///  retries: every half second, let failed requests whose pause is over become jobs again
 ///  tidying: every minute, take the dead off the queue's list
 ///  drain:   no more intake; wait; hand back what is still running; leave the list
@@ -58,8 +58,8 @@ package final class JobRunner {
     private var active: [CorrelationID: ActiveJob] = [:]
     private var slotWaiter: OneShot<Void>?
     private var idleWaiters: [OneShot<Void>] = []
-    /// Questions to the queue that may bring jobs, and who waits for their answers.
-    private var asking = 0
+    /// True while a question is under way that may bring jobs, and who waits for its answer.
+    private var isAsking = false
     private var answerWaiters: [OneShot<Void>] = []
     private var tasks: [Task<Void, Never>] = []
     private var isStopping = false
@@ -93,7 +93,6 @@ package final class JobRunner {
         tasks = [
             loop.spawn { await self.takeJobs() },
             loop.spawn { await self.keepLeases() },
-            loop.spawn { await self.takeOverJobs() },
             loop.spawn { await self.promoteJobs() },
             loop.spawn { await self.removeSilentConsumers() },
         ]
@@ -107,35 +106,33 @@ package final class JobRunner {
     // MARK: Intake
 
     private func takeJobs() async {
+        var nextTakeOver = ContinuousClock.now + Self.reapPeriod
         while !isStopping {
-            guard active.count < options.slots else {
+            let free = options.slots - active.count
+            guard free > 0 else {
                 await waitForSlot()
                 continue
             }
-            asking += 1
+            isAsking = true
             do throws(QueueFailure) {
                 defer { answered() }
-                try await accept(try await consumer.receive(upTo: options.slots - active.count))
+                let untilTakeOver = nextTakeOver - .now
+                if untilTakeOver <= .zero {
+                    nextTakeOver = .now + Self.reapPeriod
+                    try await takeOver(upTo: free)
+                } else {
+                    try await accept(try await consumer.receive(upTo: free, within: untilTakeOver))
+                }
             } catch {
                 guard error == .unavailable, await pause() else { return }
             }
         }
     }
 
-    private func takeOverJobs() async {
-        while !isStopping, (try? await loop.sleep(for: Self.reapPeriod)) != nil {
-            let free = options.slots - active.count
-            guard free > 0, !isStopping else { continue }
-            asking += 1
-            do throws(QueueFailure) {
-                defer { answered() }
-                let deliveries = try await consumer.takeOver(upTo: free).filter { active[$0.correlationID] == nil }
-                metrics.takenOver.increment(by: deliveries.count)
-                try await accept(deliveries)
-            } catch {
-                guard error == .unavailable, await pause() else { return }
-            }
-        }
+    private func takeOver(upTo free: Int) async throws(QueueFailure) {
+        let deliveries = try await consumer.takeOver(upTo: free).filter { active[$0.correlationID] == nil }
+        metrics.takenOver.increment(by: deliveries.count)
+        try await accept(deliveries)
     }
 
     private func promoteJobs() async {
@@ -159,8 +156,7 @@ package final class JobRunner {
     }
 
     private func answered() {
-        asking -= 1
-        guard asking == 0 else { return }
+        isAsking = false
         for waiter in answerWaiters { waiter.succeed(()) }
         answerWaiters = []
     }
@@ -250,7 +246,7 @@ package final class JobRunner {
         slotWaiter?.succeed(())
         // A job that is on its way to this worker would wait for the end of its lease if nobody took note of it.
         consumer.stopWaiting()
-        if asking > 0 { await wait(in: \.answerWaiters, atMost: Self.answerLimit) }
+        if isAsking { await wait(in: \.answerWaiters, atMost: Self.answerLimit) }
         if !active.isEmpty { await wait(in: \.idleWaiters, atMost: grace) }
         if !active.isEmpty {
             logger.info("handing jobs back", ["jobs": .int(active.count)])

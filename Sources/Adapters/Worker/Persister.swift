@@ -15,7 +15,9 @@ package import Telemetry
 /// ```
 /// What is not acknowledged is delivered again, to this persister or another one; the archive keeps it once. Loop-owned.
 package final class Persister {
-    /// Records kept in one transaction at most. Twice as many bring nothing (Benchmarks/README.md), half cost a tenth.
+    /// Records kept in one transaction at most.
+    ///
+    /// Measured with `Benchmarks/run persister`.
     private static let batch = 500
     private static let takeOverPeriod: Int64 = 5000
     private static let watchPeriod = Duration.seconds(1)
@@ -175,7 +177,7 @@ package final class Persister {
             // What fails is told the next time.
             if let backlog = try? await queue.backlog() {
                 metrics.recordsWaiting.set(backlog.records)
-                metrics.recordsAgeSeconds.set(backlog.age.wholeMilliseconds / 1000)
+                metrics.recordsAgeSeconds.set(Double(backlog.age.wholeMilliseconds) / 1000)
                 onBacklog(backlog)
             }
         } while (try? await loop.sleep(for: Self.watchPeriod)) != nil

@@ -18,7 +18,6 @@ final class OperationsService: Service {
         let loop = environment.loops.loops[0]
         let health = environment.health
         let watches = try await health.watchLoops()
-        let store = try await loop.run { [environment] loop in LoopBound(environment.store(on: loop), of: loop) }
         var options = HTTPServerOptions()
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
@@ -30,7 +29,7 @@ final class OperationsService: Service {
             OperationsHandler(
                 loop: loop,
                 registry: registry,
-                health: ReplicaHealth(process: health, store: store.onLoop, schema: schema, providers: providers),
+                health: ReplicaHealth(process: health, loop: loop, schema: schema, providers: providers),
             )
         }
         environment.logger.info("operations port open", ["port": .int(listener.port)])
@@ -38,7 +37,6 @@ final class OperationsService: Service {
         await untilCancelled()
         try await Task {
             try await listener.closeAll()
-            try await loop.run { _ in store.onLoop.close() }
             for watch in watches { try await watch.loop.run { _ in watch.onLoop.close() } }
         }.value
         throw CancellationError()

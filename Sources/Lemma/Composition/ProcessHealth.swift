@@ -4,9 +4,10 @@ import EventLoop
 import Infrastructure
 import Persistence
 import PostgresClient
+import RedisClient
 import Synchronization
 
-/// Whether the process's loops turn and whether it drains.
+/// Whether the process's loops turn and reach Redis, and whether it drains.
 final class ProcessHealth: Sendable {
     private static let beatPeriod = Duration.milliseconds(500)
     /// Silence of a loop after which it counts as stuck, in milliseconds.
@@ -15,6 +16,7 @@ final class ProcessHealth: Sendable {
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
+    private let stores = Mutex<[LoopBound<RedisStore>]>([])
     /// What waits for PostgreSQL, as this process's persister last saw it.
     private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
@@ -37,6 +39,23 @@ final class ProcessHealth: Sendable {
     func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    /// Counts a connection to Redis among those that must take writes.
+    func watch(_ store: LoopBound<RedisStore>) { stores.withLock { $0.append(store) } }
+
+    /// Writes to Redis from every loop, because each has connections of its own, which come back in their own time.
+    ///
+    /// Throws where one cannot, and before there are any.
+    func probeStores() async throws {
+        let stores = stores.withLock { $0 }
+        guard !stores.isEmpty else { throw RedisError.notConnected(reason: "no loop has one yet") }
+        try await withThrowingTaskGroup { group in
+            for store in stores {
+                group.addTask { try await store.loop.run { _ in try await store.onLoop.probe() } }
+            }
+            try await group.waitForAll()
+        }
+    }
 
     /// Lets every loop give a sign of life; the timers are the caller's to close.
     func watchLoops() async throws -> [LoopBound<LoopTimer>] {
@@ -64,17 +83,17 @@ final class ProcessHealth: Sendable {
 /// What the operations port tells of a replica.
 struct ReplicaHealth: HealthReporter {
     let process: ProcessHealth
-    let store: RedisStore
+    let loop: Loop
     let schema: SchemaWatch
     let providers: [ProviderGate]
 
-    var loopsTurn: Bool { process.loopsTurn(now: store.loop.nowMilliseconds) }
+    var loopsTurn: Bool { process.loopsTurn(now: loop.nowMilliseconds) }
 
     func readiness() async -> ReadinessReport {
         var reason: String?
         let postgres = await Self.milliseconds { try await schema.look() }
         if !schema.isCurrent { reason = "migrations missing: run lemma migrate" }
-        let redis = await Self.milliseconds { try await store.probe() }
+        let redis = await Self.milliseconds { try await process.probeStores() }
         if redis == nil { reason = "redis is not writable" }
         if process.isDraining { reason = "draining" }
         return ReadinessReport(

@@ -75,7 +75,7 @@ enum Replica {
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
-            gates: gates(configuration.ai, metrics),
+            gates: gates(configuration.ai, metrics, logger),
         )
     }
 
@@ -88,15 +88,21 @@ enum Replica {
         }
     }
 
-    private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics) -> [ProviderGate] {
+    private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics, _ logger: Logger) -> [ProviderGate] {
         ai.providers.map { provider in
+            let calls = ai.callsMax(of: provider)
+            // Where there is another provider, the line for this one must not take the slots of those who want that one.
+            let waiters = ai.providers.count == 1 ? Int.max : max(1, calls / 8)
             let gate = ProviderGate(
                 name: provider.rawValue,
-                failuresMax: ai.breakerFailures,
-                openTime: ai.breakerOpen,
-                callsMax: ai.maxConcurrency,
-                isAlone: ai.providers.count == 1,
+                limits: ProviderGate.Limits(
+                    failuresMax: ai.breakerFailures,
+                    openTime: ai.breakerOpen,
+                    callsMax: calls,
+                    waitersMax: waiters,
+                ),
                 metrics: metrics.provider(provider.rawValue),
+                logger: logger,
             )
             metrics.observeBreaker(of: gate.name) {
                 switch gate.state {

@@ -44,15 +44,17 @@ struct ReplicaEnvironment: Sendable {
             + configuration.ai.totalTimeout * configuration.jobs.maxAttempts
     }
 
-    /// A connection to Redis of its own, for one loop.
+    /// A connection to Redis of its own, for one loop; readiness includes it from now on.
     func store(on loop: Loop) -> RedisStore {
-        RedisStore(
+        let store = RedisStore(
             redis,
             keys: keys,
             retention: Retention(configuration),
             on: loop,
             observer: RedisMetrics(metrics, logger: logger),
         )
+        health.watch(LoopBound(store, of: loop))
+        return store
     }
 
     /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.

@@ -20,13 +20,31 @@ extension ByteStream {
         }
     }
 
+    /// How long the peer's side has acknowledged nothing while bytes are on their way to it, in milliseconds; 0 where none
+    /// are, and on other sockets than TCP.
+    ///
+    /// A peer that merely does not read still acknowledges, and has nothing on its way to it once its window is closed:
+    /// this tells a vanished peer from a slow one, which `TCP_USER_TIMEOUT` does not (it ends both). Costs one or two
+    /// system calls.
+    package var peerSilenceMilliseconds: Int64 {
+        guard unacknowledgedBytes > 0, let descriptor = fileDescriptor else { return 0 }
+        var info = tcp_info()
+        var length = socklen_t(MemoryLayout<tcp_info>.size)
+        guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0, info.tcpi_unacked > 0 else {
+            return 0
+        }
+        return Int64(info.tcpi_last_ack_recv)
+    }
+
     /// Bytes in the kernel's send buffer, sent or not (tcp(7), SIOCOUTQ).
     var unacknowledgedBytes: Int {
-        var descriptor: Int32 = -1
         var count: Int32 = 0
-        guard !isClosed, uv_fileno(handle, &descriptor) == 0,
-            ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0
-        else { return 0 }
+        guard let descriptor = fileDescriptor, ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 else { return 0 }
         return Int(count)
+    }
+
+    private var fileDescriptor: Int32? {
+        var descriptor: Int32 = -1
+        return !isClosed && uv_fileno(handle, &descriptor) == 0 ? descriptor : nil
     }
 }

@@ -11,6 +11,13 @@ package final class TCPListener: LoopHandle {
     /// How long to wait when the process or system is out of descriptors.
     private static let exhaustedPause = Duration.milliseconds(100)
     private static let lookUpLimit = Duration.seconds(10)
+    /// Turns' worth of connections that are still accepted before the end.
+    private static let lastTurnsMax = 64
+    /// Seconds of silence after which an idle peer is asked for a sign of life, seconds between the questions, and how
+    /// many go unanswered before the connection ends (tcp(7)).
+    private static let keepAlive: [(option: Int32, value: Int32)] = [
+        (TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4),
+    ]
 
     private let descriptor: Int32
     private var targets: [Loop] = []
@@ -51,6 +58,12 @@ package final class TCPListener: LoopHandle {
         guard descriptor >= 0 else { throw NetworkError(code: -errno) }
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        // What is accepted inherits these from the listening socket.
+        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, socklen_t(MemoryLayout<Int32>.size))
+        for (option, value) in keepAlive {
+            var value = value
+            setsockopt(descriptor, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
         let length = family == AF_INET6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
         let bound = address.withSockaddr { bind(descriptor, $0, socklen_t(length)) }
         guard bound == 0, Glibc.listen(descriptor, backlog) == 0 else {
@@ -88,7 +101,9 @@ package final class TCPListener: LoopHandle {
         }
     }
 
-    private func acceptWaiting() {
+    /// Accepts a turn's worth; false when no more wait or none can be taken now.
+    @discardableResult
+    private func acceptWaiting() -> Bool {
         for _ in 0..<Self.acceptsPerTurnMax {
             let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             let connection = accept4(descriptor, nil, nil, flags)
@@ -101,8 +116,16 @@ package final class TCPListener: LoopHandle {
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: pauseWhileExhausted()
             default: break
             }
-            return
+            return false
         }
+        return true
+    }
+
+    /// Accepts the connections that have come already, which the kernel would reset otherwise, and closes.
+    package func finish() {
+        var turns = 0
+        while !isClosed, turns < Self.lastTurnsMax, acceptWaiting() { turns += 1 }
+        close()
     }
 
     private func handOver(_ connection: Int32) {

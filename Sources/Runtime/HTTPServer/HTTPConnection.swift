@@ -46,6 +46,9 @@ final class HTTPConnection: ByteStreamDelegate {
     private var isWaitingForDrain = false
     private var peerHasEnded = false
 
+    /// False until the first request has begun.
+    private var hasBeenUsed = false
+
     // The request being answered.
     private var method = HTTPMethod.get
     private var version = HTTPVersion.http11
@@ -119,6 +122,7 @@ final class HTTPConnection: ByteStreamDelegate {
             return false
         }
         phase = .head
+        hasBeenUsed = true
         deadline = service.deadline(after: service.options.headTimeout)
         return true
     }
@@ -323,8 +327,15 @@ final class HTTPConnection: ByteStreamDelegate {
         action?()
     }
 
+    /// Closes an idle connection; one that has never been used gets a moment, because its first request is probably on
+    /// its way, and a client does not expect to be closed on before an answer.
     func closeIfIdle() {
-        if case .idle = phase, backlog.isEmpty { closeAfterWriting() }
+        guard case .idle = phase, backlog.isEmpty else { return }
+        if hasBeenUsed {
+            closeAfterWriting()
+        } else {
+            deadline = service.deadline(after: service.options.firstRequestGrace)
+        }
     }
 
     /// Checks the deadlines; called by the service's one timer.

@@ -69,9 +69,9 @@ package final class HTTPListener: Sendable {
         }
     }
 
-    /// Closes the listening socket; what is connected stays.
+    /// Closes the listening socket; what is connected stays, also what has not been accepted yet.
     package func stopAccepting() async throws {
-        try await loops[0].run { _ in self.listener.close() }
+        try await loops[0].run { _ in self.listener.finish() }
     }
 
     /// Connections open now, on all loops; those whose last bytes are still on their way count.
@@ -86,6 +86,7 @@ package final class HTTPListener: Sendable {
     /// Closes the idle connections and lets the others finish their current answer, with `Connection: close`; returns
     /// when all are gone or after `limit`, with the number of those still open.
     ///
+    /// A connection that has had no request yet stays open for a moment, so that its first one is answered.
     /// Streams end when their writers end them.
     package func drain(within limit: Duration) async throws -> Int {
         for (index, loop) in loops.enumerated() {

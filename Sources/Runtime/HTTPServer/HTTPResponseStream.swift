@@ -47,6 +47,10 @@ package final class HTTPResponseStream {
     /// The writer watches it and stops; there is no limit here.
     package var pendingBytes: Int { connection?.stream.pendingBytes ?? 0 }
 
+    /// How long the client's side has acknowledged nothing of what is on its way to it, in milliseconds; grows only where
+    /// the client or the network to it is gone, not with one that is slow.
+    package var clientSilenceMilliseconds: Int64 { connection?.stream.peerSilenceMilliseconds ?? 0 }
+
     /// Calls the delegate once when the client's side has taken everything written so far.
     package func awaitDrain() { connection?.stream.awaitDrain() }
 
@@ -96,6 +100,8 @@ package final class HTTPResponseStream {
     }
 
     /// Closes the connection without completing the response, so that the client can tell that something is missing.
+    ///
+    /// The delegate hears nothing of it.
     package func abort() {
         guard let connection else { return }
         detach()

@@ -18,6 +18,8 @@ package struct HTTPServerOptions: Sendable {
     package var bodyTimeout = Duration.seconds(20)
     /// How long a connection may stay open without a request.
     package var keepAliveTimeout = Duration.seconds(75)
+    /// How long a connection that has had no request yet stays open when the server drains.
+    package var firstRequestGrace = Duration.milliseconds(500)
     /// How long a peer may take nothing of a response that waits for it, before the connection is closed.
     package var writeStallTimeout = Duration.seconds(30)
     /// The same for a streaming response.

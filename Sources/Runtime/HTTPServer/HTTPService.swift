@@ -90,7 +90,7 @@ final class HTTPService {
 
     // MARK: Ending
 
-    /// Closes idle connections; the others close after their current answer.
+    /// Closes idle connections; the others close after their current answer, new ones after their first.
     func drain() {
         isDraining = true
         for connection in connections { connection.closeIfIdle() }

@@ -216,6 +216,8 @@ package final class PostgresPool {
     private func sweepIdle() {
         let now = ContinuousClock.now
         let old = idle.dropLast().filter { now - $0.since >= configuration.closeAfter }
+        // Taken out first: what is closed while it is known counts as lost.
+        idle.removeAll { entry in old.contains { $0.connection === entry.connection } }
         for entry in old { entry.connection.close() }
         for entry in idle where now - entry.since >= configuration.probeAfter {
             let connection = entry.connection

@@ -86,8 +86,19 @@ extension Configuration {
         package var breakerFailures: Int
         /// `AI_BREAKER_OPEN`.
         package var breakerOpen: Duration
-        /// `AI_MAX_CONCURRENCY`.
+        /// `AI_MAX_CONCURRENCY`, and whether somebody has set it.
         package var maxConcurrency: Int
+        package var limitsAllProviders: Bool
+
+        /// How many calls of a provider there may be at once.
+        ///
+        /// What runs in this very process is bounded by the jobs already: it is limited only where somebody wishes so.
+        package func callsMax(of provider: Provider) -> Int {
+            switch provider {
+            case .local, .mock: limitsAllProviders ? maxConcurrency : .max
+            case .openai, .gemini: maxConcurrency
+            }
+        }
     }
 
     /// The mock provider.

@@ -166,9 +166,10 @@ extension Configuration.AI {
         maxConcurrency = reader.value(
             "AI_MAX_CONCURRENCY",
             .integer(1...1_000_000),
-            default: "200",
-            "Calls of one provider at once."
+            default: SettingDefault("200", documented: "`200`; none for `local` and `mock`"),
+            "Calls of one provider at once, per process."
         )
+        limitsAllProviders = reader.isSet("AI_MAX_CONCURRENCY")
     }
 }
 

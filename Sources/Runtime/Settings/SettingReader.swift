@@ -98,6 +98,9 @@ package final class SettingReader {
         return parse(text, name, format, source)
     }
 
+    /// True where a setting has a value other than by default.
+    package func isSet(_ name: String) -> Bool { find(name).text != nil }
+
     private func find(_ name: String) -> (text: String?, source: SettingSource) {
         if let text = environment[name] { return text.isEmpty ? (nil, .default) : (text, .environment) }
         if let text = dotEnv[name], !text.isEmpty { return (text, .dotEnv) }

@@ -33,6 +33,11 @@ struct APIBench: Sendable {
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
+    /// Ends every stream, as a draining replica does.
+    func endStreams() async throws {
+        try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
+    }
+
     /// Tells the archive what a persister would.
     func keep(_ entries: [ArchiveEntry]) async throws {
         try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
@@ -95,7 +100,7 @@ private final class APIGraph {
     let handler: APIHandler
     private let store: RedisStore
     private let answers: RedisAnswerStream
-    private let streams: StreamRegistry
+    let streams: StreamRegistry
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
@@ -168,14 +173,14 @@ private final class APIGraph {
         let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
+        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
         let provider = GuardedProvider(
             mock,
             gate: ProviderGate(
                 name: "mock",
-                failuresMax: 1000,
-                openTime: .seconds(30),
-                callsMax: 1000,
+                limits: .init(failuresMax: 1000, openTime: .seconds(30), callsMax: 1000, waitersMax: 0),
                 metrics: metrics.provider("mock"),
+                logger: Logger(output: output),
             ),
             limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
             retries: RetryPolicy(retriesMax: 0, backoff: backoff),
@@ -195,7 +200,6 @@ private final class APIGraph {
             environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
             bus: LocalEventBus(),
         )
-        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
         let runner = JobRunner(
             loop: loop,
             consumer: consumer,

@@ -38,6 +38,20 @@ struct SolvingTests {
         return options
     }
 
+    @Test("a stream that begins while the replica ends its streams is told at once when to come back")
+    func beginsWhileStreamsEnd() async throws {
+        try await withAPI { api in
+            let id = try api.accepted()
+            try await api.endStreams()
+            let (head, frames) = try api.stream("/api/math/stream/\(id)")
+            #expect(head.status == 200)
+            #expect(frames.count == 2)
+            #expect(frames.first == "retry: 2000")
+            let retry = frames.last?.split(separator: " ").last.flatMap { Int($0) }
+            #expect((500...3000).contains(retry ?? 0))
+        }
+    }
+
     @Test("a problem is accepted, streamed to its end, and read afterwards")
     func whole() async throws {
         try await withAPI(withWorker) { api in

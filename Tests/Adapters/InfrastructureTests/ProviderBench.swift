@@ -118,10 +118,16 @@ final class ProviderBench {
         if let gate = gates[name] { return gate }
         let gate = ProviderGate(
             name: name,
-            failuresMax: failuresMax,
-            openTime: .seconds(30),
-            callsMax: callsMax,
+            limits: .init(
+                failuresMax: failuresMax,
+                openTime: .seconds(30),
+                callsMax: callsMax,
+                waitersMax: callsMax / 8
+            ),
             metrics: LemmaMetrics(registry).provider(name),
+            logger: Logger(
+                output: LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
+            ),
         )
         gates[name] = gate
         return gate

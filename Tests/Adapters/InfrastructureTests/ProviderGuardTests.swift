@@ -167,7 +167,7 @@ struct ProviderGuardTests {
             let first = start("first")
             let second = start("second")
             for _ in 0..<8 { try await loop.sleep(for: .zero) }
-            guard case .failure(.failed(let detail)) = await bench.solve(alone) else {
+            guard case .failure(.overloaded(let detail, .seconds(5))) = await bench.solve(alone) else {
                 Issue.record("a third one waits")
                 return
             }
@@ -189,11 +189,11 @@ struct ProviderGuardTests {
     func patience() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)
-            bench.gate("slow", callsMax: 1)
+            bench.gate("slow", callsMax: 8)
             bench.limits = CallLimits(firstToken: .seconds(3), idle: .seconds(1000), total: .seconds(1000))
             let alone = bench.chain(bench.silent("slow", after: ["x"]))
-            let running = loop.spawn { _ = await bench.solve(alone) }
-            try await eventually("the slot is taken", on: loop) { bench.calls.count == 1 }
+            let running = (0..<8).map { _ in loop.spawn { _ = await bench.solve(alone) } }
+            try await eventually("the slots are taken", on: loop) { bench.calls.count == 8 }
             var result: Result<String, AIFailure>?
             loop.spawn { result = await bench.solve(alone) }
             let taken = try await bench.pass { result != nil }
@@ -202,8 +202,8 @@ struct ProviderGuardTests {
                 Issue.record("\(String(describing: result))")
                 return
             }
-            running.cancel()
-            await running.value
+            for task in running { task.cancel() }
+            for task in running { await task.value }
             #expect(await bench.solve(bench.chain(bench.good("slow"))) == .success("slow"))
         }
     }

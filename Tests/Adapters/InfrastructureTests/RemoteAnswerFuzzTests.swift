@@ -99,7 +99,7 @@ struct RemoteAnswerFuzzTests {
             return Self.read(bytes.pieces(cuts), head, dialect) == Self.read([bytes[...]], head, dialect)
         }
         #expect(result.failed.isEmpty, "inputs \(result.failed)")
-        #expect(result.growth < 64 << 20)
+        #expect(result.growth < Mutation.growthMax)
     }
 
     @Test("no answer in OpenAI's dialect crashes it, grows it, or shows how it was cut")

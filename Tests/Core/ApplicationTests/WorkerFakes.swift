@@ -25,7 +25,7 @@ final class ConsumerFake: MessageConsumer {
         return try answer.get()
     }
 
-    func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
+    func receive(upTo count: Int, within limit: Duration) async throws(QueueFailure) -> [JobDelivery] { [] }
     func stopWaiting() {}
     func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] { [] }
     func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport { LeaseReport() }

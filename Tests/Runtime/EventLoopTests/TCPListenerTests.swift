@@ -55,6 +55,27 @@ struct TCPListenerTests {
         }
     }
 
+    @Test("What has come by the end of listening is still accepted, on whatever loop")
+    func finish() async throws {
+        let group = LoopGroup(count: 3)
+        defer { group.stop() }
+        try await onLoop { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            let port = listener.port
+            let clients = try (0..<200).map { _ in try RawClient(port: port) }
+            listener.start(on: group.loops) { stream in
+                stream.write("welcome")
+                stream.finish()
+            }
+            listener.finish()
+            for client in clients {
+                client.shutdownSending()
+                #expect(try client.readToEnd() == "welcome")
+            }
+            try await eventually("the port refuses", on: loop) { (try? RawClient(port: port)) == nil }
+        }
+    }
+
     @Test("Closing gives the port back; connections that were accepted live on")
     func close() async throws {
         try await onLoop { loop in

@@ -79,6 +79,25 @@ struct EmbeddingTests {
         }
     }
 
+    @Test("Each of thousands of short connections is answered, also while others are refused elsewhere")
+    func shortConnections() async throws {
+        try await withServer(loops: 3) { server in
+            let closedPort = try LoopbackSocket.freePort()
+            let answered = try await onOwnThreads {
+                try await atOnce(8) { index in
+                    try (0..<1000).count { _ in
+                        // A socket that is closed twice would be another thread's the second time.
+                        if index < 4 { return (try? RawClient(port: closedPort)) == nil }
+                        let client = try server.client()
+                        client.send("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                        return try client.readResponse().body == "hello"
+                    }
+                }
+            }
+            #expect(answered == Array(repeating: 1000, count: 8))
+        }
+    }
+
     @Test("Connections are dealt out to all loops, each with its own handler")
     func manyLoops() async throws {
         try await withServer(loops: 3) { server in

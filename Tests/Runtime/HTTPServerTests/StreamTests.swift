@@ -146,6 +146,41 @@ struct EndingTests {
         }
     }
 
+    @Test("A connection whose first request comes just after the drain began is answered, not closed on")
+    func firstRequestDuringDrain() async throws {
+        try await withServer { options in
+            options.firstRequestGrace = .seconds(10)
+        } _: { server in
+            let used = try server.client()
+            used.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try used.readResponse().status == 200)
+            let new = try server.client()
+            #expect(try await eventually { try await server.listener.connectionCount() == 2 })
+            try await server.listener.stopAccepting()
+            let draining = Task { try await onThread { try await server.listener.drain(within: .seconds(5)) } }
+            #expect(try used.readToEnd() == "", "it is being drained")
+            used.close()
+            new.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            let answer = try new.readResponse()
+            #expect(answer.body == "hello")
+            #expect(answer["connection"] == "close")
+            new.close()
+            #expect(try await draining.value == 0)
+        }
+    }
+
+    @Test("A connection that never sends anything does not hold up a drain")
+    func unusedDuringDrain() async throws {
+        try await withServer { options in
+            options.firstRequestGrace = .milliseconds(50)
+        } _: { server in
+            let unused = try server.client()
+            #expect(try await eventually { try await server.listener.connectionCount() == 1 })
+            #expect(try await server.listener.drain(within: .seconds(10)) == 0)
+            #expect(try unused.readToEnd() == "")
+        }
+    }
+
     @Test("A drain that takes too long tells how many are left")
     func drainLimit() async throws {
         try await withServer { server in

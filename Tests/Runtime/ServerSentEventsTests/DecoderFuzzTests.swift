@@ -44,6 +44,6 @@ struct DecoderFuzzTests {
             return areBounded && Self.read(bytes.pieces(cuts), limits) == whole
         }
         #expect(result.failed.isEmpty, "inputs \(result.failed)")
-        #expect(result.growth < 64 << 20)
+        #expect(result.growth < Mutation.growthMax)
     }
 }

@@ -186,6 +186,33 @@ struct ConversationTests {
         }
     }
 
+    @Test("a deletion cancels what runs and waits, and nothing brings the conversation back")
+    func deleted() async throws {
+        try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, environment: Self.slow)) { deployment in
+            let clients = deployment.apis.map { Client(port: $0.httpPort) }
+            let first = try clients[0].submit("a")
+            let stream = try clients[0].watch(first.streamUrl)
+            var transcript = Transcript()
+            try transcript.read(stream) { $0.names.contains("token") }
+            let waiting = try clients[0].submit("b", in: first.conversationId)
+            let path = "/api/conversations/\(first.conversationId)"
+            #expect(try HTTPCall.send("DELETE", port: clients[1].port, path).status == 204)
+            try transcript.read(stream)
+            #expect(try transcript.data(Cancelled.self, of: "cancelled")?.reason == "conversation_deleted")
+            #expect(try clients[0].follow(waiting.streamUrl).terminal?.name == "cancelled")
+            #expect(try clients[0].post("c", in: first.conversationId).status == 404)
+            let isQuiet = try await eventually(within: .seconds(20)) {
+                try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n"
+            }
+            #expect(isQuiet)
+            #expect(try HTTPCall.send("GET", port: clients[0].port, path).status == 404)
+            #expect(try deployment.database.sql("SELECT count(*) FROM math_requests") == "0")
+            #expect(try deployment.askRedis("EXISTS", "lemma:{p0}:turns:\(first.conversationId)") == "0\n")
+            _ = try deployment.askRedis("DEL", "lemma:{p0}:conversation:\(first.conversationId)")
+            #expect(try clients[0].post("d", in: first.conversationId).status == 404, "also when Redis has forgotten")
+        }
+    }
+
     @Test("a conversation that does not exist, or not for this user, is not found")
     func unknown() async throws {
         try await Deployment.running { deployment in

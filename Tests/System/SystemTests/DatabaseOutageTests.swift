@@ -129,6 +129,29 @@ struct DatabaseOutageTests {
         }
     }
 
+    @Test("what a killed persister had is written by another one, once")
+    func killed() async throws {
+        let settings = ["JOB_LEASE": "1s"]
+        try await Deployment.running(Deployment.Plan(workers: 2, environment: settings, postgres: .init())) {
+            deployment in
+            deployment.database.server.pause()
+            for number in 0..<30 { _ = try deployment.api.follow(try deployment.api.submit("a \(number)").streamUrl) }
+            // Both hold a batch by now.
+            let areHeld = try await eventually(within: .seconds(10)) {
+                try deployment.askRedis("XINFO", "CONSUMERS", "lemma:{p0}:finished", "persisters").contains("pending")
+            }
+            #expect(areHeld)
+            deployment.workers[0].kill()
+            deployment.database.server.resume()
+            let kept = try await eventually(within: .seconds(60)) {
+                try deployment.database.sql("SELECT count(*) FROM ai_responses") == "30"
+            }
+            #expect(kept)
+            #expect(try deployment.database.sql("SELECT count(*) FROM math_requests") == "30")
+            #expect(try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n")
+        }
+    }
+
     @Test("a record that PostgreSQL refuses is put aside; the others of its batch are kept")
     func refused() async throws {
         try await Deployment.running(Deployment.Plan(postgres: .init())) { deployment in

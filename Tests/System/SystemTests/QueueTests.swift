@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -57,6 +58,42 @@ struct QueueTests {
                 return most
             }
             #expect((2...3).contains(most[30]))
+        }
+    }
+
+    @Test("a worker that takes over another's jobs stays within its slots, also with more partitions than slots")
+    func slotsDuringTakeOver() async throws {
+        let settings = [
+            "WORKER_CONCURRENCY": "2", "EVENT_LOOPS": "1", "JOB_PARTITIONS": "3", "JOB_LEASE": "1s",
+            "MOCK_TOKENS": "20", "MOCK_TOKEN_DELAY": "20ms",
+        ]
+        try await Deployment.running(Deployment.Plan(workers: 2, environment: settings)) { deployment in
+            let client = deployment.api
+            let urls = try (0..<16).map { try client.submit("job \($0)").streamUrl }
+            let finished = Atomic(0)
+            let most = try await atOnce(17) { index in
+                if index == 16 {
+                    var most = 0.0
+                    while finished.load(ordering: .relaxed) < urls.count {
+                        most = max(most, try deployment.workers[1].metric("lemma_jobs_active"))
+                    }
+                    return most
+                }
+                var transcript = Transcript()
+                let stream = try client.watch(urls[index])
+                if index == 0 {
+                    try transcript.read(stream) { $0.names.contains("token") }
+                    deployment.workers[0].kill()
+                }
+                try transcript.read(stream)
+                #expect(transcript.text == echo("job \(index)", tokens: 20))
+                #expect(transcript.faults.isEmpty)
+                #expect(transcript.terminal?.name == "completed")
+                finished.add(1, ordering: .relaxed)
+                return 0
+            }
+            #expect(most[16] == 2)
+            #expect(try deployment.workers[1].metric("lemma_jobs_taken_over_total") > 0)
         }
     }
 

@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import unittest
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -41,6 +42,21 @@ def proxied(url):
 
 def read_request(identifier):
     with urllib.request.urlopen(f"{base_url()}/api/math/requests/{identifier}", timeout=10) as response:
+        return json.load(response)
+
+
+def read_status(identifier):
+    try:
+        return read_request(identifier)["status"]
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def post(path, body, **headers):
+    request = urllib.request.Request(
+        base_url() + path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 
@@ -246,6 +262,113 @@ class LosingTheConnection(BrowserTest):
         self.assertEqual(self.page.shown(), shown)
 
 
+class Conversations(BrowserTest):
+    def forget(self):
+        """Leaves the page with nothing but its address."""
+        self.browser.script("sessionStorage.clear();")
+
+    def questions(self):
+        return self.browser.script("return [...document.querySelectorAll('.question')].map((n) => n.innerText);")
+
+    def titles(self):
+        return self.browser.script("return [...document.querySelectorAll('#shelf .title')].map((n) => n.textContent);")
+
+    def conversation(self):
+        return self.browser.script("return location.hash.slice(1);")
+
+    def act(self, name):
+        """Clicks an action of the first conversation in the list."""
+        self.browser.script(
+            "[...document.querySelectorAll('#shelf li:first-child .act')]"
+            ".find((n) => n.textContent === arguments[0]).click();",
+            name,
+        )
+
+    def solve(self, *problems):
+        for count, problem in enumerate(problems, self.browser.count(".exchange") + 1):
+            self.page.ask(problem)
+            wait_until(lambda: self.browser.count(".exchange[data-state=completed]") == count, f"answer {count}")
+
+    def test_a_conversation_is_shown_again_and_goes_on_after_everything_in_the_tab_is_forgotten(self):
+        self.page.open()
+        self.solve("2x + 3 = 7", "integrate x^2 from 0 to 3")
+        address, shown = self.conversation(), self.page.shown()
+        self.assertEqual(address, self.page.remembered()["conversationId"])
+        self.forget()
+        self.browser.reload()
+        wait_until(lambda: self.browser.count(".exchange[data-state=completed]") == 2, "both answers")
+        self.assertEqual(self.questions(), ["2x + 3 = 7", "integrate x^2 from 0 to 3"])
+        self.assertEqual(self.page.shown(), shown)
+        self.solve("1 + 1")
+        self.assertEqual(self.page.remembered()["conversationId"], address)
+        self.assertEqual(self.conversation(), address)
+
+    def test_a_running_answer_is_taken_up_by_its_conversation_alone(self):
+        self.page.open("mock").ask(ECHO)
+        self.page.wait_for_text(50)
+        identifier = self.page.remembered()["id"]
+        self.forget()
+        self.browser.reload()
+        self.page.wait_for_text(50)
+        self.assertEqual(self.page.remembered()["id"], identifier)
+        self.page.wait_for_state("completed")
+        self.assert_exact()
+
+    def test_conversations_are_listed_opened_renamed_and_deleted(self):
+        self.page.open()
+        self.solve("2x + 3 = 7")
+        first = self.conversation()
+        self.browser.click("#clear")
+        self.assertEqual((self.questions(), self.conversation()), ([], ""))
+        self.solve("5 * 5")
+        self.browser.click("#toggle")
+        wait_until(lambda: self.titles()[:2] == ["5 * 5", "2x + 3 = 7"], "the list")
+        self.browser.click("#shelf li:nth-child(2) .title")
+        wait_until(lambda: self.questions() == ["2x + 3 = 7"], "the first conversation")
+        self.assertEqual(self.conversation(), first)
+
+        self.browser.click("#toggle")
+        wait_until(lambda: self.titles()[:1] == ["5 * 5"], "the list again")
+        self.act("Rename")
+        self.browser.script("document.querySelector('#shelf input').value = '';")
+        self.browser.type("#shelf input", "Squares" + ENTER)
+        wait_until(lambda: self.titles()[:1] == ["Squares"], "the new title")
+        self.act("Delete")
+        self.act("Really?")
+        wait_until(lambda: self.titles()[:1] == ["2x + 3 = 7"], "the first is gone")
+        self.browser.click("#toggle")
+        self.browser.reload()
+        wait_until(lambda: self.questions() == ["2x + 3 = 7"], "the open one stays")
+
+    def test_deleting_the_open_conversation_leaves_an_empty_page(self):
+        self.page.open("mock").ask(ECHO)
+        self.page.wait_for_text(20)
+        identifier = self.page.remembered()["id"]
+        self.browser.click("#toggle")
+        wait_until(lambda: self.titles()[:1] != [], "the list")
+        self.act("Delete")
+        self.act("Really?")
+        wait_until(lambda: self.questions() == [], "the empty page")
+        self.assertEqual(self.conversation(), "")
+        wait_until(lambda: read_status(identifier) in ("cancelled", 404), "its answer to be cancelled")
+
+    def test_older_messages_are_fetched_when_they_are_asked_for(self):
+        conversation = post("/api/conversations", {})["id"]
+        problems = [f"{number} + 1" for number in range(30)]
+        for problem in problems:
+            post("/api/math/solve", {"problem": problem, "conversationId": conversation}, Prefer="wait=30")
+        self.browser.open(f"{self.proxy.url}/#{conversation}")
+        wait_until(lambda: self.questions() == problems[5:], "the newest page")
+        self.browser.click("#earlier")
+        wait_until(lambda: self.questions() == problems, "all of it")
+        self.assertEqual(self.browser.count("#earlier:not([hidden])"), 0)
+
+    def test_a_conversation_that_is_gone_is_told(self):
+        self.browser.open(f"{self.proxy.url}/#01890000-0000-7000-8000-000000000000")
+        wait_until(lambda: "does not exist" in self.browser.text("#hint"), "the words")
+        self.assertEqual(self.conversation(), "")
+
+
 class ReadingTheStream(BrowserTest):
     """Streams as the contract allows them, sent by the proxy in the server's place."""
 
@@ -412,6 +535,10 @@ class Looks(unittest.TestCase):
             page.open("abacus").ask("1 + 1")
             page.wait_for_state("failed")
             self.check(browser, name, "error")
+            browser.click("#toggle")
+            wait_until(lambda: browser.count("#shelf li") > 0, "the list")
+            browser.script("document.documentElement.scrollTop = 0;")
+            self.check(browser, name, "conversations")
 
     def check(self, browser, name, scene):
         folder = os.environ.get("LEMMA_SCREENSHOTS")

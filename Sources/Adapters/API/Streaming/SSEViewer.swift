@@ -38,6 +38,7 @@ final class SSEViewer: AnswerViewer {
         registry.add(self)
         registry.metrics.streamsOpened.increment()
         write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
+        guard !registry.isEnding else { return sendAway() }
         if reset {
             let data = JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) }
             deliver(AnswerEvent(id: nil, name: .reset, data: data))
@@ -81,6 +82,13 @@ final class SSEViewer: AnswerViewer {
     }
 
     // MARK: Registry
+
+    /// Gives up a client that has not acknowledged a byte for `silenceMax` milliseconds: it is gone without a word.
+    func leaveIfVanished(after silenceMax: Int64) {
+        guard let stream, stream.clientSilenceMilliseconds >= silenceMax else { return }
+        stream.abort()
+        responseStreamDidClose(stream)
+    }
 
     func sendHeartbeat() {
         // A client that does not take its bytes gets no more of them.

@@ -9,12 +9,17 @@ internal import Telemetry
 package final class StreamRegistry {
     /// The longest pause between two looks at the heartbeats.
     private static let sweepMax = Duration.seconds(1)
+    /// Heartbeats without an acknowledgement after which a client counts as gone.
+    private static let heartbeatsUnansweredMax: Int64 = 3
 
     let loop: Loop
     let bufferBytesMax: Int
     let metrics: LemmaMetrics
     private let heartbeatMilliseconds: Int64
+    /// True once every stream is being ended, also those yet to come.
+    private(set) var isEnding = false
     private var viewers: [SSEViewer] = []
+    private var nextVanishedSweep: Int64 = 0
     private var sweep: LoopTimer?
 
     /// `heartbeat` is the silence on a stream after which a comment is sent; `bufferBytesMax` is what a client may leave
@@ -48,12 +53,20 @@ package final class StreamRegistry {
     }
 
     private func sendHeartbeats() {
-        let due = loop.nowMilliseconds - heartbeatMilliseconds
+        let now = loop.nowMilliseconds
+        let due = now - heartbeatMilliseconds
         for viewer in viewers where viewer.lastWrite <= due { viewer.sendHeartbeat() }
+        guard now >= nextVanishedSweep else { return }
+        nextVanishedSweep = now + heartbeatMilliseconds
+        // Backwards, because who leaves gives its slot to the last one.
+        for slot in viewers.indices.reversed() where slot < viewers.count {
+            viewers[slot].leaveIfVanished(after: heartbeatMilliseconds * Self.heartbeatsUnansweredMax)
+        }
     }
 
-    /// Ends every stream between two events, each after its own hint when to come back.
+    /// Ends every stream between two events, each after its own hint when to come back; so do streams that begin later.
     package func endAll() {
+        isEnding = true
         for viewer in viewers { viewer.sendAway() }
     }
 

@@ -7,17 +7,20 @@ package import Shared
 /// Cancels the requests whose last viewer has been gone for the grace (`onDisconnect: cancel`).
 ///
 /// Every replica sweeps, so that whoever dies is replaced; Redis decides, once, for each request. After a time in which
-/// Redis could not be reached, viewers could not be told of either: nothing is cancelled until all have had time to be.
+/// Redis could not be reached, viewers could not be told of either, and after a jump of its clock what they said is too
+/// old: nothing is cancelled until all have had time to be told of.
 /// Loop-owned; one for each process is enough.
 package final class AbandonmentSweep {
     private static let period = Duration.milliseconds(500)
-    /// A longer silence of Redis, or sleep of this process, makes what is stored doubtful.
+    /// A longer silence of Redis, sleep of this process, or jump of Redis' clock makes what is stored doubtful.
     private static let gapMax: Int64 = 3000
     private static let batch = 100
 
     private struct Contact {
         /// Loop times in milliseconds.
         var heardAt: Int64?
+        /// What Redis' clock shows at loop time 0.
+        var clock: Int64 = 0
         var trustedFrom: Int64 = 0
     }
 
@@ -57,15 +60,18 @@ package final class AbandonmentSweep {
 
     private func sweep(_ partition: Int) async {
         let reply = try? await store.call(.overdue, keys: [store.keys.watched(partition)], [String(Self.batch)])
-        guard let answer = reply?.array, let known = answer.first?.integer else { return }
+        guard let answer = reply?.array, answer.count >= 2, let known = answer[0].integer, let time = answer[1].integer
+        else { return }
         let now = store.loop.nowMilliseconds
         let contact = contacts[partition]
         contacts[partition].heardAt = now
-        if known > 0, contact.heardAt.map({ now - $0 > Self.gapMax }) ?? true {
+        contacts[partition].clock = Int64(time) - now
+        let wasHeard = contact.heardAt.map { now - $0 <= Self.gapMax } ?? false
+        if known > 0, !wasHeard || abs(contacts[partition].clock - contact.clock) > Self.gapMax {
             contacts[partition].trustedFrom = now + Int64((ViewerPresence.lifetime + grace).wholeMilliseconds)
         }
         guard now >= contacts[partition].trustedFrom else { return }
-        for id in answer.dropFirst().compactMap({ $0.string.flatMap { CorrelationID($0) } }) { await abandon(id) }
+        for id in answer.dropFirst(2).compactMap({ $0.string.flatMap { CorrelationID($0) } }) { await abandon(id) }
     }
 
     /// What fails is found again by the next sweep.

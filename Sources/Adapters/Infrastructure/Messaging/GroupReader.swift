@@ -6,14 +6,14 @@ internal import RedisClient
 ///
 /// Has a connection of its own, because a blocked XREADGROUP holds up every command behind it.
 final class GroupReader {
-    private static let blockLimit = Duration.seconds(2)
-
     private let store: RedisStore
     private let group: String
     private let consumer: String
     private let streams: [String]
     private let connection: RedisCommander
     private let client: Client
+    /// Which stream is looked at first, so that none is always the last.
+    private var nextStream = 0
 
     /// What Redis calls the connection; nil before there was one.
     private final class Client {
@@ -42,16 +42,46 @@ final class GroupReader {
 
     func close() { connection.close() }
 
-    /// Waits a short time for up to `count` entries in all; gives what is there by partition.
-    func read(upTo count: Int) async throws(QueueFailure) -> [(partition: Int, entries: [RedisValue])] {
-        var command = RedisCommand("XREADGROUP", "GROUP", group, consumer, "COUNT", max(1, count / streams.count))
-        command.append("BLOCK")
-        command.append(Self.blockLimit.wholeMilliseconds)
+    /// Waits for up to `count` entries in all, for `limit` at most; gives what is there by partition.
+    ///
+    /// There may be more only where fewer are wanted than there are partitions, and entries came to several of them in one
+    /// moment.
+    func read(
+        upTo count: Int,
+        within limit: Duration = .seconds(2)
+    ) async throws(QueueFailure) -> [(partition: Int, entries: [RedisValue])] {
+        guard count < streams.count else { return try await read(streams, upTo: count / streams.count, within: limit) }
+        // Redis counts by stream: one after the other is looked at first. When all were empty, a read that waits is woken
+        // by one of them.
+        var found: [(partition: Int, entries: [RedisValue])] = []
+        var left = count
+        nextStream = (nextStream + 1) % streams.count
+        for stream in streams[nextStream...] + streams[..<nextStream] {
+            do {
+                found += try await read([stream], upTo: left, within: nil)
+            } catch where !found.isEmpty {
+                return found
+            }
+            left = count - found.reduce(0) { $0 + $1.entries.count }
+            if left <= 0 { return found }
+        }
+        return found.isEmpty ? try await read(streams, upTo: 1, within: limit) : found
+    }
+
+    /// Up to `count` new entries of each of the streams; with `limit`, waits for the first.
+    private func read(
+        _ streams: [String],
+        upTo count: Int,
+        within limit: Duration?
+    ) async throws(QueueFailure) -> [(partition: Int, entries: [RedisValue])] {
+        var command = RedisCommand("XREADGROUP", "GROUP", group, consumer, "COUNT", count)
+        if let limit { command.append(contentsOf: ["BLOCK", String(max(1, limit.wholeMilliseconds))]) }
         command.append("STREAMS")
         command.append(contentsOf: streams)
         command.append(contentsOf: streams.map { _ in ">" })
         do {
-            let reply = try await connection.call(command, deadline: Self.blockLimit + RedisStore.commandDeadline)
+            let deadline = (limit ?? .zero) + RedisStore.commandDeadline
+            let reply = try await connection.call(command, deadline: deadline)
             return (reply.array ?? []).compactMap { entriesByPartition($0) }
         } catch {
             if case .server(let answer) = error, answer.code == "NOGROUP" {

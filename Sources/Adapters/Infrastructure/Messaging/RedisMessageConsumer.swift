@@ -55,16 +55,20 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
 
     // MARK: Taking
 
-    package func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] {
+    package func receive(
+        upTo count: Int,
+        within limit: Duration = .seconds(2)
+    ) async throws(QueueFailure) -> [JobDelivery] {
         var deliveries: [JobDelivery] = []
-        for (partition, entries) in try await reader.read(upTo: count) {
+        for (partition, entries) in try await reader.read(upTo: count, within: limit) {
             do {
                 deliveries += try await readable(entries, in: partition)
             } catch {
                 throw QueueFailure(error)
             }
         }
-        return deliveries
+        if deliveries.count > count { try await handBack(Array(deliveries[count...])) }
+        return Array(deliveries.prefix(count))
     }
 
     package func stopWaiting() { reader.stopWaiting() }

@@ -663,10 +663,11 @@ local function leave(keys, args)
 end
 
 -- overdue KEYS watched   ARGV count
--- returns how many requests are watched or were, then the ids of up to `count` that are abandoned
+-- returns how many requests are watched or were, the time in ms, then the ids of up to `count` that are abandoned
 local function overdue(keys, args)
-  local ids = redis.call('ZRANGEBYSCORE', keys[1], '-inf', now_ms(), 'LIMIT', 0, args[1])
-  return { redis.call('ZCARD', keys[1]), unpack(ids) }
+  local now = now_ms()
+  local ids = redis.call('ZRANGEBYSCORE', keys[1], '-inf', now, 'LIMIT', 0, args[1])
+  return { redis.call('ZCARD', keys[1]), now, unpack(ids) }
 end
 
 -- abandon KEYS scope watched viewers   ARGV as `cancel`

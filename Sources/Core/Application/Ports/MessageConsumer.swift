@@ -161,8 +161,9 @@ package struct LeaseReport: Sendable {
 /// Delivery: at least once. Whoever receives a job must claim it before it writes, and end it with `finish`; a worker
 /// that dies in between loses its lease, and the job is delivered to another one.
 package protocol MessageConsumer {
-    /// Waits a short time for up to `count` new jobs; an empty answer is normal.
-    func receive(upTo count: Int) async throws(QueueFailure) -> [JobDelivery]
+    /// Waits for up to `count` new jobs, at least one, for `limit` at most (above zero) and a time of its own; an empty
+    /// answer is normal.
+    func receive(upTo count: Int, within limit: Duration) async throws(QueueFailure) -> [JobDelivery]
     /// Lets a `receive` that waits return at once, with what it may have been given already.
     ///
     /// Only for speed: without it the wait ends by itself.

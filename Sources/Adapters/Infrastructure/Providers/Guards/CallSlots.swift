@@ -2,9 +2,7 @@ internal import Synchronization
 
 /// Limits the calls of one provider at once, over all loops of a process.
 ///
-/// Beyond the limit a caller may wait in line. Beside other providers the line is short, so that a slow provider's callers
-/// cannot take all slots of a worker: an eighth of the limit. A lone provider's may be as long as the worker has jobs:
-/// it takes nothing from anybody. First come, first served. Safe from any thread.
+/// Beyond the limit a caller may wait in line: first come, first served. Safe from any thread.
 package final class CallSlots: Sendable {
     private struct Waiter {
         let ticket: UInt64
@@ -18,13 +16,13 @@ package final class CallSlots: Sendable {
     }
 
     private let slotsMax: Int
-    private let waitersMax: Int
+    private let lineMax: Int
     private let status = Mutex(Status())
 
     /// `slotsMax` is at least 1.
-    package init(slotsMax: Int, isAlone: Bool = false) {
+    package init(slotsMax: Int, lineMax: Int) {
         self.slotsMax = slotsMax
-        waitersMax = isAlone ? .max : max(1, slotsMax / 8)
+        self.lineMax = lineMax
     }
 
     /// Takes a slot if one is free; whoever has one gives it back with ``give()``.
@@ -41,7 +39,7 @@ package final class CallSlots: Sendable {
     /// `wake` is called once, on any thread, when the slot is the caller's.
     func join(_ wake: @escaping @Sendable () -> Void) -> UInt64? {
         status.withLock { status in
-            guard status.line.count < waitersMax else { return nil }
+            guard status.line.count < lineMax else { return nil }
             status.tickets += 1
             status.line.append(Waiter(ticket: status.tickets, wake: wake))
             return status.tickets

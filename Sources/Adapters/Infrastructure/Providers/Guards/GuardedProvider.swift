@@ -12,6 +12,9 @@ internal import Telemetry
 ///    └───────────────── pause, where another try can help ◄─────────────┘
 /// ```
 package struct GuardedProvider {
+    /// How long a request stays away that no provider has room for.
+    private static let busyPause = Duration.seconds(5)
+
     private let client: any AIStreamingClient
     private let gate: ProviderGate
     private let limits: CallLimits
@@ -36,7 +39,9 @@ package struct GuardedProvider {
     }
 
     var identity: ProviderIdentity { client.identity }
-    var metrics: ProviderMetrics { gate.metrics }
+
+    /// Notes that the call begins because another provider is late.
+    func countHedge() { gate.metrics.hedges.increment() }
 
     /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
     func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
@@ -58,7 +63,7 @@ package struct GuardedProvider {
                 lane.take(account)
                 retry += 1
                 guard !call.hasOutput, let pause = retries.pause(before: retry, after: failure) else { throw failure }
-                metrics.retries.increment()
+                gate.metrics.retries.increment()
                 do { try await clock.sleep(for: pause) } catch { throw .cancelled }
             }
         }
@@ -74,9 +79,9 @@ package struct GuardedProvider {
             gate.breaker.sawToken(admission)
             gate.metrics.firstTokenSeconds.observe(delay)
         }
-        metrics.active.increment()
+        gate.metrics.active.increment()
         let result = await call.run()
-        metrics.active.decrement()
+        gate.metrics.active.decrement()
         gate.slots.give()
         gate.breaker.settle(admission, CircuitBreaker.Verdict(result), at: clock.now)
         return (call, result)
@@ -84,7 +89,7 @@ package struct GuardedProvider {
 
     private func admit() throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        metrics.calls(.turnedAway).increment()
+        gate.count(.turnedAway)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
@@ -94,8 +99,9 @@ package struct GuardedProvider {
         let turnOnLoop = LoopBound(turn, of: loop)
         guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            metrics.calls(.turnedAway).increment()
-            throw .busy(detail: "The provider \(identity.name) has as many calls as it may have.")
+            gate.count(.turnedAway)
+            let detail = "The provider \(identity.name) has as many calls as it may have."
+            throw .busy(detail: detail, retryAfter: Self.busyPause)
         }
         let patience = loop.spawn { [clock, limits] in
             if (try? await clock.sleep(for: limits.firstToken)) != nil { turn.succeed(false) }
@@ -106,25 +112,23 @@ package struct GuardedProvider {
         // The slot may have come in the meantime.
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
-        metrics.calls(.turnedAway).increment()
+        gate.count(.turnedAway)
         throw .timedOut(detail: "The provider \(identity.name) had no room for another call in time.")
     }
 
     private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
-        metrics.inputTokens.increment(by: usage.inputTokens)
-        metrics.outputTokens.increment(by: usage.outputTokens)
-        metrics.reasoningTokens.increment(by: usage.reasoningTokens ?? 0)
-        let outcome: ProviderOutcome =
-            switch result {
-            case .success: .completed
-            case .failure(.cancelled): lane.isOutrun ? .outrun : .cancelled
-            case .failure(.timedOut): .timedOut
-            case .failure(.unavailable): .failed
-            case .failure(.busy): .busy
-            case .failure(.refused): .refused
-            case .failure(.rejected): .rejected
-            }
-        metrics.calls(outcome).increment()
+        gate.metrics.inputTokens.increment(by: usage.inputTokens)
+        gate.metrics.outputTokens.increment(by: usage.outputTokens)
+        gate.metrics.reasoningTokens.increment(by: usage.reasoningTokens ?? 0)
+        switch result {
+        case .success: gate.count(.completed)
+        case .failure(.cancelled): gate.count(lane.isOutrun ? .outrun : .cancelled)
+        case .failure(.timedOut(let detail)): gate.count(.timedOut, detail)
+        case .failure(.unavailable(let detail, _)): gate.count(.failed, detail)
+        case .failure(.busy(let detail, _)): gate.count(.busy, detail)
+        case .failure(.refused(let detail)): gate.count(.refused, detail)
+        case .failure(.rejected(let detail)): gate.count(.rejected, detail)
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 package import Instrumentation
+package import Telemetry
 
 /// What all loops of a process share about one provider.
 package struct ProviderGate: Sendable {
@@ -6,23 +7,43 @@ package struct ProviderGate: Sendable {
     let breaker: CircuitBreaker
     let slots: CallSlots
     let metrics: ProviderMetrics
+    private let logger: Logger
 
-    /// The breaker opens after `failuresMax` failures in a row, for `openTime`; there are `callsMax` calls at once.
-    /// `isAlone` where no other provider is configured.
-    package init(
-        name: String,
-        failuresMax: Int,
-        openTime: Duration,
-        callsMax: Int,
-        isAlone: Bool = false,
-        metrics: ProviderMetrics
-    ) {
+    /// When a provider is kept away from, or passed over.
+    package struct Limits: Sendable {
+        /// Failures in a row that open the breaker, and for how long.
+        package var failuresMax: Int
+        package var openTime: Duration
+        /// Calls at once, and how many more may wait for one of them to end.
+        package var callsMax: Int
+        package var waitersMax: Int
+
+        package init(failuresMax: Int, openTime: Duration, callsMax: Int, waitersMax: Int) {
+            self.failuresMax = failuresMax
+            self.openTime = openTime
+            self.callsMax = callsMax
+            self.waitersMax = waitersMax
+        }
+    }
+
+    package init(name: String, limits: Limits, metrics: ProviderMetrics, logger: Logger) {
         self.name = name
-        breaker = CircuitBreaker(failuresMax: failuresMax, openTime: openTime)
-        slots = CallSlots(slotsMax: callsMax, isAlone: isAlone)
         self.metrics = metrics
+        self.logger = logger
+        breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
+        slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
     }
 
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
+
+    /// Notes how a call ended; what failed is logged in words that repeat neither the question nor the answer.
+    func count(_ outcome: ProviderOutcome, _ detail: String? = nil) {
+        metrics.calls(outcome).increment()
+        guard let detail else { return }
+        let fields: LogFields = [
+            "provider": .string(name), "outcome": .string(outcome.rawValue), "error": .string(detail),
+        ]
+        logger.warning("provider call failed", fields)
+    }
 }

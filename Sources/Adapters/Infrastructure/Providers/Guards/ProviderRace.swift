@@ -1,7 +1,5 @@
 internal import Application
 internal import EventLoop
-internal import Instrumentation
-internal import Telemetry
 
 /// One question's way through the providers: one after the other, or side by side where one is late.
 ///
@@ -79,7 +77,7 @@ final class ProviderRace {
         guard !isLast, let hedgeAfter else { return }
         patience = loop.spawn { [self] in
             guard (try? await clock.sleep(for: hedgeAfter)) != nil, winner == nil else { return }
-            candidates[lanes.count].metrics.hedges.increment()
+            candidates[lanes.count].countHedge()
             startNext()
         }
     }

@@ -1,0 +1,215 @@
+import Application
+import ArchiveSupport
+import Domain
+import EventLoop
+import Instrumentation
+import Shared
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Worker
+
+/// Records that wait, in memory.
+private final class QueueFake: RecordQueue, QueueMembership {
+    var waiting: [QueuedRecord] = []
+    var orphans: [QueuedRecord] = []
+    /// Answers of `acknowledge` before it works.
+    var acknowledgeFailures = 0
+    private(set) var acknowledged: [String] = []
+    private(set) var aside: [String] = []
+    private(set) var hasLeft = false
+    private let loop: Loop
+
+    init(loop: Loop) { self.loop = loop }
+
+    func receive(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord] {
+        do {
+            if waiting.isEmpty { try await loop.sleep(for: .milliseconds(2)) }
+        } catch {
+            throw .cancelled
+        }
+        defer { waiting = Array(waiting.dropFirst(count)) }
+        return Array(waiting.prefix(count))
+    }
+
+    func stopWaiting() {}
+
+    func takeOver(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord] {
+        defer { orphans = [] }
+        return orphans
+    }
+
+    func acknowledge(_ records: [QueuedRecord]) async throws(QueueFailure) {
+        if acknowledgeFailures > 0 {
+            acknowledgeFailures -= 1
+            orphans = records
+            throw .unavailable
+        }
+        acknowledged += records.map(\.name)
+    }
+
+    func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) { aside.append(record.name) }
+    func backlog() async throws(QueueFailure) -> RecordBacklog {
+        RecordBacklog(records: waiting.count, age: .milliseconds(1500))
+    }
+    func leave() async { hasLeft = true }
+    func removeSilentConsumers() async throws(QueueFailure) -> Int { 0 }
+}
+
+/// Keeps batches, or fails as told.
+private final class ArchiveFake: RequestArchive {
+    /// Called before each batch.
+    var onKeep: ([ArchiveEntry]) -> ArchiveFailure? = { _ in nil }
+    private(set) var batches: [Int] = []
+    private(set) var kept: [CorrelationID] = []
+
+    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+        batches.append(entries.count)
+        if let failure = onKeep(entries) { throw failure }
+        kept += entries.map(\.request.correlationID)
+    }
+
+    func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
+    func recentTurns(
+        of conversation: ConversationID,
+        limit: Int
+    ) async throws(RepositoryFailure) -> [ConversationTurn] { [] }
+}
+
+private struct HalfRandom: RandomSource {
+    func next() -> UInt64 { 1 << 50 }
+}
+
+private final class Bench {
+    let loop: Loop
+    let queue: QueueFake
+    let archive = ArchiveFake()
+    let metrics = LemmaMetrics(MetricsRegistry())
+    private(set) var backlogs: [RecordBacklog] = []
+    let persister: Persister
+
+    init(_ loop: Loop) {
+        self.loop = loop
+        queue = QueueFake(loop: loop)
+        var tell: (RecordBacklog) -> Void = { _ in }
+        let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
+        persister = Persister(
+            loop: loop,
+            queue: queue,
+            membership: queue,
+            archive: archive,
+            backoff: Backoff(random: HalfRandom()),
+            metrics: metrics,
+            logger: Logger(output: output),
+        ) { tell($0) }
+        tell = { [unowned self] in backlogs.append($0) }
+    }
+
+    static func records(_ numbers: ClosedRange<UInt64>) -> [QueuedRecord] {
+        numbers.map { number in
+            let entry = ArchiveEntry.finished(Samples(user: .anonymous, number: 1).finished(number, at: 0))
+            return QueuedRecord(partition: 0, name: "\(number)", entry: entry)
+        }
+    }
+}
+
+private func withPersister(_ body: @escaping @Sendable (Bench) async throws -> Void) async throws {
+    try await onLoop { loop in
+        let bench = Bench(loop)
+        defer { bench.persister.close() }
+        try await body(bench)
+    }
+}
+
+@Suite("The persister")
+struct PersisterTests {
+    @Test("what is there goes in one batch, up to a limit, and is acknowledged when it is kept")
+    func batches() async throws {
+        try await withPersister { bench in
+            bench.queue.waiting = Bench.records(1...700)
+            bench.persister.start()
+            try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged.count == 700 }
+            #expect(bench.archive.batches == [500, 200])
+            #expect(bench.metrics.recordsKept.value == 700)
+            bench.queue.waiting = Bench.records(701...701)
+            try await eventually("one by itself", on: bench.loop) { bench.queue.acknowledged.count == 701 }
+            #expect(bench.backlogs.first?.age == .milliseconds(1500))
+            #expect(bench.metrics.recordsAgeSeconds.value == 1.5)
+        }
+    }
+
+    @Test("while the archive is away one batch is held, and then kept once")
+    func away() async throws {
+        try await withPersister { bench in
+            var failures = 5
+            bench.archive.onKeep = { _ in
+                #expect(bench.queue.acknowledged.isEmpty)
+                failures -= 1
+                return failures >= 0 ? .unavailable : nil
+            }
+            bench.queue.waiting = Bench.records(1...3)
+            bench.persister.start()
+            try await eventually("the end of it", on: bench.loop) { bench.queue.acknowledged == ["1", "2", "3"] }
+            #expect(bench.archive.kept.count == 3)
+            #expect(bench.metrics.archiveFailures.value == 5)
+            bench.archive.onKeep = { _ in nil }
+        }
+    }
+
+    @Test("what is refused is found by halving and put aside; all the others are kept")
+    func refused() async throws {
+        try await withPersister { bench in
+            let records = Bench.records(1...100)
+            let bad = Set([7, 8, 99].map { records[$0].entry.request.correlationID })
+            bench.archive.onKeep = { entries in
+                entries.contains { bad.contains($0.request.correlationID) } ? .refused(detail: "SQLSTATE 23514") : nil
+            }
+            bench.queue.waiting = records
+            bench.persister.start()
+            try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged.count == 97 }
+            #expect(bench.queue.aside == ["8", "9", "100"])
+            #expect(bench.archive.kept.count == 97 && bad.isDisjoint(with: bench.archive.kept))
+            #expect(bench.metrics.recordsRefused.value == 3)
+            #expect(bench.archive.batches.count < 40)
+        }
+    }
+
+    @Test("what another one left behind comes first, and what could not be acknowledged comes again")
+    func again() async throws {
+        try await withPersister { bench in
+            bench.queue.orphans = Bench.records(1...2)
+            bench.queue.waiting = Bench.records(3...4)
+            bench.persister.start()
+            try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged == ["1", "2", "3", "4"] }
+            bench.queue.acknowledgeFailures = 1
+            bench.queue.waiting = Bench.records(5...6)
+            try await eventually("the rest", on: bench.loop) { bench.queue.acknowledged.count == 6 }
+        }
+    }
+
+    @Test("a drain ends with the batch that is under way and leaves the list")
+    func drained() async throws {
+        try await withPersister { bench in
+            bench.queue.waiting = Bench.records(1...1200)
+            bench.persister.start()
+            try await eventually("a batch", on: bench.loop) { !bench.archive.batches.isEmpty }
+            await bench.persister.drain(within: .seconds(30))
+            #expect(bench.queue.hasLeft)
+            #expect(bench.queue.acknowledged.count == bench.archive.kept.count)
+            #expect(bench.queue.acknowledged.count + bench.queue.waiting.count == 1200, "no batch is left in between")
+        }
+    }
+
+    @Test("a drain does not wait for an archive that is away")
+    func drainedAway() async throws {
+        try await withPersister { bench in
+            bench.archive.onKeep = { _ in .unavailable }
+            bench.queue.waiting = Bench.records(1...1)
+            bench.persister.start()
+            try await eventually("a try", on: bench.loop) { !bench.archive.batches.isEmpty }
+            await bench.persister.drain(within: .milliseconds(10))
+            #expect(bench.queue.acknowledged.isEmpty && bench.queue.hasLeft)
+        }
+    }
+}

@@ -1,0 +1,263 @@
+import EventLoop
+import PostgresClient
+import TestSupport
+import Testing
+
+private let sleep = PostgresStatement("SELECT pg_sleep($1::float8)")
+private let processID = PostgresStatement("SELECT pg_backend_pid()::int8")
+private let createTable = PostgresStatement("CREATE TABLE counts (name text PRIMARY KEY, value int8 NOT NULL)")
+private let insert = PostgresStatement("INSERT INTO counts VALUES ($1, 0)")
+private let increment = PostgresStatement("UPDATE counts SET value = value + 1 WHERE name = $1 RETURNING value")
+
+@Suite("The pool", .timeLimit(.minutes(3)))
+struct PoolTests {
+    @Test("no more connections than the limit, whoever waits gets one in turn, and idle ones are used again")
+    func bounded() async throws {
+        try await withPool({ $0.connectionsMax = 3 }) { pool, database, observer in
+            let done = OneShot<Void>(loop: pool.loop)
+            var ended = 0
+            for _ in 0..<20 {
+                pool.loop.spawn {
+                    _ = try? await pool.run(sleep(.double(0.02)))
+                    ended += 1
+                    if ended == 20 { done.succeed(()) }
+                }
+            }
+            try await done.value()
+            #expect(observer.opened == 3 && pool.connectionCount == 3 && pool.idleCount == 3)
+            for _ in 0..<10 { _ = try await pool.run(processID()) }
+            #expect(observer.opened == 3)
+            let clients = try database.sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lemma-test'"
+                    + " AND datname = current_database()"
+            )
+            #expect(clients == "3")
+        }
+    }
+
+    @Test("who gets no connection in time is told so, and so is who finds too many waiting; both were never sent")
+    func exhausted() async throws {
+        try await withPool({
+            $0.connectionsMax = 1
+            $0.waitersMax = 1
+        }) { pool, _, _ in
+            _ = try await pool.run(processID())
+            let holder = pool.loop.spawn { _ = try? await pool.run(sleep(.double(30))) }
+            try await eventually("the connection is taken", on: pool.loop) { pool.idleCount == 0 }
+            let waiter = OneShot<PostgresError?>(loop: pool.loop)
+            pool.loop.spawn {
+                waiter.succeed(
+                    await failure { () async throws(PostgresError) in
+                        try await pool.run(processID(), within: .milliseconds(200))
+                    }
+                )
+            }
+            try await pool.loop.sleep(for: .milliseconds(20))
+            let refused = await failure { () async throws(PostgresError) in try await pool.run(processID()) }
+            #expect(refused == .exhausted)
+            #expect(try await waiter.value() == .exhausted)
+            holder.cancel()
+            #expect(try await pool.run(processID()).count == 1)
+        }
+    }
+
+    @Test("a batch beyond its deadline fails in time, its statement is cancelled on the server, its connection goes")
+    func deadline() async throws {
+        try await withPool { pool, database, observer in
+            let before = try await pool.run(processID()).first?.integer(0)
+            let start = ContinuousClock.now
+            let error = await failure { () async throws(PostgresError) in
+                try await pool.run(sleep(.double(600)), within: .milliseconds(300))
+            }
+            #expect(error == .timedOut && observer.timeouts == 1)
+            #expect(ContinuousClock.now - start < .seconds(10))
+            try await eventually("the connection has gone", on: pool.loop) { pool.connectionCount == 0 }
+            #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "0" })
+            #expect(try await pool.run(processID()).first?.integer(0) != before)
+        }
+    }
+
+    @Test("cancelling the caller ends its batch on the server too")
+    func cancelled() async throws {
+        try await withPool { pool, database, _ in
+            let ended = OneShot<PostgresError?>(loop: pool.loop)
+            let task = pool.loop.spawn {
+                ended.succeed(
+                    await failure { () async throws(PostgresError) in try await pool.run(sleep(.double(600))) }
+                )
+            }
+            #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "1" })
+            task.cancel()
+            // The task itself is cancelled, so that only its end tells.
+            await task.value
+            try await eventually("its connection has gone", on: pool.loop) { pool.connectionCount == 0 }
+            #expect(ended.isSettled)
+            #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "0" })
+        }
+    }
+
+    @Test("a lock that is not given up costs its waiters their deadline and nobody else anything")
+    func slowLock() async throws {
+        try await withPool({ $0.connectionsMax = 4 }) { pool, database, _ in
+            _ = try await pool.run(createTable())
+            for name in ["locked", "free"] { _ = try await pool.run(insert(.text(name))) }
+            let lock = "BEGIN; UPDATE counts SET value = 100 WHERE name = 'locked'; SELECT pg_sleep(2); ROLLBACK"
+            let holder = try database.server.startSQL(lock, in: database.name)
+            let held =
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN; UPDATE%' AND datname ="
+                + " current_database() AND wait_event = 'PgSleep'"
+            #expect(try await TestSupport.eventually { try database.sql(held) == "1" })
+            let error = await failure { () async throws(PostgresError) in
+                try await pool.run(increment(.text("locked")), within: .milliseconds(200))
+            }
+            #expect(error == .timedOut)
+            #expect(try await pool.run(increment(.text("free"))).first?.integer(0) == 1)
+            holder.wait()
+            // What was cancelled did not happen later.
+            #expect(try await pool.run(increment(.text("locked"))).first?.integer(0) == 1)
+        }
+    }
+
+    @Test("idle connections that the server ends are dropped at once, and nobody is told of them")
+    func terminatedIdle() async throws {
+        try await withPool { pool, database, observer in
+            _ = try await pool.run(processID())
+            try database.sql(Self.terminateAll)
+            try await eventually("the pool has noticed", on: pool.loop) { pool.connectionCount == 0 }
+            #expect(observer.lost == 1)
+            #expect(try await pool.run(processID()).count == 1)
+        }
+    }
+
+    @Test("a backend that is ended at work costs a batch that may be repeated nothing, another one its connection")
+    func terminatedBusy() async throws {
+        for mayRepeat in [true, false] {
+            try await withPool { pool, database, observer in
+                let outcome = OneShot<PostgresError?>(loop: pool.loop)
+                pool.loop.spawn {
+                    outcome.succeed(
+                        await failure { () async throws(PostgresError) in
+                            try await pool.run([sleep(.double(1))], within: .seconds(30), mayRepeat: mayRepeat)
+                        }
+                    )
+                }
+                try await eventually("it runs", on: pool.loop) { pool.connectionCount == 1 && pool.idleCount == 0 }
+                #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "1" })
+                try database.sql(Self.terminateAll)
+                #expect(try await outcome.value() == (mayRepeat ? nil : .connectionLost))
+                #expect(observer.lost == 1)
+            }
+        }
+    }
+
+    @Test("a server that restarts is found again, and every write that was acknowledged is there")
+    func restart() async throws {
+        try await PostgresServer.running { server in
+            try await onLoop { loop in
+                let observer = RecordingObserver()
+                let pool = try pool(server.url(), on: loop, observer: observer)
+                defer { pool.close() }
+                _ = try await pool.run(createTable())
+                _ = try await pool.run(insert(.text("writes")))
+                var acknowledged: Int64 = 0
+                for round in 0..<3 {
+                    for _ in 0..<20 {
+                        acknowledged = try await pool.run(increment(.text("writes"))).first?.integer(0) ?? 0
+                    }
+                    if round == 2 { break }
+                    if round == 0 { server.stop() } else { server.kill() }
+                    try await eventually("the pool has noticed", on: loop) { pool.connectionCount == 0 }
+                    let away = await failure { () async throws(PostgresError) in
+                        try await pool.run(increment(.text("writes")))
+                    }
+                    guard case .unreachable(let reason) = away else {
+                        Issue.record("not unreachable: \(String(describing: away))")
+                        return
+                    }
+                    #expect(reason.contains("\(server.port)") && reason.contains("Connection refused"))
+                    try server.restart()
+                }
+                #expect(acknowledged == 60 && pool.connectionCount == 1)
+            }
+        }
+    }
+
+    @Test("a frozen server costs each caller its deadline, keeps no connection above the limit, and works again")
+    func frozen() async throws {
+        try await PostgresServer.running { server in
+            try await onLoop { loop in
+                let pool = try pool(server.url(), on: loop) {
+                    $0.connectionsMax = 4
+                    $0.connectLimit = .milliseconds(300)
+                }
+                defer { pool.close() }
+                _ = try await pool.run(processID(), within: .seconds(30))
+                server.pause()
+                var errors: [PostgresError?] = []
+                let start = ContinuousClock.now
+                for _ in 0..<12 {
+                    loop.spawn {
+                        errors.append(
+                            await failure { () async throws(PostgresError) in
+                                try await pool.run(processID(), within: .milliseconds(500))
+                            }
+                        )
+                    }
+                }
+                var most = 0
+                try await eventually("all have failed", on: loop) {
+                    most = max(most, pool.connectionCount)
+                    return errors.count == 12
+                }
+                #expect(ContinuousClock.now - start < .seconds(10))
+                #expect(errors.allSatisfy { $0 != nil } && most <= 4)
+                server.resume()
+                #expect(try await TestSupport.eventually { (try? await pool.run(processID())) != nil })
+                try await eventually("no more than the limit", on: loop) { pool.connectionCount <= 4 }
+            }
+        }
+    }
+
+    @Test("what has not been used for long is tried, then closed but for one")
+    func idle() async throws {
+        try await withPool({
+            $0.probeAfter = .milliseconds(1)
+            $0.closeAfter = .milliseconds(1)
+        }) { pool, _, observer in
+            for _ in 0..<3 { pool.loop.spawn { _ = try? await pool.run(sleep(.double(0.05))) } }
+            try await eventually("three connections", on: pool.loop) { observer.opened == 3 }
+            try await eventually("one is left", on: pool.loop) { pool.connectionCount == 1 && pool.idleCount == 1 }
+            #expect(observer.lost == 0)
+        }
+    }
+
+    @Test("closing ends everything at once")
+    func close() async throws {
+        try await withPool({ $0.connectionsMax = 1 }) { pool, database, _ in
+            var errors: [PostgresError?] = []
+            for _ in 0..<2 {
+                pool.loop.spawn {
+                    errors.append(
+                        await failure { () async throws(PostgresError) in try await pool.run(sleep(.double(600))) }
+                    )
+                }
+            }
+            try await eventually("one runs", on: pool.loop) { pool.connectionCount == 1 && pool.idleCount == 0 }
+            try await pool.loop.sleep(for: .milliseconds(50))
+            pool.close()
+            try await eventually("both have failed", on: pool.loop) { errors.count == 2 }
+            #expect(errors.allSatisfy { $0 == .closed })
+            let late = await failure { () async throws(PostgresError) in try await pool.run(processID()) }
+            #expect(late == .closed)
+        }
+    }
+
+    /// How many statements of the pool sleep on the server.
+    private static let sleeping =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(%' AND state = 'active'"
+        + " AND datname = current_database() AND pid <> pg_backend_pid()"
+
+    private static let terminateAll =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lemma-test'"
+        + " AND datname = current_database() AND pid <> pg_backend_pid()"
+}
