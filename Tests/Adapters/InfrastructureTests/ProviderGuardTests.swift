@@ -167,7 +167,7 @@ struct ProviderGuardTests {
             let first = start("first")
             let second = start("second")
             for _ in 0..<8 { try await loop.sleep(for: .zero) }
-            guard case .failure(.overloaded(let detail, .seconds(5))) = await bench.solve(alone) else {
+            guard case .failure(.noRoom(let detail, .seconds(5))) = await bench.solve(alone) else {
                 Issue.record("a third one waits")
                 return
             }
@@ -198,7 +198,7 @@ struct ProviderGuardTests {
             loop.spawn { result = await bench.solve(alone) }
             let taken = try await bench.pass { result != nil }
             #expect(taken >= .seconds(3) && taken < .seconds(4))
-            guard case .failure(.timedOut) = result else {
+            guard case .failure(.noRoom) = result else {
                 Issue.record("\(String(describing: result))")
                 return
             }
