@@ -61,6 +61,8 @@ package final class Persister {
     }
 
     package func start() {
+        // The first one to wait makes the group that there is something to be taken over from.
+        tookOverAt = loop.nowMilliseconds
         keeping = loop.spawn { await self.keepRecords() }
         tasks = [
             loop.spawn { await self.watchBacklog() },
@@ -68,7 +70,7 @@ package final class Persister {
         ]
     }
 
-    /// Finishes the batch it has, if that is possible within `limit`, and leaves the rest to the others.
+    /// Keeps what is there, if that is possible within `limit`, and leaves the rest to the others.
     package func drain(within limit: Duration) async {
         isStopping = true
         queue.stopWaiting()
@@ -88,23 +90,25 @@ package final class Persister {
     // MARK: Keeping
 
     private func keepRecords() async {
-        while !isStopping {
+        while true {
+            let isLast = isStopping
             do throws(QueueFailure) {
-                let records = try await nextRecords()
+                let records = try await nextRecords(waiting: !isLast)
                 if !records.isEmpty { try await keep(records[...]) }
+                if isLast, records.count < Self.batch { return }
             } catch {
                 guard error == .unavailable, await pause(Self.pauses.last) else { return }
             }
         }
     }
 
-    private func nextRecords() async throws(QueueFailure) -> [QueuedRecord] {
-        if loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
+    private func nextRecords(waiting: Bool) async throws(QueueFailure) -> [QueuedRecord] {
+        if waiting, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
             tookOverAt = loop.nowMilliseconds
             let records = try await queue.takeOver(upTo: Self.batch)
             if !records.isEmpty { return records }
         }
-        return try await queue.receive(upTo: Self.batch)
+        return try await queue.receive(upTo: Self.batch, waiting: waiting)
     }
 
     /// Returns when each of the records is kept or put aside.
