@@ -220,7 +220,7 @@ class Viewers:
             asked = self.history.now()
             status, _, _ = await fetch(api.port, "DELETE", f"/api/math/requests/{id}", timeout=self.silence + 3)
             self.history.add("abort", request=plan.number, id=id, status=status, asked=asked, replica=api.name)
-            if status in (200, 202, 404):
+            if status in (200, 202, 404, 410):
                 return
             await asyncio.sleep(0.1)
 

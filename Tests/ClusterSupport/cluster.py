@@ -107,7 +107,7 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
-        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
+        settings.setdefault("DATABASE_URL", SERVER.url(self.cluster.database))
         settings["HTTP_PORT"] = str(self.port)
         settings["OPS_PORT"] = str(self.ops_port)
         if self.clock:
@@ -162,8 +162,27 @@ class Replica:
         raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
-        """Open descriptors and resident KiB."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd")), self._memory("VmRSS")
+        """Open descriptors and resident KiB; without connections to PostgreSQL, which a pool opens when it needs them."""
+        return len(self._descriptors() - self._database_sockets()), self._memory("VmRSS")
+
+    def _descriptors(self):
+        """What the descriptors lead to; equal ones are told apart by their number."""
+        folder = f"/proc/{self.process.pid}/fd"
+        found = set()
+        for number in os.listdir(folder):
+            try:
+                target = os.readlink(f"{folder}/{number}")
+            except OSError:
+                continue
+            found.add(target if target.startswith("socket:") else number)
+        return found
+
+    def _database_sockets(self):
+        """As `/proc/<pid>/fd` names them (proc(5), net/tcp)."""
+        with open(f"/proc/{self.process.pid}/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        port = f":{SERVER.port:04X}"
+        return {f"socket:[{row[9]}]" for row in rows if row[2].endswith(port)}
 
     def peak(self):
         """The most KiB that have been resident."""
@@ -220,7 +239,8 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
-            self.database = await SERVER.create(free_port(), program(), SETTINGS)
+            if "DATABASE_URL" not in self.settings:
+                self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_ways:
                     replica.way = Way()

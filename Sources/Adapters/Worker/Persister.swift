@@ -37,7 +37,8 @@ package final class Persister {
     private var keeping: Task<Void, Never>?
     private var isStopping = false
     private var isArchiveAway = false
-    private var tookOverAt: Int64 = 0
+    /// Loop time in milliseconds; nil before the first records were asked for, which makes the group where it is missing.
+    private var tookOverAt: Int64?
 
     /// `onBacklog` hears every second of what waits.
     package init(
@@ -61,8 +62,6 @@ package final class Persister {
     }
 
     package func start() {
-        // The first one to wait makes the group that there is something to be taken over from.
-        tookOverAt = loop.nowMilliseconds
         keeping = loop.spawn { await self.keepRecords() }
         tasks = [
             loop.spawn { await self.watchBacklog() },
@@ -103,12 +102,15 @@ package final class Persister {
     }
 
     private func nextRecords(waiting: Bool) async throws(QueueFailure) -> [QueuedRecord] {
-        if waiting, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
-            tookOverAt = loop.nowMilliseconds
+        if waiting, let tookOverAt, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
+            self.tookOverAt = loop.nowMilliseconds
             let records = try await queue.takeOver(upTo: Self.batch)
             if !records.isEmpty { return records }
         }
-        return try await queue.receive(upTo: Self.batch, waiting: waiting)
+        let records = try await queue.receive(upTo: Self.batch, waiting: waiting)
+        // At once after the first time: what a dead persister has left has waited long enough.
+        if tookOverAt == nil { tookOverAt = loop.nowMilliseconds - Self.takeOverPeriod }
+        return records
     }
 
     /// Returns when each of the records is kept or put aside.

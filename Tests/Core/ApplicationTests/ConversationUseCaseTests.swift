@@ -83,7 +83,7 @@ struct ConversationUseCaseTests {
             await #expect(throws: ReadConversation.Failure.notFound) {
                 _ = try await handler.handle(ReadConversation(id: fresh, userID: UserID("ada")))
             }
-            #expect(clock.sleeps.count == 15)
+            #expect(clock.sleeps.count == 25)
         }
     }
 
@@ -109,17 +109,17 @@ struct ConversationUseCaseTests {
             )
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
             #expect(try await handler.handle(query).items.map(\.role) == [.user, .assistant, .user])
-            #expect(clock.sleeps.count == 15)
+            #expect(clock.sleeps.count == 25)
             let place = MessagePlace(
                 request: RequestPlace(createdAt: Samples.time(1), id: mine.request(2).correlationID),
                 role: .user,
             )
             let older = ListMessages(id: mine.conversationID, userID: mine.user, place: place, size: .standard)
             #expect(try await handler.handle(older).items.map(\.role) == [.user, .assistant])
-            #expect(clock.sleeps.count == 15)
+            #expect(clock.sleeps.count == 25)
             try await archive.keep([.finished(mine.finished(2, at: 1))])
             #expect(try await handler.handle(query).items.count == 4)
-            #expect(clock.sleeps.count == 15)
+            #expect(clock.sleeps.count == 25)
             memory.failures = 1
             #expect(try await handler.handle(query).items.count == 4)
         }

@@ -148,7 +148,10 @@ struct DatabaseOutageTests {
             }
             #expect(kept)
             #expect(try deployment.database.sql("SELECT count(*) FROM math_requests") == "30")
-            #expect(try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n")
+            let isQuiet = try await eventually(within: .seconds(60)) {
+                try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n"
+            }
+            #expect(isQuiet)
         }
     }
 

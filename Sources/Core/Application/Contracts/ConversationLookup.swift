@@ -5,7 +5,7 @@ package import Shared
 package struct ConversationLookup {
     /// How long after its making a conversation may be on its way, and how long a reader waits for it.
     private static let freshMilliseconds: Int64 = 10_000
-    private static let patience = Duration.milliseconds(600)
+    private static let patience = Duration.seconds(1)
     private static let interval = Duration.milliseconds(40)
 
     private let conversations: any ConversationRepository

@@ -39,7 +39,7 @@ package struct MessagePlace: Sendable, Hashable {
 
 package struct ListMessagesHandler: QueryHandler {
     /// How long a reader waits for an answer that is over and on its way to the archive.
-    private static let patience = Duration.milliseconds(600)
+    private static let patience = Duration.seconds(1)
     private static let interval = Duration.milliseconds(40)
 
     private let conversations: any ConversationRepository
