@@ -84,11 +84,9 @@ package final class PostgresServer: @unchecked Sendable {
         let output = try TemporaryDirectory()
         let path = "\(output.path)/out"
         guard try startSQL(text, in: database, outputPath: path).wait() == 0 else {
-            let words = FileManager.default.contents(atPath: path) ?? Data()
-            throw ChildProcessError(description: "\(text): \(String(decoding: words, as: UTF8.self))")
+            throw ChildProcessError(description: "\(text): \(textOfFile(path))")
         }
-        let bytes = FileManager.default.contents(atPath: path) ?? Data()
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").joined(separator: "\n")
+        return textOfFile(path).split(separator: "\n").joined(separator: "\n")
     }
 
     /// Begins to run SQL over a connection of its own.
@@ -134,8 +132,7 @@ package final class PostgresServer: @unchecked Sendable {
     private var processes: [Int32] {
         guard let process else { return [] }
         let children = "/proc/\(process.identifier)/task/\(process.identifier)/children"
-        let text = String(decoding: FileManager.default.contents(atPath: children) ?? Data(), as: UTF8.self)
-        return [process.identifier] + text.split(separator: " ").compactMap { Int32($0) }
+        return [process.identifier] + textOfFile(children).split(separator: " ").compactMap { Int32($0) }
     }
 
     // MARK: Starting
@@ -155,8 +152,8 @@ package final class PostgresServer: @unchecked Sendable {
                 guardian?.dismiss()
                 guardian = nil
                 self.process = nil
-                let words = String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self)
-                throw ChildProcessError(description: "postgres did not start on port \(port): \(words.suffix(500))")
+                let words = textOfFile(log).suffix(500)
+                throw ChildProcessError(description: "postgres did not start on port \(port): \(words)")
             }
             usleep(5000)
         }
@@ -166,8 +163,7 @@ package final class PostgresServer: @unchecked Sendable {
 
     /// The server writes its state into its lock file, first line its process, last line `ready`.
     private func isReady(_ process: ChildProcess) -> Bool {
-        let bytes = FileManager.default.contents(atPath: "\(data)/postmaster.pid") ?? Data()
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let lines = textOfFile("\(data)/postmaster.pid").split(separator: "\n")
         return lines.first == "\(process.identifier)" && lines.last?.hasPrefix("ready") == true
     }
 

@@ -41,8 +41,8 @@ struct LemmaProgram {
         fileprivate let process: ChildProcess
         fileprivate let directory: TemporaryDirectory
 
-        var output: String { Self.read("\(directory.path)/out") }
-        var errors: String { Self.read("\(directory.path)/err") }
+        var output: String { textOfFile("\(directory.path)/out") }
+        var errors: String { textOfFile("\(directory.path)/err") }
 
         func interrupt() { process.signal(SIGINT) }
 
@@ -60,16 +60,6 @@ struct LemmaProgram {
             }
             let status = ended & 0x7F == 0 ? (ended >> 8) & 0xFF : 128 + (ended & 0x7F)
             return Outcome(output: output, errors: errors, status: status)
-        }
-
-        /// Not by FileManager, which loses memory with each empty file.
-        private static func read(_ path: String) -> String {
-            guard let file = fopen(path, "r") else { return "" }
-            defer { fclose(file) }
-            var content: [UInt8] = []
-            var chunk = [UInt8](repeating: 0, count: 4096)
-            while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { content += chunk[..<count] }
-            return String(decoding: content, as: UTF8.self)
         }
     }
 
