@@ -92,6 +92,7 @@ class Replica:
         self.port = free_port() if role == "api" else 0
         self.ops_port = free_port()
         self.way = None
+        self.database_way = None
         self.clock = None
         # Where the log goes instead of a file, which then cannot be read.
         self.log_device = None
@@ -107,7 +108,8 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
-        settings["DATABASE_URL"] = SERVER.url(self.cluster.database)
+        address = self.database_way.address if self.database_way else "127.0.0.1"
+        settings["DATABASE_URL"] = SERVER.url(self.cluster.database, address)
         settings["HTTP_PORT"] = str(self.port)
         settings["OPS_PORT"] = str(self.ops_port)
         if self.clock:
@@ -196,8 +198,8 @@ class Replica:
 class Cluster:
     """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind.
 
-    Within `network.isolate()`, `has_ways` gives each replica a way to Redis that can be disturbed. With `has_clocks`
-    each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
+    Within `network.isolate()`, `has_ways` gives each replica ways to Redis and to PostgreSQL that can be disturbed. With
+    `has_clocks` each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
     """
 
     def __init__(self, apis=2, workers=2, settings=None, script="", has_ways=True, has_clocks=False, start=True):
@@ -242,7 +244,7 @@ class Cluster:
             self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_ways:
-                    replica.way = Way()
+                    replica.way, replica.database_way = Way(), Way()
                 if self.has_clocks:
                     replica.clock = Clock(self.folder, replica.name)
                 replica.spawn()
@@ -261,8 +263,9 @@ class Cluster:
                 process.kill()
                 process.wait()
         for replica in self.replicas:
-            if replica.way:
-                replica.way.close()
+            for way in (replica.way, replica.database_way):
+                if way:
+                    way.close()
         for folder in self.mounts:
             subprocess.run(["umount", folder], check=False)
         if self.database:
