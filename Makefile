@@ -56,7 +56,7 @@ bench: release ## measure delivery, memory and latency against the base line in 
 	@scripts/setup bench
 	Benchmarks/run
 
-verify-ops: ## check image, compose file, manifests, alerts and proxy settings; builds nothing
+verify-ops: release ## check image, compose file, manifests, alerts, dashboard and proxy settings
 	@scripts/setup ops
 	@scripts/verify-ops
 

@@ -120,7 +120,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry",
+            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
         ],
     ),
     suite(

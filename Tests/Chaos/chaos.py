@@ -61,7 +61,7 @@ def conditions(seed):
 async def run(seed, mutant=None, students=STUDENTS, keep=None):
     """One run. Returns (violations, history, nemesis)."""
     nemesis = Nemesis(seed, without=("function_flush",) if mutant else ())
-    plans = [Plan(seed, number) for number in range(students)]
+    plans = Plan.all_of(seed, students)
     script = "".join(plan.rule for plan in plans)
     settings = conditions(seed)
     async with Cluster(settings=settings, script=script, has_clocks=nemesis.sets_clocks) as cluster:

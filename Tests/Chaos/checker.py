@@ -129,6 +129,7 @@ class Checker:
         self.check_streams()
         self.check_viewers()
         self.check_archive()
+        self.check_conversations()
         self.check_rest()
         self.check_dead_letters()
         self.check_replicas()
@@ -270,6 +271,27 @@ class Checker:
             elif name == "token":
                 found.append(data)
         return found
+
+    def check_conversations(self):
+        """The requests of a conversation run one at a time, and nobody is told that his own does not exist."""
+        if not self.keeps_data:
+            return
+        for row in self.history:
+            if row["op"] == "unknown" and row["status"] == 404:
+                self.report(f"request {row['request']} was refused its conversation")
+        if any(name == "redis_clock" for _, name in self.limits.get("plan", [])):
+            # The times of begin and end are Redis's.
+            return
+        turns = {}
+        for id, fields in self.final["requests"].items():
+            if fields.get("started") and fields.get("finished"):
+                turn = (int(fields["started"]), int(fields["finished"]), id)
+                turns.setdefault(fields.get("conversation"), []).append(turn)
+        for conversation, runs in turns.items():
+            runs.sort()
+            for before, after in zip(runs, runs[1:]):
+                if after[0] < before[1]:
+                    self.report(f"{after[2]} began before {before[2]} of the same conversation had ended")
 
     def check_rest(self):
         """Nothing is left: no job, no pending entry, no key without an expiry."""

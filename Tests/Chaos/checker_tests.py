@@ -76,6 +76,18 @@ class CheckerTests(unittest.TestCase):
         self.rows = [row for row in self.rows if row["op"] != "event"]
         self.rows[at + 1 : at + 1] = [dict(op="event", viewer="v", eid=e, name=n, data=d) for e, n, d in events]
 
+    def test_two_requests_of_a_conversation_at_once(self):
+        one = self.final["requests"][ID]
+        one |= dict(conversation="c", started="10", finished="30")
+        self.final["requests"][OTHER] = dict(one, started="30", finished="40")
+        self.assertFalse(any("conversation" in words for words in check(self.rows)))
+        self.final["requests"][OTHER]["started"] = "29"
+        self.found("of the same conversation")
+
+    def test_a_conversation_that_is_not_found(self):
+        self.rows.insert(1, dict(op="unknown", request=1, status=404, replica="api-0"))
+        self.found("refused its conversation")
+
     def test_a_good_history_passes(self):
         self.assertEqual(check(self.rows), [])
 

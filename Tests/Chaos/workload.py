@@ -54,6 +54,25 @@ class Plan:
         elif draw < 0.15 and may_stall:
             self.behaviour = f"hang:{after}"
             self.abort_after = rng.uniform(0.3, 1.5)
+        # What is asked in an earlier problem's conversation, and what then happens to that one.
+        self.follow_up = None
+        self.conversation = None
+        self.on_busy = rng.choices(["enqueue", "interrupt", "reject"], [6, 2, 1])[0]
+
+    @classmethod
+    def all_of(cls, seed, students):
+        """The students' first problems, a third of them with one or two more in the same conversation."""
+        plans = [cls(seed, number) for number in range(students)]
+        rng = random.Random(f"{seed}/conversations")
+        extra = students
+        for plan in list(plans):
+            last = plan
+            for _ in range(rng.choices([0, 1, 2], [4, 1, 1])[0]):
+                last.follow_up = cls(seed, extra, may_stall=False)
+                last.follow_up.start = rng.uniform(0, 1)
+                last, extra = last.follow_up, extra + 1
+                plans.append(last)
+        return plans
 
     @classmethod
     def steady(cls, seed, number, words, within):
@@ -117,7 +136,20 @@ class Viewers:
             tasks.append(self.view(id, rng, first=None))
         if plan.abort_after is not None:
             tasks.append(self.abort(plan, id))
+        if plan.follow_up is not None:
+            tasks.append(self.follow(plan.follow_up, id))
         await asyncio.gather(*tasks)
+
+    async def follow(self, plan, id):
+        """Asks the next question of the conversation, while the one before is still under way or after it."""
+        while not self.is_late:
+            status, _, body = await fetch(self.api(plan.rng).port, "GET", f"/api/math/requests/{id}", timeout=5)
+            if status == 200:
+                plan.conversation = body["conversationId"]
+                return await self.student(plan)
+            if status in (404, 410):
+                return None
+            await asyncio.sleep(0.1)
 
     async def submit(self, plan, copy):
         """Tries until the submission is accepted, where a key makes that safe; returns (id, viewing task or None)."""
@@ -136,6 +168,8 @@ class Viewers:
             self.history.add("submit", request=plan.number, problem=plan.problem, text=plan.answer, key=plan.key)
             try:
                 body, limit = {"problem": plan.problem}, self.silence + 6
+                if plan.conversation:
+                    body |= {"conversationId": plan.conversation, "options": {"onBusy": plan.on_busy}}
                 response = await send(api.port, "POST", "/api/math/solve", headers, body, limit)
             except Closed:
                 response = None
@@ -148,7 +182,8 @@ class Viewers:
                 self.accept(plan, id, api)
                 return id, None
             self.history.add("unknown", request=plan.number, status=status, replica=api.name)
-            if status not in (0, 503):
+            # A conversation is busy until its problem has ended.
+            if status not in (0, 503, 409):
                 return None
             await asyncio.sleep(rng.uniform(0.05, 0.25))
         return None

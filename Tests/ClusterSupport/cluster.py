@@ -109,7 +109,7 @@ class Replica:
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
         address = self.database_way.address if self.database_way else "127.0.0.1"
-        settings["DATABASE_URL"] = SERVER.url(self.cluster.database, address)
+        settings.setdefault("DATABASE_URL", SERVER.url(self.cluster.database, address))
         settings["HTTP_PORT"] = str(self.port)
         settings["OPS_PORT"] = str(self.ops_port)
         if self.clock:
@@ -241,7 +241,8 @@ class Cluster:
                     file.write(self.script)
                 self.settings["MOCK_SCRIPT"] = path
             await self.start_redis()
-            self.database = await SERVER.create(free_port(), program(), SETTINGS)
+            if "DATABASE_URL" not in self.settings:
+                self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_ways:
                     replica.way, replica.database_way = Way(), Way()

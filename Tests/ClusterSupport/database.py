@@ -32,7 +32,7 @@ class DatabaseServer:
             if self.process is None:
                 await self._start(port)
         self.count += 1
-        name = f"chaos_{self.count}"
+        name = f"cluster_{self.count}"
         await self._sql(f"CREATE DATABASE {name}")
         environment = dict(settings, DATABASE_URL=self.url(name))
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
@@ -72,7 +72,7 @@ class DatabaseServer:
 
     async def _start(self, port):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        folder = tempfile.mkdtemp(prefix="lemma-chaos-postgres-", dir=base)
+        folder = tempfile.mkdtemp(prefix="lemma-cluster-postgres-", dir=base)
         self.port = port
         with open(f"{folder}/postgres.log", "wb") as log:
             words = [f"{ROOT}/scripts/throwaway-postgres", folder, str(port), "listen_addresses=*"]

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 RENDERED = Path(os.environ["RENDERED"])
 OVERLAYS = ("dev", "production")
 
-# What closing takes at the longest after DRAIN_GRACE, in seconds: the limits of APIService and WorkerService, then five
-# for each service to close.
-CLOSING = {"api": 13, "worker": 19}
+# What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
+# drain beyond it, and five for each service to close.
+CLOSING = {"api": 3 + 3 * 5, "worker": 9 + 6 + 4 * 5}
 
-SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+SECONDS = {"s": 1, "m": 60}
 BYTES = {"mb": 2**20, "gb": 2**30, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -70,6 +70,11 @@ class Workloads(unittest.TestCase):
                 drain = quantity(environment(workload)["DRAIN_GRACE"], SECONDS)
                 grace = workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
                 self.assertLessEqual(stop + drain + closing, grace, f"{overlay}: {component}")
+
+    def test_a_laptops_container_has_that_time_too(self):
+        grace = quantity(yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["stop_grace_period"], SECONDS)
+        drain = re.search(r"^\| `DRAIN_GRACE` \| `(\w+)`", text("docs/configuration.md"), re.MULTILINE).group(1)
+        self.assertLessEqual(quantity(drain, SECONDS) + max(CLOSING.values()), grace)
 
     def test_every_selector_finds_a_pod_and_every_named_port_is_one_of_its(self):
         for overlay in OVERLAYS:

@@ -57,6 +57,33 @@ def reasoned(member=None):
     return behave
 
 
+def unfinished(hangs):
+    """Says why it ends, and then neither the protocol's last word nor, where it `hangs`, the end of the response."""
+
+    async def behave(exchange):
+        await _begin(exchange)
+        await exchange.event(exchange.dialect.text(ANSWER))
+        await exchange.event(exchange.dialect.last()[0])
+        if hangs:
+            await asyncio.sleep(FOREVER)
+        await exchange.end()
+
+    return behave
+
+
+def without_reason():
+    """The protocol's last word, and no reason before it."""
+
+    async def behave(exchange):
+        await _begin(exchange)
+        await exchange.event(exchange.dialect.text(ANSWER))
+        await exchange.event(exchange.dialect.last(usage=exchange.dialect.usage())[-2])
+        await exchange.event("[DONE]")
+        await exchange.end()
+
+    return behave
+
+
 def usage_beside_empty_delta():
     """The variant that has the usage in a chunk with a choice whose delta is empty."""
 
@@ -101,8 +128,8 @@ def whole_document():
     return behave
 
 
-def compressed():
-    """gzip, though nobody asked for it."""
+def compressed(damage=lambda data: data):
+    """gzip, though nobody asked for it; `damage` is done to it."""
 
     async def behave(exchange):
         dialect = exchange.dialect
@@ -110,7 +137,7 @@ def compressed():
         data = "".join(f"data: {one if isinstance(one, str) else json.dumps(one)}\n\n" for one in chunks).encode()
         exchange.headers["Content-Encoding"] = "gzip"
         await exchange.head()
-        await exchange.piece(gzip.compress(data))
+        await exchange.piece(damage(gzip.compress(data)))
         await exchange.end()
 
     return behave
@@ -162,14 +189,14 @@ def redirect(location):
     return status(307, {"Location": location}, b"")
 
 
-def error_in_stream(after=0):
-    """An error object inside a 200, after `after` tokens."""
+def error_in_stream(after=0, status=500):
+    """An error object inside a 200 that names `status`, after `after` tokens."""
 
     async def behave(exchange):
         await _begin(exchange)
         for word in WORDS[:after]:
             await exchange.event(exchange.dialect.text(word))
-        await exchange.event(exchange.dialect.error(500))
+        await exchange.event(exchange.dialect.error(status))
         await exchange.end()
 
     return behave

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -116,6 +117,11 @@ class Usage(ProviderCase):
                     transcript = await ask(run.api, "2 + 2", provider=provider)
                     self.assertEqual(transcript.end.get("finishReason"), reason, provider)
 
+    async def test_a_question_that_gemini_blocks_ends_as_filtered(self):
+        async with system(self, "gemini") as run:
+            run.gemini.otherwise = do.status(200, {}, {"promptFeedback": {"blockReason": "SAFETY"}})
+            self.assertEqual((await ask(run.api, "2 + 2")).end.get("finishReason"), "content_filter")
+
     async def test_a_broken_attempt_counts_what_it_had_estimated(self):
         async with system(self) as run:
             run.openai.otherwise = do.closed(4)
@@ -206,6 +212,21 @@ class Workers(ProviderCase):
             transcript = await student
             self.assertEqual(transcript.answer, ANSWER)
             self.assertEqual(transcript.named("restarted")[0].data["reason"], "worker_lost")
+
+
+    async def test_a_worker_that_drains_ends_its_calls_and_another_answers(self):
+        async with system(self, workers=2, DRAIN_GRACE="200ms") as run:
+            run.openai.script["[long]"] = [do.hang_after(3), do.answer()]
+            seen = []
+            student = asyncio.create_task(ask(run.api, "2 + 2 [long]", on_event=seen.append))
+            self.assertTrue(await eventually(lambda: "".join(WORDS[:3]) == text_of(seen)))
+            owner = next(one for one in run.cluster.workers if connects(one.process.pid, run.openai.port))
+            owner.signal(signal.SIGTERM)
+            transcript = await student
+            self.assertEqual(transcript.answer, ANSWER)
+            self.assertEqual(transcript.named("restarted")[0].data["reason"], "handed_over")
+            self.assertIsNotNone(run.openai.about("[long]")[0].cut_at)
+            self.assertTrue(await owner.gone(10))
 
 
 def text_of(events):

@@ -6,8 +6,9 @@ import unittest
 
 import behaviours as do
 from behaviours import ANSWER, WORDS
+from cluster import free_port
 from student import ask
-from system import IMPATIENT, ProviderCase, eventually, refusing_port, system
+from system import IMPATIENT, ProviderCase, eventually, system
 
 # name: (behaviour, what the student ends with, how often the provider is asked); AI_MAX_RETRIES is 1.
 # A number of tokens in the name: the fault comes after so many of them.
@@ -19,10 +20,14 @@ BEFORE_FIRST_TOKEN = {
     "status 503": (do.status(503), "failed", 2),
     "status 429": (do.status(429), "failed", 2),
     "status 408": (do.status(408), "failed", 2),
+    "status 409": (do.status(409), "failed", 2),
+    "status 425": (do.status(425), "failed", 2),
     "status 400": (do.status(400), "failed", 1),
     "status 401": (do.status(401), "failed", 1),
+    "status 402": (do.status(402), "failed", 1),
     "status 403": (do.status(403), "failed", 1),
     "status 404": (do.status(404), "failed", 1),
+    "status 413": (do.status(413), "failed", 1),
     "status 422": (do.status(422), "failed", 1),
     "closed without a head": (do.no_http(), "failed", 2),
     "closed without a word": (do.closed(0), "failed", 2),
@@ -35,6 +40,10 @@ BEFORE_FIRST_TOKEN = {
     "a line of 10 MB": (do.long_line(), "failed", 2),
     "a head of 1 MB": (do.long_head(), "failed", 2),
     "an error in a 200": (do.error_in_stream(), "failed", 2),
+    "a 429 in a 200": (do.error_in_stream(status=429), "failed", 2),
+    "a 401 in a 200": (do.error_in_stream(status=401), "failed", 1),
+    "no text": (do.answer(words=[]), "failed", 2),
+    "broken compression": (do.compressed(lambda data: data[:20] + bytes(20) + data[40:]), "failed", 2),
     "a page with status 200": (do.page(), "failed", 2),
 }
 AFTER_TOKENS = {
@@ -50,11 +59,18 @@ AFTER_TOKENS = {
 GOOD = {
     "plainly": do.answer(),
     "without usage": do.answer(usage=None),
-    "with usage beside an empty delta": do.usage_beside_empty_delta(),
+    "without the last word": do.unfinished(hangs=False),
+    "without an end": do.unfinished(hangs=True),
+    "with a reason that nobody knows": do.answer(finish="made_up"),
     "in single bytes": do.dribble(),
     "in pieces of seven bytes": do.dribble(7),
     "compressed": do.compressed(),
     "as one document": do.whole_document(),
+}
+WITHOUT_USAGE = ("without usage", "without the last word", "without an end")
+GOOD_IN_OPENAI_ONLY = {
+    "with usage beside an empty delta": do.usage_beside_empty_delta(),
+    "with the last word alone": do.without_reason(),
 }
 
 
@@ -99,9 +115,7 @@ class Faults(ProviderCase):
         for provider in ("openai", "gemini"):
             async with system(self, provider) as run:
                 server = getattr(run, provider)
-                good = dict(GOOD)
-                if provider == "gemini":
-                    del good["with usage beside an empty delta"]
+                good = GOOD if provider == "gemini" else GOOD | GOOD_IN_OPENAI_ONLY
                 found = await self.answers(run, server, good)
                 for name, transcript in found.items():
                     with self.subTest(name, provider=provider):
@@ -109,13 +123,13 @@ class Faults(ProviderCase):
                         self.assertEqual(transcript.answer, ANSWER)
                         self.assertEqual(transcript.end["finishReason"], "stop")
                         is_estimate = transcript.end["usage"].get("estimated", False)
-                        self.assertEqual(is_estimate, name == "without usage")
+                        self.assertEqual(is_estimate, name in WITHOUT_USAGE)
                         if not is_estimate:
                             self.assertEqual(transcript.end["usage"]["inputTokens"], 11)
                             self.assertEqual(transcript.end["usage"]["outputTokens"], 7)
 
     async def test_a_port_that_refuses_and_one_that_never_answers_fail_in_time(self):
-        with refusing_port() as refusing, socket.socket() as full:
+        with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
             # The queue of the listener is full with these: a further connection waits for ever.
@@ -124,13 +138,26 @@ class Faults(ProviderCase):
                 one.setblocking(False)
                 one.connect_ex(full.getsockname())
             try:
-                for port in (refusing, full.getsockname()[1]):
-                    async with system(self, OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1") as run:
-                        transcript = await ask(run.api, "2 + 2", silence=5)
+                for port in (free_port(), full.getsockname()[1]):
+                    url = f"http://127.0.0.1:{port}/v1"
+                    async with system(self, AI_CONNECT_TIMEOUT="1s", OPENAI_BASE_URL=url) as run:
+                        transcript = await ask(run.api, "2 + 2")
                         self.assertEqual(transcript.end["event"], "failed")
+                        self.assertLess(transcript.events[-1].at - transcript.asked_at, 10)
             finally:
                 for one in held:
                     one.close()
+
+    async def test_lines_without_end_do_not_fill_the_memory(self):
+        async with system(self) as run:
+            await ask(run.api, "2 + 2")
+            _, before = run.worker.measure()
+            run.openai.otherwise = do.long_line()
+            found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(8)))
+            self.assertEqual({one.end["event"] for one in found}, {"failed"})
+            _, after = run.worker.measure()
+            # In KiB: at most 1 MiB of each line is kept, of the 80 MB that were on their way.
+            self.assertLess(after - before, 40 * 1024)
 
     async def test_a_redirect_is_not_followed(self):
         async with system(self) as run:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 
-from cluster import ClusterFailure, free_port
+from cluster import TIED, ClusterFailure, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.dirname(sys.executable)
@@ -43,7 +43,7 @@ def _server(command, folder, url, limit=120):
     path = f"{folder}/log"
     with open(path, "wb") as log:
         process = subprocess.Popen(
-            command, env=_environment(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*TIED, *command], env=_environment(folder), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
         deadline = time.monotonic() + limit
@@ -68,12 +68,14 @@ def _answers(url):
 
 
 @contextlib.contextmanager
-def litellm():
-    """LiteLLM's proxy with `mock_response`; yields its port."""
+def litellm(llama_port):
+    """LiteLLM's proxy with `mock_response`, and with llama.cpp's model behind it; yields its port."""
     models = [
         {"model_name": name, "litellm_params": {"model": "openai/mock", "api_key": "none", "mock_response": text}}
         for name, text in LITELLM_MODELS.items()
     ]
+    behind = {"model": "openai/tiny", "api_base": f"http://127.0.0.1:{llama_port}/v1", "api_key": KEY}
+    models.append({"model_name": "tiny", "litellm_params": behind})
     settings = {
         "model_list": models,
         "general_settings": {"master_key": KEY},

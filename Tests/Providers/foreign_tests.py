@@ -12,7 +12,7 @@ from tiny_model import ANSWER, THOUGHT
 class LiteLLM(ProviderCase):
     @classmethod
     def setUpClass(cls):
-        cls.port = cls.enterClassContext(litellm())
+        cls.port = cls.enterClassContext(litellm(cls.enterClassContext(llama())))
 
     def settings(self, model="answer", key=KEY):
         openai = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self.port}/v1", "OPENAI_MODEL": model, "OPENAI_API_KEY": key}
@@ -45,6 +45,17 @@ class LiteLLM(ProviderCase):
         """It says so with 400, after which no other provider is asked."""
         async with system(self, "openai,mock", **self.settings("unknown")) as run:
             self.assertEqual((await ask(run.api, "½ + ½")).end["event"], "failed")
+
+    async def test_what_the_model_behind_it_thinks_and_answers_comes_through(self):
+        async with system(self, "openai,gemini", **self.settings("tiny")) as run:
+            for provider in ("openai", "gemini"):
+                with self.subTest(provider):
+                    transcript = await ask(run.api, "½ + ½", provider=provider)
+                    # As a Gemini-style server LiteLLM keeps the thinking to itself.
+                    self.assertEqual(transcript.reasoning, "".join(THOUGHT) if provider == "openai" else "")
+                    self.assertEqual(transcript.answer, "".join(ANSWER))
+                    self.assertEqual(transcript.end["finishReason"], "stop")
+                    self.assertNotIn("estimated", transcript.end["usage"])
 
     async def test_many_at_once(self):
         async with system(self, "openai", **self.settings()) as run:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from cluster import ClusterFailure, free_port
+from cluster import TIED, ClusterFailure, free_port
 
 CONFIGURATION = """
 daemon off;
@@ -66,7 +66,7 @@ def front(behind):
             file.write(CONFIGURATION.format(folder=folder, port=made.port, behind=behind))
         with open(f"{folder}/nginx.log", "wb") as log:
             process = subprocess.Popen(
-                ["/usr/sbin/nginx", "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr"],
+                [*TIED, "/usr/sbin/nginx", "-p", folder, "-c", f"{folder}/nginx.conf", "-e", "stderr"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -37,7 +37,8 @@ package final class Persister {
     private var keeping: Task<Void, Never>?
     private var isStopping = false
     private var isArchiveAway = false
-    private var tookOverAt: Int64 = 0
+    /// Loop time in milliseconds; nil before the first records were asked for, which makes the group where it is missing.
+    private var tookOverAt: Int64?
 
     /// `onBacklog` hears every second of what waits.
     package init(
@@ -99,12 +100,15 @@ package final class Persister {
     }
 
     private func nextRecords() async throws(QueueFailure) -> [QueuedRecord] {
-        if loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
-            tookOverAt = loop.nowMilliseconds
+        if let tookOverAt, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
+            self.tookOverAt = loop.nowMilliseconds
             let records = try await queue.takeOver(upTo: Self.batch)
             if !records.isEmpty { return records }
         }
-        return try await queue.receive(upTo: Self.batch)
+        let records = try await queue.receive(upTo: Self.batch)
+        // At once after the first time: what a dead persister has left has waited long enough.
+        if tookOverAt == nil { tookOverAt = loop.nowMilliseconds - Self.takeOverPeriod }
+        return records
     }
 
     /// Returns when each of the records is kept or put aside.

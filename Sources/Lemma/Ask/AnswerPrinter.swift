@@ -135,6 +135,11 @@ struct Notes: Sendable {
         Output.error.note(isDimmed ? "\u{1B}[2m\(text)\u{1B}[0m\n" : "\(text)\n")
     }
 
+    /// How to ask a further question that knows this one; only a person at a terminal wants to know.
+    func tellHow(toContinue conversation: String) {
+        if Output.error.isTerminal { tell("to go on: \(Program.name) ask --conversation \(conversation) …") }
+    }
+
     /// What went wrong.
     func complain(_ text: String) { Output.error.note("\(Program.name): \(printable(text))\n") }
 }

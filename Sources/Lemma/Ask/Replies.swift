@@ -5,6 +5,7 @@ enum Reply {
     /// The 202 of a submission.
     struct Accepted: Decodable {
         let correlationId: String
+        let conversationId: String
         let streamUrl: String
     }
 

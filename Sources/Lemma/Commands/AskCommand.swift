@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import HTTPClient
 internal import Lifecycle
 internal import Settings
+internal import Shared
 
 /// `lemma ask`: the terminal client.
 enum AskCommand {
@@ -16,7 +17,7 @@ enum AskCommand {
             operands: ["PROBLEM"],
             options: [
                 CommandOption("url", value: "URL", "the server (default: http://127.0.0.1:{HTTP_PORT})"),
-                CommandOption("conversation", value: "ID", "go on with this conversation"),
+                CommandOption("conversation", value: "ID", "go on with this conversation, with what was said in it"),
                 CommandOption("provider", value: "NAME", "ask this provider"),
                 CommandOption(flag: "json", "print the events as JSON, one a line"),
             ],
@@ -32,10 +33,18 @@ enum AskCommand {
             try arguments["url"].map(ServerURL.init(argument:)) ?? ServerURL(localPort: configuration.http.port)
         let question = Question(
             problem: try problem(arguments.operands[0]),
-            conversation: arguments["conversation"],
+            conversation: try arguments["conversation"].map(conversation),
             provider: arguments["provider"],
         )
         return try await ask(question, server, asJSON: arguments.has("json"))
+    }
+
+    private static func conversation(_ text: String) throws(UsageError) -> String {
+        guard let id = ConversationID(text) else {
+            let allowed = "the id of a conversation, a UUID in lower case such as 01999999-0000-7000-8000-000000000001"
+            throw .notAllowed(name: "--conversation", value: text, allowed: allowed)
+        }
+        return id.description
     }
 
     private static func problem(_ operand: String) throws -> String {
@@ -68,7 +77,11 @@ enum AskCommand {
             let accepted = try await client.submit(question)
             let outcome = OneShot<Result<ExitCode, any Error>>(loop: loop)
             let task = loop.spawn {
-                do { outcome.succeed(.success(try await client.follow(accepted))) } catch {
+                do {
+                    let code = try await client.follow(accepted)
+                    if !asJSON { notes.tellHow(toContinue: accepted.conversationId) }
+                    outcome.succeed(.success(code))
+                } catch {
                     outcome.succeed(.failure(error))
                 }
             }

@@ -190,13 +190,20 @@ final class APIGraph {
         let kept = PostgresConversationRepository(environment.database)
         let recent = RedisConversations(store: store)
         let (time, clock) = (environment.clock, LoopClock(loop: store.loop))
+        let lookup = ConversationLookup(conversations: kept, wallClock: time, clock: clock)
         return ConversationServices(
             create: CreateConversationHandler(conversations: kept, identifiers: environment.identifiers, clock: time),
             list: ListConversationsHandler(conversations: kept),
-            read: ReadConversationHandler(conversations: kept, wallClock: time, clock: clock),
-            rename: RenameConversationHandler(conversations: kept, clock: time),
+            read: ReadConversationHandler(lookup: lookup),
+            rename: RenameConversationHandler(conversations: kept, lookup: lookup, clock: time),
             delete: DeleteConversationHandler(conversations: kept, activity: recent, clock: time),
-            messages: ListMessagesHandler(conversations: kept, requests: requests, memory: recent, clock: clock),
+            messages: ListMessagesHandler(
+                conversations: kept,
+                lookup: lookup,
+                requests: requests,
+                memory: recent,
+                clock: clock,
+            ),
         )
     }
 

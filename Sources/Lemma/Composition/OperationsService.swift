@@ -22,6 +22,7 @@ final class OperationsService: Service {
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
         let schema = SchemaWatch(environment.database)
+        await schema.begin()
         let providers = environment.gates
         let ops = environment.configuration.ops
         let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {

@@ -123,7 +123,8 @@ struct ReplicaHealth: HealthReporter {
 /// until it has seen it.
 final class SchemaWatch: Sendable {
     /// A replica's readiness must be told within the limit of one probe.
-    private static let limit = Duration.milliseconds(500)
+    static let limit = Duration.milliseconds(500)
+    private static let firstLimit = Duration.seconds(2)
 
     private let database: PostgresDatabase
     private let current = Atomic<Bool>(false)
@@ -133,9 +134,12 @@ final class SchemaWatch: Sendable {
     var isCurrent: Bool { current.load(ordering: .relaxed) }
 
     /// Looks again; throws where PostgreSQL cannot be asked, which leaves what is known.
-    func look() async throws(PostgresError) {
-        current.store(try await database.schemaState(within: Self.limit) == .current, ordering: .relaxed)
+    func look(within limit: Duration = SchemaWatch.limit) async throws(PostgresError) {
+        current.store(try await database.schemaState(within: limit) == .current, ordering: .relaxed)
     }
+
+    /// Looks for the first time, so that a replica knows without having been asked for its readiness.
+    func begin() async { try? await look(within: Self.firstLimit) }
 }
 
 extension Duration {

@@ -87,21 +87,21 @@ struct ReplicaEnvironment: Sendable {
         return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
     }
 
-    /// Every provider there is: one line each.
     private func client(
         _ provider: Configuration.AI.Provider,
         on loop: Loop,
         _ transport: HTTPTransport
     ) -> any AIStreamingClient {
-        let ai = configuration.ai
-        let dialect: any ProviderDialect
         switch provider {
         case .local: return LocalClient(solver: LocalSolver(on: loop))
         case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
-        case .openai: dialect = OpenAIDialect(ProviderEndpoint(ai.openAI))
-        case .gemini: dialect = GeminiDialect(ProviderEndpoint(ai.gemini))
+        case _:
+            let name = provider.rawValue
+            guard let endpoint = configuration.ai.endpoints[name].map({ ProviderEndpoint($0) }),
+                let dialect = RemoteProviders.dialect(name, endpoint)
+            else { preconditionFailure("the provider \(name) has settings but no dialect") }
+            return RemoteClient(dialect, transport: transport, connectTimeout: configuration.ai.connectTimeout)
         }
-        return RemoteClient(dialect, transport: transport, connectTimeout: ai.connectTimeout)
     }
 
     private var mockOptions: MockClient.Options {

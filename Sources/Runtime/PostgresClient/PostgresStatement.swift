@@ -3,7 +3,7 @@
 /// The text is a literal: what varies are parameters, `$1` and so on. Keep statements in static constants, because a
 /// connection knows them by identity.
 package final class PostgresStatement: Sendable {
-    let sql: StaticString
+    package let sql: StaticString
 
     package init(_ sql: StaticString) { self.sql = sql }
 

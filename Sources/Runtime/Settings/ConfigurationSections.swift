@@ -46,14 +46,6 @@ extension Configuration {
 
     /// Providers and how their calls are guarded.
     package struct AI: Sendable {
-        /// A provider's name.
-        package enum Provider: String, Sendable, CaseIterable {
-            case local
-            case mock
-            case openai
-            case gemini
-        }
-
         /// Where a remote provider is reached.
         package struct Endpoint: Sendable {
             /// Without a trailing slash.
@@ -66,10 +58,8 @@ extension Configuration {
 
         /// `AI_PROVIDERS`: the fall-back chain; never empty in a replica.
         package var providers: [Provider]
-        /// `OPENAI_…`.
-        package var openAI: Endpoint
-        /// `GEMINI_…`.
-        package var gemini: Endpoint
+        /// `OPENAI_…`, `GEMINI_…`: one for each remote provider there is, by its name.
+        package var endpoints: [String: Endpoint]
         /// `AI_CONNECT_TIMEOUT`.
         package var connectTimeout: Duration
         /// `AI_FIRST_TOKEN_TIMEOUT`.
@@ -94,10 +84,7 @@ extension Configuration {
         ///
         /// What runs in this very process is bounded by the jobs already: it is limited only where somebody wishes so.
         package func callsMax(of provider: Provider) -> Int {
-            switch provider {
-            case .local, .mock: limitsAllProviders ? maxConcurrency : .max
-            case .openai, .gemini: maxConcurrency
-            }
+            provider.remote != nil || limitsAllProviders ? maxConcurrency : .max
         }
     }
 

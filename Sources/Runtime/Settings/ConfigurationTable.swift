@@ -106,20 +106,13 @@ extension Configuration.AI {
             "Fall-back chain, in order."
         )
         providers = chain ?? []
-        openAI = Endpoint(
-            reader,
-            .openai,
-            baseURL: "https://api.openai.com/v1",
-            "Any OpenAI-style server: OpenAI, vLLM, llama.cpp, Ollama, LiteLLM.",
-            isAsked: Self.asks(.openai, providers, role)
-        )
-        gemini = Endpoint(
-            reader,
-            .gemini,
-            baseURL: "https://generativelanguage.googleapis.com/v1beta",
-            "A Gemini-style server.",
-            isAsked: Self.asks(.gemini, providers, role)
-        )
+        endpoints = [:]
+        for provider in Provider.allCases {
+            guard let remote = provider.remote else { continue }
+            // Only who asks it needs a model.
+            let isAsked = (role == .dev || role == .worker) && providers.contains(provider)
+            endpoints[provider.rawValue] = Endpoint(reader, provider.rawValue, remote, isAsked: isAsked)
+        }
         connectTimeout = reader.value(
             "AI_CONNECT_TIMEOUT",
             .duration(),
@@ -173,28 +166,15 @@ extension Configuration.AI {
     }
 }
 
-extension Configuration.AI {
-    /// Whether a process in `role` will ask the provider.
-    private static func asks(_ provider: Provider, _ chain: [Provider], _ role: Role) -> Bool {
-        switch role {
-        case .dev, .worker: chain.contains(provider)
-        case .api, .client: false
-        }
-    }
-}
-
 extension Configuration.AI.Endpoint {
-    /// Every remote provider has the same three settings, named after it.
     fileprivate init(
         _ reader: SettingReader,
-        _ provider: Configuration.AI.Provider,
-        baseURL fallback: SettingDefault,
-        _ summary: String,
+        _ name: String,
+        _ remote: Configuration.AI.Provider.Remote,
         isAsked: Bool
     ) {
-        let name = provider.rawValue
         let prefix = name.uppercased()
-        baseURL = reader.value("\(prefix)_BASE_URL", .httpURL, default: fallback, summary)
+        baseURL = reader.value("\(prefix)_BASE_URL", .httpURL, default: remote.baseURL, remote.summary)
         apiKey = reader.optional("\(prefix)_API_KEY", .secret(), "Key of that server, where it wants one.")
         model = reader.optional(
             "\(prefix)_MODEL",

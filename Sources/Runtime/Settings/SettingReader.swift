@@ -17,7 +17,7 @@ package struct Setting: Sendable {
 }
 
 /// What holds when a variable is not set.
-package struct SettingDefault: Sendable, ExpressibleByStringLiteral {
+package struct SettingDefault: Hashable, Sendable, ExpressibleByStringLiteral {
     /// The value as one would write it.
     let text: String
     /// The default as the documentation words it, when it is not the same everywhere.

@@ -127,13 +127,20 @@ private final class APIGraph {
         )
         let recent = RedisConversations(store: store)
         let (time, clock) = (SystemClock(), LoopClock(loop: loop))
+        let lookup = ConversationLookup(conversations: archive, wallClock: time, clock: clock)
         let conversations = ConversationServices(
             create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
             list: ListConversationsHandler(conversations: archive),
-            read: ReadConversationHandler(conversations: archive, wallClock: time, clock: clock),
-            rename: RenameConversationHandler(conversations: archive, clock: time),
+            read: ReadConversationHandler(lookup: lookup),
+            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
             delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
-            messages: ListMessagesHandler(conversations: archive, requests: requests, memory: recent, clock: clock),
+            messages: ListMessagesHandler(
+                conversations: archive,
+                lookup: lookup,
+                requests: requests,
+                memory: recent,
+                clock: clock,
+            ),
         )
         handler = APIHandler(
             services: APIServices(

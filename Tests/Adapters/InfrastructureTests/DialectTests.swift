@@ -2,6 +2,7 @@ import Application
 import Cryptography
 import Domain
 import HTTPClient
+import Settings
 import Shared
 import Testing
 
@@ -208,5 +209,15 @@ struct GeminiDialectTests {
         #expect(error?.status == 400 && error?.code == "API_KEY_INVALID" && error?.isAboutAccess == true)
         let other = try dialect.read(#"{"error":{"code":400,"message":"x","status":"INVALID_ARGUMENT"}}"#).error
         #expect(other == ReportedError(status: 400, code: "INVALID_ARGUMENT"))
+    }
+}
+
+@Suite("The remote providers")
+struct RemoteProvidersTests {
+    @Test("each one that can be configured is there, under its name, and no other")
+    func tables() throws {
+        let configured = Configuration.AI.Provider.allCases.filter { $0.remote != nil }.map(\.rawValue)
+        #expect(RemoteProviders.names == Set(configured))
+        for name in configured { #expect(RemoteProviders.dialect(name, endpoint)?.identity.name == name) }
     }
 }

@@ -13,7 +13,7 @@ private let increment = PostgresStatement("UPDATE counts SET value = value + 1 W
 struct PoolTests {
     @Test("no more connections than the limit, whoever waits gets one in turn, and idle ones are used again")
     func bounded() async throws {
-        try await withPool({ $0.connectionsMax = 3 }) { pool, database, observer in
+        try await withPool(PoolLimits(connectionsMax: 3)) { pool, database, observer in
             let done = OneShot<Void>(loop: pool.loop)
             var ended = 0
             for _ in 0..<20 {
@@ -37,10 +37,7 @@ struct PoolTests {
 
     @Test("who gets no connection in time is told so, and so is who finds too many waiting; both were never sent")
     func exhausted() async throws {
-        try await withPool({
-            $0.connectionsMax = 1
-            $0.waitersMax = 1
-        }) { pool, _, _ in
+        try await withPool(PoolLimits(connectionsMax: 1, waitersMax: 1)) { pool, _, _ in
             _ = try await pool.run(processID())
             let holder = pool.loop.spawn { _ = try? await pool.run(sleep(.double(30))) }
             try await eventually("the connection is taken", on: pool.loop) { pool.idleCount == 0 }
@@ -98,7 +95,7 @@ struct PoolTests {
 
     @Test("a lock that is not given up costs its waiters their deadline and nobody else anything")
     func slowLock() async throws {
-        try await withPool({ $0.connectionsMax = 4 }) { pool, database, _ in
+        try await withPool(PoolLimits(connectionsMax: 4)) { pool, database, _ in
             _ = try await pool.run(createTable())
             for name in ["locked", "free"] { _ = try await pool.run(insert(.text(name))) }
             let lock = "BEGIN; UPDATE counts SET value = 100 WHERE name = 'locked'; SELECT pg_sleep(2); ROLLBACK"
@@ -220,10 +217,7 @@ struct PoolTests {
 
     @Test("what has not been used for long is tried, then closed but for one")
     func idle() async throws {
-        try await withPool({
-            $0.probeAfter = .milliseconds(1)
-            $0.closeAfter = .milliseconds(1)
-        }) { pool, _, observer in
+        try await withPool(PoolLimits(unusedMax: .milliseconds(1))) { pool, _, observer in
             for _ in 0..<3 { pool.loop.spawn { _ = try? await pool.run(sleep(.double(0.05))) } }
             try await eventually("three connections", on: pool.loop) { observer.opened == 3 }
             try await eventually("one is left", on: pool.loop) { pool.connectionCount == 1 && pool.idleCount == 1 }
@@ -233,7 +227,7 @@ struct PoolTests {
 
     @Test("closing ends everything at once")
     func close() async throws {
-        try await withPool({ $0.connectionsMax = 1 }) { pool, database, _ in
+        try await withPool(PoolLimits(connectionsMax: 1)) { pool, database, _ in
             var errors: [PostgresError?] = []
             for _ in 0..<2 {
                 pool.loop.spawn {

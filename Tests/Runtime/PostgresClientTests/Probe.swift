@@ -19,15 +19,32 @@ final class RecordingObserver: PostgresObserver {
     func timedOut() { timeouts += 1 }
 }
 
+/// What differs between two tests' pools; nil leaves the default.
+struct PoolLimits: Sendable {
+    var connectionsMax: Int?
+    var waitersMax: Int?
+    /// After which an unused connection is tried and closed.
+    var unusedMax: Duration?
+
+    func apply(to configuration: inout PostgresConfiguration) {
+        if let connectionsMax { configuration.connectionsMax = connectionsMax }
+        if let waitersMax { configuration.waitersMax = waitersMax }
+        if let unusedMax {
+            configuration.probeAfter = unusedMax
+            configuration.closeAfter = unusedMax
+        }
+    }
+}
+
 /// Runs `body` with a pool on a database of its own of the shared server.
 func withPool<Result: Sendable>(
-    _ change: @escaping @Sendable (inout PostgresConfiguration) -> Void = { _ in },
+    _ limits: PoolLimits = PoolLimits(),
     _ body: @escaping @Sendable (PostgresPool, PostgresTestDatabase, RecordingObserver) async throws -> Result
 ) async throws -> Result {
     let database = try PostgresServer.shared.get().database()
     return try await onLoop { loop in
         let observer = RecordingObserver()
-        let pool = try pool(database.url, on: loop, observer: observer, change)
+        let pool = try pool(database.url, on: loop, observer: observer) { limits.apply(to: &$0) }
         defer { pool.close() }
         return try await body(pool, database, observer)
     }

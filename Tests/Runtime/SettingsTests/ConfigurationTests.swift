@@ -120,9 +120,10 @@ struct ConfigurationTests {
             "AI_PROVIDERS": "openai, local", "OPENAI_MODEL": "m", "OPENAI_BASE_URL": "http://host:8/v1/",
         ]
         let loaded = try Configuration.load(environment: environment, dotEnv: nil, role: .dev)
-        #expect(loaded.configuration.ai.providers == [.openai, .local])
-        #expect(loaded.configuration.ai.openAI.baseURL == "http://host:8/v1")
-        #expect(loaded.configuration.ai.openAI.apiKey == nil, "a server of one's own needs none")
+        #expect(loaded.configuration.ai.providers.map(\.rawValue) == ["openai", "local"])
+        let endpoint = try #require(loaded.configuration.ai.endpoints["openai"])
+        #expect(endpoint.baseURL == "http://host:8/v1")
+        #expect(endpoint.apiKey == nil, "a server of one's own needs none")
         #expect(mistakes(["AI_PROVIDERS": "mock,mock"]).count == 1)
         #expect(mistakes(["AI_PROVIDERS": "gpt"]).count == 1)
     }
@@ -145,6 +146,18 @@ struct ConfigurationTests {
         let text = mistakes.map(\.description).joined()
         #expect(text.hasPrefix("GEMINI_MODEL is required and not set; allowed: ") == (role == .dev || role == .worker))
         #expect(mistakes.count <= 1)
+    }
+
+    @Test("what runs in the process is limited only where somebody wishes so")
+    func concurrency() throws {
+        for (value, local, remote) in [("", Int.max, 200), ("7", 7, 7)] {
+            let environment = value.isEmpty ? [:] : ["AI_MAX_CONCURRENCY": value]
+            let ai = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration.ai
+            for provider in Configuration.AI.Provider.allCases {
+                let isLocal = [.local, .mock].contains(provider)
+                #expect(ai.callsMax(of: provider) == (isLocal ? local : remote), "\(provider.rawValue)")
+            }
+        }
     }
 
     @Test("a list of keys rotates, each long enough")

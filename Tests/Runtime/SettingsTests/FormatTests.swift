@@ -80,7 +80,9 @@ struct FormatTests {
     func choice() {
         #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("timestamps") == .timestamps)
         #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("Echo") == nil)
-        #expect(SettingFormat<Configuration.Mock.Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`")
+        #expect(
+            SettingFormat<Configuration.Mock.Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`"
+        )
     }
 
     @Test("a number is decimal and within its range")

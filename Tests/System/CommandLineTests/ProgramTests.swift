@@ -44,6 +44,8 @@ struct ProgramTests {
             (["api", "--port", "1"], "no option --port"),
             (["ask"], "PROBLEM is missing"),
             (["ask", " "], "not empty"),
+            (["ask", "x", "--conversation", "Roots"], "--conversation"),
+            (["ask", "x", "--conversation", "Roots"], "allowed: the id of a conversation"),
             (["ask", "x", "--url", "ftp://a"], "allowed: http://HOST[:PORT]"),
             (["ask", "2x", "+", "3"], "unexpected argument \"+\""),
             (["healthcheck", "--url", "x"], "allowed:"),

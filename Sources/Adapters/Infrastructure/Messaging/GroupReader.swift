@@ -59,7 +59,7 @@ final class GroupReader {
         for stream in streams[nextStream...] + streams[..<nextStream] {
             do {
                 found += try await read([stream], upTo: left, within: nil)
-            } catch where !found.isEmpty {
+            } catch  where !found.isEmpty {
                 return found
             }
             left = count - found.reduce(0) { $0 + $1.entries.count }

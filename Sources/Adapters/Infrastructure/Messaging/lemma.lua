@@ -99,11 +99,6 @@ end
 local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
   'onBusy' }
 
--- What the archive is told of the end besides those, the id and the answer.
-local end_fields = { 'status', 'attempts', 'created', 'started', 'finished', 'provider', 'model', 'promptVersion',
-  'finishReason', 'cancelReason', 'errorKind', 'errorDetail', 'inputTokens', 'outputTokens', 'reasoningTokens',
-  'estimated', 'queueMs', 'firstTokenMs', 'durationMs', 'redriveOf' }
-
 -- SCOPE: the keys that go with a conversation, which every function that begins or ends its requests gets first. The
 -- last three are the beginnings of the names of its requests' keys and channels; an id makes the rest. All of them, and
 -- so whatever is made of them, are in one slot.
@@ -114,7 +109,7 @@ end
 
 local scope_count, day_ms = 9, 86400000
 
--- Conversation and turns live and die together: turns without the hash would pass for all there are.
+-- Turns never die before the hash, whose `whole` would then pass none for all there are.
 local function let_live(conversation, turns, ms)
   redis.call('PEXPIRE', conversation, ms)
   redis.call('PEXPIRE', turns, ms)
@@ -178,20 +173,18 @@ local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
   local request = scope.requests .. id
   redis.call('HSET', request, 'status', status, 'finished', now_ms(), unpack(facts))
   redis.call('PEXPIRE', request, ttl)
-  local record = { 'v', '1', 'kind', 'finished', 'id', id, 'answer', answer }
-  for _, names in ipairs({ input_fields, end_fields }) do
-    for _, field in ipairs(present(request, names)) do record[#record + 1] = field end
-  end
-  redis.call('XADD', scope.finished, '*', unpack(record))
+  -- All there is, its version among it: choosing would cost Redis more than the few fields that the archive ignores.
+  local record = redis.call('HGETALL', request)
+  redis.call('XADD', scope.finished, '*', 'kind', 'finished', 'id', id, 'answer', answer, unpack(record))
   local known = redis.call('HMGET', scope.conversation, 'active', 'deleted', 'user')
   -- Who is not its owner cannot have deleted it.
   if known[3] and known[2] ~= known[3] then
     if answer ~= '' then
-      redis.call('RPUSH', scope.turns, id, redis.call('HGET', request, 'problem'), answer)
+      redis.call('RPUSH', scope.turns, id, by_name(record)['problem'], answer)
       redis.call('LTRIM', scope.turns, -3 * tonumber(turns_max), -1)
+      redis.call('PEXPIRE', scope.turns, day_ms)
     end
     redis.call('HINCRBY', scope.conversation, 'unkept', 1)
-    let_live(scope.conversation, scope.turns, day_ms)
   end
   if known[1] == id then begin_next(scope, group) else leave_line(scope, id) end
 end

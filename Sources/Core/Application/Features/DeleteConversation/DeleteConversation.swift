@@ -38,6 +38,8 @@ package struct DeleteConversationHandler: CommandHandler {
     package func handle(_ command: DeleteConversation) async throws(DeleteConversation.Failure) {
         let isDeleted: Bool
         do {
+            // While it cannot be deleted, nothing in it is ended.
+            _ = try await conversations.find(command.id, of: command.userID)
             // What goes on ends first: were it the other way round, a failure in between could not be repeated, because
             // the conversation would be gone.
             let isActive = try await activity.end(command.id, of: command.userID)

@@ -39,10 +39,11 @@ package struct MessagePlace: Sendable, Hashable {
 
 package struct ListMessagesHandler: QueryHandler {
     /// How long a reader waits for an answer that is over and on its way to the archive.
-    private static let patience = Duration.milliseconds(600)
+    private static let patience = Duration.seconds(1)
     private static let interval = Duration.milliseconds(40)
 
     private let conversations: any ConversationRepository
+    private let lookup: ConversationLookup
     private let requests: any RequestRepository
     private let memory: any ConversationMemory
     private let clock: any MonotonicClock
@@ -50,11 +51,13 @@ package struct ListMessagesHandler: QueryHandler {
     /// `requests` and `memory` tell of what `conversations` does not know yet.
     package init(
         conversations: any ConversationRepository,
+        lookup: ConversationLookup,
         requests: any RequestRepository,
         memory: any ConversationMemory,
         clock: any MonotonicClock
     ) {
         self.conversations = conversations
+        self.lookup = lookup
         self.requests = requests
         self.memory = memory
         self.clock = clock
@@ -82,7 +85,10 @@ package struct ListMessagesHandler: QueryHandler {
     /// The requests of the page; of the newest page so that it has what the client may have seen end already.
     private func caughtUp(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
         var found = try await page(query)
-        guard query.place == nil, let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID else {
+        if found == nil, try await isThere(query) { found = try await page(query) }
+        guard found != nil, query.place == nil,
+            let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID
+        else {
             return found
         }
         let deadline = clock.now + Self.patience
@@ -95,6 +101,14 @@ package struct ListMessagesHandler: QueryHandler {
             found = try await page(query)
         }
         return found
+    }
+
+    private func isThere(_ query: ListMessages) async throws(ListMessages.Failure) -> Bool {
+        do {
+            return try await lookup.find(query.id, of: query.userID) != nil
+        } catch {
+            throw .unavailable
+        }
     }
 
     private func page(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {

@@ -26,15 +26,18 @@ package struct RenameConversation: Command {
 package struct RenameConversationHandler: CommandHandler {
     private let validator: ConversationTitleValidator
     private let conversations: any ConversationRepository
+    private let lookup: ConversationLookup
     private let clock: any WallClock
 
     package init(
         validator: ConversationTitleValidator = ConversationTitleValidator(),
         conversations: any ConversationRepository,
+        lookup: ConversationLookup,
         clock: any WallClock
     ) {
         self.validator = validator
         self.conversations = conversations
+        self.lookup = lookup
         self.clock = clock
     }
 
@@ -50,7 +53,9 @@ package struct RenameConversationHandler: CommandHandler {
         }
         let renamed: Conversation?
         do {
-            renamed = try await conversations.rename(command.id, of: command.userID, to: title, at: clock.now())
+            let isThere = try await lookup.find(command.id, of: command.userID) != nil
+            let (id, user) = (command.id, command.userID)
+            renamed = isThere ? try await conversations.rename(id, of: user, to: title, at: clock.now()) : nil
         } catch {
             throw .unavailable
         }

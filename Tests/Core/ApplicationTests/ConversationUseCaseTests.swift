@@ -1,0 +1,201 @@
+import Application
+import ArchiveSupport
+import Domain
+import EventLoop
+import Shared
+import TestSupport
+import Testing
+
+/// Notes what was ended, and asks whether the conversation was still kept then.
+private final class ActivityFake: ConversationActivity {
+    var isKnown = false
+    var isAway = false
+    private(set) var ended: [ConversationID] = []
+    private(set) var wasKeptThen: [Bool] = []
+    private let archive: InMemoryArchive
+
+    init(_ archive: InMemoryArchive) { self.archive = archive }
+
+    func end(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
+        if isAway { throw .unavailable }
+        ended.append(id)
+        wasKeptThen.append(try await archive.find(id, of: user) != nil)
+        return isKnown
+    }
+}
+
+@Suite("What is done with conversations")
+struct ConversationUseCaseTests {
+    private let mine = Samples(user: UserID("ada"), number: 1)
+
+    // MARK: Deleting
+
+    @Test("what goes on is ended while the conversation is still there; a failure in between can be repeated")
+    func delete() async throws {
+        let archive = emptyArchive()
+        try await archive.create(mine.conversation())
+        let activity = ActivityFake(archive)
+        let handler = DeleteConversationHandler(conversations: archive, activity: activity, clock: FixedWallClock())
+        let command = DeleteConversation(id: mine.conversationID, userID: mine.user)
+        activity.isAway = true
+        await #expect(throws: DeleteConversation.Failure.unavailable) { try await handler.handle(command) }
+        #expect(try await archive.find(mine.conversationID, of: mine.user) != nil)
+        activity.isAway = false
+        try await handler.handle(command)
+        #expect(activity.ended == [mine.conversationID] && activity.wasKeptThen == [true])
+        await #expect(throws: DeleteConversation.Failure.notFound) { try await handler.handle(command) }
+    }
+
+    @Test("nothing is ended while the archive is away; one that only goes on so far is deleted before it is kept")
+    func deleteEarly() async throws {
+        let archive = emptyArchive()
+        let activity = ActivityFake(archive)
+        activity.isKnown = true
+        let handler = DeleteConversationHandler(conversations: archive, activity: activity, clock: FixedWallClock())
+        let command = DeleteConversation(id: mine.conversationID, userID: mine.user)
+        archive.isAway = true
+        await #expect(throws: DeleteConversation.Failure.unavailable) { try await handler.handle(command) }
+        #expect(activity.ended.isEmpty)
+        archive.isAway = false
+        try await handler.handle(command)
+        try await archive.keep([.finished(mine.finished(1, at: 0))])
+        #expect(try await archive.find(mine.conversationID, of: mine.user) == nil)
+    }
+
+    // MARK: Reading what was just written
+
+    @Test("a reader waits a moment for a conversation that was just opened, and not for an old one")
+    func fresh() async throws {
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            let clock = ManualClock(loop: loop, isAutomatic: true)
+            let now = FixedWallClock()
+            let handler = ReadConversationHandler(
+                lookup: ConversationLookup(conversations: archive, wallClock: now, clock: clock)
+            )
+            let old = Samples(user: UserID("ada"), number: 1).conversationID
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: old, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.isEmpty)
+            let random = FixedRandom.half
+            let fresh: ConversationID = IdentifierFactory(clock: now, random: random).make()
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: fresh, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.count == 25)
+        }
+    }
+
+    @Test("the newest page waits for an answer that is over, at most a moment; older pages do not")
+    func caughtUp() async throws {
+        let mine = mine
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            try await archive.keep([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
+            let memory = MemoryFake()
+            memory.recalled = RecalledTurns(
+                turns: [ConversationTurn(correlationID: mine.request(2).correlationID, problem: "p", answer: "a")],
+                isWhole: true,
+            )
+            let clock = ManualClock(loop: loop, isAutomatic: true)
+            let requests = RepositoryFake()
+            let handler = ListMessagesHandler(
+                conversations: archive,
+                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), clock: clock),
+                requests: requests,
+                memory: memory,
+                clock: clock,
+            )
+            let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
+            #expect(try await handler.handle(query).items.map(\.role) == [.user, .assistant, .user])
+            #expect(clock.sleeps.count == 25)
+            let place = MessagePlace(
+                request: RequestPlace(createdAt: Samples.time(1), id: mine.request(2).correlationID),
+                role: .user,
+            )
+            let older = ListMessages(id: mine.conversationID, userID: mine.user, place: place, size: .standard)
+            #expect(try await handler.handle(older).items.map(\.role) == [.user, .assistant])
+            #expect(clock.sleeps.count == 25)
+            try await archive.keep([.finished(mine.finished(2, at: 1))])
+            #expect(try await handler.handle(query).items.count == 4)
+            #expect(clock.sleeps.count == 25)
+            memory.failures = 1
+            #expect(try await handler.handle(query).items.count == 4)
+        }
+    }
+
+    @Test("an open request shows how it stands right now")
+    func open() async throws {
+        let mine = mine
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            try await archive.keep([mine.submitted(1, at: 0), mine.submitted(2, at: 1)])
+            let requests = RepositoryFake()
+            let record = sampleRecord(.running, attempts: 1)
+            requests.records[mine.request(2).correlationID] = record
+            let clock = ManualClock(loop: loop)
+            let handler = ListMessagesHandler(
+                conversations: archive,
+                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), clock: clock),
+                requests: requests,
+                memory: MemoryFake(),
+                clock: clock,
+            )
+            let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
+            #expect(try await handler.handle(query).items.map(\.status) == [.queued, .running])
+        }
+    }
+
+    // MARK: What has expired
+
+    @Test("what the queue has forgotten is read, watched and cancelled as it was kept, by its user alone")
+    func expired() async throws {
+        let mine = mine
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            try await archive.keep([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
+            let requests = RepositoryFake()
+            let (id, open) = (mine.request(1).correlationID, mine.request(2).correlationID)
+            let read = ReadMathRequestHandler(requests: requests, archive: archive)
+            let found = try await read.handle(ReadMathRequest(correlationID: id, userID: mine.user))
+            #expect(found.answer == "x = 2" && found.record.status == .completed)
+            for (id, user, failure) in [
+                (id, UserID("bob"), ReadMathRequest.Failure.notFound), (open, mine.user, .gone),
+            ] {
+                await #expect(throws: failure) {
+                    _ = try await read.handle(ReadMathRequest(correlationID: id, userID: user))
+                }
+            }
+            let watch = WatchAnswerHandler(requests: requests, archive: archive)
+            for cursor in [nil, EventID("1-4")] {
+                let query = WatchAnswer(correlationID: id, userID: mine.user, cursor: cursor, isKnown: false)
+                guard case .replay(let finished, let isResumed) = try await watch.handle(query) else {
+                    Issue.record("no replay")
+                    return
+                }
+                #expect(finished.answer == "x = 2" && isResumed == (cursor != nil))
+            }
+            await #expect(throws: WatchAnswer.Failure.gone) {
+                _ = try await watch.handle(
+                    WatchAnswer(correlationID: open, userID: mine.user, cursor: nil, isKnown: false)
+                )
+            }
+            let cancel = CancelMathRequestHandler(requests: requests, archive: archive, clock: ManualClock(loop: loop))
+            let over = try await cancel.handle(CancelMathRequest(correlationID: id, userID: mine.user))
+            #expect(over.isOver && over.answer == "x = 2")
+        }
+    }
+
+    @Test("a title is trimmed and bounded; one taken from a question is its first line, shortened")
+    func titles() throws {
+        #expect(try ConversationTitle(" \u{2003}Roots\n").text == "Roots")
+        #expect(throws: ConversationTitle.Invalid.empty) { try ConversationTitle(" \n") }
+        #expect(throws: ConversationTitle.Invalid.tooLong(201)) {
+            try ConversationTitle(String(repeating: "é", count: 201))
+        }
+        #expect(ConversationTitle(of: MathProblem(stored: "2x + 3 = 7\nand more")).text == "2x + 3 = 7")
+        let long = ConversationTitle(of: MathProblem(stored: String(repeating: "x", count: 100))).text
+        #expect(long.unicodeScalars.count == 80 && long.hasSuffix("x…"))
+    }
+}
