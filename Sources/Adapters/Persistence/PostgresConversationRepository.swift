@@ -136,10 +136,14 @@ package struct PostgresConversationRepository: ConversationRepository {
             WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL RETURNING id
             """
         )
+        /// Its first record may be written between the two: the insertion waits for it and finds what the update did not see.
         static let buryExpected = PostgresStatement(
             """
-            INSERT INTO conversations (id, user_id, created_at, updated_at, deleted_at) SELECT $1, $2, $3, $3, $3 WHERE $4
-            ON CONFLICT (id) DO NOTHING RETURNING id
+            INSERT INTO conversations AS known (id, user_id, created_at, updated_at, deleted_at)
+            SELECT $1, $2, $3, $3, $3 WHERE $4
+            ON CONFLICT (id) DO UPDATE SET deleted_at = excluded.deleted_at, title = NULL
+            WHERE known.user_id = excluded.user_id AND known.deleted_at IS NULL
+            RETURNING id
             """
         )
         static let deleteRequests = PostgresStatement(

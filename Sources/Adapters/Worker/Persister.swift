@@ -69,7 +69,7 @@ package final class Persister {
         ]
     }
 
-    /// Finishes the batch it has, if that is possible within `limit`, and leaves the rest to the others.
+    /// Keeps what is there, if that is possible within `limit`, and leaves the rest to the others.
     package func drain(within limit: Duration) async {
         isStopping = true
         queue.stopWaiting()
@@ -89,23 +89,25 @@ package final class Persister {
     // MARK: Keeping
 
     private func keepRecords() async {
-        while !isStopping {
+        while true {
+            let isLast = isStopping
             do throws(QueueFailure) {
-                let records = try await nextRecords()
+                let records = try await nextRecords(waiting: !isLast)
                 if !records.isEmpty { try await keep(records[...]) }
+                if isLast, records.count < Self.batch { return }
             } catch {
                 guard error == .unavailable, await pause(Self.pauses.last) else { return }
             }
         }
     }
 
-    private func nextRecords() async throws(QueueFailure) -> [QueuedRecord] {
-        if let tookOverAt, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
+    private func nextRecords(waiting: Bool) async throws(QueueFailure) -> [QueuedRecord] {
+        if waiting, let tookOverAt, loop.nowMilliseconds - tookOverAt >= Self.takeOverPeriod {
             self.tookOverAt = loop.nowMilliseconds
             let records = try await queue.takeOver(upTo: Self.batch)
             if !records.isEmpty { return records }
         }
-        let records = try await queue.receive(upTo: Self.batch)
+        let records = try await queue.receive(upTo: Self.batch, waiting: waiting)
         // At once after the first time: what a dead persister has left has waited long enough.
         if tookOverAt == nil { tookOverAt = loop.nowMilliseconds - Self.takeOverPeriod }
         return records

@@ -307,4 +307,26 @@ struct AnswerStreamTests {
             #expect(viewer.lastData.contains(request.correlationID.description))
         }
     }
+
+    @Test("who waits for another of its conversation is told its place in the queue when its turn has come")
+    func positionInLine() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let claim = try await bench.claimNext(by: consumer)
+            let second = try await bench.submit(after: first)
+            let third = try await bench.submit(after: first)
+            let viewer = try await bench.watch(third.correlationID)
+            try await eventually("the first event", on: bench.loop) { viewer.events.count == 1 }
+            #expect(viewer.lastData.hasSuffix(#""position":2}"#))
+            // Others' jobs that come and go do not bring it forward.
+            for _ in 0..<3 { _ = try await bench.claimed(by: consumer) }
+            _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
+            let next = try await bench.claimNext(by: consumer)
+            #expect(next.request.correlationID == second.correlationID)
+            _ = try await consumer.finish(bench.finished(next), at: .afterLast)
+            try await eventually("its turn", on: bench.loop) { viewer.events.count == 2 }
+            #expect(viewer.lastData.hasSuffix(#""position":1}"#))
+        }
+    }
 }

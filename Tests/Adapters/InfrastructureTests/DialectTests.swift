@@ -123,6 +123,10 @@ struct OpenAIDialectTests {
         let plain = TokenUsage(inputTokens: 5, outputTokens: 7, isEstimated: false)
         #expect(try dialect.read(#"{"choices":[],\#(usage)null}}"#).usage == plain)
         #expect(try dialect.read(#"{"choices":[],"usage":{"total_tokens":5}}"#).usage == nil)
+        for nonsense in ["-1", "9223372036854775807"] {
+            let usage = #"{"prompt_tokens":\#(nonsense),"completion_tokens":1}"#
+            #expect(try dialect.read(#"{"choices":[],"usage":\#(usage)}"#).usage == nil)
+        }
     }
 
     @Test("an error is one in whatever form, with its name but never its words")
@@ -179,6 +183,8 @@ struct GeminiDialectTests {
         let early = try dialect.read(#"{"usageMetadata":{"promptTokenCount":4}}"#)
         #expect(early.usage == TokenUsage(inputTokens: 4, outputTokens: 0, isEstimated: false))
         #expect(try dialect.read("{}") == ProviderChunk())
+        let most = #"{"promptTokenCount":1,"candidatesTokenCount":\#(Int.max),"thoughtsTokenCount":\#(Int.max)}"#
+        #expect(try dialect.read(#"{"usageMetadata":\#(most)}"#).usage == nil)
     }
 
     @Test(

@@ -109,6 +109,34 @@ struct PostponeTests {
         }
     }
 
+    @Test("an attempt that is handed over for want of room does not count")
+    func uncounted() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer(attemptsMax: 1)
+            var claim = try await bench.claimed(by: consumer)
+            for attempt in 2...3 as ClosedRange<UInt64> {
+                let result = try await consumer.postpone(
+                    claim,
+                    for: .zero,
+                    .handedOver,
+                    Self.failure,
+                    answer: ""
+                )
+                #expect(result == .postponed)
+                let delivery = try await redelivered(bench, to: consumer)
+                guard case .claimed(let next) = try await consumer.claim(delivery, bench.plan(.workerLost)) else {
+                    throw NeverHappened(what: "attempt \(attempt)")
+                }
+                #expect(next.attempt == attempt)
+                claim = next
+            }
+            let marker = #"3-0 restarted {"attempt":3,"reason":"handed_over","provider":"mock","model":"mock-1"}"#
+            #expect(try await bench.events(of: claim.request.correlationID).last == marker)
+            let counted = try await consumer.postpone(claim, for: .zero, .providerFailed, Self.failure, answer: "")
+            #expect(counted == .exhausted)
+        }
+    }
+
     @Test("a dead letter is redriven once, as a new request that remembers the old one")
     func redriven() async throws {
         try await withRedis { bench in

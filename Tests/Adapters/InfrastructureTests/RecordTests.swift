@@ -26,7 +26,7 @@ struct RecordTests {
             let answer = "x = \u{0} \"2\" 😀"
             _ = try await consumer.finish(bench.finished(claim, answer: answer), at: .afterLast)
             let queue = try await bench.recordQueue()
-            let records = try await queue.receive(upTo: 10)
+            let records = try await queue.receive(upTo: 10, waiting: true)
             guard case .submitted(let asked, let createdAt) = try #require(records.first).entry else { return }
             #expect(asked.correlationID == request.correlationID && asked.options == request.options)
             #expect(asked.problem == request.problem && asked.userID == UserID("ada"))
@@ -53,7 +53,7 @@ struct RecordTests {
             let consumer = bench.consumer(attemptsMax: 1)
             let queue = try await bench.recordQueue()
             func end() async throws -> FinishedRequest {
-                let records = try await queue.receive(upTo: 10)
+                let records = try await queue.receive(upTo: 10, waiting: true)
                 #expect(records.count == 2)
                 return try finished(records.last)
             }
@@ -122,9 +122,9 @@ struct RecordTests {
             let queue = try await bench.recordQueue("a")
             let other = try await bench.recordQueue("b")
             for _ in 0..<250 { _ = try await bench.submit() }
-            let records = try await queue.receive(upTo: 500)
+            let records = try await queue.receive(upTo: 500, waiting: true)
             #expect(records.count == 250)
-            #expect(try await other.receive(upTo: 10).isEmpty)
+            #expect(try await other.receive(upTo: 10, waiting: true).isEmpty)
             try await queue.acknowledge(records.dropLast(2))
             try await queue.acknowledge(records.dropLast(2))
             #expect(try await queue.backlog().records == 2)
@@ -153,7 +153,7 @@ struct RecordTests {
             try await bench.redis("XADD", key, "1-2", "something", "else")
             try await bench.redis("XADD", key, "1-3", "v", "2", "news", "of tomorrow")
             _ = try await bench.submit()
-            let records = try await queue.receive(upTo: 10)
+            let records = try await queue.receive(upTo: 10, waiting: true)
             #expect(malformed == ["1-1", "1-2"])
             #expect(records.count == 1)
             try await queue.setAside(records[0], detail: "duplicate")
@@ -173,10 +173,10 @@ struct RecordTests {
             let queue = try await bench.recordQueue()
             try await bench.redis("FLUSHALL")
             try await bench.redis("FUNCTION", "FLUSH")
-            #expect(try await queue.receive(upTo: 1).isEmpty)
+            #expect(try await queue.receive(upTo: 1, waiting: true).isEmpty)
             _ = try await bench.submit()
             try await bench.redis("CONFIG", "SET", "maxmemory", "1")
-            let records = try await queue.receive(upTo: 1)
+            let records = try await queue.receive(upTo: 1, waiting: true)
             try await queue.acknowledge(records)
             #expect(records.count == 1)
             #expect(try await queue.backlog() == .none)
@@ -231,7 +231,7 @@ struct RecordTests {
                 return true
             }
             let queue = try await bench.recordQueue()
-            let records = try await queue.receive(upTo: 10)
+            let records = try await queue.receive(upTo: 10, waiting: true)
             #expect(records.count == 4)
             try await queue.acknowledge(Array(records.prefix(2)))
             try await queue.acknowledge(Array(records.prefix(2)))

@@ -29,7 +29,8 @@ struct RemoteAnswerFuzzTests {
     private static let endpoint = ProviderEndpoint(baseURL: "http://host", model: "m", apiKey: nil)
     private static let splices = [
         "\n\n", "\r", "data: ", ": c\n", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d", "null", "true",
-        "1e999", "-", "\u{0}", "é", "😀", "\"choices\":", "\"error\":", "\"candidates\":", "[DONE]", "\u{FEFF}",
+        "1e999", "-", "9223372036854775807", "-9223372036854775808", "\u{0}", "é", "😀", "\"choices\":", "\"error\":",
+        "\"candidates\":", "[DONE]", "\u{FEFF}",
     ]
 
     private static let openAI = Mutation(

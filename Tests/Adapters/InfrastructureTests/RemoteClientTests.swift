@@ -200,7 +200,7 @@ struct RemoteClientTests {
             #expect(("\(failure)".contains("some_code")) == (body.hasPrefix("{") && status != 204))
             switch failure {
             case .busy(_, let pause), .unavailable(_, let pause): #expect(pause == .seconds(7))
-            case .cancelled, .timedOut, .refused, .rejected: break
+            case .cancelled, .timedOut, .noRoom, .refused, .rejected: break
             }
         }
     }

@@ -276,6 +276,10 @@ struct RunMathRequestTests {
             bench.solver.steps = [.fail([], .overloaded(detail: "busy", retryAfter: .seconds(7)))]
             #expect(await bench.run() == .postponed)
             #expect(bench.consumer.postponed.map(\.pause) == [.milliseconds(7100)])
+            #expect(bench.consumer.postponed.map(\.reason) == [.providerFailed])
+            bench.solver.steps = [.fail([], .noRoom(detail: "full", retryAfter: .seconds(5)))]
+            #expect(await bench.run() == .postponed)
+            #expect(bench.consumer.postponed.map(\.reason).last == .handedOver, "nobody failed: it does not count")
         }
     }
 

@@ -4,6 +4,15 @@ import EventLoop
 import Shared
 import TestSupport
 
+/// What a queue was asked to let wait.
+struct Postponement {
+    let attempt: UInt64
+    let pause: Duration
+    let reason: RestartReason
+    let failure: RequestFailure
+    let answer: String
+}
+
 /// A queue that answers by script and notes what it was asked.
 final class ConsumerFake: MessageConsumer {
     /// Answers of `claim`, one for each call; the last one is repeated.
@@ -15,7 +24,7 @@ final class ConsumerFake: MessageConsumer {
 
     private(set) var plans: [AttemptPlan] = []
     private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, givenUp: Bool)] = []
-    private(set) var postponed: [(attempt: UInt64, pause: Duration, failure: RequestFailure, answer: String)] = []
+    private(set) var postponed: [Postponement] = []
     private(set) var handedBack = 0
     /// Called at the begin of each claim, with its number from 1.
     var onClaim: (Int) -> Void = { _ in }
@@ -52,7 +61,9 @@ final class ConsumerFake: MessageConsumer {
         _ failure: RequestFailure,
         answer: String
     ) async throws(QueueFailure) -> PostponeResult {
-        postponed.append((claim.attempt, pause, failure, answer))
+        postponed.append(
+            Postponement(attempt: claim.attempt, pause: pause, reason: reason, failure: failure, answer: answer)
+        )
         return try next(&postponements)
     }
 

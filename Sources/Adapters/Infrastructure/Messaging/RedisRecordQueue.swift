@@ -6,6 +6,7 @@ internal import Shared
 
 /// The `finished` streams of all partitions, as one consumer of their group.
 package final class RedisRecordQueue: RecordQueue, QueueMembership {
+    private static let waitLimit = Duration.seconds(2)
     /// Silence after which another consumer's records are taken over.
     private static let silenceMax = Duration.seconds(15)
     /// Silence after which a consumer that owns nothing is forgotten.
@@ -37,9 +38,9 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
 
     // MARK: Taking
 
-    package func receive(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord] {
+    package func receive(upTo count: Int, waiting: Bool) async throws(QueueFailure) -> [QueuedRecord] {
         var records: [QueuedRecord] = []
-        for (partition, entries) in try await reader.read(upTo: count) {
+        for (partition, entries) in try await reader.read(upTo: count, within: waiting ? Self.waitLimit : .zero) {
             records += try await readable(entries, in: partition)
         }
         return records

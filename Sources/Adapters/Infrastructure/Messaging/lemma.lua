@@ -330,6 +330,8 @@ end
 --           ARGV group, consumer, entry, attempt, delay ms, max attempts, id, provider or '', reason, error kind, detail,
 --                the attempt's text
 -- returns 'postponed', 'superseded', 'cancelled' or 'exhausted'; only the first gives the job up
+--
+-- An attempt that is handed over does not count.
 local function postpone(keys, args)
   local jobs, request, events, delayed = keys[1], keys[2], keys[3], keys[4]
   local known = redis.call('HMGET', request, 'status', 'cancel', 'handovers', 'restart')
@@ -340,7 +342,9 @@ local function postpone(keys, args)
   end
   redis.call('HSET', request, 'lastErrorKind', args[10], 'lastErrorDetail', args[11])
   if known[2] then return 'cancelled' end
-  if last + 1 - tonumber(known[3] or 0) > tonumber(args[6]) then return 'exhausted' end
+  local handovers = tonumber(known[3] or 0) + (args[9] == 'handed_over' and 1 or 0)
+  if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end
+  redis.call('HSET', request, 'handovers', handovers)
   -- Should the request end before its next attempt, that is what there is of its answer.
   redis.call('HSET', request, 'restart', args[9], 'partial', args[12])
   redis.call('ZADD', delayed, now_ms() + tonumber(args[5]), args[7] .. ' ' .. args[8])

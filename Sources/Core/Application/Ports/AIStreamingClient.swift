@@ -60,6 +60,8 @@ package enum ProviderFailure: Error, Equatable {
     case unavailable(detail: String, retryAfter: Duration? = nil)
     /// It is well, but has too much to do.
     case busy(detail: String, retryAfter: Duration? = nil)
+    /// We have as many calls with it as we may have: it was not asked.
+    case noRoom(detail: String, retryAfter: Duration)
     /// It will not serve us, for want of the key, the model or the permission: only another provider helps.
     case refused(detail: String)
     /// It judged the request itself wrong: nobody helps.

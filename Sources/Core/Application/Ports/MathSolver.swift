@@ -51,6 +51,8 @@ package enum AIFailure: Error, Equatable {
     case timedOut(detail: String)
     /// The provider has too much to do, and another attempt is welcome after a pause.
     case overloaded(detail: String, retryAfter: Duration)
+    /// We have as many calls with the provider as we may have: nobody was asked, and nobody failed.
+    case noRoom(detail: String, retryAfter: Duration)
     /// The provider judged the request itself wrong: no other attempt helps.
     case rejected(detail: String)
 }

@@ -180,6 +180,7 @@ package protocol MessageConsumer {
         givenUp: Bool
     ) async throws(QueueFailure) -> FinishResult
     /// Lets a failed attempt's request wait for its next one outside of any worker. Safe to call again after an error.
+    /// With the reason `handedOver` the attempt does not count towards the limit.
     /// `answer` is the attempt's text, for the case that there is no next one.
     func postpone(
         _ claim: JobClaim,

@@ -3,8 +3,9 @@
 /// Delivery: at least once, and to another consumer when the one that had it is gone. Order: that of the events per
 /// partition, up to redelivery.
 package protocol RecordQueue {
-    /// Waits a short time for records; gives up to `count` of what is there at once. An empty answer is normal.
-    func receive(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord]
+    /// Gives up to `count` records of what is there at once; where there are none, it waits for some a short time if it may.
+    /// An empty answer is normal.
+    func receive(upTo count: Int, waiting: Bool) async throws(QueueFailure) -> [QueuedRecord]
     /// Lets a `receive` that waits return at once; only for speed.
     func stopWaiting()
     /// Takes over up to `count` records whose consumer has been silent for long.

@@ -101,7 +101,7 @@ package struct GuardedProvider {
         else {
             gate.count(.turnedAway)
             let detail = "The provider \(identity.name) has as many calls as it may have."
-            throw .busy(detail: detail, retryAfter: Self.busyPause)
+            throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
         let patience = loop.spawn { [clock, limits] in
             if (try? await clock.sleep(for: limits.firstToken)) != nil { turn.succeed(false) }
@@ -113,7 +113,8 @@ package struct GuardedProvider {
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
         gate.count(.turnedAway)
-        throw .timedOut(detail: "The provider \(identity.name) had no room for another call in time.")
+        let detail = "The provider \(identity.name) had no room for another call in time."
+        throw .noRoom(detail: detail, retryAfter: .zero)
     }
 
     private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
@@ -126,6 +127,7 @@ package struct GuardedProvider {
         case .failure(.timedOut(let detail)): gate.count(.timedOut, detail)
         case .failure(.unavailable(let detail, _)): gate.count(.failed, detail)
         case .failure(.busy(let detail, _)): gate.count(.busy, detail)
+        case .failure(.noRoom(let detail, _)): gate.count(.turnedAway, detail)
         case .failure(.refused(let detail)): gate.count(.refused, detail)
         case .failure(.rejected(let detail)): gate.count(.rejected, detail)
         }
@@ -138,7 +140,7 @@ extension CircuitBreaker.Verdict {
         switch result {
         case .success, .failure(.rejected): self = .good
         case .failure(.timedOut), .failure(.unavailable), .failure(.refused): self = .bad
-        case .failure(.cancelled), .failure(.busy): self = .none
+        case .failure(.cancelled), .failure(.busy), .failure(.noRoom): self = .none
         }
     }
 }

@@ -89,7 +89,8 @@ final class ProviderRace {
             switch result {
             // An answer without text, such as one that a filter suppressed.
             case .success, .failure(.rejected), .failure(.cancelled): return result
-            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.refused): break
+            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused):
+                break
             }
         }
         guard lanes.allSatisfy({ $0.result != nil }) else { return nil }

@@ -111,12 +111,9 @@ extension GeminiDialect {
 
         var tokens: TokenUsage? {
             guard let promptTokenCount else { return nil }
-            return TokenUsage(
-                inputTokens: promptTokenCount,
-                outputTokens: (candidatesTokenCount ?? 0) + (thoughtsTokenCount ?? 0),
-                reasoningTokens: thoughtsTokenCount,
-                isEstimated: false,
-            )
+            let output = (candidatesTokenCount ?? 0).addingReportingOverflow(thoughtsTokenCount ?? 0)
+            guard !output.overflow else { return nil }
+            return .told(input: promptTokenCount, output: output.partialValue, reasoning: thoughtsTokenCount)
         }
     }
 }

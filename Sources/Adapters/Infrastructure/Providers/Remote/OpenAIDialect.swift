@@ -131,12 +131,7 @@ extension OpenAIDialect {
 
         var tokens: TokenUsage? {
             guard let promptTokens, let completionTokens else { return nil }
-            return TokenUsage(
-                inputTokens: promptTokens,
-                outputTokens: completionTokens,
-                reasoningTokens: details?.reasoningTokens,
-                isEstimated: false,
-            )
+            return .told(input: promptTokens, output: completionTokens, reasoning: details?.reasoningTokens)
         }
     }
 }

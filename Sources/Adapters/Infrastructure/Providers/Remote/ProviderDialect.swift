@@ -66,3 +66,15 @@ package struct ReportedError: Sendable, Hashable {
         self.code = code
     }
 }
+
+extension TokenUsage {
+    /// More than any answer takes: what a provider tells beyond that, or below zero, is not believed.
+    private static let believable = 0...1_000_000_000
+
+    /// As a provider tells it; `outputTokens` with those of the thinking.
+    static func told(input: Int, output: Int, reasoning: Int?) -> TokenUsage? {
+        let numbers = [input, output, reasoning ?? 0]
+        guard numbers.allSatisfy({ believable.contains($0) }) else { return nil }
+        return TokenUsage(inputTokens: input, outputTokens: output, reasoningTokens: reasoning, isEstimated: false)
+    }
+}

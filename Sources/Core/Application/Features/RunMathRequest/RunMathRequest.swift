@@ -3,6 +3,8 @@ package import Shared
 
 /// Runs one delivered job to its end: claims it, has it solved, and writes the one terminal event.
 ///
+/// To solve begins with reading what was said before in the conversation; where that cannot be read, the request fails.
+///
 /// ```
 ///  deliver ──► claim ──┬─ settled ─────────────────────────────► .settled
 ///                ▲     ├─ cancelled, exhausted ──► finish ─────► .finished

@@ -137,6 +137,9 @@ package struct RunMathRequestHandler: CommandHandler {
         case .overloaded(let detail, let pause):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
             return await postpone(claim, failure, sink, writer, choice, atLeast: pause)
+        case .noRoom(let detail, let pause):
+            let failure = RequestFailure(kind: .providerFailed, detail: detail)
+            return await postpone(claim, failure, sink, writer, choice, atLeast: pause, as: .handedOver)
         case .cancelled:
             return .over(.lost)
         }
@@ -189,12 +192,13 @@ package struct RunMathRequestHandler: CommandHandler {
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
         _ choice: ProviderIdentity,
-        atLeast least: Duration = .zero
+        atLeast least: Duration = .zero,
+        as reason: RestartReason = .providerFailed
     ) async -> AttemptEnd {
         _ = try? await writer.flush()
         let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
         let result = await persist { () async throws(QueueFailure) in
-            try await consumer.postpone(claim, for: pause, .providerFailed, failure, answer: sink.answer)
+            try await consumer.postpone(claim, for: pause, reason, failure, answer: sink.answer)
         }
         switch result {
         case .postponed: return .over(.postponed)
