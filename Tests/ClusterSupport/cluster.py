@@ -64,13 +64,20 @@ def program():
 TIED = ["setpriv", "--pdeathsig", "KILL"]
 
 
+# Ports that were given away: also those of a replica that does not run for the moment.
+taken_ports = set()
+
+
 def free_port():
-    """A port below the range that the system gives to outgoing connections."""
+    """A port below the range that the system gives to outgoing connections; nobody else's in this process."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
+        if port in taken_ports:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                taken_ports.add(port)
                 return port
             except OSError:
                 continue
@@ -263,7 +270,9 @@ class Cluster:
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
+        taken_ports.discard(self.redis_port)
         for replica in self.replicas:
+            taken_ports.difference_update({replica.port, replica.ops_port})
             for way in (replica.way, replica.database_way):
                 if way:
                     way.close()
