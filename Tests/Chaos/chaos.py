@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import sys
 import time
 
@@ -217,6 +218,13 @@ def check_file(path):
     return 1 if violations else 0
 
 
+def become_root():
+    """Begins again with sudo where that is needed and there is one: only root may make namespaces."""
+    if os.geteuid() != 0 and shutil.which("sudo"):
+        settings = "--preserve-env=LEMMA,PYTHONDONTWRITEBYTECODE"
+        os.execvp("sudo", ["sudo", settings, sys.executable, *sys.argv])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -248,6 +256,7 @@ def main():
     try:
         if options.command == "check":
             return check_file(options.history)
+        become_root()
         isolate()
         raise_descriptor_limit()
         work = {
