@@ -22,8 +22,10 @@ import time
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ClusterSupport"))
 
 import mutants as mutation
+import viewer_faults  # noqa: F401, its tests are among FAULTS
 from checker import check
 from cluster import ROOT, Cluster, ClusterFailure, raise_descriptor_limit
+from faults import FAULTS, NOTES
 from latency import broken_bounds, latencies
 from nemesis import Nemesis
 from network import NotPermitted, isolate
@@ -31,7 +33,6 @@ from quantiles import summary
 from rolling import rolling
 from samples import samples
 from session import Session
-from viewer_faults import FAULTS, NOTES
 from workload import Plan
 
 STUDENTS = 24

@@ -171,7 +171,7 @@ class Replica:
         raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
-        """Open descriptors and resident KiB; without connections to PostgreSQL, which a pool opens when it needs them."""
+        """Open descriptors, without those to PostgreSQL, which a pool opens when it needs them, and resident KiB."""
         return len(self._descriptors() - self._database_sockets()), self._memory("VmRSS")
 
     def _descriptors(self):
@@ -205,7 +205,7 @@ class Replica:
 class Cluster:
     """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind.
 
-    Within `network.isolate()`, `has_ways` gives each replica ways to Redis and to PostgreSQL that can be disturbed. With
+    Within `network.isolate()`, `has_ways` gives each replica ways to Redis and PostgreSQL that can be disturbed. With
     `has_clocks` each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
     """
 
