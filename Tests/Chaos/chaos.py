@@ -15,14 +15,17 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import sys
 import time
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ClusterSupport"))
 
 import mutants as mutation
+import viewer_faults  # noqa: F401, its tests are among FAULTS
 from checker import check
 from cluster import ROOT, Cluster, ClusterFailure, raise_descriptor_limit
+from faults import FAULTS, NOTES
 from latency import broken_bounds, latencies
 from nemesis import Nemesis
 from network import NotPermitted, isolate
@@ -30,7 +33,6 @@ from quantiles import summary
 from rolling import rolling
 from samples import samples
 from session import Session
-from viewer_faults import FAULTS, NOTES
 from workload import Plan
 
 STUDENTS = 24
@@ -216,6 +218,13 @@ def check_file(path):
     return 1 if violations else 0
 
 
+def become_root():
+    """Begins again with sudo where that is needed and there is one: only root may make namespaces."""
+    if os.geteuid() != 0 and shutil.which("sudo"):
+        settings = "--preserve-env=LEMMA,PYTHONDONTWRITEBYTECODE"
+        os.execvp("sudo", ["sudo", settings, sys.executable, *sys.argv])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -247,6 +256,7 @@ def main():
     try:
         if options.command == "check":
             return check_file(options.history)
+        become_root()
         isolate()
         raise_descriptor_limit()
         work = {

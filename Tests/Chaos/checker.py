@@ -20,6 +20,7 @@ A history is a list of rows, each a dict with `t` (seconds since the start) and 
     lag       seconds                                          this process stood still: the machine is overloaded
     replica   name, descriptors, descriptors_before, resident, resident_before
     final     requests, events, keys, queue, dead              what Redis holds when all is over
+              archive                                          what PostgreSQL holds: {id: [status, answer]}
 """
 
 import json
@@ -127,6 +128,7 @@ class Checker:
         self.check_keys()
         self.check_streams()
         self.check_viewers()
+        self.check_archive()
         self.check_conversations()
         self.check_rest()
         self.check_dead_letters()
@@ -221,6 +223,9 @@ class Checker:
             stream = Stream(self.text_by_id.get(id, ""), f"viewer {name} of {id}", self.report)
             seen = []
             for row in rows:
+                if row["op"] == "open" and row["status"] == 200 and not row["cursor"]:
+                    # Who has seen no id, as in an answer from the archive, is sent everything from the beginning.
+                    stream.reset()
                 if row["op"] != "event":
                     continue
                 if row["name"] == "reset":
@@ -241,6 +246,31 @@ class Checker:
                 if seen != stored:
                     at = next((i for i, (a, b) in enumerate(zip(seen, stored)) if a != b), min(len(seen), len(stored)))
                     self.report(f"viewer {name} of {id} saw {seen[at:at + 1]}, stored is {stored[at:at + 1]}")
+
+    def check_archive(self):
+        """Every request is in the archive with its end and what there is of its answer; no other request is."""
+        if not self.keeps_data:
+            return
+        archive = self.final["archive"]
+        for id in set(archive) - set(self.final["requests"]):
+            self.report(f"{id} is in the archive and nowhere else")
+        for id, fields in self.final["requests"].items():
+            status, answer = archive.get(id, (None, None))
+            texts = [json.loads(data)["text"] for data in self.last_attempt(id)]
+            if status != fields.get("status"):
+                self.report(f"{id} is {fields.get('status')}, the archive says {status}")
+            elif (answer or "") != "".join(texts):
+                self.report(f"{id}: the archive's answer is not the stream's text")
+
+    def last_attempt(self, id):
+        """The data of the tokens since the last marker."""
+        found = []
+        for _, name, data in self.final["events"].get(id) or []:
+            if name in ("started", "restarted"):
+                found = []
+            elif name == "token":
+                found.append(data)
+        return found
 
     def check_conversations(self):
         """The requests of a conversation run one at a time, and nobody is told that his own does not exist."""

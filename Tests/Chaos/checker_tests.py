@@ -51,6 +51,7 @@ def good():
             events={ID: copy.deepcopy(EVENTS)},
             keys={"lemma:{p0}:jobs": -1, f"lemma:{{p0}}:request:{ID}": 80_000, f"lemma:{{p0}}:events:{ID}": 80_000},
             queue={"lemma:{p0}:jobs": dict(length=0, pending=0)},
+            archive={ID: ["completed", "a b c "]},
         ),
     ]
     return rows
@@ -89,6 +90,31 @@ class CheckerTests(unittest.TestCase):
 
     def test_a_good_history_passes(self):
         self.assertEqual(check(self.rows), [])
+
+    def test_an_answer_from_the_archive_that_is_broken_off_and_read_again(self):
+        self.row("limits")["keeps_data"] = False
+        first = [dict(op="open", viewer="w", id=ID, replica="api-0", cursor="", status=200)]
+        first += [dict(op="event", viewer="w", eid="", name="token", data=token("a b c "))]
+        last = first + [dict(op="event", viewer="w", eid="", name="completed", data="{}")]
+        last += [dict(op="seen", viewer="w", result="terminal")]
+        self.rows[-1:-1] = first + last
+        self.assertEqual(check(self.rows), [])
+        self.rows[-1:-1] = [dict(op="event", viewer="w", eid="", name="token", data=token("a b c "))]
+        self.found("after the terminal event")
+
+    def test_a_request_that_is_not_in_the_archive(self):
+        self.final["archive"] = {}
+        self.found("the archive says None")
+
+    def test_an_end_or_answer_that_the_archive_has_differently(self):
+        self.final["archive"][ID] = ["failed", "a b c "]
+        self.found("is completed, the archive says failed")
+        self.final["archive"][ID] = ["completed", "a b "]
+        self.found("the archive's answer is not")
+
+    def test_a_request_that_only_the_archive_has(self):
+        self.final["archive"][OTHER] = ["completed", ""]
+        self.found("is in the archive and nowhere else")
 
     def test_a_history_without_an_end_is_found(self):
         self.rows.pop()
@@ -232,6 +258,7 @@ class CheckerTests(unittest.TestCase):
     def test_a_request_that_ran_out_of_attempts_without_a_dead_letter_is_found(self):
         self.final["requests"][ID]["status"] = "failed"
         self.row("record")["body"] = dict(status="failed", answer="a b ")
+        self.final["archive"][ID] = ["failed", "a b "]
         self.store(EVENTS[:3] + [["2-0", "failed", "{}"]])
         self.found("no dead letter")
         self.final["dead"] = [dict(id=ID)]

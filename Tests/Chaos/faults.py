@@ -120,7 +120,7 @@ async def api_cut_off():
         async with students(cluster, words=300) as session:
             await under_way(session)
             api.way.cut()
-            # Refused or not, it may have been accepted all the same: Redis gets what was sent when the way is there again.
+            # Refused or not, it may have been accepted: Redis gets what was sent when the way is there again.
             one = session.plans[0]
             key = {"Idempotency-Key": one.key}
             refused, headers, _ = await fetch(api.port, "POST", "/api/math/solve", key, {"problem": one.problem})

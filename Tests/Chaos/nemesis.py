@@ -31,6 +31,7 @@ FAULTS = {
     "cut_links": (2, True),
     "partition": (4, True),
     "half_open": (2, True),
+    "database_cut": (2, False),
     "worker_clock": (1, False),
     "api_clock": (1, False),
     "redis_clock": (1, True),
@@ -101,6 +102,7 @@ class Nemesis:
     async def _heal(self):
         for replica in self.cluster.replicas:
             replica.way.heal()
+            replica.database_way.heal()
             replica.signal(signal.SIGCONT)
 
     # Replicas
@@ -182,6 +184,11 @@ class Nemesis:
     async def half_open(self, rng, replica):
         rng.choice([replica.way.cut_from, replica.way.cut_to])()
         await self._disturb(replica.way, rng.uniform(0.2, LEASE * 2.5 + 1))
+
+    async def database_cut(self, rng, replica):
+        """PostgreSQL is out of reach for one replica, or all of a sudden closed to it."""
+        rng.choice([replica.database_way.cut, replica.database_way.refuse])()
+        await self._disturb(replica.database_way, rng.uniform(0.5, 3))
 
     # Redis
 

@@ -6,6 +6,7 @@ import time
 
 from checker import check
 from cluster import Cluster, ClusterFailure
+from database import SERVER
 from session import settled, stopped
 from workload import History, Plan, Viewers
 
@@ -60,7 +61,8 @@ async def rolling(streams):
         await stopped(late)
         await settled(cluster, 30)
         await viewers.records()
-        history.add("final", **await cluster.dump())
+        archive = await SERVER.archive(cluster.database)
+        history.add("final", **await cluster.dump(), archive=archive)
     violations = check(history.rows)
     final = history.rows[-1]["requests"]
     ends = [fields.get("status") for fields in final.values()]

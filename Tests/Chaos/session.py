@@ -6,6 +6,7 @@ import random
 import time
 
 from checker import check
+from database import SERVER
 from redis_link import RedisFailure
 from workload import TERMINAL, History, Viewers
 
@@ -127,7 +128,8 @@ class Session:
         await settled(self.cluster, max(1.0, viewers.deadline - time.monotonic()))
         await viewers.spy(random.Random(f"{self.seed}/late spy"))
         await viewers.records()
-        self.history.add("final", **await self.cluster.dump())
+        archive = await SERVER.archive(self.cluster.database)
+        self.history.add("final", **await self.cluster.dump(), archive=archive)
         self.lag.cancel()
         await measured(self.cluster, self.history, self.before)
         self.violations = check(self.history.rows)

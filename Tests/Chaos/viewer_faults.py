@@ -5,7 +5,7 @@ import time
 
 from cluster import Cluster
 from crowd import Crowd, Viewer
-from faults import FAULTS, NOTES, becomes, fault, metric, students, submit, under_way, unless
+from faults import NOTES, becomes, fault, metric, students, submit, under_way, unless
 from http_client import fetch, send
 from nemesis import HOUR
 from network import Way

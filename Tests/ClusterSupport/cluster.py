@@ -64,13 +64,20 @@ def program():
 TIED = ["setpriv", "--pdeathsig", "KILL"]
 
 
+# Ports that were given away: also those of a replica that does not run for the moment.
+taken_ports = set()
+
+
 def free_port():
-    """A port below the range that the system gives to outgoing connections."""
+    """A port below the range that the system gives to outgoing connections; nobody else's in this process."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
+        if port in taken_ports:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                taken_ports.add(port)
                 return port
             except OSError:
                 continue
@@ -92,6 +99,7 @@ class Replica:
         self.port = free_port() if role == "api" else 0
         self.ops_port = free_port()
         self.way = None
+        self.database_way = None
         self.clock = None
         # Where the log goes instead of a file, which then cannot be read.
         self.log_device = None
@@ -107,7 +115,8 @@ class Replica:
         settings = dict(SETTINGS, **self.cluster.settings)
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
-        settings.setdefault("DATABASE_URL", SERVER.url(self.cluster.database))
+        address = self.database_way.address if self.database_way else "127.0.0.1"
+        settings.setdefault("DATABASE_URL", SERVER.url(self.cluster.database, address))
         settings["HTTP_PORT"] = str(self.port)
         settings["OPS_PORT"] = str(self.ops_port)
         if self.clock:
@@ -162,7 +171,7 @@ class Replica:
         raise ClusterFailure(f"{self.name} is not ready after {limit} s")
 
     def measure(self):
-        """Open descriptors and resident KiB; without connections to PostgreSQL, which a pool opens when it needs them."""
+        """Open descriptors, without those to PostgreSQL, which a pool opens when it needs them, and resident KiB."""
         return len(self._descriptors() - self._database_sockets()), self._memory("VmRSS")
 
     def _descriptors(self):
@@ -196,8 +205,8 @@ class Replica:
 class Cluster:
     """`async with Cluster(…)`; leaves no process and, unless `keep()` was called, no file behind.
 
-    Within `network.isolate()`, `has_ways` gives each replica a way to Redis that can be disturbed. With `has_clocks`
-    each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
+    Within `network.isolate()`, `has_ways` gives each replica ways to Redis and PostgreSQL that can be disturbed. With
+    `has_clocks` each replica and Redis have a wall clock that can be set. Without `start` that is left to the caller.
     """
 
     def __init__(self, apis=2, workers=2, settings=None, script="", has_ways=True, has_clocks=False, start=True):
@@ -243,7 +252,7 @@ class Cluster:
                 self.database = await SERVER.create(free_port(), program(), SETTINGS)
             for replica in self.replicas:
                 if self.has_ways:
-                    replica.way = Way()
+                    replica.way, replica.database_way = Way(), Way()
                 if self.has_clocks:
                     replica.clock = Clock(self.folder, replica.name)
                 replica.spawn()
@@ -261,9 +270,12 @@ class Cluster:
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
+        taken_ports.discard(self.redis_port)
         for replica in self.replicas:
-            if replica.way:
-                replica.way.close()
+            taken_ports.difference_update({replica.port, replica.ops_port})
+            for way in (replica.way, replica.database_way):
+                if way:
+                    way.close()
         for folder in self.mounts:
             subprocess.run(["umount", folder], check=False)
         if self.database:

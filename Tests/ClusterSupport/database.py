@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -21,8 +22,8 @@ class DatabaseServer:
         self.port = 0
         self.count = 0
 
-    def url(self, name):
-        return f"postgres://lemma@127.0.0.1:{self.port}/{name}"
+    def url(self, name, address="127.0.0.1"):
+        return f"postgres://lemma@{address}:{self.port}/{name}"
 
     async def create(self, port, program, settings):
         """A new database with this release's schema; gives its name."""
@@ -40,6 +41,18 @@ class DatabaseServer:
             raise RuntimeError("lemma migrate failed")
         return name
 
+    async def archive(self, name):
+        """{id: [status, answer]} of all requests in a database; the answer of one that is not over is None."""
+        rows = "SELECT r.id, r.status, a.content FROM math_requests r LEFT JOIN ai_responses a ON a.request_id = r.id"
+        sql = f"SELECT coalesce(json_object_agg(id, json_build_array(status, content)), '{{}}') FROM ({rows}) AS x"
+        pipe = asyncio.subprocess.PIPE
+        words = [self._psql(), "-X", "-q", "-A", "-t", "-c", sql, self.url(name)]
+        process = await asyncio.create_subprocess_exec(*words, stdin=subprocess.DEVNULL, stdout=pipe)
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"the archive cannot be read: psql ended with {process.returncode}")
+        return json.loads(output)
+
     def drop(self, name):
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)").wait()
 
@@ -51,16 +64,18 @@ class DatabaseServer:
             raise RuntimeError(f"{text}: psql ended with {process.returncode}")
 
     def _run(self, text):
-        psql = max(glob.glob("/usr/lib/postgresql/*/bin/psql"))
-        words = [psql, "-X", "-q", "-c", text, self.url("postgres")]
+        words = [self._psql(), "-X", "-q", "-c", text, self.url("postgres")]
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _psql(self):
+        return max(glob.glob("/usr/lib/postgresql/*/bin/psql"))
 
     async def _start(self, port):
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         folder = tempfile.mkdtemp(prefix="lemma-cluster-postgres-", dir=base)
         self.port = port
         with open(f"{folder}/postgres.log", "wb") as log:
-            words = [f"{ROOT}/scripts/throwaway-postgres", folder, str(port)]
+            words = [f"{ROOT}/scripts/throwaway-postgres", folder, str(port), "listen_addresses=*"]
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         atexit.register(self._end, folder)
         deadline = time.monotonic() + 60

@@ -8,7 +8,6 @@ so that packet filter rules can tell the ways apart.
 import ctypes
 import errno
 import itertools
-import os
 import subprocess
 
 from packet_queue import PacketQueue

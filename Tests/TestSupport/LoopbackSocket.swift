@@ -1,10 +1,17 @@
 internal import Glibc
 
+// Other tests start processes at any moment: one that inherited a socket would keep its connection open.
+
+/// The type of a stream socket that no child process inherits.
+package let streamSocket = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+/// The type of a sequenced-packet socket that no child process inherits.
+package let packetSocket = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+
 /// Blocking sockets on 127.0.0.1, for what tests need before a loop runs.
 package enum LoopbackSocket {
     /// A port that was free a moment ago.
     package static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, streamSocket, 0)
         defer { close(descriptor) }
         var address = address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -19,7 +26,7 @@ package enum LoopbackSocket {
 
     /// Sends `request` and returns the first bytes of the answer; nil when nobody listens or answers within a second.
     package static func ask(port: Int, _ request: String) -> String? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, streamSocket, 0)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

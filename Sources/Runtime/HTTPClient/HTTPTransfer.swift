@@ -119,17 +119,24 @@ final class HTTPTransfer {
     /// Reads on after a pause.
     ///
     /// May call back at once.
-    func resume() -> CURLcode {
+    func resume() {
+        guard !hasEnded else { return }
         lastProgress = loop.nowMilliseconds
-        if !hasEnded { step = OneShot(loop: loop) }
+        step = OneShot(loop: loop)
         let wasEffective = pause == .effective
         pause = .none
-        return wasEffective ? curl_easy_pause(easy, CURLPAUSE_CONT) : CURLE_OK
+        guard wasEffective else { return }
+        let code = curl_easy_pause(easy, CURLPAUSE_CONT)
+        if code != CURLE_OK { end(code) }
     }
 
     /// libcurl is done with it.
     func didEnd(_ code: CURLcode) {
         isDone = true
+        end(code)
+    }
+
+    private func end(_ code: CURLcode) {
         if code == CURLE_OK {
             // libcurl takes an end within the head for an empty response.
             end(head.isComplete ? nil : .closed)

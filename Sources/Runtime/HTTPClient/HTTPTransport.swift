@@ -145,9 +145,8 @@ package final class HTTPTransport {
 
     private func resume(_ transfer: HTTPTransfer) {
         isInsideLibrary = true
-        let code = transfer.resume()
+        transfer.resume()
         isInsideLibrary = false
-        if code != CURLE_OK { transfer.didEnd(code) }
     }
 
     /// Runs in the task that waited, never inside a callback of libcurl.

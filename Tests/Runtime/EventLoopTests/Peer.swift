@@ -29,6 +29,7 @@ final class Peer {
     init(descriptor: Int32) {
         self.descriptor = descriptor
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
     deinit { close() }
@@ -50,9 +51,9 @@ final class Peer {
         var ends: [Int32] = [-1, -1]
         switch kind {
         case .stream:
-            guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { throw NoSocket(code: errno) }
+            guard socketpair(AF_UNIX, streamSocket, 0, &ends) == 0 else { throw NoSocket(code: errno) }
         case .packets:
-            guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0 else {
+            guard socketpair(AF_UNIX, packetSocket, 0, &ends) == 0 else {
                 throw NoSocket(code: errno)
             }
         case .tcp:
@@ -66,7 +67,7 @@ final class Peer {
 
     /// A socket that listens on a free port of 127.0.0.1.
     static func listeningSocket(backlog: Int32) throws -> (descriptor: Int32, port: Int) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, streamSocket, 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let port: Int? = withLoopbackAddress(port: 0) { address in
             guard bind(descriptor, address, length) == 0, listen(descriptor, backlog) == 0,
@@ -82,7 +83,7 @@ final class Peer {
 
     /// A socket that has connected, or is about to, to a port of 127.0.0.1.
     static func connectingSocket(to port: Int, blocking: Bool) throws -> Int32 {
-        let type = Int32(SOCK_STREAM.rawValue) | (blocking ? 0 : Int32(SOCK_NONBLOCK.rawValue))
+        let type = streamSocket | (blocking ? 0 : Int32(SOCK_NONBLOCK.rawValue))
         let descriptor = socket(AF_INET, type, 0)
         let status = withLoopbackAddress(port: port) { address in
             connect(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))
