@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import shutil
 import sys
 import time
@@ -259,6 +260,8 @@ def main():
         become_root()
         isolate()
         raise_descriptor_limit()
+        # Ends as an interruption does: every cluster takes its files away.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         work = {
             "run": run_many,
             "faults": run_faults,
