@@ -1,5 +1,5 @@
 -- Conversations, the requests in them and the answers to those. Ids are UUIDv7, times have whole milliseconds.
--- Tokens are not here: they live in Redis until their request is over (docs/decisions/0010-tokens-stay-in-redis.md).
+-- Tokens are not here: they live in Redis until their request is over (docs/decisions/0007-tokens-stay-in-redis.md).
 
 CREATE TABLE conversations (
     id uuid PRIMARY KEY,
