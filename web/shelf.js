@@ -15,9 +15,14 @@ export class Shelf {
     more.addEventListener("click", () => this.load(this.cursor));
   }
 
-  /** Reads the newest page again, unless a title is being written. */
+  /** Reads the newest page again. */
   refresh() {
-    if (this.list.querySelector("input") === null) this.load(null);
+    this.load(null);
+  }
+
+  /** True while a title is being written or a deletion waits for its second click: the list stays as it is then. */
+  get isInUse() {
+    return this.list.querySelector("input, [data-armed=true]") !== null;
   }
 
   /** Marks the one that is open; undefined marks none. */
@@ -38,6 +43,7 @@ export class Shelf {
     try {
       const page = await listConversations(cursor);
       if (cursor === null) {
+        if (this.isInUse) return;
         this.items.clear();
         this.list.replaceChildren();
       }
