@@ -69,10 +69,13 @@ extension PostgresConnection {
         guard outcome else { throw .unreachable(reason: "\(place): no answer in time") }
     }
 
-    /// The first line of libpq's words: host, user or database and the cause, never a password.
+    /// Libpq's words, a line for each address that it tried: host, user or database and the cause, never a password.
+    ///
+    /// Its hints, which are indented, are left out.
     private static func complaint(of connection: OpaquePointer) -> String {
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
-        return text.split(separator: "\n").first.map(String.init) ?? "the connection failed"
+        let causes = text.split(separator: "\n").filter { !$0.hasPrefix("\t") }
+        return causes.isEmpty ? "the connection failed" : causes.joined(separator: "; ")
     }
 }
 

@@ -98,7 +98,7 @@ struct PoolTests {
         try await withPool(PoolLimits(connectionsMax: 4)) { pool, database, _ in
             _ = try await pool.run(createTable())
             for name in ["locked", "free"] { _ = try await pool.run(insert(.text(name))) }
-            let lock = "BEGIN; UPDATE counts SET value = 100 WHERE name = 'locked'; SELECT pg_sleep(2); ROLLBACK"
+            let lock = "BEGIN; UPDATE counts SET value = 100 WHERE name = 'locked'; SELECT pg_sleep(600)"
             let holder = try database.server.startSQL(lock, in: database.name)
             let held =
                 "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'BEGIN; UPDATE%' AND datname ="
@@ -109,6 +109,10 @@ struct PoolTests {
             }
             #expect(error == .timedOut)
             #expect(try await pool.run(increment(.text("free"))).first?.integer(0) == 1)
+            let waiting =
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            #expect(try await TestSupport.eventually { try database.sql(waiting) == "0" }, "it waits no longer")
+            _ = try database.sql(held.replacing("count(*)", with: "pg_terminate_backend(pid)"))
             holder.wait()
             // What was cancelled did not happen later.
             #expect(try await pool.run(increment(.text("locked"))).first?.integer(0) == 1)
