@@ -11,10 +11,10 @@ class Clock:
     """The wall clock of one process of a cluster; built into `folder`, where it leaves nothing but two files."""
 
     def __init__(self, folder, name):
-        self.library = f"{folder}/clock.so"
+        self.shim = f"{folder}/clock.so"
         self.path = f"{folder}/{name}.clock"
-        if not os.path.exists(self.library):
-            command = ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", self.library, f"{HERE}/clock.c"]
+        if not os.path.exists(self.shim):
+            command = ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", self.shim, f"{HERE}/clock.c"]
             subprocess.run(command, check=True)
         self.set(0)
 
@@ -25,4 +25,4 @@ class Clock:
 
     @property
     def environment(self):
-        return {"LD_PRELOAD": self.library, "CHAOS_CLOCK": self.path}
+        return {"LD_PRELOAD": self.shim, "CHAOS_CLOCK": self.path}
