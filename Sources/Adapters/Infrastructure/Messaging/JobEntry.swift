@@ -15,24 +15,16 @@ enum JobEntry {
 
     /// Reads an entry as XREADGROUP and XCLAIM give it.
     init(_ entry: RedisValue) {
-        guard let parts = entry.array, let name = parts.first?.string else {
-            self = .malformed("0-0")
-            return
+        switch StreamEntry(entry, version: Self.version) {
+        case .fields(let name, let fields): self = Self.delivery(name, fields).map { .job($0) } ?? .malformed(name)
+        case .laterVersion: self = .laterVersion
+        case .malformed(let name): self = .malformed(name)
         }
-        let fields = parts.count == 2 ? parts[1].fields : [:]
-        guard let version = fields["v"].flatMap({ Int($0) }), version > 0 else {
-            self = .malformed(name)
-            return
-        }
-        guard version == Self.version else {
-            self = .laterVersion
-            return
-        }
-        guard let id = fields["id"].flatMap({ CorrelationID($0) }) else {
-            self = .malformed(name)
-            return
-        }
+    }
+
+    private static func delivery(_ name: String, _ fields: [String: String]) -> JobDelivery? {
+        guard let id = fields["id"].flatMap({ CorrelationID($0) }) else { return nil }
         let wish = fields["provider"].flatMap { $0.isEmpty ? nil : $0 }
-        self = .job(JobDelivery(entry: name, correlationID: id, requestedProvider: wish))
+        return JobDelivery(entry: name, correlationID: id, requestedProvider: wish)
     }
 }

@@ -21,20 +21,12 @@ enum RecordEntry {
 
     /// Reads an entry as XREADGROUP and XCLAIM give it.
     init(_ entry: RedisValue) {
-        guard let parts = entry.array, let name = parts.first?.string else {
-            self = .malformed("0-0")
-            return
+        switch StreamEntry(entry, version: Self.version) {
+        case .fields(let name, let fields):
+            self = Self.archiveEntry(fields).map { .record(name: name, $0) } ?? .malformed(name)
+        case .laterVersion: self = .laterVersion
+        case .malformed(let name): self = .malformed(name)
         }
-        let fields = parts.count == 2 ? parts[1].fields : [:]
-        guard let version = fields["v"].flatMap({ Int($0) }), version > 0 else {
-            self = .malformed(name)
-            return
-        }
-        guard version == Self.version else {
-            self = .laterVersion
-            return
-        }
-        self = Self.archiveEntry(fields).map { .record(name: name, $0) } ?? .malformed(name)
     }
 
     private static func archiveEntry(_ fields: [String: String]) -> ArchiveEntry? {

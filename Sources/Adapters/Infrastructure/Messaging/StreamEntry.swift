@@ -1,0 +1,24 @@
+internal import RedisClient
+
+/// An entry of one of our streams, before anybody has looked at what its fields say.
+enum StreamEntry {
+    case fields(name: String, [String: String])
+    /// Written by a later release: for its workers.
+    case laterVersion
+    /// No release could read it; carries the entry's name.
+    case malformed(String)
+
+    /// Reads an entry as XREADGROUP and XCLAIM give it, whose `v` should be `version`.
+    init(_ entry: RedisValue, version: Int) {
+        guard let parts = entry.array, let name = parts.first?.string else {
+            self = .malformed("0-0")
+            return
+        }
+        let fields = parts.count == 2 ? parts[1].fields : [:]
+        guard let written = fields["v"].flatMap({ Int($0) }), written > 0 else {
+            self = .malformed(name)
+            return
+        }
+        self = written == version ? .fields(name: name, fields) : .laterVersion
+    }
+}
