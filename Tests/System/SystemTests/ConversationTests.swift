@@ -105,14 +105,22 @@ struct ConversationTests {
 
     private static let slow = ["MOCK_TOKENS": "60", "MOCK_TOKEN_DELAY": "20ms", "JOB_LEASE": "1s"]
 
+    /// Asks a problem and reads until its first token.
+    private func begin(_ problem: String, _ client: Client) throws -> (Client.Submitted, EventStreamClient, Transcript)
+    {
+        let submitted = try client.submit(problem)
+        let stream = try client.watch(submitted.streamUrl)
+        var transcript = Transcript()
+        try transcript.read(stream) { $0.names.contains("token") }
+        return (submitted, stream, transcript)
+    }
+
     @Test("requests of one conversation run one after the other, also when the worker of the first is killed")
     func enqueue() async throws {
         try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, environment: Self.slow)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }
-            let first = try clients[0].submit("a")
-            let stream = try clients[0].watch(first.streamUrl)
-            var transcript = Transcript()
-            try transcript.read(stream) { $0.names.contains("token") }
+            let (first, stream, beginning) = try begin("a", clients[0])
+            var transcript = beginning
             let second = try clients[1].submit("b", in: first.conversationId)
             let third = try clients[0].submit("c", in: first.conversationId)
             let busy = try deployment.workers.first { try $0.metric("lemma_jobs_active") == 1 }
@@ -141,10 +149,8 @@ struct ConversationTests {
     func rejectAndInterrupt() async throws {
         try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, environment: Self.slow)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }
-            let first = try clients[0].submit("a")
-            let stream = try clients[0].watch(first.streamUrl)
-            var transcript = Transcript()
-            try transcript.read(stream) { $0.names.contains("token") }
+            let (first, stream, beginning) = try begin("a", clients[0])
+            var transcript = beginning
             let refused = try clients[1].post("b", in: first.conversationId, onBusy: "reject")
             #expect(refused.status == 409)
             let problem: Client.ProblemDocument = try clients[1].decode(refused)
@@ -190,10 +196,8 @@ struct ConversationTests {
     func deleted() async throws {
         try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, environment: Self.slow)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }
-            let first = try clients[0].submit("a")
-            let stream = try clients[0].watch(first.streamUrl)
-            var transcript = Transcript()
-            try transcript.read(stream) { $0.names.contains("token") }
+            let (first, stream, beginning) = try begin("a", clients[0])
+            var transcript = beginning
             let waiting = try clients[0].submit("b", in: first.conversationId)
             let path = "/api/conversations/\(first.conversationId)"
             #expect(try HTTPCall.send("DELETE", port: clients[1].port, path).status == 204)

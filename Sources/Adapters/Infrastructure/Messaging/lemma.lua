@@ -344,9 +344,8 @@ local function postpone(keys, args)
   if known[2] then return 'cancelled' end
   local handovers = tonumber(known[3] or 0) + (args[9] == 'handed_over' and 1 or 0)
   if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end
-  redis.call('HSET', request, 'handovers', handovers)
-  -- Should the request end before its next attempt, that is what there is of its answer.
-  redis.call('HSET', request, 'restart', args[9], 'partial', args[12])
+  -- Should the request end before its next attempt, `partial` is what there is of its answer.
+  redis.call('HSET', request, 'handovers', handovers, 'restart', args[9], 'partial', args[12])
   redis.call('ZADD', delayed, now_ms() + tonumber(args[5]), args[7] .. ' ' .. args[8])
   settle(jobs, args[1], args[3])
   return 'postponed'
