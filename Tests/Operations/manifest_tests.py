@@ -5,7 +5,7 @@ import re
 import unittest
 
 import yaml
-from manifests import OVERLAYS, compose, container, environment, named, of_kind, text
+from manifests import OVERLAYS, ROOT, compose, container, environment, named, of_kind, text
 
 # What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
 # drain beyond it, and five for each service to close.

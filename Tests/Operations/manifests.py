@@ -1,16 +1,18 @@
 """The rendered overlays and the repository's files, as the tests read them.
 
-RENDERED names the folder in which scripts/test-operations has put the overlays.
+RENDERED names the folder in which scripts/test-operations has put the overlays, LEMMA the program.
 """
 
 import functools
 import os
+import re
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RENDERED = Path(os.environ["RENDERED"]).resolve()
+LEMMA = Path(os.environ["LEMMA"]).resolve()
 OVERLAYS = ("dev", "production")
 
 
@@ -43,3 +45,14 @@ def environment(workload):
 def compose():
     """docker-compose.yaml, its anchors followed, its variables not."""
     return yaml.safe_load(text("docker-compose.yaml"))
+
+
+def interpolated(value, variables=None):
+    """`${NAME:-default}` as Compose reads it."""
+    variables = variables or {}
+    return re.sub(r"\$\{(\w+):-(.*?)\}", lambda match: variables.get(match[1]) or match[2], str(value))
+
+
+def compose_settings(service, variables=None):
+    given = compose()["services"][service].get("environment", {})
+    return {name: interpolated(value, variables) for name, value in given.items()}

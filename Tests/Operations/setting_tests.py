@@ -1,19 +1,13 @@
-"""Whether Lemma understands every setting that the compose file, the manifests and the Dockerfile give it.
-
-LEMMA names the program.
-"""
+"""Whether Lemma understands every setting that the compose file, the manifests and the Dockerfile give it."""
 
 import json
-import os
 import re
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from manifests import OVERLAYS, ROOT, compose, container, environment, of_kind, text
-
-LEMMA = Path(os.environ["LEMMA"]).resolve()
+from manifests import LEMMA, OVERLAYS, ROOT, compose, compose_settings, container, environment, of_kind, text
 
 # What the Secrets hold in the cluster.
 SECRETS = {
@@ -23,17 +17,6 @@ SECRETS = {
     "OPENAI_API_KEY": "key",
     "GEMINI_API_KEY": "key",
 }
-
-
-def interpolated(value, variables=None):
-    """`${NAME:-default}` as Compose reads it."""
-    variables = variables or {}
-    return re.sub(r"\$\{(\w+):-(.*?)\}", lambda match: variables.get(match[1]) or match[2], str(value))
-
-
-def compose_settings(service, variables=None):
-    given = compose()["services"][service].get("environment", {})
-    return {name: interpolated(value, variables) for name, value in given.items()}
 
 
 def pod_settings(overlay, workload):
@@ -48,8 +31,8 @@ def pod_settings(overlay, workload):
         if value is None and "secretKeyRef" in entry["valueFrom"]:
             value = SECRETS[entry["valueFrom"]["secretKeyRef"]["key"]]
         elif value is None:
-            self_limit = entry["valueFrom"]["resourceFieldRef"]["resource"].removeprefix("limits.")
-            value = container(workload)["resources"]["limits"][self_limit]
+            limit = entry["valueFrom"]["resourceFieldRef"]["resource"].removeprefix("limits.")
+            value = container(workload)["resources"]["limits"][limit]
         settings[name] = value
     return settings
 
