@@ -51,7 +51,7 @@ struct ReplicaEnvironment: Sendable {
             keys: keys,
             retention: Retention(configuration),
             on: loop,
-            observer: RedisMetrics(metrics, logger: logger),
+            observer: CountingRedisObserver(metrics.redis, logger: logger),
         )
         health.watch(LoopBound(store, of: loop))
         return store

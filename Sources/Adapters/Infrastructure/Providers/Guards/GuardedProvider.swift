@@ -118,9 +118,9 @@ package struct GuardedProvider {
     }
 
     private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
-        gate.metrics.inputTokens.increment(by: usage.inputTokens)
-        gate.metrics.outputTokens.increment(by: usage.outputTokens)
-        gate.metrics.reasoningTokens.increment(by: usage.reasoningTokens ?? 0)
+        gate.metrics.tokens[.input].increment(by: usage.inputTokens)
+        gate.metrics.tokens[.output].increment(by: usage.outputTokens)
+        gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
         switch result {
         case .success: gate.count(.completed)
         case .failure(.cancelled): gate.count(lane.isOutrun ? .outrun : .cancelled)

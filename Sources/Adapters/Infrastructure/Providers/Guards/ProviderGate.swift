@@ -39,7 +39,7 @@ package struct ProviderGate: Sendable {
 
     /// Notes how a call ended; what failed is logged in words that repeat neither the question nor the answer.
     func count(_ outcome: ProviderOutcome, _ detail: String? = nil) {
-        metrics.calls(outcome).increment()
+        metrics.calls[outcome].increment()
         guard let detail else { return }
         let fields: LogFields = [
             "provider": .string(name), "outcome": .string(outcome.rawValue), "error": .string(detail),
