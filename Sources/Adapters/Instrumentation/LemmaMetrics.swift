@@ -10,6 +10,7 @@ package struct LemmaMetrics: Sendable {
     package let requests: RequestMetrics
     package let streams: StreamMetrics
     package let http: HTTPMetrics
+    package let outcomes: OutcomeMetrics
     package let queue: QueueMetrics
     package let work: WorkMetrics
     package let persister: PersisterMetrics
@@ -21,6 +22,7 @@ package struct LemmaMetrics: Sendable {
         requests = RequestMetrics(registry)
         streams = StreamMetrics(registry)
         http = HTTPMetrics(registry)
+        outcomes = OutcomeMetrics(registry)
         queue = QueueMetrics(registry)
         work = WorkMetrics(registry)
         persister = PersisterMetrics(registry)
@@ -29,5 +31,7 @@ package struct LemmaMetrics: Sendable {
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.
-    package func provider(_ name: String) -> ProviderMetrics { ProviderMetrics(registry, name) }
+    package func provider(_ name: String, model: String) -> ProviderMetrics {
+        ProviderMetrics(registry, name, model: model)
+    }
 }

@@ -119,6 +119,7 @@ final class APIGraph {
     private let store: RedisStore
     private let answers: RedisAnswerStream
     private let sweep: AbandonmentSweep?
+    private let survey: QueueSurvey?
 
     init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
         let configuration = environment.configuration
@@ -136,6 +137,7 @@ final class APIGraph {
             ),
         )
         sweep = environment.abandonmentSweep(store, on: loop)
+        survey = environment.queueSurvey(store, on: loop)
         streams = StreamRegistry(
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
@@ -209,6 +211,7 @@ final class APIGraph {
 
     func close() {
         sweep?.close()
+        survey?.close()
         streams.close()
         answers.close()
         store.close()

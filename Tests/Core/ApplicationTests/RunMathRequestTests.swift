@@ -30,7 +30,9 @@ private final class Bench {
             delivery: delivery,
             request: sampleRequest(),
             attempt: attempt,
+            cause: attempt == 1 ? .first : .workerLost,
             queueMilliseconds: 5,
+            ageMilliseconds: 100,
             answer: answer,
             opensConversation: opensConversation,
         )
@@ -92,8 +94,8 @@ struct RunMathRequestTests {
             #expect(end.account.usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
             #expect(end.firstTokenMilliseconds == 20)
             #expect(end.durationMilliseconds == 40)
-            let event = try #require(bench.bus.events.first as? MathRequestFinished)
-            #expect(event.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
+            let event = try #require(bench.bus.events.lazy.compactMap { $0 as? MathRequestFinished }.first)
+            #expect(event.outcome.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
             #expect(bench.consumer.plans.map(\.provider) == ["fake"])
         }
     }

@@ -52,9 +52,10 @@ package struct RedisRequestRepository: RequestRepository {
                 .cancel,
                 keys: keys.scope(of: request.conversationID),
                 [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
-            ).string
-            switch reply {
-            case "over": return .over
+            ).array ?? []
+            store.tellEnds(reason, after: reply.dropFirst())
+            switch reply.first?.string {
+            case "ended", "over": return .over
             case "asked": return .asked
             default: return .unknown
             }

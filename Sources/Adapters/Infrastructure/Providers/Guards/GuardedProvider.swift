@@ -56,7 +56,7 @@ package struct GuardedProvider {
             }
             let (call, result) = await answer(question, into: lane, admission)
             let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
-            count(result, account.usage, lane)
+            count(result, after: call.elapsed, account.usage, lane)
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
@@ -77,8 +77,9 @@ package struct GuardedProvider {
         let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
         call.onFirstToken = { [gate] delay in
             gate.breaker.sawToken(admission)
-            gate.metrics.firstTokenSeconds.observe(delay)
+            gate.metrics.firstChunkSeconds.observe(delay)
         }
+        call.onFurtherToken = { [seconds = gate.metrics.chunkSeconds] in seconds.observe($0) }
         gate.metrics.active.increment()
         let result = await call.run()
         gate.metrics.active.decrement()
@@ -89,7 +90,7 @@ package struct GuardedProvider {
 
     private func admit() throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        gate.count(.turnedAway)
+        gate.metrics.turnedAway.increment()
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
@@ -99,7 +100,7 @@ package struct GuardedProvider {
         let turnOnLoop = LoopBound(turn, of: loop)
         guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            gate.count(.turnedAway)
+            gate.metrics.turnedAway.increment()
             let detail = "The provider \(identity.name) has as many calls as it may have."
             throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
@@ -112,24 +113,31 @@ package struct GuardedProvider {
         // The slot may have come in the meantime.
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
-        gate.count(.turnedAway)
+        gate.metrics.turnedAway.increment()
         let detail = "The provider \(identity.name) had no room for another call in time."
         throw .noRoom(detail: detail, retryAfter: .zero)
     }
 
-    private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
-        gate.metrics.tokens[.input].increment(by: usage.inputTokens)
-        gate.metrics.tokens[.output].increment(by: usage.outputTokens)
-        gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
+    private func count(
+        _ result: Result<FinishReason, ProviderFailure>,
+        after duration: Duration,
+        _ usage: TokenUsage,
+        _ lane: RaceLane
+    ) {
+        gate.metrics.countTokens(
+            input: usage.inputTokens,
+            output: usage.outputTokens,
+            reasoning: usage.reasoningTokens ?? 0,
+        )
         switch result {
-        case .success: gate.count(.completed)
-        case .failure(.cancelled): gate.count(lane.isOutrun ? .outrun : .cancelled)
-        case .failure(.timedOut(let detail)): gate.count(.timedOut, detail)
-        case .failure(.unavailable(let detail, _)): gate.count(.failed, detail)
-        case .failure(.busy(let detail, _)): gate.count(.busy, detail)
-        case .failure(.noRoom(let detail, _)): gate.count(.turnedAway, detail)
-        case .failure(.refused(let detail)): gate.count(.refused, detail)
-        case .failure(.rejected(let detail)): gate.count(.rejected, detail)
+        case .success: gate.count(.completed, after: duration)
+        case .failure(.cancelled): gate.count(lane.isOutrun ? .outrun : .cancelled, after: duration)
+        case .failure(.timedOut(let detail)): gate.count(.timedOut, after: duration, detail)
+        case .failure(.unavailable(let detail, _)): gate.count(.failed, after: duration, detail)
+        case .failure(.busy(let detail, _)), .failure(.noRoom(let detail, _)):
+            gate.count(.busy, after: duration, detail)
+        case .failure(.refused(let detail)): gate.count(.refused, after: duration, detail)
+        case .failure(.rejected(let detail)): gate.count(.rejected, after: duration, detail)
         }
     }
 }

@@ -31,15 +31,17 @@ package struct ProviderGate: Sendable {
         self.metrics = metrics
         self.logger = logger
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
+        metrics.limit.set(limits.callsMax)
         slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
     }
 
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call ended; what failed is logged in words that repeat neither the question nor the answer.
-    func count(_ outcome: ProviderOutcome, _ detail: String? = nil) {
-        metrics.calls[outcome].increment()
+    /// Notes how a call ended that took so long; what failed is logged in words that repeat neither the question nor the
+    /// answer.
+    func count(_ outcome: ProviderOutcome, after duration: Duration, _ detail: String? = nil) {
+        metrics.count(outcome, after: duration)
         guard let detail else { return }
         let fields: LogFields = [
             "provider": .string(name), "outcome": .string(outcome.rawValue), "error": .string(detail),
