@@ -71,6 +71,7 @@ final class ProviderBench {
     let clock: ManualClock
     let sink: SinkRecorder
     let registry = MetricsRegistry()
+    private lazy var metrics = LemmaMetrics(registry)
     var retriesMax = 0
     var hedgeAfter: Duration?
     var limits = CallLimits(firstToken: .seconds(3), idle: .seconds(2), total: .seconds(10))
@@ -124,7 +125,7 @@ final class ProviderBench {
                 callsMax: callsMax,
                 waitersMax: callsMax / 8
             ),
-            metrics: LemmaMetrics(registry).provider(name, model: "m"),
+            metrics: metrics.provider(name, model: "m"),
             logger: Logger(
                 output: LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
             ),

@@ -92,10 +92,12 @@ struct QueueSurveyTests {
             await survey.look()
             bench.server.resume()
             #expect(seen.value("lemma_queue_waiting_jobs") == nil)
-            #expect(try await eventually {
-                await survey.look()
-                return seen.value("lemma_queue_waiting_jobs") == 1
-            })
+            #expect(
+                try await eventually {
+                    await survey.look()
+                    return seen.value("lemma_queue_waiting_jobs") == 1
+                }
+            )
         }
     }
 }

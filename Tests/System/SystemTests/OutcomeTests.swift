@@ -53,7 +53,10 @@ struct OutcomeTests {
             #expect(try total(replicas, "lemma_dead_letters_total") == 3, "broken, silent and doomed")
             try checkAttempts(living)
             for replica in replicas {
-                #expect(try await eventually { try replica.metric("lemma_queue_dead_letters") == 3 }, "all see the same")
+                #expect(
+                    try await eventually { try replica.metric("lemma_queue_dead_letters") == 3 },
+                    "all see the same"
+                )
             }
         }
     }

@@ -70,7 +70,9 @@ final class Replica: Sendable {
     func metric(_ name: String, _ labels: String = "") throws -> Double {
         let text = try HTTPCall.send("GET", port: opsPort, "/metrics").body
         let lines = text.split(separator: "\n")
-            .filter { ($0.hasPrefix(name + " ") || $0.hasPrefix(name + "{")) && (labels.isEmpty || $0.contains(labels)) }
+            .filter {
+                ($0.hasPrefix(name + " ") || $0.hasPrefix(name + "{")) && (labels.isEmpty || $0.contains(labels))
+            }
         return lines.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 
