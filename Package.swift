@@ -69,7 +69,10 @@ let adapters: [Target] = [
     module(
         "API",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation"],
+        [
+            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation",
+            "Settings",
+        ],
     ),
     module(
         "Worker",
@@ -134,7 +137,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport",
+            "ArchiveSupport", "Settings",
         ],
     ),
     suite(
@@ -144,7 +147,7 @@ let tests: [Target] = [
     ),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
-    suite("System", in: "System", []),
+    suite("System", in: "System", ["EventLoop"]),
 ]
 
 func module(

@@ -1,8 +1,8 @@
 package import Telemetry
 
-/// How a call of a provider ended; the raw value is its `error_type`, which a completed call has none of.
+/// How a call of a provider ended.
 package enum ProviderOutcome: String, Sendable, CaseIterable {
-    case completed = ""
+    case completed
     case timedOut = "timeout"
     case failed
     case busy
@@ -11,6 +11,9 @@ package enum ProviderOutcome: String, Sendable, CaseIterable {
     case cancelled
     /// Another provider answered first.
     case outrun
+
+    /// Empty where nothing went wrong, which is the same as no label.
+    var errorType: String { self == .completed ? "" : rawValue }
 }
 
 /// The calls of one provider: names and buckets are those of OpenTelemetry's semantic conventions for generative AI, where
@@ -61,7 +64,7 @@ package struct ProviderMetrics: Sendable {
                 let histogram = registry.histogram(
                     "lemma_gen_ai_client_operation_duration_seconds",
                     help: "Calls of providers, by how they ended",
-                    labels: labels("error_type", outcome.rawValue),
+                    labels: labels("error_type", outcome.errorType),
                     limits: Self.seconds,
                 )
                 return (outcome, histogram)
@@ -112,7 +115,9 @@ package struct ProviderMetrics: Sendable {
     /// Counts a call that took so long.
     package func count(_ outcome: ProviderOutcome, after duration: Duration) { calls[outcome]?.observe(duration) }
 
-    /// Counts what a call used; `reasoning` is part of `output`. Nothing is what no call has used.
+    /// Counts what a call used.
+    ///
+    /// `reasoning` is part of `output`; nothing is what a call used that did not come about.
     package func countTokens(input: Int, output: Int, reasoning: Int) {
         if input > 0 { inputTokens.observe(Double(input)) }
         if output > 0 { outputTokens.observe(Double(output)) }

@@ -47,7 +47,9 @@ package struct QueueLevels: Sendable, Equatable {
     }
 }
 
-/// The queue as Redis has it. Every replica shows the same numbers: ask for their max(), not their sum().
+/// The queue as Redis has it.
+///
+/// Every replica shows the same numbers: ask for their max(), not their sum().
 package struct QueueMetrics: Sendable {
     private let waiting: Reading
     private let claimed: Reading

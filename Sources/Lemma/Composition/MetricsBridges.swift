@@ -5,6 +5,7 @@ import Infrastructure
 import Instrumentation
 import PostgresClient
 import RedisClient
+import Shared
 import Telemetry
 
 /// Counts what Redis clients report.
@@ -81,6 +82,20 @@ struct CountingHTTPMetrics: HTTPServerMetrics {
     }
 
     func badRequest(_ reason: RequestRefusal) { metrics.malformed.increment() }
+}
+
+extension Logger {
+    /// Tells how a request ended: one line for each, which has what an operator asks first.
+    func note(_ event: MathRequestFinished) {
+        var fields: LogFields = [
+            "correlation_id": .string(event.correlationID.description), "status": .string(event.status.rawValue),
+            "attempt": .int(Int(event.attempt)), "provider": .string(event.provider),
+            "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
+            "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
+        ]
+        fields["first_token_ms"] = event.firstTokenMilliseconds.map { .int($0) }
+        info("request finished", fields)
+    }
 }
 
 extension LemmaMetrics {

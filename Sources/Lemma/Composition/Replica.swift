@@ -40,7 +40,10 @@ enum Replica {
             }
         }
         let group = ServiceGroup(services, logger: logger)
-        try await group.run { environment.health.beginDraining() }
+        try await group.run(
+            onStop: { environment.health.beginDraining() },
+            onUserSignal: { environment.logLevel.toggle() },
+        )
     }
 
     /// Where the stores are.
@@ -69,6 +72,7 @@ enum Replica {
             configuration: configuration,
             loops: loops,
             logger: logger,
+            logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
             health: ProcessHealth(loops: loops.loops),
             redis: try RedisConfiguration(url: stores.redis, clientName: name),

@@ -100,6 +100,7 @@ final class WorkerGraph {
         consumer.onLaterVersion = { metrics.work.refused[.laterVersion].increment() }
         let bus = LocalEventBus()
         metrics.observe(bus)
+        bus.subscribe(to: MathRequestFinished.self) { logger.note($0) }
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,

@@ -19,7 +19,9 @@ package final class Reading: Sendable {
 }
 
 extension MetricsRegistry {
-    /// A gauge that is not always known. A second one of the same labels traps.
+    /// A gauge that is not always known.
+    ///
+    /// A second one of the same labels traps.
     package func reading(_ name: String, help: String, labels: Labels = [:]) -> Reading {
         let reading = Reading()
         observeGauge(name, help: help, labels: labels) { reading.value }

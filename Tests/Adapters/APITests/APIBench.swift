@@ -163,6 +163,7 @@ private final class APIGraph {
                 assets: options.assets,
                 corsOrigins: options.corsOrigins,
                 metrics: metrics,
+                accessLog: AccessLog(.disabled, clients: ClientAddress(trustedProxies: [])),
             )
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
