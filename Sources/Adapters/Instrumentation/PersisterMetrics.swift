@@ -16,6 +16,9 @@ package struct PersisterMetrics: Sendable {
         refused = registry.counter("lemma_persister_records_refused_total", help: "Records put aside for good")
         failures = registry.counter("lemma_persister_failures_total", help: "Writes that PostgreSQL did not take")
         backlogRecords = registry.gauge("lemma_persister_backlog_records", help: "Records waiting for PostgreSQL")
-        backlogAgeSeconds = registry.gauge("lemma_persister_backlog_age_seconds", help: "Age of the oldest of them")
+        backlogAgeSeconds = registry.gauge(
+            "lemma_persister_backlog_age_seconds",
+            help: "Age of the oldest record that waits for PostgreSQL"
+        )
     }
 }
