@@ -145,6 +145,7 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
+    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop"]),
