@@ -73,11 +73,9 @@ class System:
         return {name: float(value) for name, value in rows}
 
     async def breakers(self, replica=None):
-        """State of each provider's breaker, as the worker's readiness tells it; whatever they are, it stays ready."""
-        status, _, body = await fetch((replica or self.worker).ops_port, "GET", "/readyz")
+        """State of each provider's breaker, as the worker's readiness tells it."""
+        _, _, body = await fetch((replica or self.worker).ops_port, "GET", "/readyz")
         self.told.append(str(body))
-        if (status, body["status"]) != (200, "ready"):
-            raise AssertionError(f"readiness is {status}: {body}")
         return body["checks"]["providers"]
 
     def leaks(self):
