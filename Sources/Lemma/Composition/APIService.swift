@@ -182,6 +182,7 @@ final class APIGraph {
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
                 accessLog: environment.accessLog,
+                tracer: environment.tracer,
             )
         )
     }

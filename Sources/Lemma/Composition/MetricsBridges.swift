@@ -7,6 +7,7 @@ import PostgresClient
 import RedisClient
 import Shared
 import Telemetry
+import Tracing
 
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
@@ -88,11 +89,13 @@ extension Logger {
     /// Tells how a request ended: one line for each, which has what an operator asks first.
     func note(_ event: MathRequestFinished) {
         var fields: LogFields = [
-            "correlation_id": .string(event.correlationID.description), "status": .string(event.outcome.status.rawValue),
+            "correlation_id": .string(event.correlationID.description),
+            "status": .string(event.outcome.status.rawValue),
             "attempt": .int(Int(event.attempt)), "provider": .string(event.provider),
             "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
             "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
         ]
+        fields.add(event.trace.flatMap { TraceContext($0) })
         fields["first_token_ms"] = event.firstTokenMilliseconds.map { .int($0) }
         info("request finished", fields)
     }
