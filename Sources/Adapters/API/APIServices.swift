@@ -55,7 +55,13 @@ package struct APIServices {
         self.metrics = metrics
     }
 
-    var authentication: Authentication { Authentication(tokens: tokens, isRequired: isAuthenticationRequired) }
+    var authentication: Authentication {
+        Authentication(
+            tokens: tokens,
+            isRequired: isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
+        )
+    }
 }
 
 /// The use cases about conversations.

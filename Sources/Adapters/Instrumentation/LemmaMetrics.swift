@@ -15,6 +15,7 @@ package struct LemmaMetrics: Sendable {
     package let persister: PersisterMetrics
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
+    package let replica: ReplicaMetrics
 
     private let worker: MetricsRegistry
 
@@ -32,6 +33,7 @@ package struct LemmaMetrics: Sendable {
         persister = PersisterMetrics(worker)
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
+        replica = ReplicaMetrics(registry)
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.

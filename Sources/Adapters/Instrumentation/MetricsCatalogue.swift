@@ -5,6 +5,7 @@ package enum MetricsCatalogue {
     /// Labels whose values are not told by the code, in words.
     private static let openLabels = [
         "provider": "a provider that `AI_PROVIDERS` names",
+        "method": "an HTTP method",
         "route": "the pattern of an API path, `/` for pages, `preflight`, or `none`",
         "status": "an HTTP status",
         "version": "the release",
@@ -75,6 +76,8 @@ package enum MetricsCatalogue {
         registry.registerProcess(version: "")
         let metrics = LemmaMetrics(registry, roles: [role])
         metrics.provider("").observeBreaker { nil }
+        metrics.http.prepare(method: "", route: "")
+        metrics.replica.observeIdleTime(ofLoop: 0) { nil }
         return registry
     }
 }
