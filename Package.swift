@@ -34,6 +34,7 @@ let runtime: [Target] = [
     module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
     module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
     module("Telemetry", in: "Runtime", []),
+    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient"]),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", ["Console"]),
     module("ServerSentEvents", in: "Runtime", []),
@@ -69,7 +70,11 @@ let adapters: [Target] = [
     module(
         "API",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation"],
+        [
+            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry",
+            "Instrumentation",
+            "Settings",
+        ],
     ),
     module(
         "Worker",
@@ -106,6 +111,7 @@ let tests: [Target] = [
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
+    suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPClient"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
@@ -134,7 +140,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport",
+            "ArchiveSupport", "Settings",
         ],
     ),
     suite(
@@ -145,7 +151,7 @@ let tests: [Target] = [
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
-    suite("System", in: "System", []),
+    suite("System", in: "System", ["EventLoop"]),
 ]
 
 func module(

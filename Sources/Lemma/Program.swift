@@ -1,5 +1,6 @@
 internal import Console
 internal import Glibc
+internal import Lifecycle
 
 /// The entry of `lemma`: finds the command, runs it, turns what it throws into words and an exit code.
 @main
@@ -11,6 +12,7 @@ enum Program {
     static func main() async {
         // A reader that has gone is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        SignalWatcher.ignoreUserSignal()
         exit(await run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 

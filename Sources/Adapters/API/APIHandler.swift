@@ -81,8 +81,7 @@ package final class APIHandler: HTTPHandler {
         case .found(let endpoint, let route, let parameter):
             run(endpoint, context(request, exchange, requestID: requestID, route: route, parameter: parameter))
         case .otherMethods(let methods):
-            var problem = Problem(.methodNotAllowed, "This path does not know \(request.method.name).")
-            problem.headers.append(("Allow", methods.map(\.name).joined(separator: ", ")))
+            let problem = Problem.otherMethods(methods, than: request.method)
             context(request, exchange, requestID: requestID, route: "none").respond(problem)
         case .none:
             page(request, context(request, exchange, requestID: requestID, route: "/"))
@@ -114,9 +113,7 @@ package final class APIHandler: HTTPHandler {
         do throws(Problem) {
             guard !name.isEmpty else { throw Problem(.notFound, "There is nothing at this path.") }
             guard request.method == .get || request.method == .head else {
-                var problem = Problem(.methodNotAllowed, "This path does not know \(request.method.name).")
-                problem.headers.append(("Allow", "GET, HEAD"))
-                throw problem
+                throw .otherMethods([.get, .head], than: request.method)
             }
             try PageRoute(assets: services.assets).respond(name, context)
         } catch {
@@ -138,8 +135,10 @@ package final class APIHandler: HTTPHandler {
             route: route,
             parameter: parameter,
             extraHeaders: cors.headers(for: request),
-        ) { [weak self] context, status in
-            self?.counter(context, status).increment()
+        ) { [weak self] context, status, headers in
+            guard let self else { return }
+            counter(context, status).increment()
+            services.accessLog.note(context, status, headers)
         }
     }
 

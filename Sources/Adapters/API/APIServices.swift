@@ -20,6 +20,7 @@ package struct APIServices {
     package let assets: WebAssets
     package let corsOrigins: [String]
     package let metrics: LemmaMetrics
+    package let accessLog: AccessLog
 
     package init(
         loop: Loop,
@@ -36,7 +37,8 @@ package struct APIServices {
         streams: StreamRegistry,
         assets: WebAssets,
         corsOrigins: [String],
-        metrics: LemmaMetrics
+        metrics: LemmaMetrics,
+        accessLog: AccessLog
     ) {
         self.loop = loop
         self.solve = solve
@@ -53,6 +55,7 @@ package struct APIServices {
         self.assets = assets
         self.corsOrigins = corsOrigins
         self.metrics = metrics
+        self.accessLog = accessLog
     }
 
     var authentication: Authentication {

@@ -175,6 +175,7 @@ package final class JobRunner {
         let job = ActiveJob(delivery)
         active[id] = job
         metrics.work.active.increment()
+        logger.debug("job taken", ["correlation_id": .string(id.description), "entry": .string(delivery.entry)])
         job.task = loop.spawn { [self] in
             let output = await handler.handle(RunMathRequest(delivery: delivery, control: job.control))
             didRun(id, output)
@@ -183,9 +184,14 @@ package final class JobRunner {
 
     private func didRun(_ id: CorrelationID, _ output: RunMathRequest.Output) {
         metrics.work.active.decrement()
-        if case .lost = output {
+        switch output {
+        case .lost:
             metrics.work.fenced.increment()
             logger.warning("attempt lost", ["correlation_id": .string(id.description)])
+        case .handedOver: logger.info("job handed back", ["correlation_id": .string(id.description)])
+        case .postponed: logger.info("request postponed", ["correlation_id": .string(id.description)])
+        case .settled: logger.debug("nothing to do", ["correlation_id": .string(id.description)])
+        case .finished: break
         }
         active[id] = nil
         slotWaiter?.succeed(())

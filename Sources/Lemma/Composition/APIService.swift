@@ -66,9 +66,10 @@ final class APIService: Service {
 
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
-        let identifiers = environment.identifiers
+        let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
         options.renderError = { status, detail, path in
             let id = identifiers.make(CorrelationID.self).description
+            accessLog.noteRefusal(status: status, detail: detail, requestID: id)
             return Problem.refusal(status: status, detail: detail, path: path, requestID: id)
         }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
@@ -178,6 +179,7 @@ final class APIGraph {
                 assets: assets,
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
+                accessLog: environment.accessLog,
             )
         )
     }

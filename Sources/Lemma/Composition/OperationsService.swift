@@ -25,12 +25,15 @@ final class OperationsService: Service {
         await schema.begin()
         let providers = environment.gates
         let ops = environment.configuration.ops
+        let (logLevel, clock) = (environment.logLevel, environment.clock)
         let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
             loop in
             OperationsHandler(
                 loop: loop,
                 registry: registry,
                 health: ReplicaHealth(process: health, loop: loop, schema: schema, providers: providers),
+                logLevel: logLevel,
+                clock: clock,
             )
         }
         environment.logger.info("operations port open", ["port": .int(listener.port)])

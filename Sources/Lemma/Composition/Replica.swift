@@ -42,7 +42,10 @@ enum Replica {
             }
         }
         let group = ServiceGroup(services, logger: logger)
-        try await group.run { environment.health.beginDraining() }
+        try await group.run(
+            onStop: { environment.health.beginDraining() },
+            onUserSignal: { environment.logLevel.toggle() },
+        )
     }
 
     /// Where the stores are.
@@ -70,6 +73,7 @@ enum Replica {
             configuration: configuration,
             loops: loops,
             logger: logger,
+            logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
             health: ProcessHealth(loops: loops.loops, metrics: metrics),
             redis: try RedisConfiguration(url: stores.redis, clientName: name),

@@ -21,6 +21,7 @@ struct ReplicaEnvironment: Sendable {
     let configuration: Configuration
     let loops: LoopGroup
     let logger: Logger
+    let logLevel: LogLevelControl
     let metrics: LemmaMetrics
     let health: ProcessHealth
     let redis: RedisConfiguration
@@ -36,6 +37,9 @@ struct ReplicaEnvironment: Sendable {
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
     var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
+    var accessLog: AccessLog {
+        AccessLog(logger, clients: ClientAddress(trustedProxies: configuration.limits.trustedProxies))
+    }
     var backoff: Backoff { Backoff(random: random) }
 
     /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
@@ -132,6 +136,11 @@ extension Retention {
             turns: configuration.context.maxTurns + 1,
         )
     }
+}
+
+extension LogLevel {
+    /// The level that LOG_LEVEL names.
+    init(_ configuration: Configuration) { self = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info }
 }
 
 extension ProviderEndpoint {

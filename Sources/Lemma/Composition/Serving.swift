@@ -102,7 +102,7 @@ enum Serving {
             descriptor: STDOUT_FILENO,
             service: configuration.otel.serviceName,
             version: ReplicaEnvironment.version,
-            level: LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info,
+            level: LogLevel(configuration),
             format: LogFormat(rawValue: configuration.logging.format.rawValue) ?? .json,
         )
         return Logger(output: output)

@@ -90,7 +90,10 @@ final class WorkerGraph {
         )
         consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
         let bus = LocalEventBus()
-        bus.subscribe(to: MathRequestFinished.self) { metrics.observe($0) }
+        bus.subscribe(to: MathRequestFinished.self) {
+            metrics.observe($0)
+            logger.note($0)
+        }
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,

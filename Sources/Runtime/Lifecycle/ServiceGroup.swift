@@ -9,8 +9,8 @@ package import Telemetry
 ///      └───────────── not ready in time, failed, signal ──────────────────────────────┘
 /// ```
 /// Draining calls ``Service/drain()`` of one service after the other, closing cancels them one after the other; each
-/// step has the service's own limit. The first failure is what ``run(signals:onStop:)`` throws in the end. A second
-/// signal ends the process at once, with code 128 + its number.
+/// step has the service's own limit. The first failure is what ``run(signals:onStop:onUserSignal:)`` throws in the end.
+/// A second signal ends the process at once, with code 128 + its number.
 package final class ServiceGroup: Sendable {
     private let services: [any Service]
     private let logger: Logger
@@ -29,7 +29,7 @@ package final class ServiceGroup: Sendable {
         case limit(Int)
     }
 
-    /// Makes a group; nothing happens before ``run(signals:onStop:)``.
+    /// Makes a group; nothing happens before ``run(signals:onStop:onUserSignal:)``.
     package init(_ services: [any Service], logger: Logger) {
         self.services = services
         self.logger = logger
@@ -45,14 +45,15 @@ package final class ServiceGroup: Sendable {
 
     /// Runs the services until they have stopped; once per group.
     ///
-    /// `onStop` is called once when the stop begins, before anything is drained: readiness ends there. Cancelling the
+    /// `onUserSignal` hears of each SIGUSR1, on a thread of its own. `onStop` is called once when the stop begins, before anything is drained: readiness ends there. Cancelling the
     /// caller's task is a stop as well.
     /// - Throws: the first failure: of a service that ended by itself, or a ``ServiceGroupError``.
     package func run(
         signals: [StopSignal] = StopSignal.allCases,
-        onStop: @escaping @Sendable () -> Void = {}
+        onStop: @escaping @Sendable () -> Void = {},
+        onUserSignal: (@Sendable () -> Void)? = nil
     ) async throws {
-        let watcher = signals.isEmpty ? nil : SignalWatcher(signals) { self.received($0) }
+        let watcher = signals.isEmpty ? nil : SignalWatcher(signals, onUserSignal: onUserSignal) { self.received($0) }
         defer { watcher?.cancel() }
         // In a task of its own: a cancelled caller still has its services to stop, in order and with their limits.
         let run = Task {

@@ -33,12 +33,17 @@ package enum StopSignal: Sendable, CaseIterable {
 package final class SignalWatcher: Sendable {
     private let signals: [StopSignal]
     private let thread: Mutex<pthread_t?>
+    private let watchesUserSignal: Bool
+
+    /// Makes SIGUSR1 harmless for the whole process, whether somebody watches it or not; to be called first of all.
+    package static func ignoreUserSignal() { Glibc.signal(SIGUSR1, SIG_IGN) }
 
     /// Begins to watch; until ``cancel()`` the signals no longer end the process.
     ///
-    /// `handler` may block.
+    /// `handler` may block, and so may `onUserSignal`, which hears of SIGUSR1; without it that signal is left alone.
     package init(
         _ signals: [StopSignal] = StopSignal.allCases,
+        onUserSignal: (@Sendable () -> Void)? = nil,
         handler: @escaping @Sendable (StopSignal) -> Void
     ) {
         self.signals = signals
@@ -49,11 +54,14 @@ package final class SignalWatcher: Sendable {
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         let (isFirst, _) = signalPipe.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
         precondition(isFirst, "another signal watcher exists")
-        thread = Mutex(Self.startThread(SignalReader(descriptor: ends[0], handler: handler)))
-        for signal in signals { Self.install(signal) }
+        let reader = SignalReader(descriptor: ends[0], handler: handler, onUserSignal: onUserSignal)
+        thread = Mutex(Self.startThread(reader))
+        watchesUserSignal = onUserSignal != nil
+        for signal in signals { Self.install(signal.number) }
+        if watchesUserSignal { Self.install(SIGUSR1) }
     }
 
-    /// Gives the signals their default action again and joins the thread.
+    /// Gives the signals their default action again, has SIGUSR1 ignored, and joins the thread.
     ///
     /// Idempotent; not to be called by the handler.
     package func cancel() {
@@ -63,6 +71,7 @@ package final class SignalWatcher: Sendable {
         }
         guard let ended else { return }
         for signal in signals { Glibc.signal(signal.number, SIG_DFL) }
+        if watchesUserSignal { Self.ignoreUserSignal() }
         let descriptor = signalPipe.exchange(-1, ordering: .sequentiallyConsistent)
         // The end of the pipe ends the thread.
         close(descriptor)
@@ -71,7 +80,7 @@ package final class SignalWatcher: Sendable {
 
     deinit { cancel() }
 
-    private static func install(_ signal: StopSignal) {
+    private static func install(_ number: Int32) {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
@@ -80,7 +89,7 @@ package final class SignalWatcher: Sendable {
             errno = saved
         }
         action.sa_flags = SA_RESTART
-        sigaction(signal.number, &action, nil)
+        sigaction(number, &action, nil)
     }
 
     private static func startThread(_ reader: SignalReader) -> pthread_t {
@@ -108,10 +117,16 @@ private let signalPipe = Atomic<Int32>(-1)
 private final class SignalReader: Sendable {
     private let descriptor: Int32
     private let handler: @Sendable (StopSignal) -> Void
+    private let onUserSignal: (@Sendable () -> Void)?
 
-    init(descriptor: Int32, handler: @escaping @Sendable (StopSignal) -> Void) {
+    init(
+        descriptor: Int32,
+        handler: @escaping @Sendable (StopSignal) -> Void,
+        onUserSignal: (@Sendable () -> Void)?
+    ) {
         self.descriptor = descriptor
         self.handler = handler
+        self.onUserSignal = onUserSignal
     }
 
     func run() {
@@ -121,6 +136,7 @@ private final class SignalReader: Sendable {
             let count = read(descriptor, &byte, 1)
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { return }
+            if Int32(byte) == SIGUSR1 { onUserSignal?() }
             if let signal = StopSignal.allCases.first(where: { $0.number == Int32(byte) }) { handler(signal) }
         }
     }

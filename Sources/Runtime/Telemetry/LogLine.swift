@@ -59,6 +59,8 @@ enum JSONLine {
     private static func appendString(_ text: String, to line: inout [UInt8]) -> Bool {
         line.append(UInt8(ascii: "\""))
         var count = 0
+        // U+0080 to U+009F, which move a terminal's cursor like an escape character, are this byte and another.
+        var isAfterC2 = false
         for byte in text.utf8 {
             let beginsScalar = byte & 0xC0 != 0x80
             if beginsScalar, count + 4 > valueBytesMax, text.utf8.count > valueBytesMax {
@@ -66,7 +68,13 @@ enum JSONLine {
                 return false
             }
             count += 1
-            appendEscaped(byte, to: &line)
+            if isAfterC2, byte < 0xA0 {
+                appendHex(byte, to: &line)
+            } else {
+                if isAfterC2 { line.append(0xC2) }
+                if byte != 0xC2 { appendEscaped(byte, to: &line) }
+            }
+            isAfterC2 = byte == 0xC2
         }
         line.append(UInt8(ascii: "\""))
         return true
@@ -79,12 +87,15 @@ enum JSONLine {
         case 0x0A: line.append(contentsOf: "\\n".utf8)
         case 0x0D: line.append(contentsOf: "\\r".utf8)
         case 0x09: line.append(contentsOf: "\\t".utf8)
-        case 0..<0x20, 0x7F:
-            line.append(contentsOf: "\\u00".utf8)
-            line.append(hexDigit(byte >> 4))
-            line.append(hexDigit(byte & 15))
+        case 0..<0x20, 0x7F: appendHex(byte, to: &line)
         default: line.append(byte)
         }
+    }
+
+    private static func appendHex(_ byte: UInt8, to line: inout [UInt8]) {
+        line.append(contentsOf: "\\u00".utf8)
+        line.append(hexDigit(byte >> 4))
+        line.append(hexDigit(byte & 15))
     }
 
     private static func hexDigit(_ value: UInt8) -> UInt8 {
@@ -123,7 +134,7 @@ enum TextLine {
         case .double(let number): return "\(number)"
         case .bool(let flag): return "\(flag)"
         case .string(let text):
-            let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && !isControl($0) }
+            let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && !isUnseen($0) }
             return isPlain && !text.isEmpty ? text : "\"\(escaped(text))\""
         }
     }
@@ -132,7 +143,7 @@ enum TextLine {
     private static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
-            if isControl(scalar) || scalar == "\"" || scalar == "\\" {
+            if isUnseen(scalar) || scalar == "\"" || scalar == "\\" {
                 result += scalar.escaped(asASCII: true)
             } else {
                 result.unicodeScalars.append(scalar)
@@ -141,7 +152,12 @@ enum TextLine {
         return result
     }
 
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    /// True for control characters, and for those that turn the writing's direction or begin a line.
+    private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.value >= 0x7F else { return scalar.value < 0x20 }
+        return switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }

@@ -2,6 +2,7 @@ import API
 import Application
 import EventLoop
 import HTTPServer
+import Shared
 import Telemetry
 import TestSupport
 import Testing
@@ -11,6 +12,14 @@ private struct FixedHealth: HealthReporter {
     var loopsTurn: Bool
     var report: ReadinessReport
     func readiness() async -> ReadinessReport { report }
+}
+
+private struct FixedTime: WallClock {
+    func now() -> Timestamp { Timestamp(milliseconds: 1_795_264_496_789) }
+}
+
+private func silentControl() -> LogLevelControl {
+    LogLevelControl(Logger(output: LogOutput(descriptor: -1, service: "", version: "")), configured: .info)
 }
 
 @Suite("The operations port")
@@ -24,6 +33,7 @@ struct OperationsTests {
             providers: [("mock", "closed")],
             backlog: nil,
         ),
+        logLevel: LogLevelControl = silentControl(),
         _ body: @escaping @Sendable (@Sendable (String, String, [String]) throws -> RawResponse) async throws -> Void
     ) async throws {
         let group = LoopGroup(count: 1)
@@ -38,13 +48,18 @@ struct OperationsTests {
                 loop: $0,
                 registry: registry,
                 health: FixedHealth(loopsTurn: loopsTurn, report: report),
+                logLevel: logLevel,
+                clock: FixedTime(),
             )
         }
         try await onThread {
             try await body { method, path, headers in
                 let client = try RawClient(port: listener.port)
-                let lines = ["\(method) \(path) HTTP/1.1", "Host: localhost"] + headers
-                client.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+                let isBody = headers.last?.hasPrefix("{") == true
+                let body = isBody ? headers.last ?? "" : ""
+                let fields = isBody ? headers.dropLast() + ["Content-Length: \(body.utf8.count)"] : headers
+                let lines = ["\(method) \(path) HTTP/1.1", "Host: localhost"] + fields
+                client.send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
                 return try client.readResponse(hasBody: method != "HEAD")
             }
         }
@@ -103,6 +118,53 @@ struct OperationsTests {
             let open = try send("GET", "/metrics", ["Accept: application/openmetrics-text; version=1.0.0"])
             #expect(open["content-type"]?.hasPrefix("application/openmetrics-text") == true)
             #expect(open.body.hasSuffix("# EOF\n"))
+        }
+    }
+
+    @Test("the log's level is shown, changed for a time, and back by itself")
+    func logLevel() async throws {
+        let control = silentControl()
+        try await withOperations(logLevel: control) { send in
+            let json = "Content-Type: application/json"
+            #expect(try send("GET", "/loglevel", []).body == #"{"level":"info","configured":"info"}"#)
+            let changed = try send("PUT", "/loglevel", [json, #"{"level":"trace","for":"10m"}"#])
+            #expect(changed.status == 200)
+            let until = #""until":"2026-11-21T12:44:56.789Z""#
+            #expect(changed.body == #"{"level":"trace","configured":"info",\#(until)}"#)
+            #expect(control.setting.level == .trace)
+            _ = try send("PUT", "/loglevel", [json, #"{"level":"error"}"#])
+            let standard = #""until":"2026-11-21T12:49:56.789Z""#
+            #expect(try send("GET", "/loglevel", []).body.contains(standard))
+            let back = try send("PUT", "/loglevel", [json, #"{"level":"info"}"#])
+            #expect(back.body == #"{"level":"info","configured":"info"}"#)
+            _ = try send("PUT", "/loglevel", [json, #"{"level":"debug","for":"1s"}"#])
+            #expect(control.setting.level == .debug)
+            #expect(try await eventually(within: .seconds(20)) { control.setting.level == .info })
+            #expect(try send("GET", "/loglevel", []).body == #"{"level":"info","configured":"info"}"#)
+        }
+    }
+
+    @Test(
+        "a level that is none is refused with what is allowed, and nothing changes",
+        arguments: [
+            (#"{"level":"loud"}"#, 422, "must be one of trace, debug, info, warning, error"),
+            (#"{"for":"10m"}"#, 422, #""field":"level""#),
+            (#"{"level":"debug","for":"0s"}"#, 422, "must be a duration from 1s to 24h, such as 10m"),
+            (#"{"level":"debug","for":"25h"}"#, 422, #""field":"for""#),
+            (#"{"level":"debug","for":""}"#, 422, #""field":"for""#),
+            (#"{"level":5}"#, 422, "must be a string"),
+            (#"{"level":"debug""#, 400, "malformed-request"),
+        ],
+    )
+    func badLogLevel(body: String, status: Int, part: String) async throws {
+        let control = silentControl()
+        try await withOperations(logLevel: control) { send in
+            let response = try send("PUT", "/loglevel", ["Content-Type: application/json", body])
+            #expect(response.status == status && response["content-type"] == "application/problem+json")
+            #expect(response.body.contains(part))
+            #expect(control.setting.level == .info)
+            #expect(try send("PUT", "/loglevel", [body]).status == 415)
+            #expect(try send("DELETE", "/loglevel", [])["allow"] == "GET, PUT, HEAD")
         }
     }
 

@@ -56,8 +56,12 @@ struct ClosureClient: AIStreamingClient {
     }
 }
 
-func question(_ text: String, maxOutputTokens: Int? = nil) -> Question {
-    Question(problem: MathProblem(stored: text), options: SolveOptions(maxOutputTokens: maxOutputTokens))
+func question(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> Question {
+    Question(
+        problem: MathProblem(stored: text),
+        options: SolveOptions(maxOutputTokens: maxOutputTokens),
+        attempt: attempt,
+    )
 }
 
 /// Always the same number, so that every jittered pause is half of its limit.

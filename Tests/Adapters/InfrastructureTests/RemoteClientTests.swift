@@ -2,6 +2,7 @@ import Application
 import Domain
 import EventLoop
 import HTTPClient
+import Shared
 import TestSupport
 import Testing
 
@@ -42,7 +43,10 @@ private enum Dialect: CaseIterable {
     }
 
     /// Asks a server that does `onRequest`.
-    func ask(_ onRequest: @escaping @Sendable (RawServer.Connection) -> Void) async throws -> Exchange {
+    func ask(
+        for attempt: AttemptName? = nil,
+        _ onRequest: @escaping @Sendable (RawServer.Connection) -> Void
+    ) async throws -> Exchange {
         try await onLoop { loop in
             let server = try await RawServer(on: loop, onRequest)
             let transport = HTTPTransport(on: loop)
@@ -51,7 +55,7 @@ private enum Dialect: CaseIterable {
             let client = RemoteClient(make(server.url), transport: transport, connectTimeout: .seconds(10))
             var end: Result<FinishReason, ProviderFailure>
             do throws(ProviderFailure) {
-                end = .success(try await client.stream(question("x"), into: sink))
+                end = .success(try await client.stream(question("x", for: attempt), into: sink))
             } catch {
                 #expect(!"\(error)".contains("127.0.0.1") && !"\(error)".contains("sk-hidden"), "\(error)")
                 end = .failure(error)
@@ -82,6 +86,20 @@ struct RemoteClientTests {
         }
         #expect(exchange.end == .success(.stop))
         #expect(exchange.texts == ["a", "b"])
+    }
+
+    @Test("a provider is told whose question it is", arguments: Dialect.allCases)
+    fileprivate func names(dialect: Dialect) async throws {
+        let id = try #require(CorrelationID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"))
+        let exchange = try await dialect.ask(for: AttemptName(correlationID: id, number: 2)) { connection in
+            let names = ["X-Correlation-ID: \(id)\r\n", "X-Client-Request-Id: \(id)-2\r\n"]
+            let told = names.map { connection.text.contains($0) ? "told " : "untold " }.joined()
+            connection.answer(streamHead + events(dialect.chunk(told), dialect.end))
+        }
+        switch dialect {
+        case .openai: #expect(exchange.texts == ["told told "])
+        case .gemini: #expect(exchange.texts == ["told untold "])
+        }
     }
 
     @Test("after [DONE] nothing is waited for and nothing counts; usage before it does")

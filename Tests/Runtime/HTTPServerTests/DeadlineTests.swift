@@ -120,12 +120,10 @@ struct DeadlineTests {
     @Test("A client that takes nothing of its answer is cut off, one that takes a little is not")
     func stalledWrite() async throws {
         let metrics = RecordingMetrics()
-        try await withServer(
-            { options in
-                options.writeStallTimeout = .milliseconds(300)
-            },
-            metrics: metrics,
-        ) { server in
+        func adjust(_ options: inout HTTPServerOptions) {
+            options.writeStallTimeout = .milliseconds(300)
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let client = try server.client(receiveBufferBytes: 4096)
             client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
             _ = try client.read(through: "\r\n\r\n")
@@ -142,13 +140,11 @@ struct DeadlineTests {
     @Test("A stream that stalls has its own, longer time, and its writer hears of the end")
     func stalledStream() async throws {
         let metrics = RecordingMetrics()
-        try await withServer(
-            { options in
-                options.writeStallTimeout = .milliseconds(50)
-                options.streamStallTimeout = .milliseconds(500)
-            },
-            metrics: metrics,
-        ) { server in
+        func adjust(_ options: inout HTTPServerOptions) {
+            options.writeStallTimeout = .milliseconds(50)
+            options.streamStallTimeout = .milliseconds(500)
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let client = try server.client(receiveBufferBytes: 4096)
             client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
             let began = ContinuousClock.now
@@ -163,12 +159,10 @@ struct DeadlineTests {
     @Test("Above the number of connections allowed, a new one is closed at once and the others stay")
     func connectionsMax() async throws {
         let metrics = RecordingMetrics()
-        try await withServer(
-            { options in
-                options.connectionsMax = 2
-            },
-            metrics: metrics,
-        ) { server in
+        func adjust(_ options: inout HTTPServerOptions) {
+            options.connectionsMax = 2
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let clients = try [server.client(), server.client()]
             for client in clients {
                 client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -56,6 +56,25 @@ struct SignalTests {
         }
     }
 
+    @Test("the user's signal is handed on while somebody watches it, and never ends the process")
+    func user() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            SignalWatcher.ignoreUserSignal()
+            raise(SIGUSR1)
+            let journal = Journal()
+            let service = ProbeService(name: "a", journal: journal)
+            let group = ServiceGroup([service], logger: .disabled)
+            let task = Task { try await group.run(onUserSignal: { journal.note("user") }) }
+            _ = try await eventually(within: .seconds(30)) { journal.isReady("a") }
+            kill(getpid(), SIGUSR1)
+            _ = try await eventually(within: .seconds(30)) { journal.contains("user") }
+            kill(getpid(), SIGTERM)
+            try await task.value
+            raise(SIGUSR1)
+            exit(journal.entries == ["a runs", "user", "a drains", "a drained", "a closed"] ? 7 : 1)
+        }
+    }
+
     @Test("a watcher hands on each signal, and a cancelled one gives them their default action again")
     func watcher() async {
         await #expect(processExitsWith: .signal(SIGTERM)) {

@@ -46,6 +46,16 @@ struct LoggerTests {
         }
     }
 
+    @Test("no line of either form has a character that moves a terminal's cursor", arguments: LogFormat.allCases)
+    func controls(format: LogFormat) {
+        let pipe = LogPipe()
+        let every = String(String.UnicodeScalarView((0...0xFF).compactMap(Unicode.Scalar.init)))
+        Logger(output: pipe.output(format: format)).info("text", ["text": .string(every), "ÿ": 1])
+        let text = pipe.text()
+        #expect(text.hasSuffix("\n"))
+        #expect(!text.unicodeScalars.dropLast().contains { $0.properties.generalCategory == .control })
+    }
+
     @Test("a long value is cut between characters and the line says so")
     func longValue() throws {
         struct Line: Decodable {

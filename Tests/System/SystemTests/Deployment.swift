@@ -17,6 +17,8 @@ final class Deployment: Sendable {
         var redis = RedisServer.Options()
         /// Of a PostgreSQL server of its own, for tests that end or freeze it; else the database is on a shared one.
         var postgres: PostgresServer.Options?
+        /// Told to the replicas, though the server asks for none.
+        var databasePassword: String?
     }
 
     let redis: RedisServer
@@ -106,8 +108,8 @@ final class Deployment: Sendable {
     ) throws -> [String: String] {
         var settings = [
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "REDIS_URL": redis.url,
-            "DATABASE_URL": database.url,
+            "REDIS_URL": plan.redis.password.map { redis.url.replacing("://", with: "://:\($0)@") } ?? redis.url,
+            "DATABASE_URL": plan.databasePassword.map { database.url.replacing("@", with: ":\($0)@") } ?? database.url,
             "JWT_SECRET": "a secret that only this test knows and nobody else",
             "AUTH_REQUIRED": "false",
             "RATE_LIMIT_SOLVE": "off",
@@ -147,7 +149,8 @@ final class Deployment: Sendable {
     func askRedis(_ words: String...) throws -> String {
         let output = "\(folder.path)/redis-cli"
         unlink(output)
-        try ChildProcess.run(["redis-cli", "-p", "\(redis.port)"] + words, outputPath: output)
+        let access = plan.redis.password.map { ["--no-auth-warning", "-a", $0] } ?? []
+        try ChildProcess.run(["redis-cli", "-p", "\(redis.port)"] + access + words, outputPath: output)
         return Log(path: output).text
     }
 }

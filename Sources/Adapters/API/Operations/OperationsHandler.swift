@@ -1,34 +1,65 @@
 package import Application
 package import EventLoop
 package import HTTPServer
-internal import Shared
+package import Shared
 package import Telemetry
 
-/// Answers the operations port: health and metrics, API and worker alike.
+/// Answers the operations port: health, metrics and the log's level, API and worker alike.
 package final class OperationsHandler: HTTPHandler {
+    private enum Endpoint {
+        case health
+        case readiness
+        case metrics
+        case showLogLevel
+        case changeLogLevel
+    }
+
     private let loop: Loop
     private let registry: MetricsRegistry
     private let health: any HealthReporter
+    private let logLevel: LogLevelRoute
+    private let router: Router<Endpoint>
 
-    package init(loop: Loop, registry: MetricsRegistry, health: any HealthReporter) {
+    package init(
+        loop: Loop,
+        registry: MetricsRegistry,
+        health: any HealthReporter,
+        logLevel: LogLevelControl,
+        clock: any WallClock
+    ) {
         self.loop = loop
         self.registry = registry
         self.health = health
+        self.logLevel = LogLevelRoute(loop: loop, control: logLevel, clock: clock)
+        var router = Router<Endpoint>()
+        router.add(.get, "/healthz", .health)
+        router.add(.get, "/readyz", .readiness)
+        router.add(.get, "/startupz", .readiness)
+        router.add(.get, "/metrics", .metrics)
+        router.add(.get, "/loglevel", .showLogLevel)
+        router.add(.put, "/loglevel", .changeLogLevel)
+        self.router = router
     }
 
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
-        guard request.method == .get || request.method == .head else {
-            var problem = Problem(.methodNotAllowed, "The operations port is read with GET.")
-            problem.headers.append(("Allow", "GET, HEAD"))
-            return exchange.respond(problem.response(path: request.path, requestID: nil))
-        }
-        switch request.path {
-        case "/healthz": respondHealth(exchange)
-        case "/readyz", "/startupz": respondReadiness(exchange)
-        case "/metrics": respondMetrics(request, exchange)
-        case _:
-            let problem = Problem(.notFound, "The operations port has /healthz, /readyz, /startupz and /metrics.")
-            exchange.respond(problem.response(path: request.path, requestID: nil))
+        switch router.match(request.method, request.path) {
+        case .found(.health, _, _): respondHealth(exchange)
+        case .found(.readiness, _, _): respondReadiness(exchange)
+        case .found(.metrics, _, _): respondMetrics(request, exchange)
+        case .found(.showLogLevel, _, _): exchange.respond(logLevel.show())
+        case .found(.changeLogLevel, _, _):
+            do throws(Problem) {
+                exchange.respond(try logLevel.change(request))
+            } catch {
+                exchange.respond(error.response(path: request.path, requestID: nil))
+            }
+        case .otherMethods(let methods):
+            exchange.respond(
+                Problem.otherMethods(methods, than: request.method).response(path: request.path, requestID: nil)
+            )
+        case .none:
+            let detail = "The operations port has /healthz, /readyz, /startupz, /metrics and /loglevel."
+            exchange.respond(Problem(.notFound, detail).response(path: request.path, requestID: nil))
         }
     }
 

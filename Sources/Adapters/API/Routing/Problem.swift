@@ -34,6 +34,12 @@ package struct Problem: Error {
         return problem
     }
 
+    static func otherMethods(_ methods: [HTTPMethod], than method: HTTPMethod) -> Problem {
+        var problem = Problem(.methodNotAllowed, "This path does not know \(method.name).")
+        problem.headers.append(("Allow", methods.map(\.name).joined(separator: ", ")))
+        return problem
+    }
+
     static func unauthenticated(_ error: String, _ detail: String) -> Problem {
         var problem = Problem(.unauthenticated, detail)
         problem.headers.append(("WWW-Authenticate", "Bearer error=\"\(error)\""))
@@ -44,6 +50,7 @@ package struct Problem: Error {
     func response(path: String?, requestID: String?) -> HTTPResponse {
         var response = HTTPResponse(status: kind.status, headers: ["Content-Type": "application/problem+json"])
         for (name, value) in headers { response.headers.append(name, value) }
+        if let correlationID { response.headers.append("X-Correlation-ID", correlationID.description) }
         response.body = JSONWriter.object { json in
             json.member("type", kind.type)
             json.member("title", kind.title)

@@ -12,8 +12,11 @@ final class RequestContext {
     let route: String
     /// What the pattern's placeholder matched.
     let parameter: Substring?
+    let startedAt = ContinuousClock.now
+    /// What kind of error the answer is, where it is one.
+    private(set) var problem: ProblemKind?
 
-    private let onResponse: (RequestContext, Int) -> Void
+    private let onResponse: (RequestContext, Int, HTTPFields) -> Void
     private let extraHeaders: [(String, String)]
 
     init(
@@ -23,7 +26,7 @@ final class RequestContext {
         route: String,
         parameter: Substring?,
         extraHeaders: [(String, String)],
-        onResponse: @escaping (RequestContext, Int) -> Void
+        onResponse: @escaping (RequestContext, _ status: Int, _ headers: HTTPFields) -> Void
     ) {
         self.request = request
         self.exchange = exchange
@@ -36,13 +39,14 @@ final class RequestContext {
     }
 
     func respond(_ response: HTTPResponse) {
-        onResponse(self, response.status)
+        onResponse(self, response.status, response.headers)
         var response = response
         addCommonHeaders(&response.headers)
         exchange.respond(response)
     }
 
     func respond(_ problem: Problem) {
+        self.problem = problem.kind
         respond(problem.response(path: request.path, requestID: requestID))
     }
 
@@ -59,7 +63,7 @@ final class RequestContext {
         headers: HTTPFields,
         delegate: any HTTPResponseStreamDelegate
     ) -> HTTPResponseStream {
-        onResponse(self, 200)
+        onResponse(self, 200, headers)
         var headers = headers
         addCommonHeaders(&headers)
         return exchange.startStream(status: 200, headers: headers, delegate: delegate)

@@ -1,4 +1,5 @@
 package import Domain
+package import Shared
 
 /// What a provider is asked.
 package struct Question: Sendable {
@@ -6,11 +7,31 @@ package struct Question: Sendable {
     package let options: SolveOptions
     /// What was asked and answered before in the same conversation.
     package let context: ConversationContext
+    /// What it is asked for; nil outside of a worker.
+    package let attempt: AttemptName?
 
-    package init(problem: MathProblem, options: SolveOptions, context: ConversationContext = .empty) {
+    package init(
+        problem: MathProblem,
+        options: SolveOptions,
+        context: ConversationContext = .empty,
+        attempt: AttemptName? = nil
+    ) {
         self.problem = problem
         self.options = options
         self.context = context
+        self.attempt = attempt
+    }
+}
+
+/// Names an attempt of a request, for logs and for the provider's own.
+package struct AttemptName: Sendable, Hashable {
+    package let correlationID: CorrelationID
+    /// 1 for the first.
+    package let number: UInt64
+
+    package init(correlationID: CorrelationID, number: UInt64) {
+        self.correlationID = correlationID
+        self.number = number
     }
 }
 

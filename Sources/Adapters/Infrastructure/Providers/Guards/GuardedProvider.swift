@@ -47,16 +47,16 @@ package struct GuardedProvider {
     func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
         var retry = 0
         while true {
-            let admission = try admit()
+            let admission = try admit(question)
             do throws(ProviderFailure) {
-                try await takeSlot(mayWait: mayWait)
+                try await takeSlot(for: question, mayWait: mayWait)
             } catch {
                 gate.breaker.settle(admission, .none, at: clock.now)
                 throw error
             }
             let (call, result) = await answer(question, into: lane, admission)
             let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
-            count(result, account.usage, lane)
+            count(question, result, account.usage, lane)
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
@@ -87,19 +87,19 @@ package struct GuardedProvider {
         return (call, result)
     }
 
-    private func admit() throws(ProviderFailure) -> CircuitBreaker.Admission {
+    private func admit(_ question: Question) throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        gate.count(.turnedAway)
+        gate.count(.turnedAway, for: question.attempt)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
-    private func takeSlot(mayWait: Bool) async throws(ProviderFailure) {
+    private func takeSlot(for question: Question, mayWait: Bool) async throws(ProviderFailure) {
         if gate.slots.take() { return }
         let turn = OneShot<Bool>(loop: loop)
         let turnOnLoop = LoopBound(turn, of: loop)
         guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            gate.count(.turnedAway)
+            gate.count(.turnedAway, for: question.attempt)
             let detail = "The provider \(identity.name) has as many calls as it may have."
             throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
@@ -112,24 +112,37 @@ package struct GuardedProvider {
         // The slot may have come in the meantime.
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
-        gate.count(.turnedAway)
+        gate.count(.turnedAway, for: question.attempt)
         let detail = "The provider \(identity.name) had no room for another call in time."
         throw .noRoom(detail: detail, retryAfter: .zero)
     }
 
-    private func count(_ result: Result<FinishReason, ProviderFailure>, _ usage: TokenUsage, _ lane: RaceLane) {
+    private func count(
+        _ question: Question,
+        _ result: Result<FinishReason, ProviderFailure>,
+        _ usage: TokenUsage,
+        _ lane: RaceLane
+    ) {
         gate.metrics.tokens[.input].increment(by: usage.inputTokens)
         gate.metrics.tokens[.output].increment(by: usage.outputTokens)
         gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
+        let (outcome, detail) = outcome(result, lane)
+        gate.count(outcome, detail, for: question.attempt)
+    }
+
+    private func outcome(
+        _ result: Result<FinishReason, ProviderFailure>,
+        _ lane: RaceLane
+    ) -> (ProviderOutcome, detail: String?) {
         switch result {
-        case .success: gate.count(.completed)
-        case .failure(.cancelled): gate.count(lane.isOutrun ? .outrun : .cancelled)
-        case .failure(.timedOut(let detail)): gate.count(.timedOut, detail)
-        case .failure(.unavailable(let detail, _)): gate.count(.failed, detail)
-        case .failure(.busy(let detail, _)): gate.count(.busy, detail)
-        case .failure(.noRoom(let detail, _)): gate.count(.turnedAway, detail)
-        case .failure(.refused(let detail)): gate.count(.refused, detail)
-        case .failure(.rejected(let detail)): gate.count(.rejected, detail)
+        case .success: (.completed, nil)
+        case .failure(.cancelled): (lane.isOutrun ? .outrun : .cancelled, nil)
+        case .failure(.timedOut(let detail)): (.timedOut, detail)
+        case .failure(.unavailable(let detail, _)): (.failed, detail)
+        case .failure(.busy(let detail, _)): (.busy, detail)
+        case .failure(.noRoom(let detail, _)): (.turnedAway, detail)
+        case .failure(.refused(let detail)): (.refused, detail)
+        case .failure(.rejected(let detail)): (.rejected, detail)
         }
     }
 }

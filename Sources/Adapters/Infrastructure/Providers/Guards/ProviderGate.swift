@@ -1,4 +1,6 @@
+internal import Application
 package import Instrumentation
+internal import Shared
 package import Telemetry
 
 /// What all loops of a process share about one provider.
@@ -37,13 +39,23 @@ package struct ProviderGate: Sendable {
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call ended; what failed is logged in words that repeat neither the question nor the answer.
-    func count(_ outcome: ProviderOutcome, _ detail: String? = nil) {
+    /// Notes how a call for `attempt` ended; what failed is logged in words that repeat neither the question nor the
+    /// answer.
+    func count(_ outcome: ProviderOutcome, _ detail: String? = nil, for attempt: AttemptName?) {
         metrics.calls[outcome].increment()
-        guard let detail else { return }
-        let fields: LogFields = [
-            "provider": .string(name), "outcome": .string(outcome.rawValue), "error": .string(detail),
-        ]
-        logger.warning("provider call failed", fields)
+        if let detail {
+            logger.warning("provider call failed", fields(outcome, attempt).merging(["error": .string(detail)]))
+        } else {
+            logger.debug("provider call ended", fields(outcome, attempt))
+        }
+    }
+
+    private func fields(_ outcome: ProviderOutcome, _ attempt: AttemptName?) -> LogFields {
+        var fields: LogFields = ["provider": .string(name), "outcome": .string(outcome.rawValue)]
+        if let attempt {
+            fields["correlation_id"] = .string(attempt.correlationID.description)
+            fields["attempt"] = .int(Int(attempt.number))
+        }
+        return fields
     }
 }

@@ -22,6 +22,10 @@ package struct OpenAIDialect: ProviderDialect {
     package func request(for question: Question) -> HTTPClientRequest {
         var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/chat/completions")
         if let key = endpoint.apiKey { request.headers.append(("Authorization", "Bearer \(key)")) }
+        if let attempt = question.attempt {
+            // Its own name for it, which its support can find.
+            request.headers.append(("X-Client-Request-Id", "\(attempt.correlationID)-\(attempt.number)"))
+        }
         let limitsNewly = endpoint.baseURL.hasPrefix(Self.ownHost)
         request.body = JSONWriter.object { json in
             json.member("model", endpoint.model)

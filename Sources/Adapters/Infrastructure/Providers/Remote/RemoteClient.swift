@@ -1,6 +1,7 @@
 package import Application
 package import Domain
 package import HTTPClient
+internal import Shared
 
 /// A provider that is reached over HTTP and streams server-sent events, in whatever dialect.
 package struct RemoteClient: AIStreamingClient {
@@ -39,6 +40,9 @@ package struct RemoteClient: AIStreamingClient {
     private func request(_ question: Question) -> HTTPClientRequest {
         var request = dialect.request(for: question)
         request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
+        if let attempt = question.attempt {
+            request.headers.append(("X-Correlation-ID", attempt.correlationID.description))
+        }
         request.timeouts.connect = connectTimeout
         request.timeouts.idle = nil
         request.limits.bodyBytesMax = Self.responseBytesMax

@@ -177,7 +177,12 @@ package struct RunMathRequestHandler: CommandHandler {
             case .cancelled: return .failure(.provider(.cancelled))
             }
         }
-        let question = Question(problem: request.problem, options: request.options, context: context)
+        let question = Question(
+            problem: request.problem,
+            options: request.options,
+            context: context,
+            attempt: AttemptName(correlationID: request.correlationID, number: claim.attempt),
+        )
         do {
             return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
         } catch {
