@@ -50,7 +50,7 @@ let core: [Target] = [
 
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Telemetry"]),
+    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
         "Infrastructure",

@@ -92,7 +92,8 @@ class Autoscaling(unittest.TestCase):
         stream = triggers["waiting-and-running"]["metadata"]
         slots = int(environment(named("production", "Deployment", "lemma-worker"))["WORKER_CONCURRENCY"])
         self.assertLess(int(stream["streamLength"]), 0.8 * slots)
-        self.assertEqual(stream["streamLength"], triggers["running"]["metadata"]["threshold"])
+        for name in ("waiting-and-running-everywhere", "running"):
+            self.assertEqual(stream["streamLength"], triggers[name]["metadata"]["threshold"])
 
     def test_the_stream_and_the_address_are_those_of_redis(self):
         keys = text("Sources/Adapters/Infrastructure/Messaging/Keyspace.swift")

@@ -10,6 +10,7 @@ package struct LemmaMetrics: Sendable {
     package let requests: RequestMetrics
     package let streams: StreamMetrics
     package let http: HTTPMetrics
+    package let outcomes: OutcomeMetrics
     package let queue: QueueMetrics
     package let work: WorkMetrics
     package let persister: PersisterMetrics
@@ -28,7 +29,8 @@ package struct LemmaMetrics: Sendable {
         requests = RequestMetrics(api)
         streams = StreamMetrics(api)
         http = HTTPMetrics(api)
-        queue = QueueMetrics(worker)
+        outcomes = OutcomeMetrics(registry)
+        queue = QueueMetrics(registry)
         work = WorkMetrics(worker)
         persister = PersisterMetrics(worker)
         redis = RedisMetrics(registry)
@@ -37,7 +39,9 @@ package struct LemmaMetrics: Sendable {
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.
-    package func provider(_ name: String) -> ProviderMetrics { ProviderMetrics(worker, name) }
+    package func provider(_ name: String, model: String) -> ProviderMetrics {
+        ProviderMetrics(worker, name, model: model)
+    }
 }
 
 /// What a replica does; one of a development server does both.

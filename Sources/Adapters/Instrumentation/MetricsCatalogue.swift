@@ -6,11 +6,16 @@ package enum MetricsCatalogue {
     private static let openLabels = [
         "provider": "a provider that `AI_PROVIDERS` names",
         "method": "an HTTP method",
+        "gen_ai_provider_name": "such a provider, by OpenTelemetry's name where it has one",
+        "gen_ai_request_model": "the model it is asked for",
         "route": "the pattern of an API path, `/` for pages, `preflight`, or `none`",
         "status": "an HTTP status",
         "version": "the release",
         "swift": "the compiler's release",
     ]
+
+    /// Labels of which an example tells too little.
+    private static let describedLabels = ["gen_ai_operation_name": "`chat`, or `generate_content` of Gemini"]
 
     private struct Entry {
         let listing: MetricListing
@@ -43,9 +48,7 @@ package enum MetricsCatalogue {
     private static func row(_ entry: Entry) -> String {
         let metric = entry.listing.description
         let labels = zip(metric.labels, entry.listing.labelValues).map { name, values in
-            // Only examples of open labels have no value.
-            let told = values == [""] ? openLabels[name] ?? "" : values.map { "`\($0)`" }.joined(separator: ", ")
-            return "`\(name)`: \(told)"
+            "`\(name)`: \(told(name, values))"
         }
         let cells = [
             "`\(metric.name)`",
@@ -57,6 +60,13 @@ package enum MetricsCatalogue {
             OpenTelemetryNames.all[metric.name].map { "`\($0)`" } ?? "–",
         ]
         return "| " + cells.joined(separator: " | ") + " |\n"
+    }
+
+    private static func told(_ label: String, _ values: [String]) -> String {
+        if let description = describedLabels[label] { return description }
+        // Only examples of open labels have no value but this.
+        if values == [""] { return openLabels[label] ?? "" }
+        return values.map { $0.isEmpty ? "none" : "`\($0)`" }.joined(separator: ", ")
     }
 
     /// Every metric once, by name.
@@ -75,7 +85,7 @@ package enum MetricsCatalogue {
         let registry = MetricsRegistry()
         registry.registerProcess(version: "")
         let metrics = LemmaMetrics(registry, roles: [role])
-        metrics.provider("").observeBreaker { nil }
+        metrics.provider("", model: "").observeBreaker { nil }
         metrics.http.prepare(method: "", route: "")
         metrics.replica.observeIdleTime(ofLoop: 0) { nil }
         return registry

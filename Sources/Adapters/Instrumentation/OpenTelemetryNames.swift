@@ -1,6 +1,10 @@
-/// Names that OpenTelemetry's semantic conventions (1.37) have for what our metrics measure.
+/// Names that OpenTelemetry's semantic conventions (1.42, and those for generative AI) have for what our metrics measure.
 enum OpenTelemetryNames {
     static let all = [
+        "lemma_gen_ai_client_operation_duration_seconds": "gen_ai.client.operation.duration",
+        "lemma_gen_ai_client_operation_time_per_output_chunk_seconds": "gen_ai.client.operation.time_per_output_chunk",
+        "lemma_gen_ai_client_operation_time_to_first_chunk_seconds": "gen_ai.client.operation.time_to_first_chunk",
+        "lemma_gen_ai_client_token_usage_tokens": "gen_ai.client.token.usage",
         "lemma_http_request_duration_seconds": "http.server.request.duration",
         "lemma_postgres_batch_duration_seconds": "db.client.operation.duration",
         "lemma_postgres_connections": "db.client.connection.count",
@@ -8,8 +12,6 @@ enum OpenTelemetryNames {
         "lemma_postgres_timeouts_total": "db.client.connection.timeouts",
         "lemma_postgres_wait_seconds": "db.client.connection.wait_time",
         "lemma_postgres_waiting": "db.client.connection.pending_requests",
-        "lemma_provider_first_token_seconds": "gen_ai.server.time_to_first_token",
-        "lemma_provider_tokens_total": "gen_ai.client.token.usage",
         "lemma_redis_command_duration_seconds": "db.client.operation.duration",
         "process_cpu_seconds_total": "process.cpu.time",
         "process_network_receive_bytes_total": "process.network.io",

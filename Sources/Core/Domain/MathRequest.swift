@@ -50,14 +50,14 @@ package enum RequestStatus: String, Sendable, CaseIterable {
 }
 
 /// Why an answer ended by itself.
-package enum FinishReason: String, Sendable {
+package enum FinishReason: String, Sendable, CaseIterable {
     case stop
     case length
     case contentFilter = "content_filter"
 }
 
 /// Why a request ended without an answer of its own.
-package enum CancelReason: String, Sendable {
+package enum CancelReason: String, Sendable, CaseIterable {
     case requested
     case disconnected
     case interrupted

@@ -98,7 +98,7 @@ enum Replica {
             let calls = ai.callsMax(of: provider)
             // Where there is another provider, the line for this one must not take the slots of those who want that one.
             let waiters = ai.providers.count == 1 ? Int.max : max(1, calls / 8)
-            let measures = metrics.provider(provider.rawValue)
+            let measures = metrics.provider(provider.rawValue, model: model(of: provider, ai))
             let gate = ProviderGate(
                 name: provider.rawValue,
                 limits: ProviderGate.Limits(
@@ -118,6 +118,15 @@ enum Replica {
                 }
             }
             return gate
+        }
+    }
+
+    private static func model(of provider: Configuration.AI.Provider, _ ai: Configuration.AI) -> String {
+        switch provider {
+        case .local: LocalClient.model
+        case .mock: MockClient.model
+        // Start-up has made sure that there is one.
+        case _: ai.endpoints[provider.rawValue]?.model ?? ""
         }
     }
 

@@ -57,6 +57,7 @@ struct ReplicaEnvironment: Sendable {
             on: loop,
             observer: CountingRedisObserver(metrics.redis, logger: logger),
         )
+        store.onEnd = { [metrics] in metrics.observe($0) }
         health.watch(LoopBound(store, of: loop))
         return store
     }
@@ -72,6 +73,14 @@ struct ReplicaEnvironment: Sendable {
         }
         sweep.start()
         return sweep
+    }
+
+    /// Looks at the queue for the metrics; on the first loop only.
+    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueSurvey? {
+        guard loop.index == 0 else { return nil }
+        let survey = QueueSurvey(store: store, metrics: metrics.queue)
+        survey.start()
+        return survey
     }
 
     /// The configured providers, for one loop; `transport` is that loop's.

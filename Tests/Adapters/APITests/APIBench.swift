@@ -199,7 +199,7 @@ private final class APIGraph {
             gate: ProviderGate(
                 name: "mock",
                 limits: .init(failuresMax: 1000, openTime: .seconds(30), callsMax: 1000, waitersMax: 0),
-                metrics: metrics.provider("mock"),
+                metrics: metrics.provider("mock", model: "mock-1"),
                 logger: Logger(output: output),
             ),
             limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
@@ -227,7 +227,7 @@ private final class APIGraph {
             handler: handler,
             options: .init(slots: 16, lease: .seconds(30)),
             backoff: backoff,
-            metrics: metrics,
+            metrics: metrics.work,
             logger: Logger(output: output),
         )
         runner.start()

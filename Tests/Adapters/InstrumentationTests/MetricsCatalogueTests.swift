@@ -40,9 +40,10 @@ struct MetricsCatalogueTests {
     @Test("a row tells everything about a metric")
     func row() {
         let row = """
-            | `lemma_provider_tokens_total` | counter | – | `provider`: a provider that `AI_PROVIDERS` names; `kind`: `input`, \
-            `output`, `reasoning` | Tokens of all calls, told or estimated; reasoning is part of output | worker | \
-            `gen_ai.client.token.usage` |
+            | `lemma_gen_ai_client_token_usage_tokens` | histogram | – | `gen_ai_operation_name`: `chat`, or \
+            `generate_content` of Gemini; `gen_ai_provider_name`: such a provider, by OpenTelemetry's name where it has \
+            one; `gen_ai_request_model`: the model it is asked for; `gen_ai_token_type`: `input`, `output` | Tokens of \
+            each call, told or estimated | worker | `gen_ai.client.token.usage` |
 
             """
         #expect(MetricsCatalogue.document().contains(row))

@@ -56,7 +56,7 @@ package struct GuardedProvider {
             }
             let (call, result) = await answer(question, into: lane, admission)
             let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
-            count(question, result, account.usage, lane)
+            count(question, result, after: call.elapsed, account.usage, lane)
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
@@ -77,8 +77,9 @@ package struct GuardedProvider {
         let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
         call.onFirstToken = { [gate] delay in
             gate.breaker.sawToken(admission)
-            gate.metrics.firstTokenSeconds.observe(delay)
+            gate.metrics.firstChunkSeconds.observe(delay)
         }
+        call.onFurtherToken = { [seconds = gate.metrics.chunkSeconds] in seconds.observe($0) }
         gate.metrics.active.increment()
         let result = await call.run()
         gate.metrics.active.decrement()
@@ -89,7 +90,7 @@ package struct GuardedProvider {
 
     private func admit(_ question: Question) throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        gate.count(.turnedAway, for: question.attempt)
+        gate.turnAway(question.attempt)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
@@ -99,7 +100,7 @@ package struct GuardedProvider {
         let turnOnLoop = LoopBound(turn, of: loop)
         guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            gate.count(.turnedAway, for: question.attempt)
+            gate.turnAway(question.attempt)
             let detail = "The provider \(identity.name) has as many calls as it may have."
             throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
@@ -112,7 +113,7 @@ package struct GuardedProvider {
         // The slot may have come in the meantime.
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
-        gate.count(.turnedAway, for: question.attempt)
+        gate.turnAway(question.attempt)
         let detail = "The provider \(identity.name) had no room for another call in time."
         throw .noRoom(detail: detail, retryAfter: .zero)
     }
@@ -120,14 +121,17 @@ package struct GuardedProvider {
     private func count(
         _ question: Question,
         _ result: Result<FinishReason, ProviderFailure>,
+        after duration: Duration,
         _ usage: TokenUsage,
         _ lane: RaceLane
     ) {
-        gate.metrics.tokens[.input].increment(by: usage.inputTokens)
-        gate.metrics.tokens[.output].increment(by: usage.outputTokens)
-        gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
+        gate.metrics.countTokens(
+            input: usage.inputTokens,
+            output: usage.outputTokens,
+            reasoning: usage.reasoningTokens ?? 0,
+        )
         let (outcome, detail) = outcome(result, lane)
-        gate.count(outcome, detail, for: question.attempt)
+        gate.count(outcome, after: duration, detail, for: question.attempt)
     }
 
     private func outcome(
@@ -139,8 +143,7 @@ package struct GuardedProvider {
         case .failure(.cancelled): (lane.isOutrun ? .outrun : .cancelled, nil)
         case .failure(.timedOut(let detail)): (.timedOut, detail)
         case .failure(.unavailable(let detail, _)): (.failed, detail)
-        case .failure(.busy(let detail, _)): (.busy, detail)
-        case .failure(.noRoom(let detail, _)): (.turnedAway, detail)
+        case .failure(.busy(let detail, _)), .failure(.noRoom(let detail, _)): (.busy, detail)
         case .failure(.refused(let detail)): (.refused, detail)
         case .failure(.rejected(let detail)): (.rejected, detail)
         }

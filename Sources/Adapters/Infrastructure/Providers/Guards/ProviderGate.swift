@@ -33,16 +33,22 @@ package struct ProviderGate: Sendable {
         self.metrics = metrics
         self.logger = logger
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
+        metrics.limit.set(limits.callsMax)
         slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
     }
 
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call for `attempt` ended; what failed is logged in words that repeat neither the question nor the
-    /// answer.
-    func count(_ outcome: ProviderOutcome, _ detail: String? = nil, for attempt: AttemptName?) {
-        metrics.calls[outcome].increment()
+    /// Notes how a call for `attempt` ended that took so long; what failed is logged in words that repeat neither the
+    /// question nor the answer.
+    func count(
+        _ outcome: ProviderOutcome,
+        after duration: Duration,
+        _ detail: String? = nil,
+        for attempt: AttemptName?
+    ) {
+        metrics.count(outcome, after: duration)
         if let detail {
             logger.warning("provider call failed", fields(outcome, attempt).merging(["error": .string(detail)]))
         } else {
@@ -50,8 +56,15 @@ package struct ProviderGate: Sendable {
         }
     }
 
-    private func fields(_ outcome: ProviderOutcome, _ attempt: AttemptName?) -> LogFields {
-        var fields: LogFields = ["provider": .string(name), "outcome": .string(outcome.rawValue)]
+    /// Notes that no call was made for `attempt`.
+    func turnAway(_ attempt: AttemptName?) {
+        metrics.turnedAway.increment()
+        logger.debug("provider not called", fields(nil, attempt))
+    }
+
+    private func fields(_ outcome: ProviderOutcome?, _ attempt: AttemptName?) -> LogFields {
+        var fields: LogFields = ["provider": .string(name)]
+        if let outcome { fields["outcome"] = .string(outcome.rawValue) }
         if let attempt {
             fields["correlation_id"] = .string(attempt.correlationID.description)
             fields["attempt"] = .int(Int(attempt.number))
