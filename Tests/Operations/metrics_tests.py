@@ -7,6 +7,7 @@ import subprocess
 import time
 import unittest
 
+from catalogue import documented
 from manifests import ROOT
 from processes import PATIENCE, get
 from prometheus_client.openmetrics import parser
@@ -15,12 +16,6 @@ from streams import Stream, submit
 
 ROLES = {"api1": "api", "worker1": "worker"}
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
-
-
-def documented(role):
-    """{name: type} of what docs/metrics.md lists for a role."""
-    rows = (line.strip("| \n").split(" | ") for line in (ROOT / "docs/metrics.md").open() if line.startswith("| `"))
-    return {row[0].strip("`"): row[1] for row in rows if role in row[5].split(", ")}
 
 
 class Metrics(unittest.TestCase):

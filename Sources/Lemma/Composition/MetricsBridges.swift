@@ -10,27 +10,33 @@ import Telemetry
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
     private let metrics: RedisMetrics
+    private let kind: RedisConnectionKind
     private let logger: Logger
 
-    init(_ metrics: RedisMetrics, logger: Logger) {
+    init(_ metrics: RedisMetrics, _ kind: RedisConnectionKind, logger: Logger) {
         self.metrics = metrics
+        self.kind = kind
         self.logger = logger
     }
 
     func commandFinished(after duration: Duration, succeeded: Bool) {
+        guard kind == .commands else { return }
         metrics.seconds.observe(duration)
         if !succeeded { metrics.failures.increment() }
     }
 
     func connected(again: Bool) {
         guard again else { return }
-        metrics.reconnects.increment()
-        logger.info("redis is back")
+        metrics.reconnects[kind].increment()
+        // One line for all connections of a loop.
+        if kind == .commands { logger.info("redis is back") }
     }
 
-    func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    func connectionFailed(reason: String) {
+        if kind == .commands { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    }
 
-    func timedOut() { metrics.timeouts.increment() }
+    func timedOut() { metrics.timeouts[kind].increment() }
 }
 
 /// Counts what the pool of PostgreSQL reports.

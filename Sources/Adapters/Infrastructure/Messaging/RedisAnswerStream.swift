@@ -34,12 +34,13 @@ package final class RedisAnswerStream: AnswerStream {
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
         backoff: Backoff,
-        presence: ViewerPresence? = nil
+        presence: ViewerPresence? = nil,
+        observer: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.backoff = backoff
         self.presence = presence
-        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
+        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }
