@@ -5,7 +5,8 @@ from manifests import ROOT
 
 def documented(role):
     """{name: type} of the metrics of a role."""
-    rows = (line.strip("| \n").split(" | ") for line in (ROOT / "docs/metrics.md").open() if line.startswith("| `"))
+    lines = (ROOT / "docs/metrics.md").read_text().splitlines()
+    rows = (line.strip("| ").split(" | ") for line in lines if line.startswith("| `"))
     return {row[0].strip("`"): row[1] for row in rows if role in row[5].split(", ")}
 
 

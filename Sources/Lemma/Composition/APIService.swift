@@ -183,6 +183,7 @@ final class APIGraph {
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
                 accessLog: environment.accessLog,
+                tracer: environment.tracer,
             )
         )
     }

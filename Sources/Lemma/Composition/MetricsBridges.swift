@@ -6,6 +6,7 @@ import PostgresClient
 import RedisClient
 import Shared
 import Telemetry
+import Tracing
 
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
@@ -88,6 +89,7 @@ extension Logger {
             "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
             "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
         ]
+        fields.add(event.trace.flatMap { TraceContext($0) })
         fields["first_token_ms"] = event.firstTokenMilliseconds.map { .int($0) }
         info("request finished", fields)
     }

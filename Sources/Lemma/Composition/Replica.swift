@@ -81,6 +81,7 @@ enum Replica {
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
+            tracer: nil,
         )
     }
 

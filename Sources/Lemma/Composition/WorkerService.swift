@@ -124,6 +124,7 @@ final class WorkerGraph {
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
                 backoff: environment.backoff,
+                traces: AttemptTracer(environment.tracer),
             ),
             bus: bus,
         )
