@@ -70,8 +70,8 @@ let adapters: [Target] = [
         "API",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Instrumentation",
-            "Settings",
+            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Settings", "Telemetry",
+            "Instrumentation",
         ],
     ),
     module(

@@ -141,7 +141,7 @@ package final class APIHandler: HTTPHandler {
     private func counter(_ route: String, _ status: Int) -> Counter {
         let key = "\(status) \(route)"
         if let counter = responseCounters[key] { return counter }
-        let counter = services.metrics.responses(route: route, status: status)
+        let counter = services.metrics.http.responses(route: route, status: status)
         responseCounters[key] = counter
         return counter
     }

@@ -131,7 +131,7 @@ package final class JobRunner {
 
     private func takeOver(upTo free: Int) async throws(QueueFailure) {
         let deliveries = try await consumer.takeOver(upTo: free).filter { active[$0.correlationID] == nil }
-        metrics.takenOver.increment(by: deliveries.count)
+        metrics.queue.takenOver.increment(by: deliveries.count)
         try await accept(deliveries)
     }
 
@@ -174,7 +174,7 @@ package final class JobRunner {
         guard active[id] == nil else { return }
         let job = ActiveJob(delivery)
         active[id] = job
-        metrics.jobsActive.increment()
+        metrics.work.active.increment()
         logger.debug("job taken", ["correlation_id": .string(id.description), "entry": .string(delivery.entry)])
         job.task = loop.spawn { [self] in
             let output = await handler.handle(RunMathRequest(delivery: delivery, control: job.control))
@@ -183,10 +183,10 @@ package final class JobRunner {
     }
 
     private func didRun(_ id: CorrelationID, _ output: RunMathRequest.Output) {
-        metrics.jobsActive.decrement()
+        metrics.work.active.decrement()
         switch output {
         case .lost:
-            metrics.fenced.increment()
+            metrics.work.fenced.increment()
             logger.warning("attempt lost", ["correlation_id": .string(id.description)])
         case .handedOver: logger.info("job handed back", ["correlation_id": .string(id.description)])
         case .postponed: logger.info("request postponed", ["correlation_id": .string(id.description)])

@@ -29,7 +29,7 @@ package final class Persister {
     private let membership: any QueueMembership
     private let archive: any RequestArchive
     private let backoff: Backoff
-    private let metrics: LemmaMetrics
+    private let metrics: PersisterMetrics
     private let logger: Logger
     private let onBacklog: (RecordBacklog) -> Void
 
@@ -47,7 +47,7 @@ package final class Persister {
         membership: any QueueMembership,
         archive: any RequestArchive,
         backoff: Backoff,
-        metrics: LemmaMetrics,
+        metrics: PersisterMetrics,
         logger: Logger,
         onBacklog: @escaping (RecordBacklog) -> Void
     ) {
@@ -134,7 +134,7 @@ package final class Persister {
             }
         }
         try await queue.acknowledge(Array(records))
-        metrics.recordsKept.increment(by: records.count)
+        metrics.kept.increment(by: records.count)
     }
 
     /// Finds the one that the archive refuses.
@@ -148,7 +148,7 @@ package final class Persister {
                         "entry": .string(record.name), "error": .string(detail),
                     ],
                 )
-                metrics.recordsRefused.increment()
+                metrics.refused.increment()
                 try await queue.setAside(record, detail: detail)
             }
             return
@@ -159,7 +159,7 @@ package final class Persister {
     }
 
     private func archiveFailed() {
-        metrics.archiveFailures.increment()
+        metrics.failures.increment()
         guard !isArchiveAway else { return }
         isArchiveAway = true
         logger.warning("postgres does not take records; they wait")
@@ -182,8 +182,8 @@ package final class Persister {
         repeat {
             // What fails is told the next time.
             if let backlog = try? await queue.backlog() {
-                metrics.recordsWaiting.set(backlog.records)
-                metrics.recordsAgeSeconds.set(Double(backlog.age.wholeMilliseconds) / 1000)
+                metrics.backlogRecords.set(backlog.records)
+                metrics.backlogAgeSeconds.set(Double(backlog.age.wholeMilliseconds) / 1000)
                 onBacklog(backlog)
             }
         } while (try? await loop.sleep(for: Self.watchPeriod)) != nil

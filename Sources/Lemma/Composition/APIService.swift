@@ -53,7 +53,7 @@ final class APIService: Service {
             port: configuration.http.port,
             on: environment.loops.loops,
             options: try options(configuration),
-            metrics: HTTPMetrics(environment.metrics),
+            metrics: CountingHTTPMetrics(environment.metrics.http),
         ) { loop in made[loop.index].onLoop.handler }
         running.withLock { $0 = Running(listener: listener, graphs: made) }
         environment.logger.info("serving", ["port": .int(listener.port)])
@@ -141,11 +141,11 @@ final class APIGraph {
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
             bufferBytesMax: configuration.stream.bufferBytesMax,
-            metrics: metrics,
+            metrics: metrics.streams,
         )
         let requests = RedisRequestRepository(store: store)
         let bus = LocalEventBus()
-        bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.submitted.increment() }
+        bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.requests.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
             publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),

@@ -8,79 +8,79 @@ import Shared
 import Telemetry
 
 /// Counts what Redis clients report.
-final class RedisMetrics: RedisObserver {
-    private let metrics: LemmaMetrics
+final class CountingRedisObserver: RedisObserver {
+    private let metrics: RedisMetrics
     private let logger: Logger
 
-    init(_ metrics: LemmaMetrics, logger: Logger) {
+    init(_ metrics: RedisMetrics, logger: Logger) {
         self.metrics = metrics
         self.logger = logger
     }
 
     func commandFinished(after duration: Duration, succeeded: Bool) {
-        metrics.redisSeconds.observe(duration)
-        if !succeeded { metrics.redisFailures.increment() }
+        metrics.seconds.observe(duration)
+        if !succeeded { metrics.failures.increment() }
     }
 
     func connected(again: Bool) {
         guard again else { return }
-        metrics.redisReconnects.increment()
+        metrics.reconnects.increment()
         logger.info("redis is back")
     }
 
     func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
 
-    func timedOut() { metrics.redisTimeouts.increment() }
+    func timedOut() { metrics.timeouts.increment() }
 }
 
 /// Counts what the pool of PostgreSQL reports.
-final class PostgresMetrics: PostgresObserver {
-    private let metrics: LemmaMetrics
+final class CountingPostgresObserver: PostgresObserver {
+    private let metrics: PostgresMetrics
     private let logger: Logger
 
-    init(_ metrics: LemmaMetrics, logger: Logger) {
+    init(_ metrics: PostgresMetrics, logger: Logger) {
         self.metrics = metrics
         self.logger = logger
     }
 
-    func waited(_ duration: Duration) { metrics.postgresWaitSeconds.observe(duration) }
+    func waited(_ duration: Duration) { metrics.waitSeconds.observe(duration) }
 
     func batchFinished(after duration: Duration, succeeded: Bool) {
-        metrics.postgresSeconds.observe(duration)
-        if !succeeded { metrics.postgresFailures.increment() }
+        metrics.seconds.observe(duration)
+        if !succeeded { metrics.failures.increment() }
     }
 
-    func connectionOpened() { metrics.postgresConnections.increment() }
+    func connectionOpened() { metrics.connections.increment() }
 
     func connectionClosed(isLost: Bool) {
-        metrics.postgresConnections.decrement()
+        metrics.connections.decrement()
         guard isLost else { return }
-        metrics.postgresLost.increment()
+        metrics.lost.increment()
         logger.warning("connection to postgres lost")
     }
 
     func connectionFailed(reason: String) {
-        metrics.postgresUnreachable.increment()
+        metrics.unreachable.increment()
         logger.warning("postgres cannot be reached", ["error": .string(reason)])
     }
 
-    func timedOut() { metrics.postgresTimeouts.increment() }
+    func timedOut() { metrics.timeouts.increment() }
 }
 
 /// Counts what the HTTP server reports.
-struct HTTPMetrics: HTTPServerMetrics {
-    private let metrics: LemmaMetrics
+struct CountingHTTPMetrics: HTTPServerMetrics {
+    private let metrics: HTTPMetrics
 
-    init(_ metrics: LemmaMetrics) { self.metrics = metrics }
+    init(_ metrics: HTTPMetrics) { self.metrics = metrics }
 
-    func connectionOpened() { metrics.httpConnections.increment() }
-    func connectionClosed() { metrics.httpConnections.decrement() }
+    func connectionOpened() { metrics.connections.increment() }
+    func connectionClosed() { metrics.connections.decrement() }
 
     func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
-        metrics.httpSeconds.observe(duration)
+        metrics.seconds.observe(duration)
     }
 
-    func badRequest(_ reason: RequestRefusal) { metrics.httpMalformed.increment() }
+    func badRequest(_ reason: RequestRefusal) { metrics.malformed.increment() }
 }
 
 extension Logger {
@@ -101,13 +101,13 @@ extension LemmaMetrics {
     /// Counts a request that reached its end on this worker.
     func observe(_ event: MathRequestFinished) {
         switch event.status {
-        case .completed: completed.increment()
-        case .failed: failed.increment()
-        case .cancelled: cancelled.increment()
+        case .completed: work.finished[.completed].increment()
+        case .failed: work.finished[.failed].increment()
+        case .cancelled: work.finished[.cancelled].increment()
         case .queued, .running: break
         }
-        queueSeconds.observe(.milliseconds(event.queueMilliseconds))
-        if let first = event.firstTokenMilliseconds { firstTokenSeconds.observe(.milliseconds(first)) }
-        attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
+        queue.waitSeconds.observe(.milliseconds(event.queueMilliseconds))
+        if let first = event.firstTokenMilliseconds { work.firstTokenSeconds.observe(.milliseconds(first)) }
+        work.attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
     }
 }

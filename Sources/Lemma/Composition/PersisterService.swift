@@ -58,7 +58,7 @@ final class PersisterGraph {
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
         )
         queue.onMalformedRecord = {
-            metrics.recordsRefused.increment()
+            metrics.persister.refused.increment()
             logger.error("malformed record put aside", ["entry": .string($0)])
         }
         persister = Persister(
@@ -67,7 +67,7 @@ final class PersisterGraph {
             membership: queue,
             archive: environment.archive,
             backoff: environment.backoff,
-            metrics: metrics,
+            metrics: metrics.persister,
             logger: logger,
         ) { [health = environment.health] in health.note($0) }
     }

@@ -65,7 +65,7 @@ enum Replica {
         let name = configuration.otel.serviceName
         let database = try postgres(stores.database, name)
         let pool = try await loops.loops[0].run { loop in
-            let observer = PostgresMetrics(metrics, logger: logger)
+            let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
             return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
         }
         return ReplicaEnvironment(
@@ -97,6 +97,7 @@ enum Replica {
             let calls = ai.callsMax(of: provider)
             // Where there is another provider, the line for this one must not take the slots of those who want that one.
             let waiters = ai.providers.count == 1 ? Int.max : max(1, calls / 8)
+            let measures = metrics.provider(provider.rawValue)
             let gate = ProviderGate(
                 name: provider.rawValue,
                 limits: ProviderGate.Limits(
@@ -105,10 +106,10 @@ enum Replica {
                     callsMax: calls,
                     waitersMax: waiters,
                 ),
-                metrics: metrics.provider(provider.rawValue),
+                metrics: measures,
                 logger: logger,
             )
-            metrics.observeBreaker(of: gate.name) {
+            measures.observeBreaker {
                 switch gate.state {
                 case .closed: 0
                 case .halfOpen: 1

@@ -55,7 +55,7 @@ struct ReplicaEnvironment: Sendable {
             keys: keys,
             retention: Retention(configuration),
             on: loop,
-            observer: RedisMetrics(metrics, logger: logger),
+            observer: CountingRedisObserver(metrics.redis, logger: logger),
         )
         health.watch(LoopBound(store, of: loop))
         return store

@@ -37,6 +37,10 @@ package final class MetricsRegistry: Sendable {
 
     /// A counter; its name ends in `_total`.
     package func counter(_ name: String, help: String, labels: Labels = [:]) -> Counter {
+        counter(name, help: help, labels: labels.map(\.self))
+    }
+
+    func counter(_ name: String, help: String, labels: [(key: String, value: String)]) -> Counter {
         let series = register(name, .counter, help, labels) { .counter(Counter()) }
         guard case .counter(let counter) = series else { preconditionFailure("\(name) is read by a callback") }
         return counter
@@ -123,7 +127,7 @@ package final class MetricsRegistry: Sendable {
         _ name: String,
         _ type: MetricType,
         _ help: String,
-        _ labels: Labels,
+        _ labels: some Sequence<(key: String, value: String)>,
         make: () -> MetricFamily.Source
     ) -> MetricFamily.Source {
         let pairs = labels.map { MetricFamily.Label(name: $0.key, value: $0.value) }

@@ -290,6 +290,61 @@ struct AnswerStreamTests {
         }
     }
 
+    @Test(
+        "an event that has got the id of a lost one is not taken for it, neither now nor after a reconnect",
+        arguments: [true, false],
+    )
+    func numbersUsedAgain(isPushed: Bool) async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            let (id, key) = (claim.request.correlationID, bench.keys.events(claim.request.correlationID))
+            for number in 1...3 { _ = try await bench.append("1-\(number)", "old \(number)", to: claim) }
+            let viewer = try await bench.watch(id)
+            try await eventually("five events", on: bench.loop) { viewer.events.count == 5 }
+            // Redis is back without the whole attempt, and the next one, which has its number, has come further.
+            try await bench.redis("DEL", key)
+            try await bench.redis("XADD", key, "0-1", "e", "queued", "d", "{}")
+            guard case .claimed(let next) = try await consumer.claim(claim.delivery, bench.plan(.historyLost)) else {
+                return
+            }
+            #expect(next.attempt == 1)
+            // Not pushed: the restart of Redis has cut the viewers off too.
+            for number in 1...4 {
+                try await bench.redis("XADD", key, "1-\(number)", "e", "token", "d", #"{"text":"new \#(number)"}"#)
+            }
+            if isPushed {
+                // Before the new connection has confirmed all channels.
+                bench.answers.subscriberDidLoseConnection()
+                try await bench.redis("SPUBLISH", bench.keys.live(id), #"1-4 token {"text":"new 4"}"#)
+            } else {
+                try await bench.redis("CLIENT", "KILL", "TYPE", "pubsub")
+            }
+            let anew = ["reset", "0-1 queued", "1-0 started", "1-1 token", "1-2 token", "1-3 token", "1-4 token"]
+            try await eventually("the reset", on: bench.loop) { viewer.events.count == 5 + anew.count }
+            #expect(Array(viewer.names.dropFirst(5)) == anew)
+            #expect(viewer.lastData == #"{"text":"new 4"}"#)
+            // Who broke off right after the reset still has the old cursor.
+            let record = try await bench.record(id)
+            #expect(record.doubts(EventID(attempt: 1, sequence: 3)))
+            #expect(!record.doubts(EventID(attempt: 1, sequence: 4)))
+        }
+    }
+
+    @Test("what is lost stays noted: the furthest event of the newest attempt, and never for a request that is gone")
+    func lostEvents() async throws {
+        try await withRedis { bench in
+            let id = try await bench.submit().correlationID
+            for (told, kept) in [("2-3", "2-3"), ("1-9", "2-3"), ("2-2", "2-3"), ("2-10", "2-10"), ("3-1", "3-1")] {
+                try await bench.repository.distrust(try #require(EventID(told)), of: id)
+                #expect(try await bench.record(id).lost?.description == kept)
+            }
+            try await bench.redis("DEL", bench.keys.request(id))
+            try await bench.repository.distrust(.queued, of: id)
+            #expect(try await bench.redis("EXISTS", bench.keys.request(id)).integer == 0)
+        }
+    }
+
     @Test("a place in line is told when it changes, and only then")
     func positions() async throws {
         try await withRedis { bench in

@@ -85,7 +85,7 @@ private final class Bench {
     let loop: Loop
     let queue: QueueFake
     let archive = ArchiveFake()
-    let metrics = LemmaMetrics(MetricsRegistry())
+    let metrics = LemmaMetrics(MetricsRegistry()).persister
     private(set) var backlogs: [RecordBacklog] = []
     let persister: Persister
 
@@ -131,11 +131,11 @@ struct PersisterTests {
             bench.persister.start()
             try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged.count == 700 }
             #expect(bench.archive.batches == [500, 200])
-            #expect(bench.metrics.recordsKept.value == 700)
+            #expect(bench.metrics.kept.value == 700)
             bench.queue.waiting = Bench.records(701...701)
             try await eventually("one by itself", on: bench.loop) { bench.queue.acknowledged.count == 701 }
             #expect(bench.backlogs.first?.age == .milliseconds(1500))
-            #expect(bench.metrics.recordsAgeSeconds.value == 1.5)
+            #expect(bench.metrics.backlogAgeSeconds.value == 1.5)
         }
     }
 
@@ -152,7 +152,7 @@ struct PersisterTests {
             bench.persister.start()
             try await eventually("the end of it", on: bench.loop) { bench.queue.acknowledged == ["1", "2", "3"] }
             #expect(bench.archive.kept.count == 3)
-            #expect(bench.metrics.archiveFailures.value == 5)
+            #expect(bench.metrics.failures.value == 5)
             bench.archive.onKeep = { _ in nil }
         }
     }
@@ -170,7 +170,7 @@ struct PersisterTests {
             try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged.count == 97 }
             #expect(bench.queue.aside == ["8", "9", "100"])
             #expect(bench.archive.kept.count == 97 && bad.isDisjoint(with: bench.archive.kept))
-            #expect(bench.metrics.recordsRefused.value == 3)
+            #expect(bench.metrics.refused.value == 3)
             #expect(bench.archive.batches.count < 40)
         }
     }

@@ -75,6 +75,7 @@ final class RepositoryFake: RequestRepository {
     var answers: [CorrelationID: String] = [:]
     var lastEvents: [CorrelationID: EventID] = [:]
     var isAway = false
+    private(set) var distrusted: [EventID] = []
     var onCancel: (MathRequest, CancelReason) -> CancelResult = { _, _ in .asked }
     /// What every further look at a record turns it into.
     var onFind: ((RequestRecord) -> RequestRecord)?
@@ -94,6 +95,11 @@ final class RepositoryFake: RequestRepository {
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID? {
         if isAway { throw .unavailable }
         return lastEvents[id]
+    }
+
+    func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
+        if isAway { throw .unavailable }
+        distrusted.append(event)
     }
 
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {
@@ -117,7 +123,12 @@ func sampleRequest(_ number: UInt64 = 1, user: UserID = .anonymous, provider: St
     )
 }
 
-func sampleRecord(_ status: RequestStatus, attempts: Int = 0, user: UserID = .anonymous) -> RequestRecord {
+func sampleRecord(
+    _ status: RequestStatus,
+    attempts: Int = 0,
+    user: UserID = .anonymous,
+    lost: EventID? = nil
+) -> RequestRecord {
     RequestRecord(
         request: sampleRequest(user: user),
         status: status,
@@ -131,5 +142,6 @@ func sampleRecord(_ status: RequestStatus, attempts: Int = 0, user: UserID = .an
         usage: nil,
         failure: nil,
         jobNumber: 1,
+        lost: lost,
     )
 }

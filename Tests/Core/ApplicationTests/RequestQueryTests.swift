@@ -103,6 +103,28 @@ struct RequestQueryTests {
         #expect(try await watch(repository(sampleRecord(status), last: last), cursor) == expected)
     }
 
+    @Test(
+        "an id that may mean a lost event begins anew, however far the attempt of the same number has come",
+        arguments: [
+            ("2-1", "reset"), ("2-3", "reset"), ("2-4", "events after 2-4"), ("2-0", "events after 2-0"),
+            ("1-2", "events after 1-2"),
+        ],
+    )
+    func lostEvents(cursor: String, expected: String) async throws {
+        let record = sampleRecord(.running, lost: EventID(attempt: 2, sequence: 3))
+        #expect(try await watch(repository(record, last: "2-7"), cursor) == expected)
+    }
+
+    @Test("an event that the store does not have is noted before a client of a running request is told")
+    func distrust() async throws {
+        let running = repository(sampleRecord(.running), last: "1-5")
+        #expect(try await watch(running, "1-7") == "reset")
+        #expect(running.distrusted == [EventID(attempt: 1, sequence: 7)])
+        let ended = repository(sampleRecord(.completed), last: "1-5")
+        #expect(try await watch(ended, "1-7") == "reset")
+        #expect(ended.distrusted.isEmpty, "nothing more is written there")
+    }
+
     @Test("without events there is nothing to watch; without a record only a ticket makes it gone and not unknown")
     func gone() async throws {
         let finished = repository(sampleRecord(.completed))

@@ -52,12 +52,12 @@ struct SolveRoute {
                     "This Idempotency-Key was used for another problem. Use a new one."
                 )
             case .queueFull:
-                services.metrics.refusedQueueFull.increment()
+                services.metrics.requests.refused[.queueFull].increment()
                 var problem = Problem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(Problem.retryAfterSeconds)))
                 throw problem
             case .unavailable:
-                services.metrics.refusedUnavailable.increment()
+                services.metrics.requests.refused[.unavailable].increment()
                 throw .storeUnavailable
             }
         }

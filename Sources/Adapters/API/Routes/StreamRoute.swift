@@ -16,7 +16,7 @@ struct StreamRoute {
         }
         let viewer = try services.authentication.viewer(of: id, in: context.request)
         let cursor = try Self.cursor(of: context.request)
-        if cursor != nil { services.metrics.streamsResumed.increment() }
+        if cursor != nil { services.metrics.streams.resumed.increment() }
         let headers = SolveRoute.headers(id)
         try await open(id, user: viewer.user, cursor: cursor, isKnown: viewer.hasTicket, headers: headers, context)
     }

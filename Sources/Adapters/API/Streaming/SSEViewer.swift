@@ -36,7 +36,7 @@ final class SSEViewer: AnswerViewer {
         guard !stream.isClosed else { return }
         self.stream = stream
         registry.add(self)
-        registry.metrics.streamsOpened.increment()
+        registry.metrics.opened.increment()
         write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
         guard !registry.isEnding else { return sendAway() }
         if reset {
@@ -52,7 +52,7 @@ final class SSEViewer: AnswerViewer {
         guard let stream else { return false }
         let pending = stream.pendingBytes
         if pending == 0 || pending + event.data.count + Self.frameBytesMax <= registry.bufferBytesMax { return true }
-        registry.metrics.streamsStalled.increment()
+        registry.metrics.stalled.increment()
         stream.awaitDrain()
         return false
     }

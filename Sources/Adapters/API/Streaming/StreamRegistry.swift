@@ -14,7 +14,7 @@ package final class StreamRegistry {
 
     let loop: Loop
     let bufferBytesMax: Int
-    let metrics: LemmaMetrics
+    let metrics: StreamMetrics
     private let heartbeatMilliseconds: Int64
     /// True once every stream is being ended, also those yet to come.
     private(set) var isEnding = false
@@ -24,7 +24,7 @@ package final class StreamRegistry {
 
     /// `heartbeat` is the silence on a stream after which a comment is sent; `bufferBytesMax` is what a client may leave
     /// untaken before its stream falls back to reading from the store.
-    package init(loop: Loop, heartbeat: Duration, bufferBytesMax: Int, metrics: LemmaMetrics) {
+    package init(loop: Loop, heartbeat: Duration, bufferBytesMax: Int, metrics: StreamMetrics) {
         self.loop = loop
         self.bufferBytesMax = bufferBytesMax
         self.metrics = metrics
@@ -39,7 +39,7 @@ package final class StreamRegistry {
     func add(_ viewer: SSEViewer) {
         viewer.slot = viewers.count
         viewers.append(viewer)
-        metrics.streamsActive.increment()
+        metrics.active.increment()
     }
 
     func remove(_ viewer: SSEViewer) {
@@ -49,7 +49,7 @@ package final class StreamRegistry {
             viewers[viewer.slot] = last
             last.slot = viewer.slot
         }
-        metrics.streamsActive.decrement()
+        metrics.active.decrement()
     }
 
     private func sendHeartbeats() {

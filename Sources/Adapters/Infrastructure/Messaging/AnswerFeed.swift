@@ -84,6 +84,10 @@ final class AnswerFeed {
         if isQueued, stored.id > .queued { isQueued = false }
     }
 
+    func didLosePushes() {
+        for place in places { place.didLosePushes() }
+    }
+
     func readAgain() {
         for place in places { place.read() }
     }

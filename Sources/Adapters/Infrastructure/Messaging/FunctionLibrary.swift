@@ -33,6 +33,7 @@ struct FunctionLibrary: Sendable {
         case kept
         case setAside = "set_aside"
         case backlog
+        case distrust
     }
 
     static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))

@@ -117,7 +117,9 @@ extension RedisAnswerStream: RedisSubscriberDelegate {
     }
 
     /// Pushes are lost from here on; the silence of the feeds makes them ask Redis.
-    package func subscriberDidLoseConnection() {}
+    package func subscriberDidLoseConnection() {
+        for feed in feeds.values { feed.didLosePushes() }
+    }
 
     package func subscriberDidReconnect() {
         for feed in feeds.values { feed.readAgain() }

@@ -13,7 +13,7 @@ internal import Shared
 ///                 checking: the stream's last id ──┬─ the one before ──► sending the same bytes again
 ///                    ▲                             ├─ this one ────────► stored
 ///                    └── pause, Redis away         ├─ newer attempt ───► fenced
-///                                                  └─ older, none ─────► history lost, gone
+///                                                  └─ older, none ─────► history lost (noted), gone
 /// ```
 final class RedisAnswerWriter: AnswerWriter {
     /// Text joined into one event at most, and text queued above which the provider has to wait; in UTF-8 bytes.
@@ -207,7 +207,20 @@ final class RedisAnswerWriter: AnswerWriter {
             } else if last.id == stored {
                 sendOrCheck()
             } else {
-                fail(last.id.attempt > stored.attempt ? .fenced : .historyLost)
+                last.id.attempt > stored.attempt ? fail(.fenced) : loseHistory(upTo: underWay.id)
+            }
+        }
+    }
+
+    /// Notes what is lost before the next attempt can begin: where its marker is lost too, that attempt has the same
+    /// number.
+    private func loseHistory(upTo event: EventID) {
+        store.loop.spawn { [self] in
+            do {
+                try await store.distrust(event, of: correlationID)
+                fail(.historyLost)
+            } catch {
+                pauseAndCheck()
             }
         }
     }

@@ -33,6 +33,14 @@ package struct RedisRequestRepository: RequestRepository {
         }
     }
 
+    package func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
+        do {
+            try await store.distrust(event, of: id)
+        } catch {
+            throw .unavailable
+        }
+    }
+
     package func cancel(
         _ request: MathRequest,
         _ reason: CancelReason

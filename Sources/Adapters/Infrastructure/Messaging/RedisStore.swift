@@ -98,6 +98,12 @@ package final class RedisStore {
         ]
     }
 
+    /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.
+    func distrust(_ event: EventID, of id: CorrelationID) async throws(RedisError) {
+        let arguments = [String(event.attempt), String(event.sequence)]
+        _ = try await call(.distrust, keys: [keys.request(id)], arguments)
+    }
+
     /// The id of a stream's last event; nil where the stream is gone.
     func lastEvent(of id: CorrelationID) async throws(RedisError) -> EventID? {
         let reply = try await call(RedisCommand("XREVRANGE", keys.events(id), "+", "-", "COUNT", 1))

@@ -5,7 +5,7 @@ internal import Shared
 
 /// The names of a request's fields in its Redis hash; `lemma.lua` writes the ones about its progress.
 enum RequestField: String {
-    case status, attempts, created, started, finished, number, cancel
+    case status, attempts, created, started, finished, number, cancel, lost
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
     case opening, cancelReason, queueMs, firstTokenMs, durationMs
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
@@ -116,6 +116,7 @@ enum RequestHash {
                 RequestFailure(kind: $0, detail: text(.errorDetail) ?? "")
             },
             jobNumber: number(.number),
+            lost: text(.lost).flatMap { EventID($0) },
         )
     }
 }

@@ -13,6 +13,7 @@ internal import Shared
 /// | live     | delivered, or → reading       | –                            | –          |
 /// | stalled  | ignored                       | –                            | → reading  |
 /// | retrying | noted                         | –                            | –          |
+/// | lost     | noted                         | –                            | –          |
 /// | ended    | ignored                       | ignored                      | –          |
 final class ViewerPlace: AnswerSubscription {
     private enum State {
@@ -24,6 +25,8 @@ final class ViewerPlace: AnswerSubscription {
         case stalled
         /// Redis did not answer a read; the next try is at this loop time.
         case retrying(Int64)
+        /// The store has lost what the viewer has seen, which is noted before the viewer is told.
+        case lost
         case ended
     }
 
@@ -37,6 +40,12 @@ final class ViewerPlace: AnswerSubscription {
     private let feed: AnswerFeed
     private var viewer: (any AnswerViewer)?
     private var cursor: EventID
+    /// The data of the cursor's event, where it was delivered here.
+    ///
+    /// When Redis rolls back and an attempt of the same number writes on, another event may get the cursor's id.
+    private var cursorData: [UInt8]?
+    /// True from the loss of the pushes' connection, which may have come of a roll-back, to the next read.
+    private var mustRead = false
     private var newestPushed: EventID
     /// What ``newestPushed`` was when the read under way was sent, and ``cursor`` when the probe was: an answer tells
     /// nothing of what came after its question.
@@ -80,12 +89,14 @@ final class ViewerPlace: AnswerSubscription {
     func push(_ stored: StoredEvent) {
         newestPushed = max(newestPushed, stored.id)
         guard case .live = state, stored.id > cursor else { return }
-        if stored.id.follows(cursor) {
+        if stored.id.follows(cursor), !mustRead {
             deliver(stored)
         } else {
             read()
         }
     }
+
+    func didLosePushes() { mustRead = true }
 
     /// Tells the place in line, where the viewer knows another one.
     func tell(position: Int) {
@@ -107,6 +118,7 @@ final class ViewerPlace: AnswerSubscription {
             return false
         }
         cursor = stored.id
+        cursorData = stored.data
         if stored.name == .queued { toldPosition = EventData.position(in: stored.data) }
         viewer.deliver(event)
         if stored.name.isTerminal {
@@ -129,10 +141,11 @@ final class ViewerPlace: AnswerSubscription {
     /// It begins with the cursor's own event: where that is missing, history was lost.
     func read() {
         switch state {
-        case .reading, .ended: return
+        case .reading, .lost, .ended: return
         case .waiting, .live, .stalled, .retrying: break
         }
         state = .reading
+        mustRead = false
         pushedBeforeRead = newestPushed
         let store = feed.hub.store
         let command = RedisCommand(
@@ -150,14 +163,12 @@ final class ViewerPlace: AnswerSubscription {
 
     private func didRead(_ result: Result<RedisValue, RedisError>) {
         guard case .reading = state else { return }
-        guard case .success(let reply) = result else {
-            let pause = feed.hub.backoff.jittered(.seconds(1)).wholeMilliseconds
-            state = .retrying(feed.hub.store.loop.nowMilliseconds + Int64(pause))
-            return
-        }
+        guard case .success(let reply) = result else { return readLater() }
         var entries = (reply.array ?? []).compactMap { EntryHead($0) }[...]
         if cursor != Self.beginning {
-            guard entries.first?.id == cursor else { return didMissCursor(entries.isEmpty) }
+            guard let first = entries.first, first.id == cursor, cursorData == nil || cursorData == first.data else {
+                return didMissCursor(entries.isEmpty)
+            }
             entries.removeFirst()
         }
         let isFull = entries.count == pageEvents
@@ -166,6 +177,7 @@ final class ViewerPlace: AnswerSubscription {
             guard let stored = StoredEvent(entry) else {
                 // An event of a later version: not for this one's clients.
                 cursor = entry.id
+                cursorData = entry.data
                 continue
             }
             feed.heard(stored)
@@ -175,6 +187,11 @@ final class ViewerPlace: AnswerSubscription {
         // What was pushed while the page was on its way may not be in it.
         let missesPushed = newestPushed > cursor && (!entries.isEmpty || newestPushed > pushedBeforeRead)
         if isFull || missesPushed { read() }
+    }
+
+    private func readLater() {
+        let pause = feed.hub.backoff.jittered(.seconds(1)).wholeMilliseconds
+        state = .retrying(feed.hub.store.loop.nowMilliseconds + Int64(pause))
     }
 
     /// Grows by doubling at most: what follows small events may be large ones.
@@ -211,9 +228,26 @@ final class ViewerPlace: AnswerSubscription {
         }
     }
 
+    /// Tells the viewer that its history is lost, and begins with the first event.
+    ///
+    /// The viewer keeps its cursor until the next event and may break off before it. So what is lost is noted first: who
+    /// comes back with that cursor is told again, even when another event has its id by then.
     private func startOver() {
+        state = .lost
+        let (store, id, lost) = (feed.hub.store, feed.id, cursor)
+        store.loop.spawn { [weak self] in
+            let isNoted = (try? await store.distrust(lost, of: id)) != nil
+            self?.didNoteLoss(isNoted)
+        }
+    }
+
+    private func didNoteLoss(_ isNoted: Bool) {
+        guard case .lost = state else { return }
+        guard isNoted else { return readLater() }
+        state = .live
         viewer?.deliver(AnswerEvent(id: nil, name: .reset, data: EventData.reset(.historyLost)))
         cursor = Self.beginning
+        cursorData = nil
         newestPushed = cursor
         read()
     }

@@ -78,6 +78,19 @@ local function append_and_publish(events, id, name, data, channel)
   return true
 end
 
+-- Notes that clients may have the ids of an attempt up to this one of events that are lost: an attempt of the same number
+-- may give them to others. What is known of the newest such attempt is kept.
+local function doubt(request, attempt, sequence)
+  local known = redis.call('HMGET', request, 'status', 'lost')
+  if not known[1] then return end
+  if known[2] then
+    local before, upto = string.match(known[2], '^(%d+)-(%d+)$')
+    before, upto = tonumber(before), tonumber(upto)
+    if before > attempt or (before == attempt and upto >= sequence) then return end
+  end
+  redis.call('HSET', request, 'lost', event_id(attempt, sequence))
+end
+
 local function settle(jobs, group, entry)
   redis.call('XACK', jobs, group, entry)
   redis.call('XDEL', jobs, entry)
@@ -387,7 +400,10 @@ local function finish(keys, args)
     local place = sequence + 1
     if args[5] ~= '' then
       place = tonumber(args[5])
-      if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end
+      if place > 0 and (last ~= attempt or sequence ~= place - 1) then
+        doubt(request, attempt, place - 1)
+        return 'history_lost'
+      end
       if place == 0 and last == attempt then return 'superseded' end
     end
     append_and_publish(events, event_id(attempt, place), args[6], args[7], scope.live .. id)
@@ -430,6 +446,14 @@ local function close(keys, args)
   stop_all(scope, args[1], known[2], { unpack(args, 3) })
   redis.call('PEXPIRE', scope.conversation, day_ms)
   return known[1] and 1 or 0
+end
+
+-- distrust  KEYS request   ARGV attempt, sequence
+--
+-- Who finds that this event is lost says so, before anything is told or done because of it.
+local function distrust(keys, args)
+  doubt(keys[1], tonumber(args[1]), tonumber(args[2]))
+  return 1
 end
 
 -- lines   KEYS waiting   ARGV ms, count
@@ -728,3 +752,4 @@ register('remember', remember)
 register('kept', kept, { 'allow-oom' })
 register('set_aside', set_aside)
 register('backlog', backlog, { 'no-writes' })
+register('distrust', distrust, { 'allow-oom' })

@@ -17,6 +17,8 @@ package struct RequestRecord: Sendable {
     /// The job's number in its queue, from which its place in line follows; nil while the request waits for the one
     /// before it in its conversation.
     package let jobNumber: Int?
+    /// The newest event that was delivered and then lost by the store, as far as anybody noticed.
+    package let lost: EventID?
 
     package init(
         request: MathRequest,
@@ -30,7 +32,8 @@ package struct RequestRecord: Sendable {
         finishReason: FinishReason?,
         usage: TokenUsage?,
         failure: RequestFailure?,
-        jobNumber: Int?
+        jobNumber: Int?,
+        lost: EventID?
     ) {
         self.request = request
         self.status = status
@@ -44,6 +47,14 @@ package struct RequestRecord: Sendable {
         self.usage = usage
         self.failure = failure
         self.jobNumber = jobNumber
+        self.lost = lost
+    }
+
+    /// True where the event that a client means by `cursor` may be a lost one, whose id another has by now: the store
+    /// forgot that an attempt had begun, and the next one got its number.
+    package func doubts(_ cursor: EventID) -> Bool {
+        guard let lost, cursor.attempt == lost.attempt else { return false }
+        return cursor.sequence > 0 && cursor.sequence <= lost.sequence
     }
 }
 
@@ -55,6 +66,9 @@ package protocol RequestRepository {
     func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String?
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
+    /// Notes that a client has an event which the store has lost, so that its id is not taken for that of another event
+    /// later; see ``RequestRecord/doubts(_:)``. Does nothing for a request that is unknown.
+    func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
     /// Ends a waiting request at once, or asks the worker of a running one to.
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
 }

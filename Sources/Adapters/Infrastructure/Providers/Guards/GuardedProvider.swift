@@ -123,9 +123,9 @@ package struct GuardedProvider {
         _ usage: TokenUsage,
         _ lane: RaceLane
     ) {
-        gate.metrics.inputTokens.increment(by: usage.inputTokens)
-        gate.metrics.outputTokens.increment(by: usage.outputTokens)
-        gate.metrics.reasoningTokens.increment(by: usage.reasoningTokens ?? 0)
+        gate.metrics.tokens[.input].increment(by: usage.inputTokens)
+        gate.metrics.tokens[.output].increment(by: usage.outputTokens)
+        gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
         let (outcome, detail) = outcome(result, lane)
         gate.count(outcome, detail, for: question.attempt)
     }

@@ -42,7 +42,7 @@ package struct ProviderGate: Sendable {
     /// Notes how a call for `attempt` ended; what failed is logged in words that repeat neither the question nor the
     /// answer.
     func count(_ outcome: ProviderOutcome, _ detail: String? = nil, for attempt: AttemptName?) {
-        metrics.calls(outcome).increment()
+        metrics.calls[outcome].increment()
         if let detail {
             logger.warning("provider call failed", fields(outcome, attempt).merging(["error": .string(detail)]))
         } else {

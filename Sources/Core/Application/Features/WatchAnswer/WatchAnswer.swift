@@ -57,7 +57,12 @@ package struct WatchAnswerHandler: QueryHandler {
                 return try await archived(query, isKnown: true)
             }
             guard let cursor = query.cursor else { return .events(record, after: nil) }
-            if cursor > last { return .reset(record) }
+            if cursor > last {
+                // Before the client is told: it may break off with the old cursor, and be back when that exists anew.
+                if !record.status.isTerminal { try await requests.distrust(cursor, of: query.correlationID) }
+                return .reset(record)
+            }
+            if record.doubts(cursor) { return .reset(record) }
             if cursor == last, record.status.isTerminal { return .nothingFollows }
             return .events(record, after: cursor)
         } catch let error as WatchAnswer.Failure {

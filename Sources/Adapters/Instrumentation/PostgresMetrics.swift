@@ -1,0 +1,28 @@
+package import Telemetry
+
+/// The pool of PostgreSQL: batches of statements, waits for a connection, connections.
+package struct PostgresMetrics: Sendable {
+    package let seconds: Histogram
+    package let failures: Counter
+    package let timeouts: Counter
+    package let waitSeconds: Histogram
+    package let connections: Gauge
+    package let lost: Counter
+    package let unreachable: Counter
+
+    init(_ registry: MetricsRegistry) {
+        seconds = registry.histogram(
+            "lemma_postgres_batch_duration_seconds",
+            help: "Batches of statements, sent to answered",
+        )
+        failures = registry.counter("lemma_postgres_batch_failures_total", help: "Batches without success")
+        timeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches given up at their deadline")
+        waitSeconds = registry.histogram("lemma_postgres_wait_seconds", help: "Waits for a connection")
+        connections = registry.gauge("lemma_postgres_connections", help: "Connections open")
+        lost = registry.counter("lemma_postgres_connections_lost_total", help: "Connections that broke")
+        unreachable = registry.counter(
+            "lemma_postgres_connection_failures_total",
+            help: "Connections that did not come about",
+        )
+    }
+}

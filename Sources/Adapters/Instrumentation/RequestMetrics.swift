@@ -1,0 +1,22 @@
+package import Telemetry
+
+/// Why a problem was not accepted, other than by a fault of its own.
+package enum RefusalReason: String, Sendable, CaseIterable {
+    case queueFull = "queue_full"
+    case unavailable
+}
+
+/// Problems as the API takes them.
+package struct RequestMetrics: Sendable {
+    package let submitted: Counter
+    package let refused: Counters<RefusalReason>
+
+    init(_ registry: MetricsRegistry) {
+        submitted = registry.counter("lemma_requests_submitted_total", help: "Problems accepted")
+        refused = registry.counters(
+            "lemma_requests_refused_total",
+            help: "Problems refused at submission, by reason",
+            by: "reason",
+        )
+    }
+}
