@@ -111,7 +111,7 @@ let tests: [Target] = [
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
-    suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPClient"]),
+    suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPServer"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),

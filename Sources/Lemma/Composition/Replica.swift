@@ -34,6 +34,7 @@ enum Replica {
             metrics: metrics.traces.exports,
             logger: logger,
         )
+        metrics.traces.observeQueue { tracing?.queuedSpans ?? 0 }
         let environment = try await environment(
             configuration,
             stores: stores,

@@ -12,8 +12,8 @@ package enum Sampler: Sendable, Hashable {
         switch self {
         case .alwaysOn: true
         case .alwaysOff: false
-        // The last 56 bits are random by level 2 of W3C Trace Context, and OpenTelemetry compares them so.
-        case .ratio(let share): Double(traceID.low & 0x00FF_FFFF_FFFF_FFFF) < share * 0x1p56
+        // The last 56 bits are random by level 2 of W3C Trace Context, and OpenTelemetry keeps the highest of them.
+        case .ratio(let share): traceID.low & 0x00FF_FFFF_FFFF_FFFF >= UInt64((1 - share) * 0x1p56)
         case .parentBased(let root): parent?.isSampled ?? root.samples(traceID, after: nil)
         }
     }

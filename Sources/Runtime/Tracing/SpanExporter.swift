@@ -2,77 +2,75 @@ package import EventLoop
 internal import HTTPClient
 package import Telemetry
 
-/// Why a span was not exported.
-package enum SpanLoss: String, Sendable, CaseIterable {
-    /// The collector was too slow or away, and the queue full.
-    case queueFull = "queue_full"
-    /// The collector refused it.
-    case rejected
-    /// The collector could not be reached, however often it was tried.
-    case unreachable
-}
+/// How spans are exported.
+package struct SpanExportOptions: Sendable {
+    /// Between the end of one look at the queue and the next.
+    package var period = Duration.seconds(1)
+    /// Spans of one request, at least 1.
+    package var batchMax = 512
+    /// Tries of one batch, at least 1.
+    package var triesMax = 6
+    /// Limits of the pauses between tries, which double from the first to the last: exponential backoff with full jitter,
+    /// on top of what the collector asks for.
+    package var pauses = (first: Duration.seconds(1), last: Duration.seconds(30))
+    /// For one request.
+    package var requestLimit = Duration.seconds(10)
+    /// How long the end of the process may wait for the last spans.
+    package var flushLimit = Duration.seconds(2)
+    /// Between two warnings: a collector may be away for a day.
+    package var quiet = Duration.seconds(60)
+    /// Fields that each request carries, such as a key.
+    package var headers: [(name: String, value: String)] = []
 
-/// What the export of spans is measured by.
-package struct SpanExportMetrics: Sendable {
-    package let exported: Counter
-    package let lost: [SpanLoss: Counter]
-    /// Requests to the collector that it did not take.
-    package let failures: Counter
-
-    package init(exported: Counter, lost: [SpanLoss: Counter], failures: Counter) {
-        self.exported = exported
-        self.lost = lost
-        self.failures = failures
-    }
+    /// The defaults.
+    package init() {}
 }
 
 /// Sends finished spans to a collector: OTLP over HTTP in JSON.
 ///
 /// ```
-///  every second: batches of 512 at most ──► POST ──┬─ 200 ──► next
+///  every second: batches of 512 at most ──► POST ──┬─ 2xx ──► next
 ///                     ▲                            ├─ 429, 502, 503, 504, no answer ──► pause ──► POST, six times
 ///                     └── next, the batch is lost ◄┴─ anything else
 /// ```
 /// One request at a time. Whatever the collector does, those who make spans only find the queue full; it is never awaited
 /// by a request. Loop-owned.
 package final class SpanExporter {
-    private static let period = Duration.seconds(1)
-    private static let batchMax = 512
-    /// Spans made into JSON before others of the loop get their turn: about a fifth of a millisecond.
+    /// Spans made into JSON before others of the loop get their turn.
     private static let stepMax = 64
-    private static let triesMax = 6
-    /// Limits of the pauses, which double: exponential backoff with full jitter, within what the collector asks for.
-    private static let pauses = (first: Duration.seconds(1), last: Duration.seconds(30))
-    private static let requestLimit = Duration.seconds(10)
-    /// How long the end of the process may wait for the last spans.
-    private static let flushLimit = Duration.seconds(2)
 
     private let queue: SpanQueue
     private let url: String
     private let resource: TraceResource
+    private let options: SpanExportOptions
     private let transport: HTTPTransport
     private let loop: Loop
     private let metrics: SpanExportMetrics
     private let logger: Logger
     private var dropsSeen = 0
-    private var isFailing = false
+    private var lostUntold = 0
+    private var quietUntil: Int64 = .min
+    private var isFinishing = false
+    private var rest: OneShot<Void>?
     private var running: Task<Void, Never>?
 
-    /// Sends to `endpoint` and `/v1/traces`.
+    /// Sends to `url` as it is, which ends in `/v1/traces` as a rule.
     ///
     /// *Loop thread.*
     package init(
         _ queue: SpanQueue,
-        to endpoint: String,
+        to url: String,
         as resource: TraceResource,
         on loop: Loop,
+        options: SpanExportOptions = SpanExportOptions(),
         metrics: SpanExportMetrics,
         logger: Logger
     ) {
         self.queue = queue
-        url = (endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint) + "/v1/traces"
+        self.url = url
         self.resource = resource
         self.loop = loop
+        self.options = options
         transport = HTTPTransport(on: loop)
         self.metrics = metrics
         self.logger = logger
@@ -81,32 +79,36 @@ package final class SpanExporter {
     /// Begins to export.
     package func start() {
         running = loop.spawn { [self] in
-            while (try? await loop.sleep(for: Self.period)) != nil {
-                while queue.count > 0, !Task.isCancelled { await export(tries: Self.triesMax) }
+            var isLast = false
+            while !isLast, !Task.isCancelled {
+                await rest(for: options.period)
+                isLast = isFinishing
+                while queue.count > 0, !Task.isCancelled { await export() }
                 countDrops()
             }
         }
     }
 
-    /// Sends what is left, as far as that goes in two seconds, and closes.
+    /// Sends what is left, each batch once, as far as that goes within the limit, and closes; what is left then is lost.
     package func finish() async {
-        running?.cancel()
+        isFinishing = true
+        rest?.succeed(())
+        let limit = loop.schedule(after: options.flushLimit) { [running] in running?.cancel() }
         await running?.value
-        let last = loop.spawn { [self] in
-            while queue.count > 0, !Task.isCancelled { await export(tries: 1) }
-        }
-        let limit = loop.schedule(after: Self.flushLimit) { last.cancel() }
-        await last.value
         limit.close()
+        lose(queue.take(upTo: .max).count, .unreachable, "the process ends")
         countDrops()
         transport.close()
     }
 
-    private func countDrops() {
-        let drops = queue.dropped
-        metrics.lost[.queueFull]?.increment(by: drops - dropsSeen)
-        if drops > dropsSeen { logger.warning("spans dropped", ["spans": .int(drops - dropsSeen)]) }
-        dropsSeen = drops
+    /// Waits, until ``finish()`` or a cancellation at the longest.
+    private func rest(for delay: Duration) async {
+        guard !isFinishing else { return }
+        let rest = OneShot<Void>(loop: loop)
+        self.rest = rest
+        let timer = loop.schedule(after: delay) { rest.succeed(()) }
+        try? await rest.value()
+        timer.close()
     }
 
     // MARK: One batch
@@ -117,29 +119,31 @@ package final class SpanExporter {
         case tryAgain(String, after: Duration)
     }
 
-    private func export(tries: Int) async {
-        let spans = queue.take(upTo: Self.batchMax)
-        var request = HTTPClientRequest("POST", url, headers: [("Content-Type", "application/json")])
+    private func export() async {
+        let spans = queue.take(upTo: options.batchMax)
+        var request = HTTPClientRequest("POST", url, headers: options.headers)
+        request.headers.append(("Content-Type", "application/json"))
         request.body = await payload(spans)
-        request.timeouts.total = Self.requestLimit
+        request.timeouts.total = options.requestLimit
         request.limits.bodyBytesMax = 64 * 1024
-        for number in 1...tries {
-            switch await send(request) {
+        var number = 1
+        while true {
+            let answer = await send(request)
+            countDrops()
+            switch answer {
             case .taken(let rejected):
                 let rejected = min(rejected, spans.count)
-                if rejected > 0 { lose(rejected, .rejected, "the collector rejected a part") }
                 metrics.exported.increment(by: spans.count - rejected)
-                isFailing = false
-                return
+                return lose(rejected, .rejected, "the collector rejected a part")
             case .refused(let why):
                 metrics.failures.increment()
                 return lose(spans.count, .rejected, why)
             case .tryAgain(let why, let wish):
                 metrics.failures.increment()
-                tell(why)
-                guard number < tries, (try? await loop.sleep(for: wish + Self.pause(after: number))) != nil else {
-                    return lose(spans.count, .unreachable, why)
-                }
+                guard number < options.triesMax, !isFinishing else { return lose(spans.count, .unreachable, why) }
+                warn(why)
+                await rest(for: wish + pause(after: number))
+                number += 1
             }
         }
     }
@@ -148,41 +152,54 @@ package final class SpanExporter {
         var payload = SpanPayload(resource)
         for (index, span) in spans.enumerated() {
             payload.append(span)
-            if index % Self.stepMax == Self.stepMax - 1 { await Task.yield() }
+            // A timer and not a yield, which would come back before the sockets are looked at.
+            if index % Self.stepMax == Self.stepMax - 1 { try? await loop.sleep(for: .zero) }
         }
         return payload.finished()
     }
 
     private func send(_ request: HTTPClientRequest) async -> Answer {
-        do {
+        do throws(HTTPClientError) {
             let (response, body) = try await transport.collect(request)
             switch response.status {
             case 200...299: return .taken(rejected: Self.rejectedSpans(body))
             case 429, 502, 503, 504:
                 return .tryAgain("the collector answered \(response.status)", after: response.retryAfter ?? .zero)
-            default: return .refused("the collector answered \(response.status)")
+            case let status: return .refused("the collector answered \(status)")
             }
         } catch {
-            return .tryAgain("\(error)", after: .zero)
+            switch error {
+            case .resolve, .connect, .tls, .timedOut, .closed, .cancelled, .failed:
+                return .tryAgain(error.description, after: .zero)
+            // It has the spans, or will never have them.
+            case .invalidRequest, .tooLarge, .protocolViolation: return .refused(error.description)
+            }
         }
     }
 
-    private static func pause(after number: Int) -> Duration {
-        let limit = min(pauses.first * (1 << (number - 1)), pauses.last)
-        return limit * Double.random(in: 0...1)
+    private func pause(after number: Int) -> Duration {
+        min(options.pauses.first * (1 << (number - 1)), options.pauses.last) * Double.random(in: 0...1)
     }
 
     // MARK: Telling
 
-    private func lose(_ count: Int, _ loss: SpanLoss, _ why: String) {
-        metrics.lost[loss]?.increment(by: count)
-        logger.warning("spans lost", ["spans": .int(count), "reason": .string(loss.rawValue), "error": .string(why)])
+    private func countDrops() {
+        let drops = queue.dropped
+        lose(drops - dropsSeen, .queueFull, "the queue is full")
+        dropsSeen = drops
     }
 
-    /// Once for each time that the collector goes away.
-    private func tell(_ why: String) {
-        guard !isFailing else { return }
-        isFailing = true
-        logger.warning("collector away", ["error": .string(why)])
+    private func lose(_ count: Int, _ loss: SpanLoss, _ why: String) {
+        guard count > 0 else { return }
+        metrics.lost[loss].increment(by: count)
+        lostUntold += count
+        warn(why)
+    }
+
+    private func warn(_ why: String) {
+        guard loop.nowMilliseconds >= quietUntil else { return }
+        quietUntil = loop.nowMilliseconds + Int64(options.quiet / .milliseconds(1))
+        logger.warning("spans not exported", ["error": .string(why), "spans_lost": .int(lostUntold)])
+        lostUntold = 0
     }
 }

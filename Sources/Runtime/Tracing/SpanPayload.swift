@@ -69,8 +69,7 @@ struct SpanPayload {
             JSONText.append(text, to: &bytes)
             add("}")
         case .int(let number): add(#"{"intValue":"\#(number)"}"#)
-        // JSON has neither infinities nor NaN, which the mapping writes as strings.
-        case .double(let number): add(number.isFinite ? #"{"doubleValue":\#(number)}"# : #"{"doubleValue":"NaN"}"#)
+        case .double(let number): add(#"{"doubleValue":\#(Self.text(number))}"#)
         case .bool(let flag): add(#"{"boolValue":\#(flag)}"#)
         case .strings(let texts):
             add(#"{"arrayValue":{"values":["#)
@@ -97,6 +96,13 @@ struct SpanPayload {
         guard let state = context.state else { return }
         add(#","traceState":"#)
         JSONText.append(state, to: &bytes)
+    }
+
+    /// JSON has neither infinities nor NaN, which the mapping writes as strings.
+    private static func text(_ number: Double) -> String {
+        if number.isNaN { return #""NaN""# }
+        if number.isInfinite { return number > 0 ? #""Infinity""# : #""-Infinity""# }
+        return number.description
     }
 
     /// The W3C flags.
