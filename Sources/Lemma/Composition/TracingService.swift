@@ -16,7 +16,8 @@ final class TracingService: Service {
     let name = "tracing"
     let tracer: Tracer
     private let queue = SpanQueue(spansMax: spansMax)
-    private let endpoint: String
+    private let url: String
+    private let headers: [(name: String, value: String)]
     private let resource: TraceResource
     private let loop: Loop
     private let metrics: SpanExportMetrics
@@ -25,7 +26,8 @@ final class TracingService: Service {
     /// Nil where there is no collector: tracing is off.
     init?(_ otel: Configuration.OTel, on loop: Loop, metrics: SpanExportMetrics, logger: Logger) {
         guard let endpoint = otel.endpoint else { return nil }
-        self.endpoint = endpoint
+        url = endpoint + "/v1/traces"
+        headers = otel.headers.map { ($0.name, $0.value.reveal()) }
         self.loop = loop
         self.metrics = metrics
         self.logger = logger
@@ -39,9 +41,22 @@ final class TracingService: Service {
         )
     }
 
+    /// Spans that wait for the collector.
+    var queuedSpans: Int { queue.count }
+
     func run(started: @escaping @Sendable () -> Void) async throws {
         let exporter = try await loop.run { [self] loop in
-            let exporter = SpanExporter(queue, to: endpoint, as: resource, on: loop, metrics: metrics, logger: logger)
+            var options = SpanExportOptions()
+            options.headers = headers
+            let exporter = SpanExporter(
+                queue,
+                to: url,
+                as: resource,
+                on: loop,
+                options: options,
+                metrics: metrics,
+                logger: logger,
+            )
             exporter.start()
             return LoopBound(exporter, of: loop)
         }

@@ -196,6 +196,8 @@ extension Configuration {
 
         /// `OTEL_EXPORTER_OTLP_ENDPOINT`; nil switches tracing off.
         package var endpoint: String?
+        /// `OTEL_EXPORTER_OTLP_HEADERS`: fields that each request to the collector carries.
+        package var headers: [HeaderField]
         /// `OTEL_SERVICE_NAME`.
         package var serviceName: String
         /// `OTEL_TRACES_SAMPLER`.

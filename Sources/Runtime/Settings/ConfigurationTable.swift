@@ -356,6 +356,12 @@ extension Configuration.OTel {
             .httpURL,
             "Collector of traces; without it, tracing is off."
         )
+        let headers = reader.optional(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            SettingFormat<HeaderField>.headerField.list(),
+            "Header fields of the requests to the collector, such as its key.",
+        )
+        self.headers = headers ?? []
         serviceName = reader.value(
             "OTEL_SERVICE_NAME",
             .text,

@@ -169,6 +169,17 @@ struct ConfigurationTests {
         #expect(mistakes(["JWT_SECRET": "\(Self.key),short"]).count == 1)
     }
 
+    @Test("header fields for the collector are names with values, which may be percent-encoded")
+    func headerFields() throws {
+        let environment = ["OTEL_EXPORTER_OTLP_HEADERS": "Api-Key=a=b , x-scope = one%2Ctwo"]
+        let value = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration
+        #expect(value.otel.headers.map(\.name) == ["Api-Key", "x-scope"])
+        #expect(value.otel.headers.map { $0.value.reveal() } == ["a=b", "one,two"])
+        for wrong in ["no mark", "=value", "a b=c", "a=%0d%0ab: c", "a=%zz", "a=1,,b=2", "ä=1"] {
+            #expect(mistakes(["OTEL_EXPORTER_OTLP_HEADERS": wrong]).count == 1, "\(wrong)")
+        }
+    }
+
     @Test("limits can be switched off, and on in dev")
     func limits() throws {
         var environment = Self.replica
@@ -214,6 +225,7 @@ struct ConfigurationTests {
     func listing() throws {
         let environment = [
             "REDIS_URL": "redis://u:hunter2@h", "JWT_SECRET": "hunter2" + Self.key, "OPENAI_API_KEY": "hunter2",
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter2",
         ]
         let loaded = try Configuration.load(
             environment: environment,
@@ -226,6 +238,7 @@ struct ConfigurationTests {
         #expect(lines.contains(["DATABASE_URL", "postgres://u:***@h/d", ".env"]))
         #expect(lines.contains(["JWT_SECRET", "***", "environment"]))
         #expect(lines.contains(["GEMINI_API_KEY", "***", ".env"]))
+        #expect(lines.contains(["OTEL_EXPORTER_OTLP_HEADERS", "***", "environment"]))
         #expect(lines.contains(["AI_PROVIDERS", "local", "default"]))
         #expect(lines.contains(["MOCK_SCRIPT", "-", "default"]))
         #expect(!loaded.listing().contains("hunter2"))

@@ -33,7 +33,8 @@ struct DocumentTests {
             STREAM_TTL_LIVE STREAM_TTL_DONE SSE_HEARTBEAT SSE_BUFFER_LIMIT DISCONNECT_GRACE
             RATE_LIMIT_SOLVE RATE_LIMIT_AUTH USER_MAX_ACTIVE CORS_ORIGINS TRUSTED_PROXIES
             CONTEXT_MAX_TURNS CONTEXT_MAX_TOKENS DRAIN_GRACE LOG_LEVEL LOG_FORMAT
-            OTEL_EXPORTER_OTLP_ENDPOINT OTEL_SERVICE_NAME OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
+            OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_HEADERS OTEL_SERVICE_NAME OTEL_TRACES_SAMPLER
+            OTEL_TRACES_SAMPLER_ARG
             """
         let rows = try Configuration.load(environment: [:], dotEnv: nil, role: .dev).rows
         #expect(rows.map(\.name) == names.split { $0 == " " || $0 == "\n" }.map(String.init))
