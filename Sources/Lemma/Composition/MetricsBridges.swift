@@ -88,7 +88,8 @@ extension Logger {
     /// Tells how a request ended: one line for each, which has what an operator asks first.
     func note(_ event: MathRequestFinished) {
         var fields: LogFields = [
-            "correlation_id": .string(event.correlationID.description), "status": .string(event.outcome.status.rawValue),
+            "correlation_id": .string(event.correlationID.description),
+            "status": .string(event.outcome.status.rawValue),
             "attempt": .int(Int(event.attempt)), "provider": .string(event.provider),
             "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
             "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
