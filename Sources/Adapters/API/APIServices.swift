@@ -58,7 +58,13 @@ package struct APIServices {
         self.accessLog = accessLog
     }
 
-    var authentication: Authentication { Authentication(tokens: tokens, isRequired: isAuthenticationRequired) }
+    var authentication: Authentication {
+        Authentication(
+            tokens: tokens,
+            isRequired: isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
+        )
+    }
 }
 
 /// The use cases about conversations.

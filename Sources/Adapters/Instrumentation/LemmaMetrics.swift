@@ -16,6 +16,7 @@ package struct LemmaMetrics: Sendable {
     package let persister: PersisterMetrics
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
+    package let replica: ReplicaMetrics
 
     private let worker: MetricsRegistry
 
@@ -34,6 +35,7 @@ package struct LemmaMetrics: Sendable {
         persister = PersisterMetrics(worker)
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
+        replica = ReplicaMetrics(registry)
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.

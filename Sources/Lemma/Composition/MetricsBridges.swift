@@ -1,6 +1,5 @@
 import Application
 import Domain
-import HTTPServer
 import Infrastructure
 import Instrumentation
 import PostgresClient
@@ -60,28 +59,17 @@ final class CountingPostgresObserver: PostgresObserver {
         logger.warning("connection to postgres lost")
     }
 
+    func usageChanged(inUse: Int, waiting: Int) {
+        metrics.connectionsInUse.set(inUse)
+        metrics.waiting.set(waiting)
+    }
+
     func connectionFailed(reason: String) {
         metrics.unreachable.increment()
         logger.warning("postgres cannot be reached", ["error": .string(reason)])
     }
 
     func timedOut() { metrics.timeouts.increment() }
-}
-
-/// Counts what the HTTP server reports.
-struct CountingHTTPMetrics: HTTPServerMetrics {
-    private let metrics: HTTPMetrics
-
-    init(_ metrics: HTTPMetrics) { self.metrics = metrics }
-
-    func connectionOpened() { metrics.connections.increment() }
-    func connectionClosed() { metrics.connections.decrement() }
-
-    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
-        metrics.seconds.observe(duration)
-    }
-
-    func badRequest(_ reason: RequestRefusal) { metrics.malformed.increment() }
 }
 
 extension Logger {

@@ -5,8 +5,19 @@ package protocol HTTPServerMetrics: Sendable {
     func connectionOpened()
     func connectionClosed()
     /// An answer has been given to the connection in full, or the connection went away before that: then `status` is nil.
-    /// `duration` counts from the request's last byte.
-    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration)
+    /// `route` is what the handler said of it, `duration` counts from the request's last byte.
+    func requestEnded(method: HTTPMethod, route: String?, status: Int?, duration: Duration)
     /// The server answered a request itself because it is not one.
     func badRequest(_ reason: RequestRefusal)
+    /// A connection was closed because of a limit that no answer tells of.
+    func connectionEnded(by limit: ConnectionLimit)
+}
+
+/// Limits that end a connection without an answer.
+package enum ConnectionLimit: Sendable, CaseIterable {
+    /// There are as many connections as there may be.
+    case connections
+    /// The client takes nothing of an ordinary response, or of a streaming one.
+    case responseStall
+    case streamStall
 }

@@ -35,6 +35,7 @@ final class RequestContext {
         self.parameter = parameter
         self.extraHeaders = extraHeaders
         self.onResponse = onResponse
+        exchange.note(route: route)
     }
 
     func respond(_ response: HTTPResponse) {

@@ -110,10 +110,12 @@ package final class RedisAnswerStream: AnswerStream {
 
 extension RedisAnswerStream: RedisSubscriberDelegate {
     package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id],
-            let event = StoredEvent(pushed: payload)
-        else { return }
-        feed.push(event)
+        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id] else { return }
+        if let event = StoredEvent(pushed: payload) {
+            feed.push(event)
+        } else if let time = AppendTime(pushed: payload) {
+            feed.note(time)
+        }
     }
 
     /// Pushes are lost from here on; the silence of the feeds makes them ask Redis.
