@@ -82,7 +82,12 @@ final class WorkerGraph {
         let logger = environment.logger
         store = environment.store(on: loop)
         transport = HTTPTransport(on: loop)
-        answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
+        answers = RedisAnswerStream(
+            store: store,
+            subscribing: environment.redis,
+            backoff: environment.backoff,
+            appends: metrics.work.appendTokens,
+        )
         consumer = RedisMessageConsumer(
             store: store,
             waiting: environment.redis,
