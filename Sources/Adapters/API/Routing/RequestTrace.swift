@@ -6,7 +6,7 @@ internal import Tracing
 
 /// A request's place in a trace: what the client sent, and the server's span where tracing is on.
 ///
-/// Attributes are those of OpenTelemetry's semantic conventions for HTTP, without path and query, in which there are
+/// Attributes are those of OpenTelemetry's semantic conventions for HTTP, without the query, in which there are
 /// tickets.
 struct RequestTrace {
     private let received: TraceContext?
@@ -21,7 +21,10 @@ struct RequestTrace {
         span = tracer?.begin(isMatched ? "\(method) \(route)" : method, .server, parent: received)
         guard let span, span.isRecording else { return }
         span.set("http.request.method", .string(method))
-        if isMatched { span.set("http.route", .string(route)) }
+        if isMatched {
+            span.set("http.route", .string(route))
+            span.set("url.path", .string(request.path))
+        }
         span.set("network.protocol.version", request.version == .http11 ? "1.1" : "1.0")
     }
 
