@@ -14,8 +14,9 @@ internal import Tracing
 final class SSEViewer: AnswerViewer {
     /// What a frame adds to an event's data, at most: ids, names and line ends.
     private static let frameBytesMax = 96
-    /// How long a client that is sent away is told to wait, so that not all come back at once.
-    private static let retryMilliseconds = 500...3000
+    /// How long a client that is sent away is told to wait: spread, so that not all come back at once, and short enough
+    /// that no student sees a pause of two seconds.
+    private static let retryMilliseconds = 100...1500
 
     /// Loop time of the last write in milliseconds.
     private(set) var lastWrite: Int64 = 0

@@ -23,7 +23,9 @@
 -- `deleted` (the user who deleted it). It lives a day, and as long as an ended request's stream when nothing goes on and
 -- everything is kept.
 --
--- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
+-- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side. They share
+-- the entries: a later release may add fields to hashes and stream entries, and words behind those of `idempotency` and
+-- `delayed`, which are ignored here; what changes the meaning of an entry gets another `v`.
 
 local terminal = { completed = true, failed = true, cancelled = true }
 
@@ -262,7 +264,7 @@ local function submit(keys, args)
   local group, id, user = args[1], args[4], args[8]
   local earlier = idempotency and redis.call('GET', idempotency)
   if earlier then
-    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
+    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)')
     if meaning ~= args[7] then return { 'reused' } end
     return { 'replay', tonumber(created), id, conversation }
   end
@@ -395,7 +397,7 @@ local function promote(keys, args)
   local jobs, delayed = keys[1], keys[2]
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now_ms(), 'LIMIT', 0, args[1])
   for _, member in ipairs(due) do
-    local id, provider = string.match(member, '^(%S+) (.*)$')
+    local id, provider = string.match(member, '^(%S+) (%S*)')
     redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
     redis.call('ZREM', delayed, member)
   end
