@@ -34,6 +34,7 @@ let runtime: [Target] = [
     module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
     module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
     module("Telemetry", in: "Runtime", []),
+    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient"]),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", ["Console"]),
     module("ServerSentEvents", in: "Runtime", []),
@@ -49,13 +50,13 @@ let core: [Target] = [
 
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Telemetry"]),
+    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
+            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
         ],
         resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
@@ -70,14 +71,15 @@ let adapters: [Target] = [
         "API",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Settings", "Telemetry",
+            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation",
+            "Settings",
         ],
     ),
     module(
         "Worker",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation"],
+        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation"],
     ),
 ]
 
@@ -88,8 +90,8 @@ let program: [Target] = [
         dependencies: [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
-            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
-            "Settings", "Console", "ServerSentEvents",
+            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
+            "Lifecycle", "Settings", "Console", "ServerSentEvents",
         ],
         path: "Sources/Lemma",
     )
@@ -109,6 +111,7 @@ let tests: [Target] = [
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
+    suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPClient"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
@@ -145,6 +148,7 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
+    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop"]),

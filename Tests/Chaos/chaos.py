@@ -71,7 +71,7 @@ async def run(seed, mutant=None, students=STUDENTS, keep=None):
         if mutant:
             await mutation.load(cluster, mutant)
         limits = {"keeps_data": not nemesis.loses_data, "redis_faults": nemesis.touches_redis}
-        limits.update(plan=nemesis.plan, conditions=settings, ttl_done=90_000 + nemesis.clock_back * 1000)
+        limits.update(plan=nemesis.plan, conditions=settings, ttl_done=300_000 + nemesis.clock_back * 1000)
         session = Session(cluster, plans, seed, **limits)
         async with session:
             rng = random.Random(f"{seed}/spy")

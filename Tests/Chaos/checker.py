@@ -302,7 +302,7 @@ class Checker:
             kind = key.split(":")[2] if key.count(":") >= 2 else key
             if kind not in ("jobs", "dead", "finished") and ttl < 0:
                 self.report(f"{key} has no expiry")
-            elif kind in ("request", "events") and ttl > self.limits.get("ttl_done", 90_000):
+            elif kind in ("request", "events") and ttl > self.limits.get("ttl_done", 300_000):
                 self.report(f"{key} lives another {ttl} ms")
 
     def check_dead_letters(self):

@@ -28,7 +28,7 @@ EVENTS = [
 def good():
     """One request with a key, sent twice, restarted once, watched over two connections."""
     rows = [
-        dict(op="limits", attempts=3, ttl_done=90_000, keeps_data=True, redis_faults=True),
+        dict(op="limits", attempts=3, ttl_done=300_000, keeps_data=True, redis_faults=True),
         dict(op="submit", request=1, problem="a b c", text="a b c ", key="k"),
         dict(op="submit", request=1, problem="a b c", text="a b c ", key="k"),
         dict(op="accepted", request=1, id=ID, replica="api-0"),
@@ -252,7 +252,7 @@ class CheckerTests(unittest.TestCase):
         self.found("no expiry")
 
     def test_a_finished_request_that_lives_too_long_is_found(self):
-        self.final["keys"][f"lemma:{{p0}}:events:{ID}"] = 110_000
+        self.final["keys"][f"lemma:{{p0}}:events:{ID}"] = 310_000
         self.found("lives another")
 
     def test_a_request_that_ran_out_of_attempts_without_a_dead_letter_is_found(self):

@@ -82,12 +82,15 @@ class Deployment:
 
 async def ready(pod, limit=60):
     """As the readiness probe asks."""
-    deadline = time.monotonic() + limit
+    deadline, answer = time.monotonic() + limit, None
     while time.monotonic() < deadline:
-        if (await fetch(pod.ops_port, "GET", "/readyz", timeout=3))[0] == 200:
+        status, _, answer = await fetch(pod.ops_port, "GET", "/readyz", timeout=3)
+        if status == 200:
             return
+        if not pod.is_running:
+            raise ClusterFailure(f"{pod.name} ended with {pod.process.returncode}")
         await asyncio.sleep(0.5)
-    raise ClusterFailure(f"{pod.name} is not ready after {limit} s")
+    raise ClusterFailure(f"{pod.name} is not ready after {limit} s: {answer}")
 
 
 def live(history):

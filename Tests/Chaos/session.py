@@ -101,7 +101,7 @@ class Session:
         self.plans = plans
         self.seed = seed
         self.history = History()
-        usual = {"attempts": 3, "ttl_done": 90_000, "keeps_data": True, "redis_faults": True, "seed": seed}
+        usual = {"attempts": 3, "ttl_done": 300_000, "keeps_data": True, "redis_faults": True, "seed": seed}
         self.history.add("limits", **dict(usual, **limits))
         self.viewers = Viewers(cluster, self.history, seed, are_steady=are_steady)
         self.violations = []

@@ -42,8 +42,8 @@ SETTINGS = {
     "JOB_MAX_ATTEMPTS": "3",
     "DRAIN_GRACE": "400ms",
     "SSE_HEARTBEAT": "500ms",
-    "STREAM_TTL_LIVE": "120s",
-    "STREAM_TTL_DONE": "90s",
+    "STREAM_TTL_LIVE": "330s",
+    "STREAM_TTL_DONE": "300s",
 }
 
 

@@ -1,20 +1,11 @@
-"""What no general checker knows: that the manifests, the rules, the dashboard and the program mean the same things.
+"""What no general checker knows: that the manifests, the rules, the dashboard and the program mean the same things."""
 
-RENDERED names the folder in which scripts/verify-ops has put the rendered overlays.
-"""
-
-import functools
 import json
-import os
 import re
 import unittest
-from pathlib import Path
 
 import yaml
-
-ROOT = Path(__file__).resolve().parents[2]
-RENDERED = Path(os.environ["RENDERED"])
-OVERLAYS = ("dev", "production")
+from manifests import OVERLAYS, ROOT, compose, container, environment, named, of_kind, text
 
 # What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
 # drain beyond it, and five for each service to close.
@@ -22,31 +13,6 @@ CLOSING = {"api": 3 + 3 * 5, "worker": 9 + 6 + 4 * 5}
 
 SECONDS = {"s": 1, "m": 60}
 BYTES = {"mb": 2**20, "gb": 2**30, "Mi": 2**20, "Gi": 2**30}
-
-
-def text(path):
-    return (ROOT / path).read_text()
-
-
-@functools.cache
-def documents(overlay):
-    return list(yaml.load_all((RENDERED / f"{overlay}.yaml").read_text(), Loader=yaml.CSafeLoader))
-
-
-def of_kind(overlay, *kinds):
-    return [document for document in documents(overlay) if document["kind"] in kinds]
-
-
-def named(overlay, kind, name):
-    return next(document for document in of_kind(overlay, kind) if document["metadata"]["name"] == name)
-
-
-def container(workload):
-    return workload["spec"]["template"]["spec"]["containers"][0]
-
-
-def environment(workload):
-    return {entry["name"]: entry.get("value") for entry in container(workload).get("env", [])}
 
 
 def quantity(value, units):
@@ -72,7 +38,7 @@ class Workloads(unittest.TestCase):
                 self.assertLessEqual(stop + drain + closing, grace, f"{overlay}: {component}")
 
     def test_a_laptops_container_has_that_time_too(self):
-        grace = quantity(yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["stop_grace_period"], SECONDS)
+        grace = quantity(compose()["x-lemma"]["stop_grace_period"], SECONDS)
         drain = re.search(r"^\| `DRAIN_GRACE` \| `(\w+)`", text("docs/configuration.md"), re.MULTILINE).group(1)
         self.assertLessEqual(quantity(drain, SECONDS) + max(CLOSING.values()), grace)
 
@@ -100,25 +66,13 @@ class Workloads(unittest.TestCase):
                     missing = {port for port in wanted if isinstance(port, str)} - ports
                     self.assertFalse(missing, f"{name}: no port {missing}")
 
-    def test_every_setting_is_one_of_lemmas(self):
-        known = set(re.findall(r"^\| `([A-Z_]+)`", text("docs/configuration.md"), re.MULTILINE))
-        settings = yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["environment"].keys()
-        used = {name: "docker-compose.yaml" for name in settings}
-        for overlay in OVERLAYS:
-            for document in of_kind(overlay, "ConfigMap"):
-                if document["metadata"]["name"].startswith("lemma-settings"):
-                    used |= dict.fromkeys(document["data"], overlay)
-            for workload in of_kind(overlay, "Deployment", "Job"):
-                used |= dict.fromkeys(environment(workload), overlay)
-        self.assertFalse({name: place for name, place in used.items() if name not in known})
-
     def test_every_image_of_lemma_has_its_version(self):
         source = text("Sources/Lemma/Composition/ReplicaEnvironment.swift")
         version = re.search(r'static let version = "(.+)"', source).group(1)
         images = [
             container(workload)["image"] for overlay in OVERLAYS for workload in of_kind(overlay, "Deployment", "Job")
         ]
-        images.append(yaml.safe_load(text("docker-compose.yaml"))["x-lemma"]["image"])
+        images.append(compose()["x-lemma"]["image"])
         for image in images:
             self.assertRegex(image, rf"(^|/)lemma:{re.escape(version)}$")
 
@@ -138,7 +92,8 @@ class Autoscaling(unittest.TestCase):
         stream = triggers["waiting-and-running"]["metadata"]
         slots = int(environment(named("production", "Deployment", "lemma-worker"))["WORKER_CONCURRENCY"])
         self.assertLess(int(stream["streamLength"]), 0.8 * slots)
-        self.assertEqual(stream["streamLength"], triggers["running"]["metadata"]["threshold"])
+        for name in ("waiting-and-running-everywhere", "running"):
+            self.assertEqual(stream["streamLength"], triggers[name]["metadata"]["threshold"])
 
     def test_the_stream_and_the_address_are_those_of_redis(self):
         keys = text("Sources/Adapters/Infrastructure/Messaging/Keyspace.swift")

@@ -3,7 +3,7 @@ package import Telemetry
 /// How a call of a provider ended.
 package enum ProviderOutcome: String, Sendable, CaseIterable {
     case completed
-    case timedOut = "timed_out"
+    case timedOut = "timeout"
     case failed
     case busy
     case refused
@@ -11,58 +11,117 @@ package enum ProviderOutcome: String, Sendable, CaseIterable {
     case cancelled
     /// Another provider answered first.
     case outrun
-    /// Not made: the breaker is open, or too many are under way.
-    case turnedAway = "turned_away"
+
+    /// Empty where nothing went wrong, which is the same as no label.
+    var errorType: String { self == .completed ? "" : rawValue }
 }
 
-/// Kinds of tokens.
-package enum TokenKind: String, Sendable, CaseIterable {
-    case input
-    case output
-    /// Those of the thinking are among the output tokens too.
-    case reasoning
-}
-
-/// The calls of one provider.
+/// The calls of one provider: names and buckets are those of OpenTelemetry's semantic conventions for generative AI, where
+/// these have one.
 package struct ProviderMetrics: Sendable {
-    package let calls: Counters<ProviderOutcome>
+    private static let seconds: [Double] = [
+        0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+    ]
+    private static let tokens: [Double] = [
+        1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+    ]
+
+    private let calls: [ProviderOutcome: Histogram]
+    /// From the start of a call to its first piece of text.
+    package let firstChunkSeconds: Histogram
+    /// From one piece of text to the next, the time left out in which we took none.
+    package let chunkSeconds: Histogram
+    private let inputTokens: Histogram
+    private let outputTokens: Histogram
+    private let reasoningTokens: Counter
     package let retries: Counter
     /// Calls begun because another provider was late.
     package let hedges: Counter
+    /// Calls that were not made: the breaker is open, or too many are under way.
+    package let turnedAway: Counter
+    /// Calls under way, and how many there may be at once.
     package let active: Gauge
-    /// From the start of a call to its first token.
-    package let firstTokenSeconds: Histogram
-    package let tokens: Counters<TokenKind>
+    package let limit: Gauge
     private let registry: MetricsRegistry
-    private let labels: MetricsRegistry.Labels
+    private let provider: MetricsRegistry.Labels
 
-    init(_ registry: MetricsRegistry, _ name: String) {
+    init(_ registry: MetricsRegistry, _ name: String, model: String) {
         self.registry = registry
-        labels = ["provider": name]
-        calls = registry.counters(
-            "lemma_provider_calls_total",
-            help: "Calls of providers, by how they ended",
-            labels: labels,
-            by: "outcome",
+        let provider: MetricsRegistry.Labels = ["provider": name]
+        self.provider = provider
+        let (operation, known) = (GenAINames.operation(name), GenAINames.provider(name))
+        let genAI: MetricsRegistry.Labels = [
+            "gen_ai_operation_name": operation, "gen_ai_provider_name": known, "gen_ai_request_model": model,
+        ]
+        func labels(_ label: String, _ value: String) -> MetricsRegistry.Labels {
+            [
+                "gen_ai_operation_name": operation, "gen_ai_provider_name": known, "gen_ai_request_model": model,
+                label: value,
+            ]
+        }
+        calls = Dictionary(
+            uniqueKeysWithValues: ProviderOutcome.allCases.map { outcome in
+                let histogram = registry.histogram(
+                    "lemma_gen_ai_client_operation_duration_seconds",
+                    help: "Calls of providers, by how they ended",
+                    labels: labels("error_type", outcome.errorType),
+                    limits: Self.seconds,
+                )
+                return (outcome, histogram)
+            }
         )
-        retries = registry.counter("lemma_provider_retries_total", help: "Calls made again", labels: labels)
+        firstChunkSeconds = registry.histogram(
+            "lemma_gen_ai_client_operation_time_to_first_chunk_seconds",
+            help: "Start of a call to its first text",
+            labels: genAI,
+            limits: Self.seconds,
+        )
+        chunkSeconds = registry.histogram(
+            "lemma_gen_ai_client_operation_time_per_output_chunk_seconds",
+            help: "One text of a call to the next",
+            labels: genAI,
+            limits: Self.seconds,
+        )
+        func tokens(_ kind: String) -> Histogram {
+            registry.histogram(
+                "lemma_gen_ai_client_token_usage_tokens",
+                help: "Tokens of each call, told or estimated",
+                labels: labels("gen_ai_token_type", kind),
+                limits: Self.tokens,
+            )
+        }
+        inputTokens = tokens("input")
+        outputTokens = tokens("output")
+        reasoningTokens = registry.counter(
+            "lemma_provider_reasoning_tokens_total",
+            help: "Tokens of the models' thinking, which are output tokens too",
+            labels: provider,
+        )
+        retries = registry.counter("lemma_provider_retries_total", help: "Calls made again", labels: provider)
         hedges = registry.counter(
             "lemma_provider_hedges_total",
             help: "Calls begun because another provider was late",
-            labels: labels,
+            labels: provider,
         )
-        active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: labels)
-        firstTokenSeconds = registry.histogram(
-            "lemma_provider_first_token_seconds",
-            help: "Start of a call to its first token",
-            labels: labels,
+        turnedAway = registry.counter(
+            "lemma_provider_turned_away_total",
+            help: "Calls not made: the breaker is open, or too many are under way",
+            labels: provider,
         )
-        tokens = registry.counters(
-            "lemma_provider_tokens_total",
-            help: "Tokens of all calls, told or estimated; reasoning is part of output",
-            labels: labels,
-            by: "kind",
-        )
+        active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: provider)
+        limit = registry.gauge("lemma_provider_calls_limit", help: "Calls that may be under way", labels: provider)
+    }
+
+    /// Counts a call that took so long.
+    package func count(_ outcome: ProviderOutcome, after duration: Duration) { calls[outcome]?.observe(duration) }
+
+    /// Counts what a call used.
+    ///
+    /// `reasoning` is part of `output`; nothing is what a call used that did not come about.
+    package func countTokens(input: Int, output: Int, reasoning: Int) {
+        if input > 0 { inputTokens.observe(Double(input)) }
+        if output > 0 { outputTokens.observe(Double(output)) }
+        reasoningTokens.increment(by: reasoning)
     }
 
     /// The breaker, read at each scrape: 0 closed, 1 half-open, 2 open; once for each provider.
@@ -70,7 +129,7 @@ package struct ProviderMetrics: Sendable {
         registry.observeGauge(
             "lemma_provider_breaker_state",
             help: "State of the breaker: 0 closed, 1 half-open, 2 open",
-            labels: labels,
+            labels: provider,
             read,
         )
     }

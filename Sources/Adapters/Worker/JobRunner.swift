@@ -52,7 +52,7 @@ package final class JobRunner {
     private let handler: RunMathRequestHandler
     private let options: Options
     private let backoff: Backoff
-    private let metrics: LemmaMetrics
+    private let metrics: WorkMetrics
     private let logger: Logger
 
     private var active: [CorrelationID: ActiveJob] = [:]
@@ -72,7 +72,7 @@ package final class JobRunner {
         handler: RunMathRequestHandler,
         options: Options,
         backoff: Backoff,
-        metrics: LemmaMetrics,
+        metrics: WorkMetrics,
         logger: Logger
     ) {
         self.loop = loop
@@ -131,7 +131,6 @@ package final class JobRunner {
 
     private func takeOver(upTo free: Int) async throws(QueueFailure) {
         let deliveries = try await consumer.takeOver(upTo: free).filter { active[$0.correlationID] == nil }
-        metrics.queue.takenOver.increment(by: deliveries.count)
         try await accept(deliveries)
     }
 
@@ -174,7 +173,7 @@ package final class JobRunner {
         guard active[id] == nil else { return }
         let job = ActiveJob(delivery)
         active[id] = job
-        metrics.work.active.increment()
+        metrics.active.increment()
         logger.debug("job taken", ["correlation_id": .string(id.description), "entry": .string(delivery.entry)])
         job.task = loop.spawn { [self] in
             let output = await handler.handle(RunMathRequest(delivery: delivery, control: job.control))
@@ -183,10 +182,9 @@ package final class JobRunner {
     }
 
     private func didRun(_ id: CorrelationID, _ output: RunMathRequest.Output) {
-        metrics.work.active.decrement()
+        metrics.active.decrement()
         switch output {
         case .lost:
-            metrics.work.fenced.increment()
             logger.warning("attempt lost", ["correlation_id": .string(id.description)])
         case .handedOver: logger.info("job handed back", ["correlation_id": .string(id.description)])
         case .postponed: logger.info("request postponed", ["correlation_id": .string(id.description)])
@@ -236,6 +234,7 @@ package final class JobRunner {
             }
             for (delivery, reason) in report.cancelled { cancel(delivery.correlationID, reason) }
         } catch {
+            metrics.renewalFailures.increment()
             // Beyond the lease another worker may have the jobs: what cannot be renewed is not worked on.
             let silence = loop.nowMilliseconds - renewedAt
             guard silence > options.lease.wholeMilliseconds else { return }

@@ -181,11 +181,9 @@ package final class Persister {
     private func watchBacklog() async {
         repeat {
             // What fails is told the next time.
-            if let backlog = try? await queue.backlog() {
-                metrics.backlogRecords.set(backlog.records)
-                metrics.backlogAgeSeconds.set(Double(backlog.age.wholeMilliseconds) / 1000)
-                onBacklog(backlog)
-            }
+            let backlog = try? await queue.backlog()
+            metrics.showBacklog(backlog.map { ($0.records, $0.age) })
+            if let backlog { onBacklog(backlog) }
         } while (try? await loop.sleep(for: Self.watchPeriod)) != nil
     }
 

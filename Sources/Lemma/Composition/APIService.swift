@@ -120,6 +120,7 @@ final class APIGraph {
     private let store: RedisStore
     private let answers: RedisAnswerStream
     private let sweep: AbandonmentSweep?
+    private let survey: QueueSurvey?
 
     init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
         let configuration = environment.configuration
@@ -137,6 +138,7 @@ final class APIGraph {
             ),
         )
         sweep = environment.abandonmentSweep(store, on: loop)
+        survey = environment.queueSurvey(store, on: loop)
         streams = StreamRegistry(
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
@@ -180,6 +182,7 @@ final class APIGraph {
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
                 accessLog: environment.accessLog,
+                tracer: environment.tracer,
             )
         )
     }
@@ -211,6 +214,7 @@ final class APIGraph {
 
     func close() {
         sweep?.close()
+        survey?.close()
         streams.close()
         answers.close()
         store.close()

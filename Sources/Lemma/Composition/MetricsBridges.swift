@@ -1,11 +1,13 @@
 import Application
 import Domain
 import HTTPServer
+import Infrastructure
 import Instrumentation
 import PostgresClient
 import RedisClient
 import Shared
 import Telemetry
+import Tracing
 
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
@@ -87,27 +89,44 @@ extension Logger {
     /// Tells how a request ended: one line for each, which has what an operator asks first.
     func note(_ event: MathRequestFinished) {
         var fields: LogFields = [
-            "correlation_id": .string(event.correlationID.description), "status": .string(event.status.rawValue),
+            "correlation_id": .string(event.correlationID.description),
+            "status": .string(event.outcome.status.rawValue),
             "attempt": .int(Int(event.attempt)), "provider": .string(event.provider),
             "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
             "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
         ]
+        fields.add(event.trace.flatMap { TraceContext($0) })
         fields["first_token_ms"] = event.firstTokenMilliseconds.map { .int($0) }
         info("request finished", fields)
     }
 }
 
 extension LemmaMetrics {
-    /// Counts a request that reached its end on this worker.
-    func observe(_ event: MathRequestFinished) {
-        switch event.status {
-        case .completed: work.finished[.completed].increment()
-        case .failed: work.finished[.failed].increment()
-        case .cancelled: work.finished[.cancelled].increment()
-        case .queued, .running: break
+    /// Counts what a worker does.
+    func observe(_ bus: LocalEventBus) {
+        bus.subscribe(to: AttemptStarted.self) { event in
+            work.started[event.cause].increment()
+            switch event.cause {
+            case .first, .redriven: work.queueWaitSeconds.observe(.milliseconds(event.queueMilliseconds))
+            case .workerLost, .handedOver, .providerFailed, .historyLost: break
+            }
         }
-        queue.waitSeconds.observe(.milliseconds(event.queueMilliseconds))
-        if let first = event.firstTokenMilliseconds { work.firstTokenSeconds.observe(.milliseconds(first)) }
-        work.attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
+        bus.subscribe(to: AttemptEnded.self) { event in
+            work.ended[event.result].increment()
+            if let first = event.firstTokenMilliseconds { work.firstTokenSeconds.observe(.milliseconds(first)) }
+            work.attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
+        }
+        bus.subscribe(to: MathRequestFinished.self) { event in
+            outcomes.count(event.outcome, after: .milliseconds(event.totalMilliseconds))
+            if event.isGivenUp { work.deadLetters[.attemptsExhausted].increment() }
+        }
+    }
+
+    /// Counts a request that ended without a worker.
+    func observe(_ end: StoredEnd) {
+        switch end {
+        case .cancelled(let reason, let duration): outcomes.count(.cancelled(reason), after: duration)
+        case .expired: outcomes.countExpired()
+        }
     }
 }

@@ -8,33 +8,44 @@ import PostgresClient
 import RedisClient
 import Settings
 import Telemetry
+import Tracing
 
 /// Builds a process out of its parts and runs it until it is told to stop.
 enum Replica {
-    /// What a process does.
-    enum Part: Sendable {
-        case api
-        case worker
-    }
-
     /// Serves until SIGTERM or SIGINT, then drains.
     ///
     /// The `supporting` services are what the others need: started first and stopped last. Throws what prevented the
     /// start, or the failure of a service.
     static func run(
         _ configuration: Configuration,
-        parts: [Part],
+        roles: [ReplicaRole],
         stores: Stores,
         loops: LoopGroup,
         logger: Logger,
         supporting: [any Service] = [],
         announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) async throws {
-        let environment = try await environment(configuration, stores: stores, loops: loops, logger: logger)
+        let registry = MetricsRegistry()
+        registry.registerProcess(version: ReplicaEnvironment.version)
+        let metrics = LemmaMetrics(registry, roles: Set(roles))
+        let tracing = TracingService(
+            configuration.otel,
+            on: loops.loops[0],
+            metrics: metrics.traces.exports,
+            logger: logger,
+        )
+        let environment = try await environment(
+            configuration,
+            stores: stores,
+            loops: loops,
+            metrics: metrics,
+            tracer: tracing?.tracer,
+            logger: logger,
+        )
         let needed: [any Service] = [DatabaseService(environment.database), OperationsService(environment)]
-        var services = supporting + needed
-        for part in parts {
-            switch part {
+        var services = supporting + (tracing.map { [$0] } ?? []) + needed
+        for role in roles {
+            switch role {
             case .api: services.append(APIService(environment, announce: announce))
             case .worker: services += [PersisterService(environment), WorkerService(environment)]
             }
@@ -57,11 +68,10 @@ enum Replica {
         _ configuration: Configuration,
         stores: Stores,
         loops: LoopGroup,
+        metrics: LemmaMetrics,
+        tracer: Tracer?,
         logger: Logger
     ) async throws -> ReplicaEnvironment {
-        let registry = MetricsRegistry()
-        registry.registerProcess(version: ReplicaEnvironment.version)
-        let metrics = LemmaMetrics(registry)
         let name = configuration.otel.serviceName
         let database = try postgres(stores.database, name)
         let pool = try await loops.loops[0].run { loop in
@@ -80,6 +90,7 @@ enum Replica {
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
+            tracer: tracer,
         )
     }
 
@@ -97,7 +108,7 @@ enum Replica {
             let calls = ai.callsMax(of: provider)
             // Where there is another provider, the line for this one must not take the slots of those who want that one.
             let waiters = ai.providers.count == 1 ? Int.max : max(1, calls / 8)
-            let measures = metrics.provider(provider.rawValue)
+            let measures = metrics.provider(provider.rawValue, model: model(of: provider, ai))
             let gate = ProviderGate(
                 name: provider.rawValue,
                 limits: ProviderGate.Limits(
@@ -117,6 +128,15 @@ enum Replica {
                 }
             }
             return gate
+        }
+    }
+
+    private static func model(of provider: Configuration.AI.Provider, _ ai: Configuration.AI) -> String {
+        switch provider {
+        case .local: LocalClient.model
+        case .mock: MockClient.model
+        // Start-up has made sure that there is one.
+        case _: ai.endpoints[provider.rawValue]?.model ?? ""
         }
     }
 

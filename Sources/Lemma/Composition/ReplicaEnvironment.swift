@@ -2,6 +2,7 @@ import API
 import Application
 import Cryptography
 import EventLoop
+import FoundationEssentials
 import HTTPClient
 import Infrastructure
 import Instrumentation
@@ -12,6 +13,7 @@ import RedisClient
 import Settings
 import Shared
 import Telemetry
+import Tracing
 
 /// What all services of one process share.
 struct ReplicaEnvironment: Sendable {
@@ -31,6 +33,8 @@ struct ReplicaEnvironment: Sendable {
     let mockScript: MockScript
     /// One for each configured provider, in that order.
     let gates: [ProviderGate]
+    /// Nil where tracing is off.
+    let tracer: Tracer?
     let clock = SystemClock()
     let random = SecureRandomSource()
 
@@ -57,6 +61,7 @@ struct ReplicaEnvironment: Sendable {
             on: loop,
             observer: CountingRedisObserver(metrics.redis, logger: logger),
         )
+        store.onEnd = { [metrics] in metrics.observe($0) }
         health.watch(LoopBound(store, of: loop))
         return store
     }
@@ -74,6 +79,14 @@ struct ReplicaEnvironment: Sendable {
         return sweep
     }
 
+    /// Looks at the queue for the metrics; on the first loop only.
+    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueSurvey? {
+        guard loop.index == 0 else { return nil }
+        let survey = QueueSurvey(store: store, metrics: metrics.queue)
+        survey.start()
+        return survey
+    }
+
     /// The configured providers, for one loop; `transport` is that loop's.
     func solver(on loop: Loop, _ transport: HTTPTransport) -> ProviderChain {
         let ai = configuration.ai
@@ -86,9 +99,17 @@ struct ReplicaEnvironment: Sendable {
                 retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
                 loop: loop,
                 clock: clock,
+                tracing: tracing(of: provider),
             )
         }
         return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
+    }
+
+    private func tracing(of provider: Configuration.AI.Provider) -> CallTracing? {
+        guard let tracer else { return nil }
+        let url = configuration.ai.endpoints[provider.rawValue].flatMap { URL(string: $0.baseURL) }
+        let port = url.flatMap { $0.port ?? ($0.scheme == "https" ? 443 : 80) }
+        return CallTracing(tracer, host: url?.host(), port: port)
     }
 
     private func client(

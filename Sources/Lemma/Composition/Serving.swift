@@ -1,6 +1,7 @@
 import EventLoop
 import FoundationEssentials
 import Glibc
+import Instrumentation
 import Lifecycle
 import RedisClient
 import Settings
@@ -24,7 +25,7 @@ enum Serving {
         case .api:
             try await Replica.run(
                 configuration,
-                parts: [.api],
+                roles: [.api],
                 stores: try stores(configuration),
                 loops: loops,
                 logger: logger,
@@ -32,7 +33,7 @@ enum Serving {
         case .worker:
             try await Replica.run(
                 configuration,
-                parts: [.worker],
+                roles: [.worker],
                 stores: try stores(configuration),
                 loops: loops,
                 logger: logger,
@@ -47,7 +48,7 @@ enum Serving {
             let (stores, supporting) = try developmentStores(configuration, on: loops.loops[0], logger)
             try await Replica.run(
                 configuration,
-                parts: [.worker, .api],
+                roles: [.worker, .api],
                 stores: stores,
                 loops: loops,
                 logger: logger,

@@ -3,6 +3,7 @@ import Cryptography
 import EventLoop
 import HTTPClient
 import Infrastructure
+import Instrumentation
 import Lifecycle
 import Settings
 import Synchronization
@@ -24,6 +25,8 @@ final class WorkerService: Service {
         let replica = Base64URL.encode(SecureRandom.bytes(6))
         let loops = environment.loops.loops
         let slots = environment.configuration.jobs.concurrency
+        environment.metrics.work.slots.set(slots)
+        environment.metrics.work.leaseSeconds.set(environment.configuration.jobs.lease / .seconds(1))
         var made: [LoopBound<WorkerGraph>] = []
         for loop in loops {
             let share = slots / loops.count + (loop.index < slots % loops.count ? 1 : 0)
@@ -70,6 +73,7 @@ final class WorkerGraph {
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
     private let lines: LineSweep?
+    private let survey: QueueSurvey?
     private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
@@ -88,12 +92,15 @@ final class WorkerGraph {
                 attemptsMax: configuration.jobs.maxAttempts,
             ),
         )
-        consumer.onMalformedJob = { logger.error("malformed job put aside", ["entry": .string($0)]) }
-        let bus = LocalEventBus()
-        bus.subscribe(to: MathRequestFinished.self) {
-            metrics.observe($0)
-            logger.note($0)
+        consumer.onMalformedJob = {
+            metrics.work.refused[.malformed].increment()
+            metrics.work.deadLetters[.malformed].increment()
+            logger.error("malformed job put aside", ["entry": .string($0)])
         }
+        consumer.onLaterVersion = { metrics.work.refused[.laterVersion].increment() }
+        let bus = LocalEventBus()
+        metrics.observe(bus)
+        bus.subscribe(to: MathRequestFinished.self) { logger.note($0) }
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
@@ -111,6 +118,7 @@ final class WorkerGraph {
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
                 backoff: environment.backoff,
+                traces: AttemptTracer(environment.tracer),
             ),
             bus: bus,
         )
@@ -121,7 +129,7 @@ final class WorkerGraph {
             handler: handler,
             options: JobRunner.Options(slots: slots, lease: configuration.jobs.lease),
             backoff: environment.backoff,
-            metrics: metrics,
+            metrics: metrics.work,
             logger: logger,
         )
         self.runner = runner
@@ -131,11 +139,13 @@ final class WorkerGraph {
         sweep = environment.abandonmentSweep(store, on: loop)
         lines = loop.index == 0 ? LineSweep(store: store) : nil
         lines?.start()
+        survey = environment.queueSurvey(store, on: loop)
     }
 
     func close() {
         sweep?.close()
         lines?.close()
+        survey?.close()
         runner.close()
         transport.close()
         control.close()

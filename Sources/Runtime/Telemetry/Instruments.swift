@@ -47,12 +47,14 @@ package final class Gauge: Sendable {
 
 /// A distribution over fixed buckets.
 ///
-/// Two relaxed atomic additions; safe from any thread.
+/// Two relaxed atomic additions, and a short lock where a value comes with an exemplar; safe from any thread.
 package final class Histogram: Sendable {
     /// Upper limits of the buckets, inclusive and ascending; one without limit follows.
     package let limits: [Double]
     private let buckets: [Counter]
     private let sum = Atomic<UInt64>(0)
+    /// The last of each bucket; empty until there is one.
+    private let exemplars = Mutex<[Exemplar?]>([])
 
     init(limits: [Double]) {
         self.limits = limits
@@ -60,23 +62,46 @@ package final class Histogram: Sendable {
     }
 
     /// Takes a value; not-a-number is left out.
-    package func observe(_ value: Double) {
+    ///
+    /// `exemplar` is the id of the sampled trace that the value belongs to: 32 lower-case hexadecimal digits. Each bucket
+    /// keeps its last one for scrapes in the OpenMetrics format; what is no trace id is not kept.
+    package func observe(_ value: Double, exemplar: String? = nil) {
         guard !value.isNaN else { return }
         let index = limits.firstIndex { value <= $0 } ?? limits.count
         buckets[index].increment()
         sum.add(value)
+        if let exemplar { keep(exemplar, of: value, in: index) }
     }
 
     /// Takes a duration, in seconds.
-    package func observe(_ duration: Duration) {
+    package func observe(_ duration: Duration, exemplar: String? = nil) {
         let (seconds, attoseconds) = duration.components
-        observe(Double(seconds) + Double(attoseconds) * 1e-18)
+        observe(Double(seconds) + Double(attoseconds) * 1e-18, exemplar: exemplar)
+    }
+
+    private func keep(_ traceID: String, of value: Double, in index: Int) {
+        guard let exemplar = Exemplar(traceID: traceID, value: value) else { return }
+        exemplars.withLock { exemplars in
+            if exemplars.isEmpty { exemplars = Array(repeating: nil, count: buckets.count) }
+            exemplars[index] = exemplar
+        }
+    }
+
+    /// The last exemplar of a bucket; whole, whoever observes meanwhile.
+    func exemplar(of bucket: Int) -> Exemplar? {
+        exemplars.withLock { $0.isEmpty ? nil : $0[bucket] }
     }
 
     /// The counts of the buckets (not cumulative, the last without limit) and the sum of the values.
     package func snapshot() -> (counts: [Int], sum: Double) {
         (buckets.map(\.value), Double(bitPattern: sum.load(ordering: .relaxed)))
     }
+
+    /// Limits in seconds for what should take no time that anybody notices: from a quarter of a millisecond to ten
+    /// seconds.
+    package static let fineSeconds: [Double] = [
+        0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+    ]
 
     /// Limits in seconds for what takes from half a millisecond to ten minutes.
     package static let seconds: [Double] = [

@@ -17,6 +17,23 @@ package struct MetricDescription: Sendable, Hashable {
     package let labels: [String]
     /// What it counts or measures, one sentence.
     package let help: String
+
+    /// The base unit that the name ends in; nil for plain numbers.
+    package var unit: String? {
+        let words = name.split(separator: "_")
+        return words.dropLast(type == .counter ? 1 : 0).last.map(String.init).flatMap {
+            Self.units.contains($0) ? $0 : nil
+        }
+    }
+
+    private static let units: Set<String> = ["seconds", "bytes", "ratio"]
+}
+
+/// A metric with what is known of its labels.
+package struct MetricListing: Sendable {
+    package let description: MetricDescription
+    /// The values of each label that are registered, in that order, each once.
+    package let labelValues: [[String]]
 }
 
 /// All metrics of a process.
@@ -95,7 +112,17 @@ package final class MetricsRegistry: Sendable {
     }
 
     /// All metrics by name.
-    package func catalogue() -> [MetricDescription] { sortedFamilies().map(\.description) }
+    package func catalogue() -> [MetricListing] {
+        sortedFamilies().map { family in
+            let values = family.description.labels.indices.map { index in
+                family.series.reduce(into: [String]()) { values, series in
+                    let value = series.labels[index].value
+                    if !values.contains(value) { values.append(value) }
+                }
+            }
+            return MetricListing(description: family.description, labelValues: values)
+        }
+    }
 
     /// What a scraper gets.
     package func render(_ format: MetricsFormat = .prometheus) -> String {

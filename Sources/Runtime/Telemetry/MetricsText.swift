@@ -43,6 +43,7 @@ struct MetricsText {
         let name = familyName(metric)
         text += "# HELP \(name) \(escaped(metric.help, quotes: format == .openMetrics))\n"
         text += "# TYPE \(name) \(metric.type.rawValue)\n"
+        if format == .openMetrics, let unit = metric.unit { text += "# UNIT \(name) \(unit)\n" }
         for series in family.series {
             switch series.source {
             case .counter(let counter):
@@ -68,22 +69,32 @@ struct MetricsText {
     private mutating func append(_ histogram: Histogram, _ name: String, _ labels: [MetricFamily.Label]) {
         let (counts, sum) = histogram.snapshot()
         var cumulative = 0
-        for (limit, count) in zip(histogram.limits + [.infinity], counts) {
-            cumulative += count
+        for (index, limit) in (histogram.limits + [.infinity]).enumerated() {
+            cumulative += counts[index]
             let bucket = labels + [MetricFamily.Label(name: "le", value: number(limit))]
-            sample(name + "_bucket", bucket, "\(cumulative)")
+            let exemplar = format == .openMetrics ? histogram.exemplar(of: index) : nil
+            sample(name + "_bucket", bucket, "\(cumulative)", exemplar)
         }
         sample(name + "_sum", labels, number(sum))
         sample(name + "_count", labels, "\(cumulative)")
     }
 
-    private mutating func sample(_ name: String, _ labels: [MetricFamily.Label], _ value: String) {
+    private mutating func sample(
+        _ name: String,
+        _ labels: [MetricFamily.Label],
+        _ value: String,
+        _ exemplar: Exemplar? = nil
+    ) {
         text += name
         if !labels.isEmpty {
             let pairs = labels.map { "\($0.name)=\"\(escaped($0.value, quotes: true))\"" }
             text += "{" + pairs.joined(separator: ",") + "}"
         }
-        text += " \(value)\n"
+        text += " \(value)"
+        if let exemplar {
+            text += " # {trace_id=\"\(exemplar.traceID)\"} \(number(exemplar.value)) \(number(exemplar.time))"
+        }
+        text += "\n"
     }
 
     private func number(_ value: Double) -> String {

@@ -5,8 +5,12 @@ extension MetricsRegistry {
     ///
     /// Once a registry.
     package func registerProcess(version: String, namespace: String = "lemma") {
-        gauge("\(namespace)_build_info", help: "Always 1; the version is a label.", labels: ["version": version])
-            .set(1)
+        gauge(
+            "\(namespace)_build_info",
+            help: "Always 1; the release and the compiler that built it are labels.",
+            labels: ["version": version, "swift": ProcessStatistics.compiler],
+        )
+        .set(1)
         observeCounter("process_cpu_seconds_total", help: "Processor time used, user and system, in seconds.") {
             ProcessStatistics.cpuSeconds()
         }
@@ -22,6 +26,15 @@ extension MetricsRegistry {
         observeGauge("process_max_fds", help: "Limit of open file descriptors.") {
             ProcessStatistics.descriptorLimit()
         }
+        observeGauge("process_threads", help: "Threads of the process.") { ProcessStatistics.threads() }
+        observeCounter(
+            "process_network_receive_bytes_total",
+            help: "Bytes received by the network namespace of the process.",
+        ) { ProcessStatistics.networkBytes("InOctets") }
+        observeCounter(
+            "process_network_transmit_bytes_total",
+            help: "Bytes sent by the network namespace of the process.",
+        ) { ProcessStatistics.networkBytes("OutOctets") }
         let start = ProcessStatistics.startTime()
         observeGauge("process_start_time_seconds", help: "Start of the process in seconds since 1970.") { start }
     }
@@ -59,14 +72,40 @@ enum ProcessStatistics {
 
     /// Ticks since boot from `/proc/self/stat`, plus the boot time from `/proc/stat`.
     static func startTime() -> Double? {
-        // The second field, the program's name, may hold blanks and parentheses: count from its closing one.
-        guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")"),
+        guard let ticks = status(field: 19),
             let line = read("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
             let boot = Double(line.dropFirst(6))
         else { return nil }
-        let fields = stat[stat.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, let ticks = Double(fields[19]) else { return nil }
         return boot + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    static func threads() -> Double? { status(field: 17) }
+
+    /// A number of `/proc/self/stat`, counted from 0 at the process' state.
+    private static func status(field: Int) -> Double? {
+        // The second field, the program's name, may hold blanks and parentheses: count from its closing one.
+        guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        return fields.indices.contains(field) ? Double(fields[field]) : nil
+    }
+
+    /// A number of the group `IpExt` of `/proc/self/net/netstat`, where each group is a line of names and one of values.
+    static func networkBytes(_ name: String) -> Double? {
+        let lines = (read("/proc/self/net/netstat") ?? "").split(separator: "\n").filter { $0.hasPrefix("IpExt:") }
+        guard lines.count == 2 else { return nil }
+        let (names, values) = (lines[0].split(separator: " "), lines[1].split(separator: " "))
+        return zip(names, values).first { $0.0 == name }.flatMap { Double($0.1) }
+    }
+
+    /// The least release of the compiler that built this program.
+    static var compiler: String {
+        #if compiler(>=6.4)
+        "6.4"
+        #elseif compiler(>=6.3)
+        "6.3"
+        #else
+        "6.2"
+        #endif
     }
 
     /// The text of a small file under `/proc`.

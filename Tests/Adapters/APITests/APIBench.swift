@@ -164,6 +164,7 @@ private final class APIGraph {
                 corsOrigins: options.corsOrigins,
                 metrics: metrics,
                 accessLog: AccessLog(.disabled, clients: ClientAddress(trustedProxies: [])),
+                tracer: nil,
             )
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
@@ -187,7 +188,7 @@ private final class APIGraph {
             gate: ProviderGate(
                 name: "mock",
                 limits: .init(failuresMax: 1000, openTime: .seconds(30), callsMax: 1000, waitersMax: 0),
-                metrics: metrics.provider("mock"),
+                metrics: metrics.provider("mock", model: "mock-1"),
                 logger: Logger(output: output),
             ),
             limits: CallLimits(firstToken: .seconds(30), idle: .seconds(30), total: .seconds(60)),
@@ -205,7 +206,12 @@ private final class APIGraph {
                 window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
             ),
-            environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
+            environment: WorkEnvironment(
+                clock: clock,
+                tasks: LoopTasks(loop: loop),
+                backoff: backoff,
+                traces: AttemptTracer(nil),
+            ),
             bus: LocalEventBus(),
         )
         let runner = JobRunner(
@@ -215,7 +221,7 @@ private final class APIGraph {
             handler: handler,
             options: .init(slots: 16, lease: .seconds(30)),
             backoff: backoff,
-            metrics: metrics,
+            metrics: metrics.work,
             logger: Logger(output: output),
         )
         runner.start()

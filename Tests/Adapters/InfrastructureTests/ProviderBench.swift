@@ -75,6 +75,7 @@ final class ProviderBench {
     let clock: ManualClock
     let sink: SinkRecorder
     let registry = MetricsRegistry()
+    private lazy var metrics = LemmaMetrics(registry)
     var retriesMax = 0
     var hedgeAfter: Duration?
     var limits = CallLimits(firstToken: .seconds(3), idle: .seconds(2), total: .seconds(10))
@@ -128,7 +129,7 @@ final class ProviderBench {
                 callsMax: callsMax,
                 waitersMax: callsMax / 8
             ),
-            metrics: LemmaMetrics(registry).provider(name),
+            metrics: metrics.provider(name, model: "m"),
             logger: Logger(
                 output: LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
             ),
@@ -174,6 +175,19 @@ final class ProviderBench {
             for _ in 0..<8 { try await loop.sleep(for: .zero) }
         }
         return clock.now - begin
+    }
+
+    /// How many calls of a provider ended so, and how many tokens of a kind all of them used, as a scraper sees it.
+    func counted(_ provider: String, _ errorType: String) -> String? {
+        metric("lemma_gen_ai_client_operation_duration_seconds_count" + labels(provider, "error_type", errorType))
+    }
+    func tokens(_ provider: String, _ kind: String) -> String? {
+        metric("lemma_gen_ai_client_token_usage_tokens_sum" + labels(provider, "gen_ai_token_type", kind))
+    }
+
+    private func labels(_ provider: String, _ label: String, _ value: String) -> String {
+        let provider = #"gen_ai_operation_name="chat",gen_ai_provider_name="\#(provider)",gen_ai_request_model="m""#
+        return #"{\#(provider),\#(label)="\#(value)"}"#
     }
 
     /// The value of a series as a scraper sees it.

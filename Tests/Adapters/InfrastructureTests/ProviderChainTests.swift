@@ -146,9 +146,9 @@ struct ProviderChainTests {
             }
             _ = await bench.solve(bench.chain(bench.failing("down")))
             #expect(bench.sink.account?.usage == TokenUsage.none)
-            #expect(bench.metric(#"lemma_provider_tokens_total{provider="quiet",kind="output"}"#) == "31")
-            #expect(bench.metric(#"lemma_provider_tokens_total{provider="telling",kind="reasoning"}"#) == "2")
-            #expect(bench.metric(#"lemma_provider_calls_total{provider="down",outcome="failed"}"#) == "1")
+            #expect(bench.tokens("quiet", "output") == "31.0")
+            #expect(bench.metric(#"lemma_provider_reasoning_tokens_total{provider="telling"}"#) == "2")
+            #expect(bench.counted("down", "failed") == "1")
         }
     }
 }

@@ -72,7 +72,7 @@ struct ProviderGuardTests {
             for _ in 0..<4 { #expect(await bench.solve(chain) == .success("good")) }
             #expect(bench.calls == ["bad", "good", "bad", "good", "good", "good"])
             #expect(gate.breaker.state(at: bench.clock.now) == .open)
-            #expect(bench.metric(#"lemma_provider_calls_total{provider="bad",outcome="turned_away"}"#) == "2")
+            #expect(bench.metric(#"lemma_provider_turned_away_total{provider="bad"}"#) == "2")
             guard case .failure(.failed) = await bench.solve(bench.chain(bench.failing("bad"))) else {
                 Issue.record("it did not fail")
                 return
@@ -246,8 +246,8 @@ struct HedgingTests {
             #expect(bench.calls == ["silent", "second"], "the third was not needed")
             #expect(bench.sink.texts == ["second"])
             #expect(bench.sink.account == nil, "the account of the one that lost is not told")
-            #expect(bench.metric(#"lemma_provider_calls_total{provider="silent",outcome="outrun"}"#) == "1")
-            #expect(bench.metric(#"lemma_provider_tokens_total{provider="silent",kind="input"}"#) == "1")
+            #expect(bench.counted("silent", "outrun") == "1")
+            #expect(bench.tokens("silent", "input") == "1.0")
             #expect(bench.metric(#"lemma_provider_hedges_total{provider="second"}"#) == "1")
         }
     }

@@ -63,7 +63,9 @@ struct ContextTests {
                 delivery: JobDelivery(entry: "1-0", correlationID: identifier(9), requestedProvider: nil),
                 request: sampleRequest(9),
                 attempt: 1,
+                cause: .first,
                 queueMilliseconds: 0,
+                ageMilliseconds: 0,
                 opensConversation: opensConversation,
             )
             return try await reader.context(for: claim)

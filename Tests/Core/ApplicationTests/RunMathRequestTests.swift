@@ -16,6 +16,7 @@ private final class Bench {
     let solver: SolverFake
     let memory = MemoryFake()
     let archive = ArchiveFake()
+    let traces = TracesFake()
     let delivery = JobDelivery(entry: "7-0", correlationID: identifier(1), requestedProvider: nil)
 
     init(loop: Loop) {
@@ -25,12 +26,19 @@ private final class Bench {
         consumer.claims = [.success(.claimed(claim(1)))]
     }
 
+    /// What the bus has heard: the reasons of the attempts, their ends, and the request's end.
+    var causes: [AttemptCause] { bus.events.compactMap { ($0 as? AttemptStarted)?.cause } }
+    var results: [AttemptResult] { bus.events.compactMap { ($0 as? AttemptEnded)?.result } }
+    var finished: [MathRequestFinished] { bus.events.compactMap { $0 as? MathRequestFinished } }
+
     func claim(_ attempt: UInt64, answer: String = "", opensConversation: Bool = true) -> JobClaim {
         JobClaim(
             delivery: delivery,
             request: sampleRequest(),
             attempt: attempt,
+            cause: attempt == 1 ? .first : .workerLost,
             queueMilliseconds: 5,
+            ageMilliseconds: 100,
             answer: answer,
             opensConversation: opensConversation,
         )
@@ -55,6 +63,7 @@ private final class Bench {
                 clock: clock,
                 tasks: LoopTasks(loop: loop),
                 backoff: Backoff(random: FixedRandom.half),
+                traces: traces,
             ),
             bus: bus,
         )
@@ -92,8 +101,10 @@ struct RunMathRequestTests {
             #expect(end.account.usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
             #expect(end.firstTokenMilliseconds == 20)
             #expect(end.durationMilliseconds == 40)
-            let event = try #require(bench.bus.events.first as? MathRequestFinished)
-            #expect(event.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
+            let event = try #require(bench.finished.first)
+            #expect(event.outcome.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
+            #expect(event.totalMilliseconds == 140 && !event.isGivenUp)
+            #expect(bench.causes == [.first] && bench.results == [.completed])
             #expect(bench.consumer.plans.map(\.provider) == ["fake"])
         }
     }
@@ -168,9 +179,11 @@ struct RunMathRequestTests {
 
     @Test(
         "an attempt that is not this worker's any more writes nothing further",
-        arguments: [.leaseLost, .writeFailed(.fenced), .writeFailed(.gone)] as [AbortReason],
+        arguments: [
+            (.leaseLost, .leaseLost), (.writeFailed(.fenced), .fenced), (.writeFailed(.gone), .expired),
+        ] as [(AbortReason, AttemptResult)],
     )
-    func lost(reason: AbortReason) async throws {
+    func lost(reason: AbortReason, result: AttemptResult) async throws {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
             bench.solver.steps = [
@@ -183,7 +196,8 @@ struct RunMathRequestTests {
                 }
             ]
             #expect(await bench.run() == .lost)
-            #expect(bench.ends.isEmpty && bench.consumer.handedBack == 0 && bench.bus.events.isEmpty)
+            #expect(bench.ends.isEmpty && bench.consumer.handedBack == 0 && bench.finished.isEmpty)
+            #expect(bench.results == [result])
         }
     }
 
@@ -211,6 +225,7 @@ struct RunMathRequestTests {
             #expect(bench.consumer.plans.map(\.restartReason) == [.workerLost, .historyLost])
             #expect(bench.answers.writers.map(\.texts) == [["x"], ["y"]])
             #expect(bench.ends == ["completed at 2-2"])
+            #expect(bench.results == [.historyLost, .completed] && bench.finished.count == 1)
         }
     }
 
@@ -236,7 +251,7 @@ struct RunMathRequestTests {
             let bench = Bench(loop: loop)
             bench.consumer.finishes = [.success(.superseded)]
             #expect(await bench.run() == .lost)
-            #expect(bench.bus.events.isEmpty)
+            #expect(bench.finished.isEmpty && bench.results == [.superseded])
         }
     }
 

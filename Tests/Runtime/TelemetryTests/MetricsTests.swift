@@ -66,6 +66,34 @@ struct MetricsTests {
         #expect(MetricsRegistry().render(.prometheus) == "")
     }
 
+    @Test("a unit is the last word of the name, and told in OpenMetrics only")
+    func units() {
+        let registry = MetricsRegistry()
+        _ = registry.counter("lemma_sent_bytes_total", help: "Sent.")
+        _ = registry.gauge("lemma_age_seconds", help: "Age.")
+        _ = registry.gauge("lemma_jobs_active", help: "Jobs.")
+        #expect(registry.catalogue().map(\.description.unit) == ["seconds", nil, "bytes"])
+        let text = registry.render(.openMetrics)
+        #expect(text.contains("# TYPE lemma_sent_bytes counter\n# UNIT lemma_sent_bytes bytes\n"))
+        #expect(!registry.render(.prometheus).contains("UNIT"))
+    }
+
+    @Test("counters of a closed set are all there from the start")
+    func closedSet() {
+        enum Reason: String, CaseIterable, Sendable { case full, away }
+        let registry = MetricsRegistry()
+        let counters: Counters<Reason> = registry.counters(
+            "lemma_refused_total",
+            help: "Refused.",
+            labels: ["where": "door"],
+            by: "reason",
+        )
+        counters[.away].increment()
+        let text = registry.render()
+        #expect(text.contains(#"lemma_refused_total{where="door",reason="full"} 0"#))
+        #expect(text.contains(#"lemma_refused_total{where="door",reason="away"} 1"#))
+    }
+
     @Test("the same name and labels give the same instrument")
     func same() {
         let registry = MetricsRegistry()
@@ -104,12 +132,15 @@ struct MetricsTests {
     @Test("the catalogue lists names, types and labels in order of name")
     func catalogue() {
         let registry = example()
-        #expect(registry.catalogue().map(\.name) == registry.catalogue().map(\.name).sorted())
+        let listings = registry.catalogue()
+        #expect(listings.map(\.description.name) == listings.map(\.description.name).sorted())
         #expect(
-            registry.catalogue().contains(
+            listings.map(\.description).contains(
                 MetricDescription(name: "lemma_wait_seconds", type: .histogram, labels: ["queue"], help: "Waiting.")
             )
         )
+        let requests = listings.first { $0.description.name == "lemma_http_requests_total" }
+        #expect(requests?.labelValues == [["/a", "a\"b\\c\nd"], ["200", "500"]])
     }
 
     @Test(
@@ -141,7 +172,10 @@ struct MetricsTests {
         #expect(try value("process_max_fds") >= value("process_open_fds"))
         let now = Double(time(nil))
         #expect(try abs(now - value("process_start_time_seconds")) < 3_600)
-        #expect(text.contains("lemma_build_info{version=\"1.2.3\"} 1.0\n"))
+        #expect(try value("process_threads") >= 1)
+        #expect(try value("process_network_receive_bytes_total") >= 0)
+        #expect(try value("process_network_transmit_bytes_total") >= 0)
+        #expect(text.contains("lemma_build_info{version=\"1.2.3\",swift=\"6."))
     }
 }
 

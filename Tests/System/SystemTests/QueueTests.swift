@@ -93,7 +93,7 @@ struct QueueTests {
                 return 0
             }
             #expect(most[16] == 2)
-            #expect(try deployment.workers[1].metric("lemma_jobs_taken_over_total") > 0)
+            #expect(try deployment.workers[1].metric("lemma_attempts_started_total", #"reason="worker_lost""#) > 0)
         }
     }
 

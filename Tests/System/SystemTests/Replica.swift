@@ -66,10 +66,13 @@ final class Replica: Sendable {
 
     var isReady: Bool { (try? HTTPCall.send("GET", port: opsPort, "/readyz").status) == 200 }
 
-    /// The sum of a metric's values over its labels.
-    func metric(_ name: String) throws -> Double {
+    /// The sum of a metric's values over its labels, or over those series that have these labels, as a scraper sees them.
+    func metric(_ name: String, _ labels: String = "") throws -> Double {
         let text = try HTTPCall.send("GET", port: opsPort, "/metrics").body
-        let lines = text.split(separator: "\n").filter { $0.hasPrefix(name + " ") || $0.hasPrefix(name + "{") }
+        let lines = text.split(separator: "\n")
+            .filter {
+                ($0.hasPrefix(name + " ") || $0.hasPrefix(name + "{")) && (labels.isEmpty || $0.contains(labels))
+            }
         return lines.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
     }
 

@@ -5,6 +5,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Tracing
 
 /// One client's event stream (WHATWG HTML, section 9.2, "Server-sent events").
 ///
@@ -23,10 +24,16 @@ final class SSEViewer: AnswerViewer {
     var slot = 0
 
     private let registry: StreamRegistry
+    private let span: Span?
+    private var eventsDelivered = 0
     private var stream: HTTPResponseStream?
     private var subscription: (any AnswerSubscription)?
 
-    init(registry: StreamRegistry) { self.registry = registry }
+    /// `span` is the request's, and ends with the stream.
+    init(registry: StreamRegistry, span: Span?) {
+        self.registry = registry
+        self.span = span
+    }
 
     /// Begins the response and the deliveries.
     func start(
@@ -34,7 +41,7 @@ final class SSEViewer: AnswerViewer {
         reset: Bool,
         _ watch: (SSEViewer) -> (any AnswerSubscription)?
     ) {
-        guard !stream.isClosed else { return }
+        guard !stream.isClosed else { return didEnd() }
         self.stream = stream
         registry.add(self)
         registry.metrics.opened.increment()
@@ -59,6 +66,7 @@ final class SSEViewer: AnswerViewer {
     }
 
     func deliver(_ event: AnswerEvent) {
+        eventsDelivered += 1
         registry.metrics.eventsDelivered.increment()
         write { output in
             if let id = event.id {
@@ -83,6 +91,12 @@ final class SSEViewer: AnswerViewer {
     }
 
     // MARK: Registry
+
+    /// The registry has let go of it.
+    func didEnd() {
+        span?.set("lemma.stream.events", .int(eventsDelivered))
+        span?.end()
+    }
 
     /// Gives up a client that has not acknowledged a byte for `silenceMax` milliseconds: it is gone without a word.
     func leaveIfVanished(after silenceMax: Int64) {

@@ -49,6 +49,7 @@ package final class StreamRegistry {
             viewers[viewer.slot] = last
             last.slot = viewer.slot
         }
+        viewer.didEnd()
         metrics.active.decrement()
     }
 

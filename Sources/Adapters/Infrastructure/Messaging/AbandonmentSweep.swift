@@ -87,8 +87,9 @@ package final class AbandonmentSweep {
             keys: keys.scope(of: conversation) + [keys.watched(partition), keys.viewers(id)],
             [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
         )
-        switch reply?.string {
-        case "over", "asked": onAbandon(id)
+        store.tellEnds(.disconnected, after: (reply?.array ?? []).dropFirst())
+        switch reply?.array?.first?.string {
+        case "ended", "over", "asked": onAbandon(id)
         case _: break
         }
     }

@@ -17,6 +17,7 @@ struct FunctionLibrary: Sendable {
         case postpone
         case promote
         case queue
+        case survey
         case redrive
         case bury
         case attend

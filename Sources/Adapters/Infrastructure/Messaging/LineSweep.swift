@@ -41,10 +41,11 @@ package final class LineSweep {
     private func lookAfter(_ member: RedisValue) async {
         let words = member.string?.split(separator: " ") ?? []
         guard words.count == 2, let conversation = ConversationID(words[0]) else { return }
-        _ = try? await store.call(
+        let expired = try? await store.call(
             .lookAfter,
             keys: store.keys.scope(of: conversation),
             [Keyspace.group, String(words[1]), String(store.retention.live.wholeMilliseconds)],
-        )
+        ).integer
+        for _ in 0..<(expired ?? 0) { store.onEnd?(.expired) }
     }
 }

@@ -33,7 +33,9 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
     package func end(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
         let stop = store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
         let arguments = [Keyspace.group, user.text] + stop
-        return try await call(.close, keys: store.keys.scope(of: id), arguments).integer == 1
+        let reply = try await call(.close, keys: store.keys.scope(of: id), arguments).array ?? []
+        store.tellEnds(.conversationDeleted, after: reply.dropFirst())
+        return reply.first?.integer == 1
     }
 
     private func turnKeys(of id: ConversationID) -> [String] {

@@ -7,7 +7,7 @@ internal import Shared
 /// The worker's side of the job streams, as one consumer of the group.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     /// An idle time that makes an entry due for take-over at once.
-    private static let handedBackIdle = Duration.seconds(86_400)
+    static let handedBackIdle = Duration.seconds(86_400)
 
     package struct Terms: Sendable {
         /// Silence after which a job is taken over.
@@ -24,8 +24,9 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
     }
 
-    /// Hears of job entries that no version of this program could run.
+    /// Hears of job entries that no version of this program could run, and of those that only a later one can.
     package var onMalformedJob: ((_ entry: String) -> Void)?
+    package var onLaterVersion: (() -> Void)?
 
     private let store: RedisStore
     private let reader: GroupReader
@@ -100,7 +101,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             let job = JobEntry(entry)
             switch job {
             case .job(let delivery): deliveries.append(delivery)
-            case .laterVersion: break  // Stays pending until a worker of that version takes it over.
+            case .laterVersion: onLaterVersion?()  // Stays pending until a worker of that version takes it over.
             case .malformed(let name):
                 onMalformedJob?(name)
                 _ = try await store.call(
@@ -133,15 +134,20 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         } catch {
             throw QueueFailure(error)
         }
-        guard reply.count == 4, let attempt = reply[1].integer, let queued = reply[2].integer,
-            let record = RequestHash.record(id, reply[3])
-        else { return .settled }
+        guard reply.count == 6, let attempt = reply[1].integer, let queued = reply[2].integer,
+            let record = RequestHash.record(id, reply[3]), let age = reply[4].integer
+        else {
+            if reply.first?.string == "expired" { store.onEnd?(.expired) }
+            return .settled
+        }
         func claim(_ answer: String) -> JobClaim {
             JobClaim(
                 delivery: delivery,
                 request: record.request,
                 attempt: UInt64(attempt),
+                cause: reply[5].string.flatMap { AttemptCause(rawValue: $0) } ?? .workerLost,
                 queueMilliseconds: max(0, queued),
+                ageMilliseconds: max(0, age),
                 lastFailure: RequestHash.lastFailure(reply[3]),
                 answer: answer,
                 opensConversation: RequestHash.opensConversation(reply[3]),

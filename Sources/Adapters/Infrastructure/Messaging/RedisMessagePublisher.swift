@@ -58,8 +58,9 @@ package struct RedisMessagePublisher: MessagePublisher {
 
     private func publication(_ reply: [RedisValue]) throws(PublishFailure) -> Publication {
         switch reply.first?.string {
-        case "ok" where reply.count == 3:
+        case "ok" where reply.count >= 3:
             guard let created = reply[1].integer, let position = reply[2].integer else { throw .unavailable }
+            store.tellEnds(.interrupted, after: reply.dropFirst(3))
             return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: position)
         case "replay" where reply.count == 4:
             guard let created = reply[1].integer, let id = reply[2].string.flatMap({ CorrelationID($0) }),

@@ -48,13 +48,15 @@ package struct RedisRequestRepository: RequestRepository {
         let keys = store.keys
         do {
             let partition = keys.partition(of: request.conversationID)
-            let reply = try await store.call(
-                .cancel,
-                keys: keys.scope(of: request.conversationID),
-                [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
-            ).string
-            switch reply {
-            case "over": return .over
+            let reply =
+                try await store.call(
+                    .cancel,
+                    keys: keys.scope(of: request.conversationID),
+                    [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
+                ).array ?? []
+            store.tellEnds(reason, after: reply.dropFirst())
+            switch reply.first?.string {
+            case "ended", "over": return .over
             case "asked": return .asked
             default: return .unknown
             }

@@ -1,5 +1,5 @@
 internal import Application
-internal import Domain
+package import Domain
 package import EventLoop
 package import RedisClient
 internal import Shared
@@ -20,6 +20,14 @@ package struct Retention: Sendable {
     }
 }
 
+/// How a request ended that no worker had.
+package enum StoredEnd: Sendable {
+    /// With the time since its submission.
+    case cancelled(CancelReason, after: Duration)
+    /// Nobody took it in time, and Redis forgot it.
+    case expired
+}
+
 /// One loop's way to Redis: the command connection, the names of keys, their expiry and the function library.
 ///
 /// Loop-owned; all adapters of a loop share it, so that one request's writes travel on one connection.
@@ -35,6 +43,9 @@ package final class RedisStore {
 
     /// Counts connections: a writer that sees another number must look at what Redis still has before it writes.
     private(set) var generation = 0
+
+    /// Hears of each request that ended by a call of this store and that no worker had.
+    package var onEnd: ((StoredEnd) -> Void)?
 
     package init(
         _ configuration: RedisConfiguration,
@@ -96,6 +107,12 @@ package final class RedisStore {
             EventData.CancelledBetweenAttempts.suffix, String(retention.afterEnd.wholeMilliseconds),
             String(retention.turns),
         ]
+    }
+
+    /// Tells of requests that a call ended, by the milliseconds since the submission of each.
+    func tellEnds(_ reason: CancelReason, after ages: ArraySlice<RedisValue>) {
+        guard let onEnd else { return }
+        for age in ages.compactMap(\.integer) { onEnd(.cancelled(reason, after: .milliseconds(age))) }
     }
 
     /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.

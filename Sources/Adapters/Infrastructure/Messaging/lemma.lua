@@ -93,9 +93,10 @@ local function doubt(request, attempt, sequence)
   redis.call('HSET', request, 'lost', event_id(attempt, sequence))
 end
 
+-- Returns 1 where this call took the entry away, 0 where it was gone.
 local function settle(jobs, group, entry)
   redis.call('XACK', jobs, group, entry)
-  redis.call('XDEL', jobs, entry)
+  return redis.call('XDEL', jobs, entry)
 end
 
 -- The given fields of a hash that it has: names and values in turn.
@@ -112,7 +113,7 @@ end
 
 -- What a new request takes over from an earlier one.
 local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
-  'onBusy' }
+  'onBusy', 'traceParent', 'traceState' }
 
 -- SCOPE: the keys that go with a conversation, which every function that begins or ends its requests gets first. The
 -- last three are the beginnings of the names of its requests' keys and channels; an id makes the rest. All of them, and
@@ -136,9 +137,10 @@ local function is_open(scope, id)
   return status and not terminal[status] and redis.call('EXISTS', scope.events .. id) == 1
 end
 
+-- Returns 1 where it stood there, else 0.
 local function leave_line(scope, id)
   redis.call('LREM', scope.line, 0, id)
-  redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+  return redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
 end
 
 -- Writes a new request with its first event, and tells the archive: as a job, or at the end of its conversation's line.
@@ -163,11 +165,11 @@ local function admit(scope, id, provider, active, given, waiting, now, ttl, queu
   return position
 end
 
--- Makes a job of the first in the conversation's line that still wants one.
+-- Makes a job of the first in the conversation's line that still wants one; returns how many had expired before it.
 local function begin_next(scope, group)
-  local id = redis.call('LPOP', scope.line)
+  local id, expired = redis.call('LPOP', scope.line), 0
   while id do
-    redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+    local stood = redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
     local request = scope.requests .. id
     local known = redis.call('HMGET', request, 'status', 'wish')
     if known[1] == 'queued' then
@@ -175,11 +177,13 @@ local function begin_next(scope, group)
       local entry = redis.call('XADD', scope.jobs, '*', 'v', '1', 'id', id, 'provider', known[2] or '')
       redis.call('HSET', request, 'entry', entry, 'number', given + waiting + 1)
       redis.call('HSET', scope.conversation, 'active', id)
-      return
+      return expired
     end
+    if not known[1] then expired = expired + stood end
     id = redis.call('LPOP', scope.line)
   end
   redis.call('HDEL', scope.conversation, 'active')
+  return expired
 end
 
 -- What goes with every end: status and facts, the record for the archive, the turn for later questions, and the next of
@@ -205,11 +209,12 @@ local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
 end
 
 -- Ends a request that no worker has at the moment, or asks the worker that has it; see `cancel`.
+-- Returns 'ended' with the ms since its submission, 'over' where it had ended, 'asked' or 'unknown'.
 --
 --   cut: reason, control channel, data of `cancelled` before and after the number of attempts, TTL ms, turns
 local function stop(scope, group, id, cut)
   local request, events = scope.requests .. id, scope.events .. id
-  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial')
+  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created')
   if not known[1] then return 'unknown' end
   if terminal[known[1]] then return 'over' end
   if known[1] == 'queued' or known[3] then
@@ -220,26 +225,32 @@ local function stop(scope, group, id, cut)
       redis.call('PEXPIRE', events, cut[5])
     end
     conclude(scope, group, id, 'cancelled', known[4] or '', cut[5], cut[6], { 'cancelReason', cut[1] })
-    return 'over'
+    return 'ended', math.max(0, now_ms() - tonumber(known[5]))
   end
   redis.call('HSETNX', request, 'cancel', cut[1])
   redis.call('SPUBLISH', cut[2], 'cancel ' .. id .. ' ' .. cut[1])
   return 'asked'
 end
 
--- Those who wait first, so that none of them begins.
+-- Those who wait first, so that none of them begins. Returns for each that ended by this the ms since its submission.
 local function stop_all(scope, group, active, cut)
+  local ages = {}
+  local function cut_off(id)
+    local result, age = stop(scope, group, id, cut)
+    if result == 'ended' then ages[#ages + 1] = age end
+  end
   for _, id in ipairs(redis.call('LRANGE', scope.line, 0, -1)) do
-    stop(scope, group, id, cut)
+    cut_off(id)
     leave_line(scope, id)
   end
-  if active then stop(scope, group, active, cut) end
+  if active then cut_off(active) end
+  return ages
 end
 
 -- submit  KEYS scope [idempotency]
 --         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '', user,
 --              'new', 'named' or 'confirmed' conversation, wish for when it is busy, what `stop` takes (6), field, value …
--- returns {'ok', created ms, position}, {'replay', created ms, id, conversation}, {'reused'}, {'full', waiting},
+-- returns {'ok', created ms, position, ms since its submission of each that was interrupted …}, {'replay', created ms, id, conversation}, {'reused'}, {'full', waiting},
 --         {'busy'}, {'not_found'}, or {'unknown'} for a named conversation that must be looked up
 local function submit(keys, args)
   local scope, idempotency = scope_of(keys), keys[scope_count + 1]
@@ -253,7 +264,7 @@ local function submit(keys, args)
   local known = redis.call('HMGET', scope.conversation, 'user', 'deleted', 'active')
   if known[2] == user or (known[1] and known[1] ~= user) then return { 'not_found' } end
   if args[9] == 'named' and not known[1] then return { 'unknown' } end
-  local active = known[3]
+  local active, interrupted = known[3], {}
   if active and not is_open(scope, active) then
     begin_next(scope, group)
     active = redis.call('HGET', scope.conversation, 'active')
@@ -262,7 +273,7 @@ local function submit(keys, args)
   if waiting + redis.call('ZCARD', scope.waiting) >= tonumber(args[2]) then return { 'full', waiting } end
   if active and args[10] == 'reject' then return { 'busy' } end
   if active and args[10] == 'interrupt' then
-    stop_all(scope, group, active, { unpack(args, 11, 16) })
+    interrupted = stop_all(scope, group, active, { unpack(args, 11, 16) })
     active = redis.call('HGET', scope.conversation, 'active')
   end
   local now = now_ms()
@@ -277,7 +288,7 @@ local function submit(keys, args)
     redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), id, scope.id }, ' '),
       'PX', day_ms)
   end
-  return { 'ok', now, position }
+  return { 'ok', now, position, unpack(interrupted) }
 end
 
 -- vouch   KEYS idempotency   ARGV meaning
@@ -292,7 +303,9 @@ end
 
 -- claim   KEYS jobs request events
 --         ARGV group, consumer, entry, channel, TTL ms, max attempts, restart reason, end of the marker's data
--- returns {'claimed' | 'exhausted' | 'cancelled', attempt, ms from submission to first claim, fields}, or {'settled'}
+-- returns {'claimed' | 'exhausted' | 'cancelled', attempt, ms from submission to first claim, fields, ms from submission
+--         to this claim, why there is this attempt}, {'settled'}, or {'expired'} where the request expired and this call
+--         noticed it first
 --
 -- The marker fences every older attempt: from here on Redis refuses their ids.
 local function claim(keys, args)
@@ -300,17 +313,20 @@ local function claim(keys, args)
   local group, consumer, entry = args[1], args[2], args[3]
   if #redis.call('XPENDING', jobs, group, entry, entry, 1, consumer) == 0 then return { 'settled' } end
   local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing',
-    'restart')
+    'restart', 'redriveOf')
   local status, cancel = known[1], known[2]
   local last, sequence = last_event(events)
   if not status or terminal[status] or not last then
-    settle(jobs, group, entry)
-    return { 'settled' }
+    local was_first = settle(jobs, group, entry) == 1
+    -- A cancelled request may be forgotten before its job is taken, but one that still waits lives for the TTL at least.
+    local age = now_ms() - tonumber(string.match(entry, '^%d+'))
+    local ended = terminal[status or ''] or (not status and age < tonumber(args[5]))
+    return { was_first and not ended and 'expired' or 'settled' }
   end
   local now = now_ms()
   local started = tonumber(known[4] or now)
-  local queued = started - tonumber(known[3])
-  if cancel then return { 'cancelled', last, queued, redis.call('HGETALL', request) } end
+  local queued, age = started - tonumber(known[3]), now - tonumber(known[3])
+  if cancel then return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' } end
 
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)
@@ -322,17 +338,19 @@ local function claim(keys, args)
     redis.call('HSET', request, 'handovers', handovers)
   end
   if attempt - handovers > tonumber(args[6]) then
-    return { 'exhausted', attempt, queued, redis.call('HGETALL', request) }
+    return { 'exhausted', attempt, queued, redis.call('HGETALL', request), age, reason }
   end
   local name, data = 'started', '{"attempt":' .. attempt .. ','
   if attempt > 1 then
     name, data = 'restarted', data .. '"reason":"' .. reason .. '",'
+  else
+    reason = known[8] and 'redriven' or 'first'
   end
   append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])
   redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started)
   redis.call('PEXPIRE', request, args[5])
   redis.call('PEXPIRE', events, args[5])
-  return { 'claimed', attempt, queued, redis.call('HGETALL', request) }
+  return { 'claimed', attempt, queued, redis.call('HGETALL', request), age, reason }
 end
 
 -- append  KEYS events   ARGV id, event name, data, channel
@@ -426,28 +444,29 @@ local function finish(keys, args)
 end
 
 -- cancel  KEYS scope   ARGV group, id, what `stop` takes
--- returns 'over', 'asked' or 'unknown'
+-- returns what `stop` does
 --
 -- A request that no worker has at the moment ends here: one that waits for its first attempt, and one between two
 -- attempts. Its job stays where it is (an entry ahead of the group must not be deleted); the worker that gets it finds
 -- the request over.
 local function cancel(keys, args)
-  return stop(scope_of(keys), args[1], args[2], { unpack(args, 3) })
+  return { stop(scope_of(keys), args[1], args[2], { unpack(args, 3) }) }
 end
 
 -- close   KEYS scope   ARGV group, user, what `stop` takes
--- returns 1 where the conversation is known to be the user's, 0 where it is not known here, or another's
+-- returns 1 where the conversation is known to be the user's, 0 where it is not known here, or another's; then the ms
+--         since its submission of each request that ended by this
 --
 -- Before a conversation is deleted for good: nothing goes on in it and nothing new begins.
 local function close(keys, args)
   local scope = scope_of(keys)
   local known = redis.call('HMGET', scope.conversation, 'user', 'active')
-  if known[1] and known[1] ~= args[2] then return 0 end
+  if known[1] and known[1] ~= args[2] then return { 0 } end
   redis.call('HSET', scope.conversation, 'deleted', args[2])
   redis.call('DEL', scope.turns)
-  stop_all(scope, args[1], known[2], { unpack(args, 3) })
+  local ended = stop_all(scope, args[1], known[2], { unpack(args, 3) })
   redis.call('PEXPIRE', scope.conversation, day_ms)
-  return known[1] and 1 or 0
+  return { known[1] and 1 or 0, unpack(ended) }
 end
 
 -- distrust  KEYS request   ARGV attempt, sequence
@@ -465,15 +484,18 @@ local function lines(keys, args)
 end
 
 -- look_after  KEYS scope   ARGV group, id, TTL ms
+-- returns how many were found to have expired in their line
 --
 -- The line goes on by itself with the end of each request; this is for when one ended without a word, by its expiry or
 -- with lost data.
 local function look_after(keys, args)
   local scope, group, id = scope_of(keys), args[1], args[2]
   local request, events = scope.requests .. id, scope.events .. id
-  local active = redis.call('HGET', scope.conversation, 'active')
-  if active == id or redis.call('HGET', request, 'status') ~= 'queued' then
-    leave_line(scope, id)
+  local active, status = redis.call('HGET', scope.conversation, 'active'), redis.call('HGET', request, 'status')
+  local expired = 0
+  if active == id or status ~= 'queued' then
+    local stood = leave_line(scope, id)
+    if active ~= id and not status then expired = stood end
   else
     if not redis.call('LPOS', scope.line, id) then redis.call('RPUSH', scope.line, id) end
     redis.call('ZADD', scope.waiting, now_ms(), scope.id .. ' ' .. id)
@@ -481,8 +503,8 @@ local function look_after(keys, args)
     redis.call('PEXPIRE', events, args[3])
     redis.call('PEXPIRE', scope.line, day_ms)
   end
-  if not active or not is_open(scope, active) then begin_next(scope, group) end
-  return 1
+  if not active or not is_open(scope, active) then expired = expired + begin_next(scope, group) end
+  return expired
 end
 
 -- recall  KEYS conversation turns
@@ -610,6 +632,32 @@ local function queue(keys, args)
   return { queue_state(keys[1], args[1]) }
 end
 
+-- survey  KEYS jobs delayed dead waiting   ARGV group, ms of silence by which a job is handed over, claimed jobs looked at
+-- returns how many jobs wait, are claimed, are delayed, are dead, and how many requests stand in lines; then the ms since
+--         the oldest waiting job came, and since the claimed jobs' owner who is silent for longest was heard
+--
+-- What nobody looks after stays while others come and go, so that it is among the oldest claimed jobs soon: only those are
+-- looked at.
+local function survey(keys, args)
+  local jobs, group = keys[1], args[1]
+  local claimed, given, silence, age = 0, '0', 0, 0
+  local groups = redis.pcall('XINFO', 'GROUPS', jobs)
+  for _, fields in ipairs(groups.err and {} or groups) do
+    local state = by_name(fields)
+    if state['name'] == group then claimed, given = state['pending'], state['last-delivered-id'] end
+  end
+  if claimed > 0 then
+    for _, item in ipairs(redis.call('XPENDING', jobs, group, '-', '+', args[3])) do
+      local handed = tonumber(args[2])
+      silence = math.max(silence, item[3] >= handed and item[3] - handed or item[3])
+    end
+  end
+  local oldest = redis.call('XRANGE', jobs, '(' .. given, '+', 'COUNT', 1)
+  if #oldest > 0 then age = math.max(0, now_ms() - tonumber(string.match(oldest[1][1], '^%d+'))) end
+  return { math.max(0, redis.call('XLEN', jobs) - claimed), claimed, redis.call('ZCARD', keys[2]),
+    redis.call('XLEN', keys[3]), redis.call('ZCARD', keys[4]), age, silence }
+end
+
 -- bury    KEYS jobs dead   ARGV group, entry, reason, what the entry held
 local function bury(keys, args)
   redis.call('XADD', keys[2], '*', 'v', '1', 'reason', args[3], 'entry', args[2], 'raw', args[4])
@@ -693,11 +741,11 @@ local function overdue(keys, args)
 end
 
 -- abandon KEYS scope watched viewers   ARGV as `cancel`
--- returns what `cancel` does, or 'watched' where somebody has come back
+-- returns what `cancel` does, or {'watched'} where somebody has come back
 local function abandon(keys, args)
   local watched, viewers, id = keys[scope_count + 1], keys[scope_count + 2], args[2]
   local due = redis.call('ZSCORE', watched, id)
-  if not due or tonumber(due) > now_ms() then return 'watched' end
+  if not due or tonumber(due) > now_ms() then return { 'watched' } end
   redis.call('ZREM', watched, id)
   redis.call('DEL', viewers)
   return cancel(keys, args)
@@ -738,6 +786,7 @@ register('renew', renew, { 'allow-oom' })
 register('take_over', take_over, { 'allow-oom' })
 register('hand_back', hand_back, { 'allow-oom' })
 register('queue', queue)
+register('survey', survey, { 'no-writes' })
 register('bury', bury)
 register('redrive', redrive)
 register('attend', attend)

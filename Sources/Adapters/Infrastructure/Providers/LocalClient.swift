@@ -4,7 +4,9 @@ package import LocalMath
 
 /// The provider that needs no key: solves on this machine.
 package struct LocalClient: AIStreamingClient {
-    package let identity = ProviderIdentity(name: "local", model: "libqalculate")
+    package static let model = "libqalculate"
+
+    package let identity = ProviderIdentity(name: "local", model: model)
 
     private let solver: LocalSolver
 

@@ -34,7 +34,9 @@ package struct MockClient: AIStreamingClient {
         }
     }
 
-    package let identity = ProviderIdentity(name: "mock", model: "mock-1")
+    package static let model = "mock-1"
+
+    package let identity = ProviderIdentity(name: "mock", model: model)
 
     private let options: Options
     private let script: MockScript

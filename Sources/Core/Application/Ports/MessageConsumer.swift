@@ -22,8 +22,11 @@ package struct JobClaim: Sendable {
     package let request: MathRequest
     /// 1 for the first.
     package let attempt: UInt64
+    package let cause: AttemptCause
     /// Milliseconds from submission to the first claim, by the store's clock.
     package let queueMilliseconds: Int
+    /// Milliseconds from submission to this claim, by the store's clock.
+    package let ageMilliseconds: Int
     /// Why the attempt before failed, where it did.
     package let lastFailure: RequestFailure?
     /// What there is of the answer, of a request that gets no further attempt.
@@ -35,7 +38,9 @@ package struct JobClaim: Sendable {
         delivery: JobDelivery,
         request: MathRequest,
         attempt: UInt64,
+        cause: AttemptCause,
         queueMilliseconds: Int,
+        ageMilliseconds: Int,
         lastFailure: RequestFailure? = nil,
         answer: String = "",
         opensConversation: Bool = false
@@ -43,7 +48,9 @@ package struct JobClaim: Sendable {
         self.delivery = delivery
         self.request = request
         self.attempt = attempt
+        self.cause = cause
         self.queueMilliseconds = queueMilliseconds
+        self.ageMilliseconds = ageMilliseconds
         self.lastFailure = lastFailure
         self.answer = answer
         self.opensConversation = opensConversation
@@ -55,7 +62,9 @@ package struct JobClaim: Sendable {
             delivery: delivery,
             request: request,
             attempt: attempt + 1,
+            cause: cause,
             queueMilliseconds: queueMilliseconds,
+            ageMilliseconds: ageMilliseconds,
             lastFailure: failure,
             answer: answer,
             opensConversation: opensConversation,

@@ -3,6 +3,7 @@ internal import Domain
 package import EventLoop
 internal import Instrumentation
 internal import Telemetry
+internal import Tracing
 
 /// A provider with everything that stands between it and us.
 ///
@@ -21,6 +22,7 @@ package struct GuardedProvider {
     private let retries: RetryPolicy
     private let loop: Loop
     private let clock: any MonotonicClock
+    private let tracing: CallTracing?
 
     package init(
         _ client: any AIStreamingClient,
@@ -28,7 +30,8 @@ package struct GuardedProvider {
         limits: CallLimits,
         retries: RetryPolicy,
         loop: Loop,
-        clock: any MonotonicClock
+        clock: any MonotonicClock,
+        tracing: CallTracing? = nil
     ) {
         self.client = client
         self.gate = gate
@@ -36,6 +39,7 @@ package struct GuardedProvider {
         self.retries = retries
         self.loop = loop
         self.clock = clock
+        self.tracing = tracing
     }
 
     var identity: ProviderIdentity { client.identity }
@@ -54,9 +58,12 @@ package struct GuardedProvider {
                 gate.breaker.settle(admission, .none, at: clock.now)
                 throw error
             }
-            let (call, result) = await answer(question, into: lane, admission)
+            let span = tracing?.begin(question, of: identity, retry: retry)
+            let traced = span.map { question.within($0.context) } ?? question
+            let (call, result) = await answer(traced, into: lane, admission)
             let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
-            count(question, result, account.usage, lane)
+            let outcome = count(traced, result, after: call.elapsed, account.usage, lane)
+            if let span { CallTracing.end(span, result, outcome, account.usage) }
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
@@ -77,8 +84,9 @@ package struct GuardedProvider {
         let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
         call.onFirstToken = { [gate] delay in
             gate.breaker.sawToken(admission)
-            gate.metrics.firstTokenSeconds.observe(delay)
+            gate.metrics.firstChunkSeconds.observe(delay)
         }
+        call.onFurtherToken = { [seconds = gate.metrics.chunkSeconds] in seconds.observe($0) }
         gate.metrics.active.increment()
         let result = await call.run()
         gate.metrics.active.decrement()
@@ -89,7 +97,7 @@ package struct GuardedProvider {
 
     private func admit(_ question: Question) throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        gate.count(.turnedAway, for: question.attempt)
+        gate.turnAway(question.attempt)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
@@ -99,7 +107,7 @@ package struct GuardedProvider {
         let turnOnLoop = LoopBound(turn, of: loop)
         guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            gate.count(.turnedAway, for: question.attempt)
+            gate.turnAway(question.attempt)
             let detail = "The provider \(identity.name) has as many calls as it may have."
             throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
@@ -112,7 +120,7 @@ package struct GuardedProvider {
         // The slot may have come in the meantime.
         if !gate.slots.leave(ticket) { gate.slots.give() }
         guard result != nil else { throw .cancelled }
-        gate.count(.turnedAway, for: question.attempt)
+        gate.turnAway(question.attempt)
         let detail = "The provider \(identity.name) had no room for another call in time."
         throw .noRoom(detail: detail, retryAfter: .zero)
     }
@@ -120,14 +128,18 @@ package struct GuardedProvider {
     private func count(
         _ question: Question,
         _ result: Result<FinishReason, ProviderFailure>,
+        after duration: Duration,
         _ usage: TokenUsage,
         _ lane: RaceLane
-    ) {
-        gate.metrics.tokens[.input].increment(by: usage.inputTokens)
-        gate.metrics.tokens[.output].increment(by: usage.outputTokens)
-        gate.metrics.tokens[.reasoning].increment(by: usage.reasoningTokens ?? 0)
+    ) -> ProviderOutcome {
+        gate.metrics.countTokens(
+            input: usage.inputTokens,
+            output: usage.outputTokens,
+            reasoning: usage.reasoningTokens ?? 0,
+        )
         let (outcome, detail) = outcome(result, lane)
-        gate.count(outcome, detail, for: question.attempt)
+        gate.count(outcome, after: duration, detail, for: question.attempt)
+        return outcome
     }
 
     private func outcome(
@@ -139,8 +151,7 @@ package struct GuardedProvider {
         case .failure(.cancelled): (lane.isOutrun ? .outrun : .cancelled, nil)
         case .failure(.timedOut(let detail)): (.timedOut, detail)
         case .failure(.unavailable(let detail, _)): (.failed, detail)
-        case .failure(.busy(let detail, _)): (.busy, detail)
-        case .failure(.noRoom(let detail, _)): (.turnedAway, detail)
+        case .failure(.busy(let detail, _)), .failure(.noRoom(let detail, _)): (.busy, detail)
         case .failure(.refused(let detail)): (.refused, detail)
         case .failure(.rejected(let detail)): (.rejected, detail)
         }

@@ -39,6 +39,8 @@ final class ProviderCall: AnswerSink {
 
     /// Hears of the first token, with its time from the start.
     var onFirstToken: (Duration) -> Void = { _ in }
+    /// Hears of each further one, with its time from the one before.
+    var onFurtherToken: (Duration) -> Void = { _ in }
 
     init(
         _ client: any AIStreamingClient,
@@ -58,14 +60,17 @@ final class ProviderCall: AnswerSink {
     }
 
     var hasOutput: Bool { lastTokenAt != nil }
+    var elapsed: Duration { clock.now - startedAt }
 
     // MARK: The client's side
 
     func receive(_ kind: AnswerText, _ text: String) {
         let now = clock.now
-        let isFirst = lastTokenAt == nil
+        let earlier = lastTokenAt
         lastTokenAt = now
-        if isFirst {
+        if let earlier {
+            onFurtherToken(now - earlier)
+        } else {
             onFirstToken(now - startedAt)
             // Another limit holds from here on, which may be over sooner.
             beginWatch()

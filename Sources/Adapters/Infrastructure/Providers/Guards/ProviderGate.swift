@@ -2,6 +2,7 @@ internal import Application
 package import Instrumentation
 internal import Shared
 package import Telemetry
+internal import Tracing
 
 /// What all loops of a process share about one provider.
 package struct ProviderGate: Sendable {
@@ -33,16 +34,22 @@ package struct ProviderGate: Sendable {
         self.metrics = metrics
         self.logger = logger
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
+        metrics.limit.set(limits.callsMax)
         slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
     }
 
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call for `attempt` ended; what failed is logged in words that repeat neither the question nor the
-    /// answer.
-    func count(_ outcome: ProviderOutcome, _ detail: String? = nil, for attempt: AttemptName?) {
-        metrics.calls[outcome].increment()
+    /// Notes how a call for `attempt` ended that took so long; what failed is logged in words that repeat neither the
+    /// question nor the answer.
+    func count(
+        _ outcome: ProviderOutcome,
+        after duration: Duration,
+        _ detail: String? = nil,
+        for attempt: AttemptName?
+    ) {
+        metrics.count(outcome, after: duration)
         if let detail {
             logger.warning("provider call failed", fields(outcome, attempt).merging(["error": .string(detail)]))
         } else {
@@ -50,11 +57,19 @@ package struct ProviderGate: Sendable {
         }
     }
 
-    private func fields(_ outcome: ProviderOutcome, _ attempt: AttemptName?) -> LogFields {
-        var fields: LogFields = ["provider": .string(name), "outcome": .string(outcome.rawValue)]
+    /// Notes that no call was made for `attempt`.
+    func turnAway(_ attempt: AttemptName?) {
+        metrics.turnedAway.increment()
+        logger.debug("provider not called", fields(nil, attempt))
+    }
+
+    private func fields(_ outcome: ProviderOutcome?, _ attempt: AttemptName?) -> LogFields {
+        var fields: LogFields = ["provider": .string(name)]
+        if let outcome { fields["outcome"] = .string(outcome.rawValue) }
         if let attempt {
             fields["correlation_id"] = .string(attempt.correlationID.description)
             fields["attempt"] = .int(Int(attempt.number))
+            fields.add(attempt.trace.flatMap { TraceContext($0) })
         }
         return fields
     }

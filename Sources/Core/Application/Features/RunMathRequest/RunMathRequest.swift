@@ -83,14 +83,39 @@ package final class AttemptControl {
     func ended() { solving = nil }
 }
 
+/// A worker began an attempt.
+package struct AttemptStarted: DomainEvent {
+    package let correlationID: CorrelationID
+    package let cause: AttemptCause
+    /// From submission to the first claim.
+    package let queueMilliseconds: Int
+}
+
+/// An attempt that this worker began is over for it, whatever becomes of the request.
+package struct AttemptEnded: DomainEvent {
+    package let correlationID: CorrelationID
+    package let result: AttemptResult
+    /// From the start of the attempt; nil where no token came.
+    package let firstTokenMilliseconds: Int?
+    /// From the start of the attempt.
+    package let durationMilliseconds: Int
+}
+
 /// A request reached its terminal event, by this worker.
 package struct MathRequestFinished: DomainEvent {
     package let correlationID: CorrelationID
-    package let status: RequestStatus
+    package let outcome: AnswerOutcome
     package let attempt: UInt64
     package let provider: String
     package let usage: TokenUsage
     package let queueMilliseconds: Int
     package let firstTokenMilliseconds: Int?
+    /// From the start of the last attempt.
     package let durationMilliseconds: Int
+    /// From submission.
+    package let totalMilliseconds: Int
+    /// Where in a trace it was submitted.
+    package let trace: TraceCarrier?
+    /// True where it became a dead letter.
+    package let isGivenUp: Bool
 }

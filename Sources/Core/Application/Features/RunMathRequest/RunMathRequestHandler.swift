@@ -69,20 +69,26 @@ package struct RunMathRequestHandler: CommandHandler {
         detail: "The earlier questions of this conversation cannot be read right now. Please send the problem again.",
     )
 
-    private enum AttemptEnd {
+    /// What becomes of the job behind an attempt.
+    fileprivate enum AttemptEnd {
         case over(RunMathRequest.Output)
         case again(RestartReason)
     }
 
     /// Runs one claimed attempt.
     private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
+        bus.publish(AttemptStarted(claim))
+        let trace = environment.traces.begin(claim, provider: choice.name)
         let writer = answers.writer(for: claim)
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
-        let result = await solve(claim, sink, control)
+        let result = await solve(claim, trace.carrier, sink, control)
         let end = await end(of: claim, result, sink, writer, control, choice)
         // What this attempt could not write any more must not stop the next one.
         writer.onFailure = nil
+        let attemptResult = AttemptResult(end, control.reason)
+        trace.end(attemptResult)
+        bus.publish(AttemptEnded(claim, attemptResult, sink))
         return end
     }
 
@@ -155,18 +161,23 @@ package struct RunMathRequestHandler: CommandHandler {
     /// Reads the context and has the question answered, in a task that `control` can cut at any moment.
     private func solve(
         _ claim: JobClaim,
+        _ trace: TraceCarrier?,
         _ sink: AttemptSink,
         _ control: AttemptControl
     ) async -> Result<Solution, AttemptFailure> {
         var result = Result<Solution, AttemptFailure>.failure(.provider(.cancelled))
-        let task = environment.tasks.start { result = await answer(claim, sink) }
+        let task = environment.tasks.start { result = await answer(claim, trace, sink) }
         control.began(task)
         await task.value
         control.ended()
         return result
     }
 
-    private func answer(_ claim: JobClaim, _ sink: AttemptSink) async -> Result<Solution, AttemptFailure> {
+    private func answer(
+        _ claim: JobClaim,
+        _ trace: TraceCarrier?,
+        _ sink: AttemptSink
+    ) async -> Result<Solution, AttemptFailure> {
         let request = claim.request
         let context: ConversationContext
         do {
@@ -181,7 +192,7 @@ package struct RunMathRequestHandler: CommandHandler {
             problem: request.problem,
             options: request.options,
             context: context,
-            attempt: AttemptName(correlationID: request.correlationID, number: claim.attempt),
+            attempt: AttemptName(correlationID: request.correlationID, number: claim.attempt, trace: trace),
         )
         do {
             return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
@@ -274,7 +285,7 @@ package struct RunMathRequestHandler: CommandHandler {
         }
         switch result {
         case .finished:
-            bus.publish(MathRequestFinished(attempt))
+            bus.publish(MathRequestFinished(attempt, isGivenUp: givenUp))
             return .over(.finished(attempt.outcome.status))
         case .historyLost: return .again(.historyLost)
         case .superseded, nil: return .over(.lost)
@@ -317,15 +328,65 @@ extension FinishedAttempt {
     }
 }
 
+extension AttemptResult {
+    fileprivate init(_ end: RunMathRequestHandler.AttemptEnd, _ reason: AbortReason?) {
+        switch end {
+        case .over(.finished(let status)):
+            switch status {
+            case .completed: self = .completed
+            case .cancelled: self = .cancelled
+            case .failed, .queued, .running: self = .failed
+            }
+        case .over(.postponed): self = .postponed
+        case .over(.handedOver): self = .handedOver
+        case .over(.lost), .over(.settled): self.init(lostBecause: reason)
+        case .again(.historyLost): self = .historyLost
+        // The wish to cancel came before the next attempt: the claim that follows ends the request.
+        case .again(.providerFailed), .again(.workerLost), .again(.handedOver): self = .cancelled
+        }
+    }
+
+    private init(lostBecause reason: AbortReason?) {
+        switch reason {
+        case .leaseLost: self = .leaseLost
+        case .writeFailed(.fenced): self = .fenced
+        case .writeFailed(.gone): self = .expired
+        case .writeFailed(.historyLost): self = .historyLost
+        case .writeFailed(.cancelled): self = .stopped
+        case .cancelled, .handedOver, nil: self = .superseded
+        }
+    }
+}
+
+extension AttemptStarted {
+    fileprivate init(_ claim: JobClaim) {
+        correlationID = claim.request.correlationID
+        cause = claim.cause
+        queueMilliseconds = claim.queueMilliseconds
+    }
+}
+
+extension AttemptEnded {
+    fileprivate init(_ claim: JobClaim, _ result: AttemptResult, _ sink: AttemptSink) {
+        correlationID = claim.request.correlationID
+        self.result = result
+        firstTokenMilliseconds = sink.firstTokenMilliseconds
+        durationMilliseconds = sink.elapsedMilliseconds
+    }
+}
+
 extension MathRequestFinished {
-    fileprivate init(_ attempt: FinishedAttempt) {
+    fileprivate init(_ attempt: FinishedAttempt, isGivenUp: Bool) {
         correlationID = attempt.claim.request.correlationID
-        status = attempt.outcome.status
+        outcome = attempt.outcome
         self.attempt = attempt.claim.attempt
         provider = attempt.account.provider.name
         usage = attempt.account.usage
         queueMilliseconds = attempt.claim.queueMilliseconds
         firstTokenMilliseconds = attempt.firstTokenMilliseconds
         durationMilliseconds = attempt.durationMilliseconds
+        trace = attempt.claim.request.trace
+        totalMilliseconds = attempt.claim.ageMilliseconds + attempt.durationMilliseconds
+        self.isGivenUp = isGivenUp
     }
 }

@@ -1,0 +1,127 @@
+internal import Glibc
+
+/// What a span is to those around it.
+package enum SpanKind: Int, Sendable {
+    // The numbers are OTLP's.
+    case `internal` = 1
+    case server = 2
+    case client = 3
+    case producer = 4
+    case consumer = 5
+}
+
+/// The value of an attribute.
+package enum SpanValue: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral
+{
+    case string(String)
+    case int(Int)
+    case double(Double)
+    case bool(Bool)
+    case strings([String])
+
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+}
+
+/// A finished span, on its way to the collector.
+package struct SpanRecord: Sendable {
+    package let context: TraceContext
+    package let parent: SpanID?
+    package let name: String
+    package let kind: SpanKind
+    /// Nanoseconds since 1970.
+    package let start: UInt64
+    package let end: UInt64
+    package let attributes: [(key: String, value: SpanValue)]
+    package let links: [TraceContext]
+    /// What went wrong, as a value of `error.type`; nil where nothing did.
+    package let errorType: String?
+}
+
+/// One piece of work, from its beginning to its end.
+///
+/// Where the trace is not sampled it only carries its ids on. Attributes never hold what was asked or answered. Not
+/// thread-safe: it stays on the loop that began it.
+package final class Span {
+    /// What those who work for this span continue.
+    package let context: TraceContext
+    /// The span before it in the same trace, in this process or another one.
+    package let parent: TraceContext?
+    /// Can be given anew until the end.
+    package var name: String
+
+    private let kind: SpanKind
+    private let start: UInt64
+    private let begin: ContinuousClock.Instant
+    private let queue: SpanQueue?
+    private var attributes: [(key: String, value: SpanValue)] = []
+    private var links: [TraceContext] = []
+    private var errorType: String?
+    private var isEnded = false
+
+    init(_ name: String, _ kind: SpanKind, _ context: TraceContext, parent: TraceContext?, into queue: SpanQueue?) {
+        self.name = name
+        self.kind = kind
+        self.context = context
+        self.parent = parent
+        self.queue = queue
+        start = Self.now()
+        begin = .now
+    }
+
+    /// True where the span will be exported: attributes are worth gathering.
+    package var isRecording: Bool { queue != nil && !isEnded }
+
+    /// Sets an attribute, replacing one of the same name.
+    package func set(_ key: String, _ value: SpanValue?) {
+        guard isRecording, let value else { return }
+        if let index = attributes.firstIndex(where: { $0.key == key }) {
+            attributes[index].value = value
+        } else {
+            attributes.append((key, value))
+        }
+    }
+
+    /// Adds a span of another trace that this one has to do with.
+    package func link(_ other: TraceContext?) {
+        guard isRecording, let other, !links.contains(other) else { return }
+        links.append(other)
+    }
+
+    /// Notes that the work failed; `type` is from a closed set (OpenTelemetry's `error.type`).
+    package func fail(_ type: String) {
+        errorType = type
+        set("error.type", .string(type))
+    }
+
+    /// Ends the span and hands it over; what comes later is ignored.
+    package func end() {
+        guard !isEnded else { return }
+        let queue = queue
+        isEnded = true
+        guard let queue else { return }
+        let (seconds, attoseconds) = (ContinuousClock.now - begin).components
+        let nanoseconds = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+        queue.offer(
+            SpanRecord(
+                context: context,
+                parent: parent?.spanID,
+                name: name,
+                kind: kind,
+                start: start,
+                end: start + nanoseconds,
+                attributes: attributes,
+                links: links,
+                errorType: errorType,
+            )
+        )
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
