@@ -17,6 +17,7 @@ package struct LemmaMetrics: Sendable {
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
     package let traces: TraceMetrics
+    package let replica: ReplicaMetrics
 
     private let worker: MetricsRegistry
 
@@ -36,6 +37,7 @@ package struct LemmaMetrics: Sendable {
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
         traces = TraceMetrics(registry)
+        replica = ReplicaMetrics(registry)
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.

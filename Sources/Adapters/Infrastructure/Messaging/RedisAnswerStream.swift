@@ -34,12 +34,13 @@ package final class RedisAnswerStream: AnswerStream {
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
         backoff: Backoff,
-        presence: ViewerPresence? = nil
+        presence: ViewerPresence? = nil,
+        observer: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.backoff = backoff
         self.presence = presence
-        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
+        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }
@@ -110,10 +111,12 @@ package final class RedisAnswerStream: AnswerStream {
 
 extension RedisAnswerStream: RedisSubscriberDelegate {
     package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id],
-            let event = StoredEvent(pushed: payload)
-        else { return }
-        feed.push(event)
+        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id] else { return }
+        if let event = StoredEvent(pushed: payload) {
+            feed.push(event)
+        } else if let time = AppendTime(pushed: payload) {
+            feed.note(time)
+        }
     }
 
     /// Pushes are lost from here on; the silence of the feeds makes them ask Redis.

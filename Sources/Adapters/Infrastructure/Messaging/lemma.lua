@@ -74,8 +74,15 @@ local function queue_state(jobs, group)
   return stream['entries-added'] - stream['length'], stream['length']
 end
 
-local function append_and_publish(events, id, name, data, channel)
-  if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then return false end
+-- `time`, where it is given, is when a worker appended the event: kept with it, and told ahead of it in a message of its
+-- own, which replicas of before leave out.
+local function append_and_publish(events, id, name, data, channel, time)
+  if time then
+    if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data, 't', time) then return false end
+    redis.call('SPUBLISH', channel, id .. ' ' .. time)
+  elseif not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then
+    return false
+  end
   redis.call('SPUBLISH', channel, id .. ' ' .. name .. ' ' .. data)
   return true
 end
@@ -353,10 +360,10 @@ local function claim(keys, args)
   return { 'claimed', attempt, queued, redis.call('HGETALL', request), age, reason }
 end
 
--- append  KEYS events   ARGV id, event name, data, channel
+-- append  KEYS events   ARGV id, event name, data, channel [, time of the append in microseconds since 1970]
 -- returns 1, or 0 where the stream is gone; refuses an id that is not greater than the last one
 local function append(keys, args)
-  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0
+  return append_and_publish(keys[1], args[1], args[2], args[3], args[4], args[5]) and 1 or 0
 end
 
 -- postpone  KEYS jobs request events delayed
