@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# The image of `lemma api`, `lemma worker` and `lemma migrate`. Both stages are Debian 12 with what packages.txt lists.
+# The image of `lemma api`, `lemma worker` and `lemma migrate`. It is built and filled on Debian 12 with what packages.txt
+# lists.
 
 # The toolchain that Lemma is tested with; any from 6.2 on will do.
 FROM swift:6.3.1-bookworm AS build
@@ -12,13 +13,20 @@ COPY . .
 # `-o setup`: it has just been done. The Swift runtime is linked in; its symbols are not needed to run.
 RUN make -o setup release && strip .build/release/lemma
 
-FROM debian:12-slim AS run
-WORKDIR /usr/local/share/lemma
+FROM debian:12-slim AS packages
+WORKDIR /src
 COPY packages.txt ./
-COPY scripts/setup scripts/
-RUN scripts/setup image && apt-get clean && rm -rf /var/lib/apt/lists/* scripts packages.txt
-COPY --from=build /src/web web
+COPY scripts/setup scripts/image-root scripts/
+RUN scripts/setup image
 COPY --from=build /src/.build/release/lemma /usr/local/bin/lemma
+RUN scripts/image-root /image /usr/local/bin/lemma
+
+# Nothing but Lemma and what it loads, reads and starts: no shell, no package manager.
+FROM scratch
+COPY --from=packages /image /
+COPY --from=build /src/web /usr/local/share/lemma/web
+ENV PATH=/usr/local/bin:/usr/bin
+WORKDIR /usr/local/share/lemma
 
 # Writes no file: the root may be read-only.
 USER 10001:10001

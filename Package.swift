@@ -50,13 +50,13 @@ let core: [Target] = [
 
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry"]),
+    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry",
+            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
         ],
         resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
@@ -71,7 +71,7 @@ let adapters: [Target] = [
         "API",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry",
+            "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation",
             "Settings",
         ],
@@ -79,7 +79,7 @@ let adapters: [Target] = [
     module(
         "Worker",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation"],
+        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation"],
     ),
 ]
 
@@ -90,8 +90,8 @@ let program: [Target] = [
         dependencies: [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
-            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Lifecycle",
-            "Settings", "Console", "ServerSentEvents",
+            "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
+            "Lifecycle", "Settings", "Console", "ServerSentEvents",
         ],
         path: "Sources/Lemma",
     )

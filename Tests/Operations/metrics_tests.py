@@ -7,6 +7,7 @@ import subprocess
 import time
 import unittest
 
+from catalogue import documented
 from manifests import ROOT
 from processes import PATIENCE, get
 from prometheus_client.openmetrics import parser
@@ -14,19 +15,20 @@ from stack import Stack
 from streams import Stream, submit
 
 ROLES = {"api1": "api", "worker1": "worker"}
+# With tracing on, so that there are exemplars; nobody listens at the port of discard.
+SETTINGS = {
+    "AI_PROVIDERS": "mock",
+    "MOCK_TOKENS": "40",
+    "MOCK_TOKEN_DELAY": "5ms",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+}
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
-
-
-def documented(role):
-    """{name: type} of what docs/metrics.md lists for a role."""
-    rows = (line.strip("| \n").split(" | ") for line in (ROOT / "docs/metrics.md").open() if line.startswith("| `"))
-    return {row[0].strip("`"): row[1] for row in rows if role in row[5].split(", ")}
 
 
 class Metrics(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = cls.enterClassContext(Stack(AI_PROVIDERS="mock", MOCK_TOKENS="40", MOCK_TOKEN_DELAY="5ms"))
+        cls.stack = cls.enterClassContext(Stack(**SETTINGS))
         cls.stack.start(*ROLES)
         cls.fresh = {name: cls.text(name) for name in ROLES}
         cls.work()
@@ -65,6 +67,16 @@ class Metrics(unittest.TestCase):
             for family in families.values():
                 self.assertTrue(family.samples, family.name)
                 self.assertTrue(not family.unit or family.name.endswith("_" + family.unit))
+
+    def test_the_times_that_students_feel_have_exemplars_in_open_metrics_only(self):
+        families = parser.text_string_to_metric_families(self.text("api1", Accept=OPEN_METRICS))
+        found = {family.name: [sample.exemplar for sample in family.samples if sample.exemplar] for family in families}
+        for name in ("lemma_event_delivery", "lemma_request_first_token", "lemma_http_request_duration"):
+            self.assertTrue(found[name + "_seconds"], name)
+            for exemplar in found[name + "_seconds"]:
+                self.assertRegex(exemplar.labels["trace_id"], "^[0-9a-f]{32}$")
+                self.assertLess(abs(time.time() - exemplar.timestamp), PATIENCE * 10)
+        self.assertNotIn("trace_id", self.text("api1"))
 
     def test_everything_that_is_asked_for_is_there(self):
         places = ["k8s/base/monitoring/alerts.yaml", "k8s/overlays/production", "k8s/base"]

@@ -47,8 +47,8 @@ class Process:
         raise AssertionError(f"{self.name}: {otherwise}: {self.log.read_text()}")
 
 
-def get(url, **headers):
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:
+def get(url, timeout=10):
+    with urllib.request.urlopen(url, timeout=timeout) as response:
         return response.read()
 
 

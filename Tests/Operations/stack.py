@@ -63,8 +63,7 @@ class Stack:
     def start_redis(self):
         own = ["--port", str(self.ports["redis"]), "--bind", self.addresses["redis"], "--dir", str(self.folder)]
         redis = self.run("redis", [*self.services["redis"]["command"], *own])
-        ping = ["redis-cli", "-h", self.addresses["redis"], "-p", str(self.ports["redis"]), "PING"]
-        redis.wait_until(lambda: subprocess.run(ping, capture_output=True, check=False).stdout == b"PONG\n", "no PONG")
+        redis.wait_until(lambda: self.redis("PING") == "PONG", "no PONG")
 
     def start_postgres(self):
         given = self.services["postgres"]["environment"]
@@ -72,10 +71,17 @@ class Stack:
         assert given["POSTGRES_USER"] == "lemma"
         own = [str(self.folder), str(self.ports["postgres"]), f"listen_addresses={self.addresses['postgres']}"]
         postgres = self.run("postgres", [ROOT / "scripts/throwaway-postgres", *own])
+        postgres.wait_until(lambda: self.sql(f"CREATE DATABASE {given['POSTGRES_DB']}") is not None, "no database")
+
+    def database(self, name, user="lemma"):
+        return f"postgres://{user}@{self.at('postgres', 'postgres')}/{name}"
+
+    def sql(self, text, database="postgres"):
+        """What psql prints; None where it fails. The superuser is `lemma`."""
         psql = max(glob.glob("/usr/lib/postgresql/*/bin/psql"))
-        create = [psql, "-X", "-c", f"CREATE DATABASE {given['POSTGRES_DB']}"]
-        create.append(f"postgres://lemma@{self.at('postgres', 'postgres')}/postgres")
-        postgres.wait_until(lambda: subprocess.run(create, capture_output=True, check=False).returncode == 0, "no database")
+        command = [psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text, self.database(database)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
 
     def environment(self, name):
         """A container's variables, with its neighbours' addresses for their names."""
@@ -90,15 +96,16 @@ class Stack:
             text = re.sub(rf"\b{name}:{PORTS[port]}\b", self.at(name, port), text)
         return text
 
-    def migrate(self):
+    def migrate(self, **settings):
         command = [LEMMA, *self.services["migrate"]["command"]]
-        assert subprocess.run(command, env=self.environment("migrate"), cwd=self.folder, check=False).returncode == 0
+        environment = self.environment("migrate") | settings
+        subprocess.run(command, env=environment, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
 
-    def start(self, *names):
+    def start(self, *names, **settings):
         """Starts replicas of Lemma and waits until they are ready."""
         for name in names:
             command = self.services[self.containers[name]]["command"]
-            self.run(name, [LEMMA, *command], **self.environment(name))
+            self.run(name, [LEMMA, *command], **self.environment(name) | settings)
         for name in names:
             self.processes[name].wait_for(f"http://{self.at(name, 'operations')}/readyz")
 
@@ -106,6 +113,10 @@ class Stack:
         """The file of the repository that a container sees as `target`."""
         volumes = [volume.split(":") for volume in self.services[service]["volumes"]]
         return next((ROOT / source for source, place, *_ in volumes if place == target))
+
+    def redis(self, *words):
+        command = ["redis-cli", "-h", self.addresses["redis"], "-p", str(self.ports["redis"]), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     def metric(self, name, metric):
         """The sum of a metric's series at a replica; 0 where there are none."""

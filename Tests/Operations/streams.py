@@ -17,7 +17,8 @@ class Stream:
         self.end = None
         self.path = None
         self.connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
-        headers = {"Accept": "text/event-stream"}
+        # As browsers say; who compresses holds events back.
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate, br"}
         body = None
         if problem is not None:
             headers["Content-Type"] = "application/json"
@@ -25,6 +26,7 @@ class Stream:
         self.connection.request(method, path, body=body, headers=headers)
         self.response = self.connection.getresponse()
         assert self.response.status == 200, self.response.read()
+        assert "Content-Encoding" not in self.response.headers
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 

@@ -2,6 +2,7 @@ package import Application
 package import EventLoop
 package import Instrumentation
 internal import Shared
+package import Tracing
 
 /// What the routes of one loop call: the use cases and the ports they share.
 package struct APIServices {
@@ -21,6 +22,8 @@ package struct APIServices {
     package let corsOrigins: [String]
     package let metrics: LemmaMetrics
     package let accessLog: AccessLog
+    /// Nil where tracing is off.
+    package let tracer: Tracer?
 
     package init(
         loop: Loop,
@@ -38,7 +41,8 @@ package struct APIServices {
         assets: WebAssets,
         corsOrigins: [String],
         metrics: LemmaMetrics,
-        accessLog: AccessLog
+        accessLog: AccessLog,
+        tracer: Tracer?
     ) {
         self.loop = loop
         self.solve = solve
@@ -56,6 +60,7 @@ package struct APIServices {
         self.corsOrigins = corsOrigins
         self.metrics = metrics
         self.accessLog = accessLog
+        self.tracer = tracer
     }
 
     var authentication: Authentication {

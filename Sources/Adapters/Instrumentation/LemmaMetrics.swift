@@ -17,6 +17,7 @@ package struct LemmaMetrics: Sendable {
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
     package let replica: ReplicaMetrics
+    package let traces: TraceMetrics
 
     private let worker: MetricsRegistry
 
@@ -36,6 +37,7 @@ package struct LemmaMetrics: Sendable {
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
         replica = ReplicaMetrics(registry)
+        traces = TraceMetrics(registry)
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.

@@ -9,6 +9,8 @@ package struct MathRequest: Sendable {
     /// The provider the client asked for; nil leaves the choice to the worker.
     package let requestedProvider: String?
     package let options: SolveOptions
+    /// Where in a trace it was submitted, where it was in one.
+    package let trace: TraceCarrier?
 
     package init(
         correlationID: CorrelationID,
@@ -16,7 +18,8 @@ package struct MathRequest: Sendable {
         userID: UserID,
         problem: MathProblem,
         requestedProvider: String?,
-        options: SolveOptions
+        options: SolveOptions,
+        trace: TraceCarrier? = nil
     ) {
         self.correlationID = correlationID
         self.conversationID = conversationID
@@ -24,6 +27,7 @@ package struct MathRequest: Sendable {
         self.problem = problem
         self.requestedProvider = requestedProvider
         self.options = options
+        self.trace = trace
     }
 }
 

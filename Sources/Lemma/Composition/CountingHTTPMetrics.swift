@@ -20,8 +20,9 @@ final class CountingHTTPMetrics: HTTPServerMetrics {
     func connectionOpened() { metrics.connections.increment() }
     func connectionClosed() { metrics.connections.decrement() }
 
-    func requestEnded(method: HTTPMethod, route: String?, status: Int?, duration: Duration) {
-        histogram(Route(method: method.label, pattern: route ?? "none")).observe(duration)
+    func requestEnded(method: HTTPMethod, note: RequestNote?, status: Int?, duration: Duration) {
+        histogram(Route(method: method.label, pattern: note?.route ?? "none"))
+            .observe(duration, exemplar: note?.traceID)
     }
 
     private func histogram(_ route: Route) -> Histogram {

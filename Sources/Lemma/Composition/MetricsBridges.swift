@@ -6,31 +6,38 @@ import PostgresClient
 import RedisClient
 import Shared
 import Telemetry
+import Tracing
 
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
     private let metrics: RedisMetrics
+    private let kind: RedisConnectionKind
     private let logger: Logger
 
-    init(_ metrics: RedisMetrics, logger: Logger) {
+    init(_ metrics: RedisMetrics, _ kind: RedisConnectionKind, logger: Logger) {
         self.metrics = metrics
+        self.kind = kind
         self.logger = logger
     }
 
     func commandFinished(after duration: Duration, succeeded: Bool) {
+        guard kind == .commands else { return }
         metrics.seconds.observe(duration)
         if !succeeded { metrics.failures.increment() }
     }
 
     func connected(again: Bool) {
         guard again else { return }
-        metrics.reconnects.increment()
-        logger.info("redis is back")
+        metrics.reconnects[kind].increment()
+        // One line for all connections of a loop.
+        if kind == .commands { logger.info("redis is back") }
     }
 
-    func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    func connectionFailed(reason: String) {
+        if kind == .commands { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    }
 
-    func timedOut() { metrics.timeouts.increment() }
+    func timedOut() { metrics.timeouts[kind].increment() }
 }
 
 /// Counts what the pool of PostgreSQL reports.
@@ -82,6 +89,7 @@ extension Logger {
             "queue_ms": .int(event.queueMilliseconds), "duration_ms": .int(event.durationMilliseconds),
             "input_tokens": .int(event.usage.inputTokens), "output_tokens": .int(event.usage.outputTokens),
         ]
+        fields.add(event.trace.flatMap { TraceContext($0) })
         fields["first_token_ms"] = event.firstTokenMilliseconds.map { .int($0) }
         info("request finished", fields)
     }

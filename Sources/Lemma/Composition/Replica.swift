@@ -8,6 +8,7 @@ import PostgresClient
 import RedisClient
 import Settings
 import Telemetry
+import Tracing
 
 /// Builds a process out of its parts and runs it until it is told to stop.
 enum Replica {
@@ -26,15 +27,23 @@ enum Replica {
     ) async throws {
         let registry = MetricsRegistry()
         registry.registerProcess(version: ReplicaEnvironment.version)
+        let metrics = LemmaMetrics(registry, roles: Set(roles))
+        let tracing = TracingService(
+            configuration.otel,
+            on: loops.loops[0],
+            metrics: metrics.traces.exports,
+            logger: logger,
+        )
         let environment = try await environment(
             configuration,
             stores: stores,
             loops: loops,
-            metrics: LemmaMetrics(registry, roles: Set(roles)),
+            metrics: metrics,
+            tracer: tracing?.tracer,
             logger: logger,
         )
         let needed: [any Service] = [DatabaseService(environment.database), OperationsService(environment)]
-        var services = supporting + needed
+        var services = supporting + (tracing.map { [$0] } ?? []) + needed
         for role in roles {
             switch role {
             case .api: services.append(APIService(environment, announce: announce))
@@ -60,6 +69,7 @@ enum Replica {
         stores: Stores,
         loops: LoopGroup,
         metrics: LemmaMetrics,
+        tracer: Tracer?,
         logger: Logger
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
@@ -81,6 +91,7 @@ enum Replica {
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
+            tracer: tracer,
         )
     }
 

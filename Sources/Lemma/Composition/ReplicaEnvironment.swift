@@ -2,6 +2,7 @@ import API
 import Application
 import Cryptography
 import EventLoop
+import FoundationEssentials
 import HTTPClient
 import Infrastructure
 import Instrumentation
@@ -12,6 +13,7 @@ import RedisClient
 import Settings
 import Shared
 import Telemetry
+import Tracing
 
 /// What all services of one process share.
 struct ReplicaEnvironment: Sendable {
@@ -31,6 +33,8 @@ struct ReplicaEnvironment: Sendable {
     let mockScript: MockScript
     /// One for each configured provider, in that order.
     let gates: [ProviderGate]
+    /// Nil where tracing is off.
+    let tracer: Tracer?
     let clock = SystemClock()
     let random = SecureRandomSource()
 
@@ -48,6 +52,10 @@ struct ReplicaEnvironment: Sendable {
             + configuration.ai.totalTimeout * configuration.jobs.maxAttempts
     }
 
+    func redisObserver(_ kind: RedisConnectionKind) -> CountingRedisObserver {
+        CountingRedisObserver(metrics.redis, kind, logger: logger)
+    }
+
     /// A connection to Redis of its own, for one loop; readiness includes it from now on.
     func store(on loop: Loop) -> RedisStore {
         let store = RedisStore(
@@ -55,7 +63,7 @@ struct ReplicaEnvironment: Sendable {
             keys: keys,
             retention: Retention(configuration),
             on: loop,
-            observer: CountingRedisObserver(metrics.redis, logger: logger),
+            observer: redisObserver(.commands),
         )
         store.onEnd = { [metrics] in metrics.observe($0) }
         health.watch(LoopBound(store, of: loop))
@@ -95,9 +103,17 @@ struct ReplicaEnvironment: Sendable {
                 retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
                 loop: loop,
                 clock: clock,
+                tracing: tracing(of: provider),
             )
         }
         return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
+    }
+
+    private func tracing(of provider: Configuration.AI.Provider) -> CallTracing? {
+        guard let tracer else { return nil }
+        let url = configuration.ai.endpoints[provider.rawValue].flatMap { URL(string: $0.baseURL) }
+        let port = url.flatMap { $0.port ?? ($0.scheme == "https" ? 443 : 80) }
+        return CallTracing(tracer, host: url?.host(), port: port)
     }
 
     private func client(

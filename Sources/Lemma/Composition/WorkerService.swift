@@ -87,6 +87,7 @@ final class WorkerGraph {
             subscribing: environment.redis,
             backoff: environment.backoff,
             appends: metrics.work.appendTokens,
+            observer: environment.redisObserver(.pushes),
         )
         consumer = RedisMessageConsumer(
             store: store,
@@ -96,6 +97,7 @@ final class WorkerGraph {
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
             ),
+            observer: environment.redisObserver(.waiting),
         )
         consumer.onMalformedJob = {
             metrics.work.refused[.malformed].increment()
@@ -123,6 +125,7 @@ final class WorkerGraph {
                 clock: LoopClock(loop: loop),
                 tasks: LoopTasks(loop: loop),
                 backoff: environment.backoff,
+                traces: AttemptTracer(environment.tracer),
             ),
             bus: bus,
         )
@@ -137,9 +140,12 @@ final class WorkerGraph {
             logger: logger,
         )
         self.runner = runner
-        control = RedisControlChannel(environment.redis, keys: environment.keys, on: loop) { [weak runner] in
-            runner?.cancel($0, $1)
-        }
+        control = RedisControlChannel(
+            environment.redis,
+            keys: environment.keys,
+            on: loop,
+            observer: environment.redisObserver(.pushes),
+        ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = environment.abandonmentSweep(store, on: loop)
         lines = loop.index == 0 ? LineSweep(store: store) : nil
         lines?.start()

@@ -57,7 +57,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private var keepsAlive = true
     private var status: Int?
     /// What the handler says that it is.
-    var route: String?
+    var note: RequestNote?
     private var began: ContinuousClock.Instant?
 
     init(stream: ByteStream, service: HTTPService, slot: Int) {
@@ -251,9 +251,9 @@ final class HTTPConnection: ByteStreamDelegate {
 
     private func reportEnd() {
         guard let began else { return }
-        service.metrics?.requestEnded(method: method, route: route, status: status, duration: .now - began)
+        service.metrics?.requestEnded(method: method, note: note, status: status, duration: .now - began)
         self.began = nil
-        route = nil
+        note = nil
         status = nil
     }
 

@@ -36,8 +36,8 @@ package final class HTTPExchange {
     /// False once the connection is gone; answering is allowed then and does nothing.
     package var isOpen: Bool { !isAnswered && connection.isResponding }
 
-    /// Says under which name metrics count the request; one of a closed set, such as the pattern of a path.
-    package func note(route: String) { connection.route = route }
+    /// Says under which name metrics count the request.
+    package func note(_ note: RequestNote) { connection.note = note }
 
     /// Called when the connection goes away before the answer: what computes it can stop.
     ///

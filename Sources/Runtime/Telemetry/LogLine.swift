@@ -53,53 +53,8 @@ enum JSONLine {
         return true
     }
 
-    /// Appends a quoted string, cut before the scalar that would pass the limit; false when it was cut.
-    ///
-    /// What was no UTF-8 has become U+FFFD when the `String` was made.
     private static func appendString(_ text: String, to line: inout [UInt8]) -> Bool {
-        line.append(UInt8(ascii: "\""))
-        var count = 0
-        // U+0080 to U+009F, which move a terminal's cursor like an escape character, are this byte and another.
-        var isAfterC2 = false
-        for byte in text.utf8 {
-            let beginsScalar = byte & 0xC0 != 0x80
-            if beginsScalar, count + 4 > valueBytesMax, text.utf8.count > valueBytesMax {
-                line.append(contentsOf: "…\"".utf8)
-                return false
-            }
-            count += 1
-            if isAfterC2, byte < 0xA0 {
-                appendHex(byte, to: &line)
-            } else {
-                if isAfterC2 { line.append(0xC2) }
-                if byte != 0xC2 { appendEscaped(byte, to: &line) }
-            }
-            isAfterC2 = byte == 0xC2
-        }
-        line.append(UInt8(ascii: "\""))
-        return true
-    }
-
-    private static func appendEscaped(_ byte: UInt8, to line: inout [UInt8]) {
-        switch byte {
-        case UInt8(ascii: "\""): line.append(contentsOf: "\\\"".utf8)
-        case UInt8(ascii: "\\"): line.append(contentsOf: "\\\\".utf8)
-        case 0x0A: line.append(contentsOf: "\\n".utf8)
-        case 0x0D: line.append(contentsOf: "\\r".utf8)
-        case 0x09: line.append(contentsOf: "\\t".utf8)
-        case 0..<0x20, 0x7F: appendHex(byte, to: &line)
-        default: line.append(byte)
-        }
-    }
-
-    private static func appendHex(_ byte: UInt8, to line: inout [UInt8]) {
-        line.append(contentsOf: "\\u00".utf8)
-        line.append(hexDigit(byte >> 4))
-        line.append(hexDigit(byte & 15))
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        JSONText.append(text, to: &line, bytesMax: valueBytesMax)
     }
 }
 

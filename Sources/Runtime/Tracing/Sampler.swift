@@ -17,17 +17,4 @@ package enum Sampler: Sendable, Hashable {
         case .parentBased(let root): parent?.isSampled ?? root.samples(traceID, after: nil)
         }
     }
-
-    /// The sampler that `OTEL_TRACES_SAMPLER` names, with the share of `OTEL_TRACES_SAMPLER_ARG`; nil for another name.
-    package init?(name: String, share: Double) {
-        switch name {
-        case "always_on": self = .alwaysOn
-        case "always_off": self = .alwaysOff
-        case "traceidratio": self = .ratio(share)
-        case "parentbased_always_on": self = .parentBased(root: .alwaysOn)
-        case "parentbased_always_off": self = .parentBased(root: .alwaysOff)
-        case "parentbased_traceidratio": self = .parentBased(root: .ratio(share))
-        default: return nil
-        }
-    }
 }

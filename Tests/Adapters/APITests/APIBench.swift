@@ -176,6 +176,7 @@ private final class APIGraph {
                 corsOrigins: options.corsOrigins,
                 metrics: metrics,
                 accessLog: AccessLog(.disabled, clients: ClientAddress(trustedProxies: [])),
+                tracer: nil,
             )
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
@@ -217,7 +218,12 @@ private final class APIGraph {
                 window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
             ),
-            environment: WorkEnvironment(clock: clock, tasks: LoopTasks(loop: loop), backoff: backoff),
+            environment: WorkEnvironment(
+                clock: clock,
+                tasks: LoopTasks(loop: loop),
+                backoff: backoff,
+                traces: AttemptTracer(nil),
+            ),
             bus: LocalEventBus(),
         )
         let runner = JobRunner(

@@ -76,7 +76,7 @@ struct APIMetricsTests {
             #expect(try await ends(api) == ["client_closed": 1, "connection_failed": 1])
             let drained = try open()
             try await api.endStreams()
-            _ = try drained.readToEnd()
+            _ = try drained.read(through: "\r\n0\r\n\r\n")
             #expect(try await ends(api) == ["client_closed": 1, "connection_failed": 1, "drained": 1])
             _ = try api.stream(path)
             #expect(try await ends(api)["drained"] == 2)

@@ -16,6 +16,7 @@ private final class Bench {
     let solver: SolverFake
     let memory = MemoryFake()
     let archive = ArchiveFake()
+    let traces = TracesFake()
     let delivery = JobDelivery(entry: "7-0", correlationID: identifier(1), requestedProvider: nil)
 
     init(loop: Loop) {
@@ -62,6 +63,7 @@ private final class Bench {
                 clock: clock,
                 tasks: LoopTasks(loop: loop),
                 backoff: Backoff(random: FixedRandom.half),
+                traces: traces,
             ),
             bus: bus,
         )

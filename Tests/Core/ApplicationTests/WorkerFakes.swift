@@ -192,3 +192,27 @@ final class SolverFake: MathSolver {
         }
     }
 }
+
+/// Records attempts, and gives each a carrier that names it.
+final class TracesFake: AttemptTracing {
+    /// `begin 1`, `completed` and so on, in order.
+    private(set) var events: [String] = []
+
+    func begin(_ claim: JobClaim, provider: String) -> any AttemptTrace {
+        events.append("begin \(claim.attempt)")
+        return Trace(TraceCarrier(parent: "attempt \(claim.attempt)", state: nil)) { [unowned self] in events.append($0)
+        }
+    }
+
+    private final class Trace: AttemptTrace {
+        let carrier: TraceCarrier?
+        private let note: (String) -> Void
+
+        init(_ carrier: TraceCarrier, _ note: @escaping (String) -> Void) {
+            self.carrier = carrier
+            self.note = note
+        }
+
+        func end(_ result: AttemptResult) { note(result.rawValue) }
+    }
+}

@@ -116,9 +116,9 @@ final class RecordingMetrics: HTTPServerMetrics {
 
     func connectionClosed() { record.note("closed") }
 
-    func requestEnded(method: HTTPMethod, route: String?, status: Int?, duration: Duration) {
+    func requestEnded(method: HTTPMethod, note: RequestNote?, status: Int?, duration: Duration) {
         #expect(duration >= .zero && duration < .seconds(60))
-        record.note("\(method.name) \(route ?? "-") \(status.map { "\($0)" } ?? "nil")")
+        record.note("\(method.name) \(note?.route ?? "-") \(status.map { "\($0)" } ?? "nil")")
     }
 
     func badRequest(_ reason: RequestRefusal) { record.note("bad request: \(reason.rawValue)") }

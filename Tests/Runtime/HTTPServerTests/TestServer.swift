@@ -82,7 +82,7 @@ final class Routes: HTTPHandler {
         record.note("\(request.method.name) \(request.path)")
         switch request.path {
         case "/hello":
-            exchange.note(route: "greeting")
+            exchange.note(RequestNote(route: "greeting"))
             exchange.respond(text("hello"))
         case "/echo": exchange.respond(HTTPResponse(status: 200, body: request.body))
         case "/show": exchange.respond(text(description(of: request)))

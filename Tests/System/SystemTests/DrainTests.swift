@@ -82,6 +82,8 @@ struct DrainTests {
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.contains("token") }
             worker.process.signal(SIGTERM)
+            #expect(try await eventually(within: .milliseconds(200 + busyMachine)) { !worker.isReady })
+            #expect(try HTTPCall.send("GET", port: worker.opsPort, "/healthz").status == 200)
             try transcript.read(stream)
             #expect(transcript.story == ["queued", "started", "token", "completed"])
             #expect(worker.process.waitForExit(within: .seconds(10)) == .code(0))

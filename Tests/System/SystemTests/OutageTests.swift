@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -92,18 +93,78 @@ struct OutageTests {
         }
     }
 
-    @Test("a Redis that is full is not writable: 503 and not ready, until there is room")
-    func outOfMemory() async throws {
+    @Test("a Redis that refuses to write: 503 and nobody ready, until it writes again", arguments: Refusal.allCases)
+    func refuses(_ refusal: Refusal) async throws {
         try await Deployment.running { deployment in
             let client = deployment.api
             _ = try client.follow(try client.submit("a b c").streamUrl)
-            _ = try deployment.askRedis("CONFIG", "SET", "maxmemory", "1")
+            try await refusal.begin(deployment)
+            #expect(try deployment.askRedis("SET", "probe", "1").hasPrefix(refusal.code))
             #expect(try client.post("d e f").status == 503)
-            #expect(try status(deployment.apis[0], "/readyz") == 503)
-            #expect(try status(deployment.apis[0], "/healthz") == 200)
-            _ = try deployment.askRedis("CONFIG", "SET", "maxmemory", "0")
-            #expect(try await eventually(within: .seconds(5)) { deployment.apis[0].isReady })
+            for replica in deployment.apis + deployment.workers {
+                let readiness = try HTTPCall.send("GET", port: replica.opsPort, "/readyz")
+                #expect(readiness.status == 503 && readiness.body.contains("redis is not writable"))
+                #expect(try status(replica, "/healthz") == 200)
+            }
+            try await refusal.end(deployment)
+            #expect(try await eventually(within: .seconds(10)) { deployment.apis[0].isReady })
             #expect(try client.follow(try client.submit("d e f").streamUrl).text == "d e f ")
+        }
+    }
+
+    /// Why a Redis that answers refuses to write.
+    enum Refusal: String, CaseIterable, CustomTestStringConvertible {
+        case memoryFull = "maxmemory"
+        case replicasGone = "min-replicas-to-write"
+        case demoted = "replicaof"
+        case diskFails = "save"
+
+        var testDescription: String { rawValue }
+
+        /// What it says then.
+        var code: String {
+            switch self {
+            case .memoryFull: "OOM"
+            case .replicasGone: "NOREPLICAS"
+            case .demoted: "READONLY"
+            case .diskFails: "MISCONF"
+            }
+        }
+
+        func begin(_ deployment: Deployment) async throws {
+            switch self {
+            case .memoryFull, .replicasGone: _ = try deployment.askRedis("CONFIG", "SET", rawValue, "1")
+            // Nobody is there whom it could follow; so it keeps what it has.
+            case .demoted: _ = try deployment.askRedis("REPLICAOF", "127.0.0.1", "1")
+            case .diskFails:
+                // The file of a snapshot cannot take the place of a directory.
+                #expect(mkdir(try snapshot(deployment), 0o700) == 0)
+                _ = try deployment.askRedis("CONFIG", "SET", rawValue, "3600 1000000")
+                try await save(deployment, untilStatus: "err")
+            }
+        }
+
+        func end(_ deployment: Deployment) async throws {
+            switch self {
+            case .memoryFull, .replicasGone: _ = try deployment.askRedis("CONFIG", "SET", rawValue, "0")
+            case .demoted: _ = try deployment.askRedis("REPLICAOF", "NO", "ONE")
+            case .diskFails:
+                #expect(rmdir(try snapshot(deployment)) == 0)
+                try await save(deployment, untilStatus: "ok")
+            }
+        }
+
+        private func snapshot(_ deployment: Deployment) throws -> String {
+            let answer = try deployment.askRedis("CONFIG", "GET", "dir").split(separator: "\n")
+            return "\(answer.last ?? "")/dump.rdb"
+        }
+
+        private func save(_ deployment: Deployment, untilStatus status: String) async throws {
+            _ = try deployment.askRedis("BGSAVE")
+            let isOver = try await eventually {
+                try deployment.askRedis("INFO", "persistence").contains("rdb_last_bgsave_status:\(status)")
+            }
+            #expect(isOver)
         }
     }
 

@@ -21,6 +21,21 @@ struct ProviderFailureTests {
         content-filter when filtered
         """
 
+    @Test("a worker whose provider is cut off says so, and stays ready")
+    func cutOff() async throws {
+        let settings = [
+            "AI_MAX_RETRIES": "0", "JOB_MAX_ATTEMPTS": "1", "AI_BREAKER_FAILURES": "1", "AI_BREAKER_OPEN": "10m",
+        ]
+        try await Deployment.running(Deployment.Plan(environment: settings, mockScript: script)) { deployment in
+            let worker = deployment.workers[0]
+            let failed = try deployment.api.follow(try deployment.api.submit("a broken one").streamUrl)
+            #expect(failed.terminal?.name == "failed")
+            let readiness = try HTTPCall.send("GET", port: worker.opsPort, "/readyz")
+            #expect(readiness.status == 200 && readiness.body.contains(#""providers":{"mock":"open"}"#))
+            #expect(try HTTPCall.send("GET", port: worker.opsPort, "/healthz").status == 200)
+        }
+    }
+
     @Test("a failure is retried where that helps and told where it does not, and the text is exact")
     func failures() async throws {
         let settings = [

@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Tracing
 
 /// `POST /api/math/solve`.
 struct SolveRoute {
@@ -20,7 +21,9 @@ struct SolveRoute {
         }
         let key = try RequestContext.visible("Idempotency-Key", max: 255, in: context.request)
         let input = try SolveBody.input(from: context.request)
-        let output = try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key))
+        let output = try await publish(by: context) { trace throws(Problem) in
+            try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
+        }
         let id = output.correlationID
         if wantsStream {
             let streams = StreamRoute(services: services)
@@ -31,6 +34,30 @@ struct SolveRoute {
             context.respond(status: 200, headers: Self.headers(output), json: finished)
         } else {
             context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, user))
+        }
+    }
+
+    /// Submits as a span of its own, by OpenTelemetry's semantic conventions for messaging: what the first attempt
+    /// continues.
+    private func publish(
+        by context: RequestContext,
+        _ submit: (TraceCarrier?) async throws(Problem) -> SolveMathProblem.Output
+    ) async throws(Problem) -> SolveMathProblem.Output {
+        guard let tracer = services.tracer else { return try await submit(context.trace.context?.carrier) }
+        let span = tracer.begin("send lemma.jobs", .producer, parent: context.trace.context)
+        defer { span.end() }
+        span.set("messaging.system", "redis")
+        span.set("messaging.destination.name", "lemma.jobs")
+        span.set("messaging.operation.type", "send")
+        span.set("messaging.operation.name", "send")
+        do {
+            let output = try await submit(span.context.carrier)
+            span.set("lemma.correlation_id", .string(output.correlationID.description))
+            if output.isReplay { span.set("lemma.idempotency_replayed", true) }
+            return output
+        } catch {
+            span.fail(error.kind.rawValue)
+            throw error
         }
     }
 

@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Tracing
 
 /// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
 struct StreamRoute {
@@ -65,7 +66,7 @@ struct StreamRoute {
     /// Answers a resume while the store is away with a stream that ends at once and says when to come back: an
     /// `EventSource` gives up for ever on any other status than 200.
     private func sendAway(_ common: HTTPFields, _ context: RequestContext) {
-        let viewer = SSEViewer(registry: services.streams)
+        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), reset: false) { _ in nil }
         viewer.sendAway(.unavailable)
     }
@@ -77,7 +78,7 @@ struct StreamRoute {
         _ common: HTTPFields,
         _ context: RequestContext
     ) {
-        let viewer = SSEViewer(registry: services.streams)
+        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
         viewer.start(stream, reset: isResumed) { viewer in
             for event in services.answers.replay(of: finished) { viewer.deliver(event) }
@@ -93,7 +94,10 @@ struct StreamRoute {
         _ common: HTTPFields,
         _ context: RequestContext
     ) {
-        let viewer = SSEViewer(registry: services.streams)
+        // A stream is a trace of its own, however often it is resumed; the links lead to the request's.
+        context.trace.span?.link(record.request.trace.flatMap { TraceContext($0) })
+        context.trace.span?.set("lemma.stream.resumed", .bool(cursor != nil || reset))
+        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
         viewer.start(stream, reset: reset, submitted: waitsForFirstToken(of: record, after: cursor, reset)) {
             services.answers.watch(record, after: cursor, viewer: $0)

@@ -1,5 +1,6 @@
 internal import Application
 internal import HTTPServer
+internal import Instrumentation
 internal import Shared
 package import Telemetry
 
@@ -49,6 +50,7 @@ package struct AccessLog: Sendable {
         // The client's own name for what it does, which is none of ours.
         let theirs = try? RequestContext.visible("X-Correlation-ID", max: 128, in: request)
         fields["client_correlation_id"] = theirs.map { .string($0) }
+        fields.add(context.trace.context)
         fields["error"] = context.problem.map { .string($0.rawValue) }
         return fields
     }

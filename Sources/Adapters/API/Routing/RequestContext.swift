@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import HTTPServer
 internal import Shared
+internal import Tracing
 
 /// A request on its way to its answer.
 final class RequestContext {
@@ -13,6 +14,7 @@ final class RequestContext {
     /// What the pattern's placeholder matched.
     let parameter: Substring?
     let startedAt = ContinuousClock.now
+    let trace: RequestTrace
     /// What kind of error the answer is, where it is one.
     private(set) var problem: ProblemKind?
 
@@ -25,6 +27,7 @@ final class RequestContext {
         requestID: String,
         route: String,
         parameter: Substring?,
+        trace: RequestTrace,
         extraHeaders: [(String, String)],
         onResponse: @escaping (RequestContext, _ status: Int, _ headers: HTTPFields) -> Void
     ) {
@@ -33,13 +36,16 @@ final class RequestContext {
         self.requestID = requestID
         self.route = route
         self.parameter = parameter
+        self.trace = trace
         self.extraHeaders = extraHeaders
         self.onResponse = onResponse
-        exchange.note(route: route)
+        exchange.note(RequestNote(route: route, traceID: trace.span?.context.sampledTraceID))
     }
 
     func respond(_ response: HTTPResponse) {
         onResponse(self, response.status, response.headers)
+        trace.answered(status: response.status, response.headers, problem)
+        trace.span?.end()
         var response = response
         addCommonHeaders(&response.headers)
         exchange.respond(response)
@@ -58,12 +64,13 @@ final class RequestContext {
         respond(response)
     }
 
-    /// Begins a streamed answer.
+    /// Begins a streamed answer; who writes it ends the request's span with it.
     func startStream(
         headers: HTTPFields,
         delegate: any HTTPResponseStreamDelegate
     ) -> HTTPResponseStream {
         onResponse(self, 200, headers)
+        trace.answered(status: 200, headers, nil)
         var headers = headers
         addCommonHeaders(&headers)
         return exchange.startStream(status: 200, headers: headers, delegate: delegate)

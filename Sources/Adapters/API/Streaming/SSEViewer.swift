@@ -5,6 +5,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Tracing
 
 /// One client's event stream (WHATWG HTML, section 9.2, "Server-sent events").
 ///
@@ -22,12 +23,18 @@ final class SSEViewer: AnswerViewer {
     var slot = 0
 
     private let registry: StreamRegistry
+    private let span: Span?
+    private var eventsDelivered = 0
     private var stream: HTTPResponseStream?
     private var subscription: (any AnswerSubscription)?
     /// When the request was submitted, until its first token has been written; nil where that says nothing.
     private var submitted: Timestamp?
 
-    init(registry: StreamRegistry) { self.registry = registry }
+    /// `span` is the request's, and ends with the stream.
+    init(registry: StreamRegistry, span: Span?) {
+        self.registry = registry
+        self.span = span
+    }
 
     /// Begins the response and the deliveries; `submitted` is when the client began to wait for its first token.
     func start(
@@ -36,7 +43,7 @@ final class SSEViewer: AnswerViewer {
         submitted: Timestamp? = nil,
         _ watch: (SSEViewer) -> (any AnswerSubscription)?
     ) {
-        guard !stream.isClosed else { return }
+        guard !stream.isClosed else { return didEnd() }
         self.stream = stream
         self.submitted = submitted
         registry.add(self)
@@ -62,9 +69,12 @@ final class SSEViewer: AnswerViewer {
     }
 
     func deliver(_ event: AnswerEvent) {
+        eventsDelivered += 1
         registry.metrics.eventsDelivered.increment()
         if event.name != .token || submitted != nil { note(event) }
-        if let appended = event.appendedMicroseconds { registry.measureDelivery(since: appended) }
+        if let appended = event.appendedMicroseconds {
+            registry.measureDelivery(since: appended, in: span?.context.sampledTraceID)
+        }
         write { output in
             if let id = event.id {
                 output.append(contentsOf: "id: ".utf8)
@@ -86,7 +96,7 @@ final class SSEViewer: AnswerViewer {
     private func note(_ event: AnswerEvent) {
         switch event.name {
         case .token, .reasoning:
-            if let submitted { registry.measureFirstToken(since: submitted) }
+            if let submitted { registry.measureFirstToken(since: submitted, in: span?.context.sampledTraceID) }
             submitted = nil
         case .restarted: registry.metrics.resets[.restarted].increment()
         case .reset: registry.metrics.resets[.historyLost].increment()
@@ -106,6 +116,12 @@ final class SSEViewer: AnswerViewer {
 
     /// Bytes that the client has not taken yet.
     var pendingBytes: Int { stream?.pendingBytes ?? 0 }
+
+    /// The registry has let go of it.
+    func didEnd() {
+        span?.set("lemma.stream.events", .int(eventsDelivered))
+        span?.end()
+    }
 
     /// Gives up a client that has not acknowledged a byte for `silenceMax` milliseconds: it is gone without a word.
     func leaveIfVanished(after silenceMax: Int64) {

@@ -51,6 +51,7 @@ package final class StreamRegistry {
             viewers[viewer.slot] = last
             last.slot = viewer.slot
         }
+        viewer.didEnd()
         metrics.active.decrement()
     }
 
@@ -84,15 +85,16 @@ package final class StreamRegistry {
 
     /// Measures a sampled event when what is being written now has reached the socket, by the clocks of two machines: what
     /// one of them is ahead counts as nothing.
-    func measureDelivery(since appended: Int64) {
+    func measureDelivery(since appended: Int64, in traceID: String?) {
         loop.executeSoon { [metrics] in
-            metrics.deliverySeconds.observe(.microseconds(max(0, UnixTime.microseconds - appended)))
+            let time = Duration.microseconds(max(0, UnixTime.microseconds - appended))
+            metrics.deliverySeconds.observe(time, exemplar: traceID)
         }
     }
 
-    func measureFirstToken(since submitted: Timestamp) {
+    func measureFirstToken(since submitted: Timestamp, in traceID: String?) {
         let waited = UnixTime.microseconds - submitted.milliseconds * 1000
-        metrics.firstTokenSeconds.observe(.microseconds(max(0, waited)))
+        metrics.firstTokenSeconds.observe(.microseconds(max(0, waited)), exemplar: traceID)
     }
 
     package func close() {

@@ -31,20 +31,22 @@ package final class RedisAnswerStream: AnswerStream {
     private let presence: ViewerPresence?
     private let appends: Histogram?
 
-    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none. `appends` takes
-    /// how many of the provider's tokens are joined in each append.
+    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none.
+    ///
+    /// `appends` takes how many of the provider's tokens are joined in each append.
     package init(
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
         backoff: Backoff,
         presence: ViewerPresence? = nil,
-        appends: Histogram? = nil
+        appends: Histogram? = nil,
+        observer: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.backoff = backoff
         self.presence = presence
         self.appends = appends
-        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
+        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }

@@ -11,6 +11,7 @@ enum RequestField: String {
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
     case lastErrorKind, lastErrorDetail
+    case traceParent, traceState
 }
 
 /// Between a request and the fields of its hash.
@@ -29,6 +30,8 @@ enum RequestHash {
         add(.maxOutputTokens, request.options.maxOutputTokens.map { String($0) })
         add(.onDisconnect, request.options.onDisconnect.rawValue)
         add(.onBusy, request.options.onBusy.rawValue)
+        add(.traceParent, request.trace?.parent)
+        add(.traceState, request.trace?.state)
         return fields
     }
 
@@ -92,6 +95,7 @@ enum RequestHash {
             problem: MathProblem(stored: problem),
             requestedProvider: text(.wish),
             options: options,
+            trace: text(.traceParent).map { TraceCarrier(parent: $0, state: text(.traceState)) },
         )
         let usage = number(.outputTokens).map { output in
             TokenUsage(

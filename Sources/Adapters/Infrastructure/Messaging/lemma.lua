@@ -118,7 +118,7 @@ end
 
 -- What a new request takes over from an earlier one.
 local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature', 'maxOutputTokens', 'onDisconnect',
-  'onBusy' }
+  'onBusy', 'traceParent', 'traceState' }
 
 -- SCOPE: the keys that go with a conversation, which every function that begins or ends its requests gets first. The
 -- last three are the beginnings of the names of its requests' keys and channels; an id makes the rest. All of them, and

@@ -28,10 +28,13 @@ package struct AttemptName: Sendable, Hashable {
     package let correlationID: CorrelationID
     /// 1 for the first.
     package let number: UInt64
+    /// What the provider's calls continue.
+    package let trace: TraceCarrier?
 
-    package init(correlationID: CorrelationID, number: UInt64) {
+    package init(correlationID: CorrelationID, number: UInt64, trace: TraceCarrier? = nil) {
         self.correlationID = correlationID
         self.number = number
+        self.trace = trace
     }
 }
 

@@ -3,6 +3,7 @@ internal import Domain
 package import EventLoop
 internal import Instrumentation
 internal import Telemetry
+internal import Tracing
 
 /// A provider with everything that stands between it and us.
 ///
@@ -21,6 +22,7 @@ package struct GuardedProvider {
     private let retries: RetryPolicy
     private let loop: Loop
     private let clock: any MonotonicClock
+    private let tracing: CallTracing?
 
     package init(
         _ client: any AIStreamingClient,
@@ -28,7 +30,8 @@ package struct GuardedProvider {
         limits: CallLimits,
         retries: RetryPolicy,
         loop: Loop,
-        clock: any MonotonicClock
+        clock: any MonotonicClock,
+        tracing: CallTracing? = nil
     ) {
         self.client = client
         self.gate = gate
@@ -36,6 +39,7 @@ package struct GuardedProvider {
         self.retries = retries
         self.loop = loop
         self.clock = clock
+        self.tracing = tracing
     }
 
     var identity: ProviderIdentity { client.identity }
@@ -54,9 +58,12 @@ package struct GuardedProvider {
                 gate.breaker.settle(admission, .none, at: clock.now)
                 throw error
             }
-            let (call, result) = await answer(question, into: lane, admission)
+            let span = tracing?.begin(question, of: identity, retry: retry)
+            let traced = span.map { question.within($0.context) } ?? question
+            let (call, result) = await answer(traced, into: lane, admission)
             let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
-            count(question, result, after: call.elapsed, account.usage, lane)
+            let outcome = count(traced, result, after: call.elapsed, account.usage, lane)
+            if let span { CallTracing.end(span, result, outcome, account.usage) }
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
@@ -124,7 +131,7 @@ package struct GuardedProvider {
         after duration: Duration,
         _ usage: TokenUsage,
         _ lane: RaceLane
-    ) {
+    ) -> ProviderOutcome {
         gate.metrics.countTokens(
             input: usage.inputTokens,
             output: usage.outputTokens,
@@ -132,6 +139,7 @@ package struct GuardedProvider {
         )
         let (outcome, detail) = outcome(result, lane)
         gate.count(outcome, after: duration, detail, for: question.attempt)
+        return outcome
     }
 
     private func outcome(

@@ -2,6 +2,7 @@ internal import Application
 package import Instrumentation
 internal import Shared
 package import Telemetry
+internal import Tracing
 
 /// What all loops of a process share about one provider.
 package struct ProviderGate: Sendable {
@@ -68,6 +69,7 @@ package struct ProviderGate: Sendable {
         if let attempt {
             fields["correlation_id"] = .string(attempt.correlationID.description)
             fields["attempt"] = .int(Int(attempt.number))
+            fields.add(attempt.trace.flatMap { TraceContext($0) })
         }
         return fields
     }

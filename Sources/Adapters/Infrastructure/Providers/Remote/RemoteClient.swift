@@ -42,6 +42,10 @@ package struct RemoteClient: AIStreamingClient {
         request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
         if let attempt = question.attempt {
             request.headers.append(("X-Correlation-ID", attempt.correlationID.description))
+            if let trace = attempt.trace {
+                request.headers.append(("traceparent", trace.parent))
+                if let state = trace.state { request.headers.append(("tracestate", state)) }
+            }
         }
         request.timeouts.connect = connectTimeout
         request.timeouts.idle = nil

@@ -114,6 +114,8 @@ package struct MathRequestFinished: DomainEvent {
     package let durationMilliseconds: Int
     /// From submission.
     package let totalMilliseconds: Int
+    /// Where in a trace it was submitted.
+    package let trace: TraceCarrier?
     /// True where it became a dead letter.
     package let isGivenUp: Bool
 }

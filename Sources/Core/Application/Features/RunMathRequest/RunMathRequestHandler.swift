@@ -78,14 +78,17 @@ package struct RunMathRequestHandler: CommandHandler {
     /// Runs one claimed attempt.
     private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
         bus.publish(AttemptStarted(claim))
+        let trace = environment.traces.begin(claim, provider: choice.name)
         let writer = answers.writer(for: claim)
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
-        let result = await solve(claim, sink, control)
+        let result = await solve(claim, trace.carrier, sink, control)
         let end = await end(of: claim, result, sink, writer, control, choice)
         // What this attempt could not write any more must not stop the next one.
         writer.onFailure = nil
-        bus.publish(AttemptEnded(claim, AttemptResult(end, control.reason), sink))
+        let attemptResult = AttemptResult(end, control.reason)
+        trace.end(attemptResult)
+        bus.publish(AttemptEnded(claim, attemptResult, sink))
         return end
     }
 
@@ -158,18 +161,23 @@ package struct RunMathRequestHandler: CommandHandler {
     /// Reads the context and has the question answered, in a task that `control` can cut at any moment.
     private func solve(
         _ claim: JobClaim,
+        _ trace: TraceCarrier?,
         _ sink: AttemptSink,
         _ control: AttemptControl
     ) async -> Result<Solution, AttemptFailure> {
         var result = Result<Solution, AttemptFailure>.failure(.provider(.cancelled))
-        let task = environment.tasks.start { result = await answer(claim, sink) }
+        let task = environment.tasks.start { result = await answer(claim, trace, sink) }
         control.began(task)
         await task.value
         control.ended()
         return result
     }
 
-    private func answer(_ claim: JobClaim, _ sink: AttemptSink) async -> Result<Solution, AttemptFailure> {
+    private func answer(
+        _ claim: JobClaim,
+        _ trace: TraceCarrier?,
+        _ sink: AttemptSink
+    ) async -> Result<Solution, AttemptFailure> {
         let request = claim.request
         let context: ConversationContext
         do {
@@ -184,7 +192,7 @@ package struct RunMathRequestHandler: CommandHandler {
             problem: request.problem,
             options: request.options,
             context: context,
-            attempt: AttemptName(correlationID: request.correlationID, number: claim.attempt),
+            attempt: AttemptName(correlationID: request.correlationID, number: claim.attempt, trace: trace),
         )
         do {
             return .success(try await solver.solve(question, requested: request.requestedProvider, into: sink))
@@ -377,6 +385,7 @@ extension MathRequestFinished {
         queueMilliseconds = attempt.claim.queueMilliseconds
         firstTokenMilliseconds = attempt.firstTokenMilliseconds
         durationMilliseconds = attempt.durationMilliseconds
+        trace = attempt.claim.request.trace
         totalMilliseconds = attempt.claim.ageMilliseconds + attempt.durationMilliseconds
         self.isGivenUp = isGivenUp
     }

@@ -5,11 +5,13 @@ package struct WorkEnvironment {
     package let clock: any MonotonicClock
     package let tasks: any LocalTasks
     package let backoff: Backoff
+    package let traces: any AttemptTracing
 
-    package init(clock: any MonotonicClock, tasks: any LocalTasks, backoff: Backoff) {
+    package init(clock: any MonotonicClock, tasks: any LocalTasks, backoff: Backoff, traces: any AttemptTracing) {
         self.clock = clock
         self.tasks = tasks
         self.backoff = backoff
+        self.traces = traces
     }
 }
 

@@ -9,11 +9,14 @@ package struct SolveMathProblem: Command {
     package let input: SolveInput
     /// The client's own name for this submission: repeating it gives the same request and no second job.
     package let idempotencyKey: String?
+    /// The span that submits it.
+    package let trace: TraceCarrier?
 
-    package init(userID: UserID, input: SolveInput, idempotencyKey: String? = nil) {
+    package init(userID: UserID, input: SolveInput, idempotencyKey: String? = nil, trace: TraceCarrier? = nil) {
         self.userID = userID
         self.input = input
         self.idempotencyKey = idempotencyKey
+        self.trace = trace
     }
 
     /// What the client is told.

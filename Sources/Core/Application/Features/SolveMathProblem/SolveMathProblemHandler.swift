@@ -124,6 +124,7 @@ package struct SolveMathProblemHandler: CommandHandler {
             problem: valid.problem,
             requestedProvider: valid.provider,
             options: valid.options,
+            trace: command.trace,
         )
     }
 }

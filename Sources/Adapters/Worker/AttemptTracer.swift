@@ -1,0 +1,62 @@
+package import Application
+internal import Domain
+internal import Instrumentation
+internal import Shared
+package import Tracing
+
+/// Records attempts as spans, by OpenTelemetry's semantic conventions for messaging.
+///
+/// The first attempt is a child of the span that submitted the request. Each redelivery begins a trace of its own that
+/// links to it: a trace is not held open by what comes minutes later, and a trace's picture not mixed with a second one.
+package struct AttemptTracer: AttemptTracing {
+    private let tracer: Tracer?
+
+    /// Without a tracer, what the request carries is passed on as it is.
+    package init(_ tracer: Tracer?) { self.tracer = tracer }
+
+    package func begin(_ claim: JobClaim, provider: String) -> any AttemptTrace {
+        let submission = claim.request.trace.flatMap { TraceContext($0) }
+        guard let tracer else { return PassedTrace(carrier: submission?.carrier) }
+        let span: Span
+        switch claim.cause {
+        case .first: span = tracer.begin("process lemma.jobs", .consumer, parent: submission)
+        case .redriven, .workerLost, .handedOver, .providerFailed, .historyLost:
+            span = tracer.begin("process lemma.jobs", .consumer, links: submission.map { [$0] } ?? [])
+        }
+        span.set("messaging.system", "redis")
+        span.set("messaging.destination.name", "lemma.jobs")
+        span.set("messaging.operation.type", "process")
+        span.set("messaging.operation.name", "process")
+        span.set("messaging.message.id", .string(claim.delivery.entry))
+        span.set("lemma.correlation_id", .string(claim.request.correlationID.description))
+        span.set("lemma.attempt", .int(Int(claim.attempt)))
+        span.set("lemma.attempt.cause", .string(claim.cause.rawValue))
+        span.set("lemma.attempt.provider", .string(provider))
+        span.set("lemma.queue_ms", .int(claim.queueMilliseconds))
+        return SpannedTrace(span)
+    }
+}
+
+/// An attempt that nobody records.
+private final class PassedTrace: AttemptTrace {
+    let carrier: TraceCarrier?
+    init(carrier: TraceCarrier?) { self.carrier = carrier }
+    func end(_ result: AttemptResult) {}
+}
+
+private final class SpannedTrace: AttemptTrace {
+    private let span: Span
+    init(_ span: Span) { self.span = span }
+
+    var carrier: TraceCarrier? { span.context.carrier }
+
+    func end(_ result: AttemptResult) {
+        span.set("lemma.attempt.result", .string(result.rawValue))
+        switch result {
+        case .completed, .cancelled, .handedOver: break
+        case .failed, .postponed, .fenced, .leaseLost, .superseded, .historyLost, .expired, .stopped:
+            span.fail(result.rawValue)
+        }
+        span.end()
+    }
+}

@@ -1,0 +1,67 @@
+import Cryptography
+import EventLoop
+import FoundationEssentials
+import Instrumentation
+import Lifecycle
+import Settings
+import Telemetry
+import Tracing
+
+/// Exports what the process records; started before all and stopped after all that record.
+final class TracingService: Service {
+    /// A process under full load ends a few thousand spans in the seconds that a collector may be away; each is about
+    /// 1 KB.
+    private static let spansMax = 4096
+
+    let name = "tracing"
+    let tracer: Tracer
+    private let queue = SpanQueue(spansMax: spansMax)
+    private let endpoint: String
+    private let resource: TraceResource
+    private let loop: Loop
+    private let metrics: SpanExportMetrics
+    private let logger: Logger
+
+    /// Nil where there is no collector: tracing is off.
+    init?(_ otel: Configuration.OTel, on loop: Loop, metrics: SpanExportMetrics, logger: Logger) {
+        guard let endpoint = otel.endpoint else { return nil }
+        self.endpoint = endpoint
+        self.loop = loop
+        self.metrics = metrics
+        self.logger = logger
+        tracer = Tracer(sampler: Sampler(otel), queue: queue)
+        resource = TraceResource(
+            service: otel.serviceName,
+            version: ReplicaEnvironment.version,
+            instance: Base64URL.encode(SecureRandom.bytes(9)),
+            host: ProcessInfo.processInfo.hostName,
+            processID: Int(ProcessInfo.processInfo.processIdentifier),
+        )
+    }
+
+    func run(started: @escaping @Sendable () -> Void) async throws {
+        let exporter = try await loop.run { [self] loop in
+            let exporter = SpanExporter(queue, to: endpoint, as: resource, on: loop, metrics: metrics, logger: logger)
+            exporter.start()
+            return LoopBound(exporter, of: loop)
+        }
+        started()
+        await untilCancelled()
+        try await Task { try await exporter.loop.run { _ in await exporter.onLoop.finish() } }.value
+        throw CancellationError()
+    }
+}
+
+extension Sampler {
+    fileprivate init(_ otel: Configuration.OTel) {
+        self =
+            switch otel.sampler {
+            case .alwaysOn: .alwaysOn
+            case .alwaysOff: .alwaysOff
+            case .ratio: .ratio(otel.samplerRatio)
+            case .parentAlwaysOn: .parentBased(root: .alwaysOn)
+            case .parentAlwaysOff: .parentBased(root: .alwaysOff)
+            case .parentRatio: .parentBased(root: .ratio(otel.samplerRatio))
+            }
+    }
+}
