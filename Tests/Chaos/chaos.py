@@ -174,7 +174,7 @@ async def run_mutants(options):
 
 
 async def run_rolling(options):
-    violations = await rolling(options.streams)
+    violations = await rolling(options.streams, options.old and os.path.abspath(options.old))
     for one in violations[:12]:
         print(f"    {one}")
     print(f"rolling restart: {'VIOLATED' if violations else 'ok'}")
@@ -246,6 +246,7 @@ def main():
     broken.add_argument("--parallel", type=int, default=4)
     under_load = commands.add_parser("rolling", help="a restart of all replicas under live streams")
     under_load.add_argument("--streams", type=int, default=1000)
+    under_load.add_argument("--old", metavar="PROGRAM", help="another release's: from it to this one and back")
     single = commands.add_parser("faults", help="each fault by itself, with what is promised for it")
     single.add_argument("--only", metavar="NAME,NAME…")
     single.add_argument("--parallel", type=int, default=3)

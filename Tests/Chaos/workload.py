@@ -233,6 +233,7 @@ class Viewers:
         if first is None and not self.are_steady:
             await asyncio.sleep(rng.choices([0, rng.uniform(0, 0.5), rng.uniform(0.5, 3)], [5, 3, 2])[0])
         state = {"cursor": "", "terminal": False, "gone": 0, "drop": rng.random() < 0.5, "slow": rng.random() < 0.15}
+        state["retry"] = None
         if self.are_steady:
             state.update(drop=False, slow=False)
         try:
@@ -240,12 +241,18 @@ class Viewers:
                 await self._watch_once(name, id, rng, state, first)
                 first = None
                 if not state["terminal"]:
-                    await asyncio.sleep(rng.uniform(0.02, 0.25))
+                    await asyncio.sleep(self._pause(rng, state))
         finally:
             result = "terminal" if state["terminal"] else "gone" if state["gone"] >= 3 else "deadline"
             self.history.add("seen", viewer=name, id=id, result=result)
         if state["terminal"] and rng.random() < 0.3:
             await self._again(name, id, rng, state["cursor"])
+
+    def _pause(self, rng, state):
+        """How long a viewer is away: a steady one does as it was told, as an `EventSource` does."""
+        if self.are_steady and state["retry"] is not None:
+            return state["retry"] / 1000
+        return rng.uniform(0.02, 0.25)
 
     async def _again(self, name, id, rng, cursor):
         """Asks for what follows the terminal event; with Redis away that is an empty stream or 503."""
@@ -317,6 +324,7 @@ class Viewers:
         except asyncio.TimeoutError:
             why = "silence"
         finally:
+            state["retry"] = response.retry
             response.close()
         self.history.add("cut", viewer=name, why=why, replica=api.name)
 

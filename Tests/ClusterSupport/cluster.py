@@ -90,12 +90,17 @@ def raise_descriptor_limit():
 
 
 class Replica:
-    """One API or worker process at a time, always on the same ports and with the same way to Redis."""
+    """One API or worker process at a time, always on the same ports and with the same way to Redis.
 
-    def __init__(self, cluster, role, index):
+    `binary` is another program than the cluster's own, `settings` what differs from the cluster's.
+    """
+
+    def __init__(self, cluster, role, index, binary=None, settings=None):
         self.cluster = cluster
         self.role = role
         self.name = f"{role}-{index}"
+        self.binary = binary
+        self.settings = dict(settings or {})
         self.port = free_port() if role == "api" else 0
         self.ops_port = free_port()
         self.way = None
@@ -112,7 +117,7 @@ class Replica:
 
     def spawn(self):
         self.generation += 1
-        settings = dict(SETTINGS, **self.cluster.settings)
+        settings = dict(SETTINGS, **self.cluster.settings) | self.settings
         address = self.way.address if self.way else "127.0.0.1"
         settings["REDIS_URL"] = f"redis://{address}:{self.cluster.redis_port}"
         address = self.database_way.address if self.database_way else "127.0.0.1"
@@ -123,7 +128,7 @@ class Replica:
             settings.update(self.clock.environment)
         with open(self.log_device or self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [*TIED, program(), self.role],
+                [*TIED, self.binary or program(), self.role],
                 env=settings,
                 cwd=self.cluster.folder,
                 stdin=subprocess.DEVNULL,

@@ -17,6 +17,8 @@ class Response:
         self.writer = writer
         self.status = status
         self.headers = headers
+        # How long the server wants the client to wait before it comes back, in milliseconds; None where it said nothing.
+        self.retry = None
         self._left = int(headers.get("content-length", 0))
         self._is_chunked = headers.get("transfer-encoding") == "chunked"
 
@@ -56,6 +58,8 @@ class Response:
                     name, _, value = line.partition(": ")
                     if name in ("id", "event", "data"):
                         fields[name] = value
+                    elif name == "retry":
+                        self.retry = int(value)
                 if "event" in fields:
                     yield fields.get("id", ""), fields["event"], fields.get("data", "")
 

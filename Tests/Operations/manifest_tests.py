@@ -5,7 +5,8 @@ import re
 import unittest
 
 import yaml
-from manifests import OVERLAYS, ROOT, compose, container, environment, named, of_kind, text
+from catalogue import samples
+from manifests import OVERLAYS, compose, container, environment, named, of_kind, text
 
 # What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
 # drain beyond it, and five for each service to close.
@@ -120,13 +121,7 @@ class Monitoring(unittest.TestCase):
         return found
 
     def test_every_metric_asked_for_is_one_of_lemmas(self):
-        folder = ROOT / "Sources/Adapters/Instrumentation"
-        source = "".join(path.read_text() for path in folder.glob("*.swift"))
-        known = set(re.findall(r'"(lemma_\w+)"', source))
-        for histogram in re.findall(r'histogram\(\s*"(\w+)"', source):
-            known |= {histogram + suffix for suffix in ("_bucket", "_count", "_sum")}
-        process = text("Sources/Runtime/Telemetry/ProcessMetrics.swift")
-        known |= set(re.findall(r'"(process_\w+)"', process)) | {"lemma_build_info"}
+        known = samples()
         for expression in self.expressions():
             for name in re.findall(r"\b(?:lemma|process)_\w+", expression):
                 self.assertIn(name, known, expression)

@@ -41,6 +41,10 @@ package final class APIHandler: HTTPHandler {
         router.add(.delete, "/api/conversations/{id}", .deleteConversation)
         router.add(.get, "/api/conversations/{id}/messages", .listMessages)
         self.router = router
+        for (method, pattern) in router.patterns {
+            services.metrics.http.prepare(method: method.name, route: pattern)
+        }
+        services.metrics.http.prepare(method: HTTPMethod.get.name, route: "/")
     }
 
     private func answer(_ endpoint: Endpoint, _ context: RequestContext) async throws(Problem) {
@@ -134,16 +138,24 @@ package final class APIHandler: HTTPHandler {
             extraHeaders: cors.headers(for: request),
         ) { [weak self] context, status, headers in
             guard let self else { return }
-            counter(context.route, status).increment()
+            counter(context, status).increment()
             services.accessLog.note(context, status, headers)
         }
     }
 
-    private func counter(_ route: String, _ status: Int) -> Counter {
-        let key = "\(status) \(route)"
+    private func counter(_ context: RequestContext, _ status: Int) -> Counter {
+        let method = context.request.method.label
+        let key = "\(method) \(status) \(context.route)"
         if let counter = responseCounters[key] { return counter }
-        let counter = services.metrics.http.responses(route: route, status: status)
+        let counter = services.metrics.http.responses(method: method, route: context.route, status: status)
         responseCounters[key] = counter
         return counter
+    }
+}
+
+extension HTTPMethod {
+    /// One of a closed set, for metrics.
+    package var label: String {
+        if case .other = self { "other" } else { name }
     }
 }

@@ -63,7 +63,13 @@ package struct APIServices {
         self.tracer = tracer
     }
 
-    var authentication: Authentication { Authentication(tokens: tokens, isRequired: isAuthenticationRequired) }
+    var authentication: Authentication {
+        Authentication(
+            tokens: tokens,
+            isRequired: isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
+        )
+    }
 }
 
 /// The use cases about conversations.

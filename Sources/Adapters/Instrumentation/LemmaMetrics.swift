@@ -16,6 +16,7 @@ package struct LemmaMetrics: Sendable {
     package let persister: PersisterMetrics
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
+    package let replica: ReplicaMetrics
     package let traces: TraceMetrics
 
     private let worker: MetricsRegistry
@@ -35,6 +36,7 @@ package struct LemmaMetrics: Sendable {
         persister = PersisterMetrics(worker)
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
+        replica = ReplicaMetrics(registry)
         traces = TraceMetrics(registry)
     }
 

@@ -5,6 +5,7 @@ package enum MetricsCatalogue {
     /// Labels whose values are not told by the code, in words.
     private static let openLabels = [
         "provider": "a provider that `AI_PROVIDERS` names",
+        "method": "an HTTP method",
         "gen_ai_provider_name": "such a provider, by OpenTelemetry's name where it has one",
         "gen_ai_request_model": "the model it is asked for",
         "route": "the pattern of an API path, `/` for pages, `preflight`, or `none`",
@@ -85,6 +86,8 @@ package enum MetricsCatalogue {
         registry.registerProcess(version: "")
         let metrics = LemmaMetrics(registry, roles: [role])
         metrics.provider("", model: "").observeBreaker { nil }
+        metrics.http.prepare(method: "", route: "")
+        metrics.replica.observeIdleTime(ofLoop: 0) { nil }
         return registry
     }
 }

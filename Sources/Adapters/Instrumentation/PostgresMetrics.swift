@@ -7,6 +7,11 @@ package struct PostgresMetrics: Sendable {
     package let timeouts: Counter
     package let waitSeconds: Histogram
     package let connections: Gauge
+    package let connectionsInUse: Gauge
+    /// How many there may be.
+    package let connectionsMax: Gauge
+    /// Callers that wait for one.
+    package let waiting: Gauge
     package let lost: Counter
     package let unreachable: Counter
 
@@ -19,6 +24,9 @@ package struct PostgresMetrics: Sendable {
         timeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches given up at their deadline")
         waitSeconds = registry.histogram("lemma_postgres_wait_seconds", help: "Waits for a connection")
         connections = registry.gauge("lemma_postgres_connections", help: "Connections open")
+        connectionsInUse = registry.gauge("lemma_postgres_connections_in_use", help: "Connections at work")
+        connectionsMax = registry.gauge("lemma_postgres_connections_max", help: "Connections that there may be")
+        waiting = registry.gauge("lemma_postgres_waiting", help: "Callers that wait for a connection")
         lost = registry.counter("lemma_postgres_connections_lost_total", help: "Connections that broke")
         unreachable = registry.counter(
             "lemma_postgres_connection_failures_total",

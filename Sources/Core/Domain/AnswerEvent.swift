@@ -39,11 +39,15 @@ package struct AnswerEvent: Sendable {
     package let id: EventID?
     package let name: AnswerEventName
     package let data: [UInt8]
+    /// When its worker appended it, in microseconds since 1970 by the worker's clock; nil but for a sample of the events
+    /// that are delivered as they come.
+    package let appendedMicroseconds: Int64?
 
-    package init(id: EventID?, name: AnswerEventName, data: [UInt8]) {
+    package init(id: EventID?, name: AnswerEventName, data: [UInt8], appendedMicroseconds: Int64? = nil) {
         self.id = id
         self.name = name
         self.data = data
+        self.appendedMicroseconds = appendedMicroseconds
     }
 }
 

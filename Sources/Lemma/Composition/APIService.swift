@@ -136,6 +136,7 @@ final class APIGraph {
                 grace: configuration.stream.disconnectGrace,
                 timeToLive: configuration.stream.ttlLive,
             ),
+            observer: environment.redisObserver(.pushes),
         )
         sweep = environment.abandonmentSweep(store, on: loop)
         survey = environment.queueSurvey(store, on: loop)

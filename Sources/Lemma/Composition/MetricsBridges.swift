@@ -1,6 +1,5 @@
 import Application
 import Domain
-import HTTPServer
 import Infrastructure
 import Instrumentation
 import PostgresClient
@@ -12,27 +11,33 @@ import Tracing
 /// Counts what Redis clients report.
 final class CountingRedisObserver: RedisObserver {
     private let metrics: RedisMetrics
+    private let kind: RedisConnectionKind
     private let logger: Logger
 
-    init(_ metrics: RedisMetrics, logger: Logger) {
+    init(_ metrics: RedisMetrics, _ kind: RedisConnectionKind, logger: Logger) {
         self.metrics = metrics
+        self.kind = kind
         self.logger = logger
     }
 
     func commandFinished(after duration: Duration, succeeded: Bool) {
+        guard kind == .commands else { return }
         metrics.seconds.observe(duration)
         if !succeeded { metrics.failures.increment() }
     }
 
     func connected(again: Bool) {
         guard again else { return }
-        metrics.reconnects.increment()
-        logger.info("redis is back")
+        metrics.reconnects[kind].increment()
+        // One line for all connections of a loop.
+        if kind == .commands { logger.info("redis is back") }
     }
 
-    func connectionFailed(reason: String) { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    func connectionFailed(reason: String) {
+        if kind == .commands { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
+    }
 
-    func timedOut() { metrics.timeouts.increment() }
+    func timedOut() { metrics.timeouts[kind].increment() }
 }
 
 /// Counts what the pool of PostgreSQL reports.
@@ -61,28 +66,17 @@ final class CountingPostgresObserver: PostgresObserver {
         logger.warning("connection to postgres lost")
     }
 
+    func usageChanged(inUse: Int, waiting: Int) {
+        metrics.connectionsInUse.set(inUse)
+        metrics.waiting.set(waiting)
+    }
+
     func connectionFailed(reason: String) {
         metrics.unreachable.increment()
         logger.warning("postgres cannot be reached", ["error": .string(reason)])
     }
 
     func timedOut() { metrics.timeouts.increment() }
-}
-
-/// Counts what the HTTP server reports.
-struct CountingHTTPMetrics: HTTPServerMetrics {
-    private let metrics: HTTPMetrics
-
-    init(_ metrics: HTTPMetrics) { self.metrics = metrics }
-
-    func connectionOpened() { metrics.connections.increment() }
-    func connectionClosed() { metrics.connections.decrement() }
-
-    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
-        metrics.seconds.observe(duration)
-    }
-
-    func badRequest(_ reason: RequestRefusal) { metrics.malformed.increment() }
 }
 
 extension Logger {

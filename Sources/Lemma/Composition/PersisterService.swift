@@ -56,6 +56,7 @@ final class PersisterGraph {
             store: store,
             waiting: environment.redis,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
+            observer: environment.redisObserver(.waiting),
         )
         queue.onMalformedRecord = {
             metrics.persister.refused.increment()

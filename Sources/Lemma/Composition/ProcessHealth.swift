@@ -2,10 +2,12 @@ import API
 import Application
 import EventLoop
 import Infrastructure
+import Instrumentation
 import Persistence
 import PostgresClient
 import RedisClient
 import Synchronization
+import Telemetry
 
 /// Whether the process's loops turn and reach Redis, and whether it drains.
 final class ProcessHealth: Sendable {
@@ -13,6 +15,8 @@ final class ProcessHealth: Sendable {
     /// Silence of a loop after which it counts as stuck, in milliseconds.
     private static let silenceMax: Int64 = 10_000
 
+    let metrics: ReplicaMetrics
+    private let redis: RedisMetrics
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
@@ -20,14 +24,24 @@ final class ProcessHealth: Sendable {
     /// What waits for PostgreSQL, as this process's persister last saw it.
     private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
-    /// Monotonic milliseconds of a loop's last sign of life.
+    /// A loop's last sign of life.
     private final class LastBeat: Sendable {
+        /// Monotonic milliseconds.
         let time = Atomic<Int64>(0)
+        let idleNanoseconds = Atomic<Int64>(0)
+        let pendingCommands = Atomic<Int>(0)
     }
 
-    init(loops: [Loop]) {
+    init(loops: [Loop], metrics: LemmaMetrics) {
         self.loops = loops
+        self.metrics = metrics.replica
+        redis = metrics.redis
         beats = loops.map { _ in LastBeat() }
+        for (loop, beat) in zip(loops, beats) {
+            self.metrics.observeIdleTime(ofLoop: loop.index) {
+                Double(beat.idleNanoseconds.load(ordering: .relaxed)) / 1e9
+            }
+        }
     }
 
     /// From now on the replica is not ready.
@@ -64,14 +78,25 @@ final class ProcessHealth: Sendable {
             timers.append(
                 try await loop.run { loop in
                     beat.time.store(loop.nowMilliseconds, ordering: .relaxed)
-                    let timer = loop.schedule(every: Self.beatPeriod) {
-                        beat.time.store(loop.nowMilliseconds, ordering: .relaxed)
-                    }
+                    let timer = loop.schedule(every: Self.beatPeriod) { self.note(beat, of: loop) }
                     return LoopBound(timer, of: loop)
                 }
             )
         }
         return timers
+    }
+
+    /// Measures a loop at its beat; how late it comes tells how long the loop was busy with something else.
+    private func note(_ beat: LastBeat, of loop: Loop) {
+        let due = Duration.milliseconds(beat.time.load(ordering: .relaxed)) + Self.beatPeriod
+        metrics.loopLagSeconds.observe(max(.zero, LoopClock.now - due))
+        beat.time.store(loop.nowMilliseconds, ordering: .relaxed)
+        beat.idleNanoseconds.store(Int64(loop.idleTime / .nanoseconds(1)), ordering: .relaxed)
+        let pending = stores.withLock { stores in
+            stores.reduce(0) { $1.loop === loop ? $0 + $1.onLoop.pendingCommands : $0 }
+        }
+        let before = beat.pendingCommands.exchange(pending, ordering: .relaxed)
+        if pending != before { redis.pending.add(Double(pending - before)) }
     }
 
     /// True while every loop has given a sign of life lately; `now` in monotonic milliseconds.
@@ -96,6 +121,12 @@ struct ReplicaHealth: HealthReporter {
         let redis = await Self.milliseconds { try await process.probeStores() }
         if redis == nil { reason = "redis is not writable" }
         if process.isDraining { reason = "draining" }
+        let metrics = process.metrics
+        metrics.ready.set(reason == nil ? 1 : 0)
+        metrics.checks[.redis].set(redis == nil ? 0 : 1)
+        metrics.checks[.postgres].set(postgres == nil ? 0 : 1)
+        metrics.checks[.migrations].set(schema.isCurrent ? 1 : 0)
+        metrics.checks[.accepting].set(process.isDraining ? 0 : 1)
         return ReadinessReport(
             reason: reason,
             redisLatencyMilliseconds: redis,

@@ -74,6 +74,7 @@ enum Replica {
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
         let database = try postgres(stores.database, name)
+        metrics.postgres.connectionsMax.set(database.connectionsMax)
         let pool = try await loops.loops[0].run { loop in
             let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
             return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
@@ -84,7 +85,7 @@ enum Replica {
             logger: logger,
             logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
-            health: ProcessHealth(loops: loops.loops),
+            health: ProcessHealth(loops: loops.loops, metrics: metrics),
             redis: try RedisConfiguration(url: stores.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },

@@ -52,6 +52,10 @@ struct ReplicaEnvironment: Sendable {
             + configuration.ai.totalTimeout * configuration.jobs.maxAttempts
     }
 
+    func redisObserver(_ kind: RedisConnectionKind) -> CountingRedisObserver {
+        CountingRedisObserver(metrics.redis, kind, logger: logger)
+    }
+
     /// A connection to Redis of its own, for one loop; readiness includes it from now on.
     func store(on loop: Loop) -> RedisStore {
         let store = RedisStore(
@@ -59,7 +63,7 @@ struct ReplicaEnvironment: Sendable {
             keys: keys,
             retention: Retention(configuration),
             on: loop,
-            observer: CountingRedisObserver(metrics.redis, logger: logger),
+            observer: redisObserver(.commands),
         )
         store.onEnd = { [metrics] in metrics.observe($0) }
         health.watch(LoopBound(store, of: loop))

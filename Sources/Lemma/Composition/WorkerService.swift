@@ -82,7 +82,13 @@ final class WorkerGraph {
         let logger = environment.logger
         store = environment.store(on: loop)
         transport = HTTPTransport(on: loop)
-        answers = RedisAnswerStream(store: store, subscribing: environment.redis, backoff: environment.backoff)
+        answers = RedisAnswerStream(
+            store: store,
+            subscribing: environment.redis,
+            backoff: environment.backoff,
+            observer: environment.redisObserver(.pushes),
+            appends: metrics.work.appendTokens,
+        )
         consumer = RedisMessageConsumer(
             store: store,
             waiting: environment.redis,
@@ -91,6 +97,7 @@ final class WorkerGraph {
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
             ),
+            observer: environment.redisObserver(.waiting),
         )
         consumer.onMalformedJob = {
             metrics.work.refused[.malformed].increment()
@@ -133,9 +140,12 @@ final class WorkerGraph {
             logger: logger,
         )
         self.runner = runner
-        control = RedisControlChannel(environment.redis, keys: environment.keys, on: loop) { [weak runner] in
-            runner?.cancel($0, $1)
-        }
+        control = RedisControlChannel(
+            environment.redis,
+            keys: environment.keys,
+            on: loop,
+            observer: environment.redisObserver(.pushes),
+        ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = environment.abandonmentSweep(store, on: loop)
         lines = loop.index == 0 ? LineSweep(store: store) : nil
         lines?.start()

@@ -47,6 +47,11 @@ package actor Loop {
     /// *Loop thread.*
     package nonisolated var nowMilliseconds: Int64 { Int64(uv_now(core.uv)) }
 
+    /// How long the loop has waited for something to happen, since it began; the rest of the time it worked.
+    ///
+    /// *Loop thread.*
+    package nonisolated var idleTime: Duration { .nanoseconds(Int64(uv_metrics_idle_time(core.uv))) }
+
     /// Runs `work` on the loop's thread in a later turn.
     ///
     /// Safe from any thread; order of calls is kept per caller. Work handed over after the loop has stopped is dropped,

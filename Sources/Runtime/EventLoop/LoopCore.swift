@@ -75,6 +75,7 @@ final class LoopCore: @unchecked Sendable {
         idle = .allocate(capacity: 1)
         readBuffer = uv_buf_init(.allocate(capacity: Self.readBufferBytes), UInt32(Self.readBufferBytes))
         precondition(uv_loop_init(uv) == 0, "libuv could not make an event loop: out of descriptors or memory")
+        precondition(lemma_uv_measure_idle_time(uv) == 0, "libuv cannot measure how long a loop waits")
         // Safety: the loop never outlives its core, because `run()` holds it.
         let context = Unmanaged.passUnretained(self).toOpaque()
         uv.pointee.data = context

@@ -45,6 +45,8 @@ final class HTTPConnection: ByteStreamDelegate {
     private var isReadingStopped = false
     private var isWaitingForDrain = false
     private var peerHasEnded = false
+    /// Why the connection goes away, should it be in the middle of a stream.
+    private var loss = StreamLoss.serverClosed
 
     /// False until the first request has begun.
     private var hasBeenUsed = false
@@ -54,6 +56,8 @@ final class HTTPConnection: ByteStreamDelegate {
     private var version = HTTPVersion.http11
     private var keepsAlive = true
     private var status: Int?
+    /// What the handler says that it is.
+    var note: RequestNote?
     private var began: ContinuousClock.Instant?
 
     init(stream: ByteStream, service: HTTPService, slot: Int) {
@@ -247,8 +251,9 @@ final class HTTPConnection: ByteStreamDelegate {
 
     private func reportEnd() {
         guard let began else { return }
-        service.metrics?.requestEnded(method: method, status: status, duration: .now - began)
+        service.metrics?.requestEnded(method: method, note: note, status: status, duration: .now - began)
         self.began = nil
+        note = nil
         status = nil
     }
 
@@ -286,8 +291,13 @@ final class HTTPConnection: ByteStreamDelegate {
         switch phase {
         case .idle, .head, .body: if backlog.isEmpty { endOfInput() }
         case .responding, .closing, .closed: break
-        case .streaming: stream.close()
+        case .streaming: closeBecauseClientLeft()
         }
+    }
+
+    private func closeBecauseClientLeft() {
+        loss = .clientLeft
+        stream.close()
     }
 
     /// The peer sends no more and all it sent is answered, but for a request it broke off.
@@ -300,7 +310,7 @@ final class HTTPConnection: ByteStreamDelegate {
     }
 
     private func closeIfLeft() {
-        if case .streaming = phase { stream.close() }
+        if case .streaming = phase { closeBecauseClientLeft() }
     }
 
     func streamDidDrain() {
@@ -323,7 +333,7 @@ final class HTTPConnection: ByteStreamDelegate {
         closeAction = nil
         reportEnd()
         service.remove(self)
-        if case .streaming(let response) = last { response.didClose() }
+        if case .streaming(let response) = last { response.didClose(failure == nil ? loss : .failed) }
         action?()
     }
 
@@ -361,8 +371,11 @@ final class HTTPConnection: ByteStreamDelegate {
             acknowledgedBytes = acknowledged
             return
         }
-        let limit =
-            if case .streaming = phase { service.options.streamStallTimeout } else { service.options.writeStallTimeout }
-        if .milliseconds(now - since) >= limit { stream.close() }
+        let isStreaming = if case .streaming = phase { true } else { false }
+        let limit = isStreaming ? service.options.streamStallTimeout : service.options.writeStallTimeout
+        guard .milliseconds(now - since) >= limit else { return }
+        service.metrics?.connectionEnded(by: isStreaming ? .streamStall : .responseStall)
+        loss = .stalled
+        stream.close()
     }
 }

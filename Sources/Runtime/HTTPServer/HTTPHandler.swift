@@ -39,6 +39,9 @@ package final class HTTPExchange {
     /// False once the connection is gone; answering is allowed then and does nothing.
     package var isOpen: Bool { !isAnswered && connection.isResponding }
 
+    /// Says under which name metrics count the request.
+    package func note(_ note: RequestNote) { connection.note = note }
+
     /// Called when the connection goes away before the answer: what computes it can stop.
     ///
     /// Replaces an earlier action.

@@ -7,7 +7,19 @@ package protocol HTTPResponseStreamDelegate: AnyObject {
     /// When nothing had to wait it is only called after ``HTTPResponseStream/awaitDrain()``.
     func responseStreamDidDrain(_ stream: HTTPResponseStream)
     /// The connection is gone before ``HTTPResponseStream/end()``; nothing else follows.
-    func responseStreamDidClose(_ stream: HTTPResponseStream)
+    func responseStreamDidClose(_ stream: HTTPResponseStream, because loss: StreamLoss)
+}
+
+/// Why a streaming response's connection went away.
+package enum StreamLoss: Sendable {
+    /// The client has closed its side.
+    case clientLeft
+    /// The connection broke.
+    case failed
+    /// The client took nothing for too long.
+    case stalled
+    /// The server closes all its connections.
+    case serverClosed
 }
 
 /// A response body that is written piece by piece, such as server-sent events.
@@ -111,10 +123,10 @@ package final class HTTPResponseStream {
     func didDrain() { delegate?.responseStreamDidDrain(self) }
 
     /// The connection went away.
-    func didClose() {
+    func didClose(_ loss: StreamLoss) {
         let delegate = delegate
         detach()
-        delegate?.responseStreamDidClose(self)
+        delegate?.responseStreamDidClose(self, because: loss)
     }
 
     private func detach() {

@@ -39,7 +39,10 @@ final class HTTPService {
     var nowMilliseconds: Int64 { loop.nowMilliseconds }
 
     func accept(_ stream: ByteStream) {
-        guard connections.count < connectionsMax, !isDraining else { return stream.close() }
+        guard connections.count < connectionsMax, !isDraining else {
+            if !isDraining { metrics?.connectionEnded(by: .connections) }
+            return stream.close()
+        }
         let connection = HTTPConnection(stream: stream, service: self, slot: connections.count)
         connections.append(connection)
         metrics?.connectionOpened()

@@ -9,6 +9,8 @@ package protocol PostgresObserver: AnyObject {
     func connectionOpened()
     /// `isLost` where the connection broke by itself.
     func connectionClosed(isLost: Bool)
+    /// So many connections are at work, and so many callers wait for one.
+    func usageChanged(inUse: Int, waiting: Int)
     /// No connection came about; `reason` holds no secret.
     func connectionFailed(reason: String)
     /// A batch ran into its deadline.

@@ -110,6 +110,7 @@ package final class PostgresPool {
         guard !isClosed else { throw .closed }
         if let entry = idle.popLast() {
             take(entry.connection)
+            tellUsage()
             observer?.waited(.zero)
             return entry.connection
         }
@@ -118,11 +119,13 @@ package final class PostgresPool {
         let start = ContinuousClock.now
         let wait = OneShot<Lease>(loop: loop)
         waiters.append(wait)
+        tellUsage()
         openIfNeeded()
         let timer = loop.schedule(after: deadline - .now) { wait.succeed(.failure(.exhausted)) }
         defer {
             timer.close()
             observer?.waited(.now - start)
+            tellUsage()
         }
         let outcome: Lease
         do {
@@ -138,6 +141,12 @@ package final class PostgresPool {
     private func release(_ connection: PostgresConnection) {
         guard leased.removeValue(forKey: ObjectIdentifier(connection)) != nil, !connection.isClosed else { return }
         offer(connection)
+        tellUsage()
+    }
+
+    private func tellUsage() {
+        guard let observer else { return }
+        observer.usageChanged(inUse: leased.count, waiting: waiters.count { !$0.isSettled })
     }
 
     /// Gives a connection to who has waited longest, or keeps it.
@@ -189,6 +198,7 @@ package final class PostgresPool {
         let position = idle.firstIndex { $0.connection === connection }
         if let position { idle.remove(at: position) }
         observer?.connectionClosed(isLost: (isKnown || position != nil) && !isClosed)
+        tellUsage()
         openIfNeeded()
     }
 
@@ -197,6 +207,7 @@ package final class PostgresPool {
     /// Takes a busy connection out of use, has the server cancel what it does, then closes it.
     private func abandon(_ connection: PostgresConnection) {
         leased[ObjectIdentifier(connection)] = nil
+        tellUsage()
         ending += 1
         keep {
             await self.cancelStatement(of: connection)

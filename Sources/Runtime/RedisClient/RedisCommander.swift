@@ -48,6 +48,9 @@ package final class RedisCommander: ReconnectionOwner {
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
 
+    /// Commands without an answer: sent, or waiting for a connection.
+    package var pendingCount: Int { waiting.count + (connection?.pendingCount ?? 0) }
+
     package var isConnected: Bool { connection.map { !$0.isClosed } ?? false }
 
     /// Fails everything without an answer with `closed`, at once.

@@ -1,18 +1,24 @@
-/// One counter for each value of a label, whose closed set is an enum; all are there, at zero, from the start.
-package struct Counters<Label>: Sendable
-where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String {
-    private let counters: [Label: Counter]
+/// One instrument for each value of a label, whose closed set is an enum; all are there, at zero, from the start.
+package struct ByLabel<Label, Instrument>: Sendable
+where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String, Instrument: Sendable {
+    private let instruments: [Label: Instrument]
 
-    /// The counter of one value.
-    package subscript(_ label: Label) -> Counter {
-        guard let counter = counters[label] else { preconditionFailure("a label's value is none of its cases") }
-        return counter
+    /// The instrument of one value.
+    package subscript(_ label: Label) -> Instrument {
+        guard let instrument = instruments[label] else { preconditionFailure("a label's value is none of its cases") }
+        return instrument
     }
 
-    fileprivate init(_ make: (Label) -> Counter) {
-        counters = Dictionary(uniqueKeysWithValues: Label.allCases.map { ($0, make($0)) })
+    fileprivate init(_ make: (Label) -> Instrument) {
+        instruments = Dictionary(uniqueKeysWithValues: Label.allCases.map { ($0, make($0)) })
     }
 }
+
+package typealias Counters<Label> = ByLabel<Label, Counter>
+where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String
+
+package typealias Gauges<Label> = ByLabel<Label, Gauge>
+where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String
 
 extension MetricsRegistry {
     /// A counter for each case of `Label`, whose raw value is the value of the label `name`, the last one.
@@ -24,5 +30,15 @@ extension MetricsRegistry {
         of _: Label.Type = Label.self
     ) -> Counters<Label> {
         Counters { counter(metric, help: help, labels: labels.map(\.self) + [(name, $0.rawValue)]) }
+    }
+
+    /// A gauge for each case of `Label`, likewise.
+    package func gauges<Label>(
+        _ metric: String,
+        help: String,
+        by name: String,
+        of _: Label.Type = Label.self
+    ) -> Gauges<Label> {
+        Gauges { gauge(metric, help: help, labels: [name: $0.rawValue]) }
     }
 }

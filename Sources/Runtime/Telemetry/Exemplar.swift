@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// One value of a histogram's bucket and the trace that it was measured in (OpenMetrics 1.0, "Exemplars").
 struct Exemplar: Sendable, Equatable {
     /// 32 lower-case hexadecimal digits; with its label's name 40 of the 128 characters that are allowed.
@@ -15,8 +13,6 @@ struct Exemplar: Sendable, Equatable {
         else { return nil }
         self.traceID = traceID
         self.value = value
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        time = Double(now.tv_sec) + Double(now.tv_nsec / 1_000_000) / 1000
+        time = Double(UnixTime.microseconds / 1000) / 1000
     }
 }

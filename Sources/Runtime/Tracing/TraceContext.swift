@@ -43,6 +43,9 @@ package struct TraceContext: Sendable, Hashable {
     /// `tracestate`: what tracing systems want to be passed on, unchanged.
     package let state: String?
 
+    /// The trace's id, where somebody can look it up; nil where it is not recorded.
+    package var sampledTraceID: String? { isSampled ? traceID.description : nil }
+
     private static let sampledFlag: UInt8 = 0x01
 
     init(traceID: TraceID, spanID: SpanID, isSampled: Bool, state: String? = nil) {

@@ -33,6 +33,18 @@ struct APIBench: Sendable {
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
+    /// What a scraper gets.
+    func metrics() async throws -> String {
+        try await loop.run { [graph] _ in graph.onLoop.metrics.registry.render() }
+    }
+
+    /// The value of a metric's series; 0 where there is none.
+    func metric(_ series: String) async throws -> Int {
+        let text = try await metrics()
+        let line = text.split(separator: "\n").first { $0.hasPrefix(series + " ") }
+        return line.flatMap { Double($0.dropFirst(series.count + 1)) }.map { Int($0) } ?? 0
+    }
+
     /// Ends every stream, as a draining replica does.
     func endStreams() async throws {
         try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
@@ -105,9 +117,9 @@ private final class APIGraph {
     private var control: RedisControlChannel?
     private var runner: JobRunner?
     let archive: InMemoryArchive
+    let metrics = LemmaMetrics(MetricsRegistry())
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
-        let metrics = LemmaMetrics(MetricsRegistry())
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())

@@ -48,7 +48,7 @@ struct SolvingTests {
             #expect(frames.count == 2)
             #expect(frames.first == "retry: 2000")
             let retry = frames.last?.split(separator: " ").last.flatMap { Int($0) }
-            #expect((500...3000).contains(retry ?? 0))
+            #expect((100...1500).contains(retry ?? 0))
         }
     }
 

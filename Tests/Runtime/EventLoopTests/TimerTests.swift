@@ -4,6 +4,23 @@ import Testing
 
 @Suite("Timers")
 struct TimerTests {
+    @Test("a loop's idle time grows while it waits, and not while it works")
+    func idleTime() async throws {
+        let group = LoopGroup(count: 1)
+        defer { group.stop() }
+        let (waited, worked) = try await group.loops[0].run { loop in
+            try await loop.sleep(for: .milliseconds(1))
+            let start = loop.idleTime
+            try await loop.sleep(for: .milliseconds(50))
+            let waited = loop.idleTime - start
+            let end = ContinuousClock.now + .milliseconds(50)
+            while ContinuousClock.now < end {}
+            return (waited, loop.idleTime - start - waited)
+        }
+        #expect(waited > .milliseconds(25))
+        #expect(worked < .milliseconds(25))
+    }
+
     @Test("Timers fire once, in the order of their delays, and not early")
     func once() async throws {
         try await onLoop { loop in

@@ -119,9 +119,11 @@ struct DeadlineTests {
 
     @Test("A client that takes nothing of its answer is cut off, one that takes a little is not")
     func stalledWrite() async throws {
-        try await withServer { options in
+        let metrics = RecordingMetrics()
+        func adjust(_ options: inout HTTPServerOptions) {
             options.writeStallTimeout = .milliseconds(300)
-        } _: { server in
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let client = try server.client(receiveBufferBytes: 4096)
             client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
             _ = try client.read(through: "\r\n\r\n")
@@ -131,30 +133,36 @@ struct DeadlineTests {
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(try await server.waitUntilEmpty())
+            #expect(metrics.record.contains("limit: responseStall"))
         }
     }
 
     @Test("A stream that stalls has its own, longer time, and its writer hears of the end")
     func stalledStream() async throws {
-        try await withServer { options in
+        let metrics = RecordingMetrics()
+        func adjust(_ options: inout HTTPServerOptions) {
             options.writeStallTimeout = .milliseconds(50)
             options.streamStallTimeout = .milliseconds(500)
-        } _: { server in
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let client = try server.client(receiveBufferBytes: 4096)
             client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
             let began = ContinuousClock.now
             #expect(try await server.waitUntilEmpty())
             #expect(ContinuousClock.now - began > .milliseconds(400))
-            #expect(server.record.contains("stream closed"))
+            #expect(server.record.contains("stream closed: stalled"))
+            #expect(metrics.record.contains("limit: streamStall"))
             _ = client
         }
     }
 
     @Test("Above the number of connections allowed, a new one is closed at once and the others stay")
     func connectionsMax() async throws {
-        try await withServer { options in
+        let metrics = RecordingMetrics()
+        func adjust(_ options: inout HTTPServerOptions) {
             options.connectionsMax = 2
-        } _: { server in
+        }
+        try await withServer(adjust, metrics: metrics) { server in
             let clients = try [server.client(), server.client()]
             for client in clients {
                 client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -162,6 +170,7 @@ struct DeadlineTests {
             }
             let third = try server.client()
             #expect(try third.readToEnd() == "")
+            #expect(metrics.record.all.filter { $0 == "limit: connections" }.count == 1)
             clients[0].close()
             #expect(try await eventually { try await server.listener.connectionCount() == 1 })
             let fourth = try server.client()

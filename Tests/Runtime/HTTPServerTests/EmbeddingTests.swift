@@ -27,8 +27,8 @@ struct EmbeddingTests {
             #expect(try await server.waitUntilEmpty())
             #expect(
                 metrics.record.all == [
-                    "opened", "GET 200", "GET 404", "POST 200", "bad request: malformed_host", "closed", "opened",
-                    "GET nil", "closed",
+                    "opened", "GET greeting 200", "GET - 404", "POST - 200", "bad request: malformed_host", "closed",
+                    "opened", "GET - nil", "closed",
                 ]
             )
         }
@@ -109,19 +109,21 @@ struct EmbeddingTests {
     }
 }
 
-private final class RecordingMetrics: HTTPServerMetrics {
+final class RecordingMetrics: HTTPServerMetrics {
     let record = Record()
 
     func connectionOpened() { record.note("opened") }
 
     func connectionClosed() { record.note("closed") }
 
-    func requestEnded(method: HTTPMethod, status: Int?, duration: Duration) {
+    func requestEnded(method: HTTPMethod, note: RequestNote?, status: Int?, duration: Duration) {
         #expect(duration >= .zero && duration < .seconds(60))
-        record.note("\(method.name) \(status.map { "\($0)" } ?? "nil")")
+        record.note("\(method.name) \(note?.route ?? "-") \(status.map { "\($0)" } ?? "nil")")
     }
 
     func badRequest(_ reason: RequestRefusal) { record.note("bad request: \(reason.rawValue)") }
+
+    func connectionEnded(by limit: ConnectionLimit) { record.note("limit: \(limit)") }
 }
 
 /// A security layer for tests: flips a bit, and refuses the byte 0xff.

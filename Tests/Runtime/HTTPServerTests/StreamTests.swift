@@ -70,7 +70,11 @@ struct StreamTests {
             case 1: client.reset()
             case _: client.shutdownSending()
             }
-            #expect(try await eventually(within: .seconds(1)) { server.record.contains("stream closed") })
+            let loss = way == 1 ? "failed" : "clientLeft"
+            #expect(
+                try await eventually(within: .seconds(1)) { server.record.contains("stream closed: \(loss)") },
+                "\(server.record.all)",
+            )
             #expect(try await server.waitUntilEmpty())
         }
     }
@@ -81,7 +85,7 @@ struct StreamTests {
             let client = try server.client()
             client.send("GET /stream?n=1&open=1 HTTP/1.1\r\nHost: a\r\n\r\n")
             client.shutdownSending()
-            #expect(try await eventually { server.record.contains("stream closed") })
+            #expect(try await eventually { server.record.contains("stream closed: clientLeft") })
             #expect(try await server.waitUntilEmpty())
         }
     }

@@ -81,7 +81,9 @@ final class Routes: HTTPHandler {
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         record.note("\(request.method.name) \(request.path)")
         switch request.path {
-        case "/hello": exchange.respond(text("hello"))
+        case "/hello":
+            exchange.note(RequestNote(route: "greeting"))
+            exchange.respond(text("hello"))
         case "/echo": exchange.respond(HTTPResponse(status: 200, body: request.body))
         case "/show": exchange.respond(text(description(of: request)))
         case "/empty": exchange.respond(HTTPResponse(status: 204))
@@ -178,5 +180,7 @@ final class StreamWatcher: HTTPResponseStreamDelegate {
         stream.end()
     }
 
-    func responseStreamDidClose(_ stream: HTTPResponseStream) { record.note("stream closed") }
+    func responseStreamDidClose(_ stream: HTTPResponseStream, because loss: StreamLoss) {
+        record.note("stream closed: \(loss)")
+    }
 }

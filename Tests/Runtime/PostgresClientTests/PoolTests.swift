@@ -27,6 +27,9 @@ struct PoolTests {
             #expect(observer.opened == 3 && pool.connectionCount == 3 && pool.idleCount == 3)
             for _ in 0..<10 { _ = try await pool.run(processID()) }
             #expect(observer.opened == 3)
+            #expect(observer.usage.contains("0 in use, 20 waiting"))
+            #expect(observer.usage.contains { $0.hasPrefix("3 in use") })
+            #expect(observer.usage.last == "0 in use, 0 waiting")
             let clients = try database.sql(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lemma-test'"
                     + " AND datname = current_database()"

@@ -10,12 +10,14 @@ final class RecordingObserver: PostgresObserver {
     var timeouts = 0
     var failures: [String] = []
     var batches = 0
+    var usage: [String] = []
 
     func waited(_ duration: Duration) {}
     func batchFinished(after duration: Duration, succeeded: Bool) { batches += 1 }
     func connectionOpened() { opened += 1 }
     func connectionClosed(isLost: Bool) { if isLost { lost += 1 } else { closed += 1 } }
     func connectionFailed(reason: String) { failures.append(reason) }
+    func usageChanged(inUse: Int, waiting: Int) { usage.append("\(inUse) in use, \(waiting) waiting") }
     func timedOut() { timeouts += 1 }
 }
 

@@ -145,8 +145,16 @@ final class Deployment: Sendable {
         }
     }
 
+    /// Runs another command of the program, with the replicas' settings.
+    func run(_ words: String...) throws {
+        let settings = try Self.settings(plan, redis, database, folder).map { "\($0.key)=\($0.value)" }
+        try ChildProcess.run(["/usr/bin/env", "-C", folder.path, "-i"] + settings + [try Replica.program] + words)
+    }
+
     /// Sends one command to Redis and returns what redis-cli prints.
-    func askRedis(_ words: String...) throws -> String {
+    func askRedis(_ words: String...) throws -> String { try askRedis(words) }
+
+    func askRedis(_ words: [String]) throws -> String {
         let output = "\(folder.path)/redis-cli"
         unlink(output)
         let access = plan.redis.password.map { ["--no-auth-warning", "-a", $0] } ?? []

@@ -85,6 +85,8 @@ package final class OperationsHandler: HTTPHandler {
     }
 
     private func respondMetrics(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        // For the next scrape: this one does not wait for the dependencies.
+        loop.spawn { [health] in _ = await health.readiness() }
         let format = MetricsFormat.preferred(accept: request.headers["Accept"])
         exchange.respond(
             HTTPResponse(

@@ -8,6 +8,9 @@ internal import Tracing
 
 /// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
 struct StreamRoute {
+    /// How soon after a submission a stream is opened by whoever waits for its first token.
+    private static let promptMilliseconds: Int64 = 10_000
+
     let services: APIServices
 
     func handle(_ context: RequestContext) async throws(Problem) {
@@ -65,7 +68,7 @@ struct StreamRoute {
     private func sendAway(_ common: HTTPFields, _ context: RequestContext) {
         let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), reset: false) { _ in nil }
-        viewer.sendAway()
+        viewer.sendAway(.unavailable)
     }
 
     /// Answers with what was kept of a request whose events have expired.
@@ -96,7 +99,18 @@ struct StreamRoute {
         context.trace.span?.set("lemma.stream.resumed", .bool(cursor != nil || reset))
         let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
-        viewer.start(stream, reset: reset) { services.answers.watch(record, after: cursor, viewer: $0) }
+        viewer.start(stream, reset: reset, submitted: waitsForFirstToken(of: record, after: cursor, reset)) {
+            services.answers.watch(record, after: cursor, viewer: $0)
+        }
+    }
+
+    /// When the request was submitted, for a client that came at once and from whose side the wait is felt; nil for one
+    /// that comes back or comes late.
+    private func waitsForFirstToken(of record: RequestRecord, after cursor: EventID?, _ reset: Bool) -> Timestamp? {
+        guard cursor == nil, !reset, !record.status.isTerminal,
+            UnixTime.microseconds / 1000 - record.createdAt.milliseconds < Self.promptMilliseconds
+        else { return nil }
+        return record.createdAt
     }
 
     private static func headers(_ common: HTTPFields) -> HTTPFields {

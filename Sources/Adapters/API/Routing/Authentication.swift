@@ -1,12 +1,15 @@
 internal import Application
 internal import HTTPServer
+internal import Instrumentation
 internal import Shared
+internal import Telemetry
 
 /// Decides who a request acts as.
 struct Authentication {
     let tokens: any TokenService
     /// With `false`, a request without a token acts as ``UserID/anonymous``.
     let isRequired: Bool
+    let failures: Counters<AuthenticationFailure>
 
     /// The user of a request that may carry a token in its header.
     ///
@@ -14,12 +17,15 @@ struct Authentication {
     func user(of request: HTTPRequest) throws(Problem) -> UserID {
         if let header = request.headers["Authorization"] {
             guard header.lowercased().hasPrefix("bearer ") else {
+                failures[.malformed].increment()
                 throw .unauthenticated("invalid_request", "Authorization must be of the form: Bearer <token>.")
             }
             // Accounts, and with them access tokens, are a part of the product that is yet to come.
+            failures[.invalidToken].increment()
             throw .unauthenticated("invalid_token", "The access token is not valid. Sign in again.")
         }
         guard !isRequired else {
+            failures[.missing].increment()
             throw .unauthenticated("invalid_request", "This needs an access token: Authorization: Bearer <token>.")
         }
         return .anonymous
@@ -34,6 +40,7 @@ struct Authentication {
             return (try user(of: request), false)
         }
         guard let user = tokens.verify(ticket: ticket, for: stream) else {
+            failures[.invalidTicket].increment()
             throw .unauthenticated("invalid_token", "The ticket is not valid for this stream, or has expired.")
         }
         return (user, true)

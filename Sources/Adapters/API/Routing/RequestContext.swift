@@ -39,6 +39,7 @@ final class RequestContext {
         self.trace = trace
         self.extraHeaders = extraHeaders
         self.onResponse = onResponse
+        exchange.note(RequestNote(route: route, traceID: trace.span?.context.sampledTraceID))
     }
 
     func respond(_ response: HTTPResponse) {

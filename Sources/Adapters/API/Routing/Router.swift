@@ -17,6 +17,11 @@ struct Router<Handler> {
 
     private var routes: [Route] = []
 
+    /// Every method and pattern that has a handler.
+    var patterns: [(method: HTTPMethod, pattern: String)] {
+        routes.flatMap { route in route.handlers.map { ($0.0, route.pattern) } }
+    }
+
     /// Adds a handler; `{…}` in the pattern matches one segment.
     ///
     /// GET answers HEAD too.

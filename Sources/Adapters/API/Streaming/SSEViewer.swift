@@ -14,8 +14,9 @@ internal import Tracing
 final class SSEViewer: AnswerViewer {
     /// What a frame adds to an event's data, at most: ids, names and line ends.
     private static let frameBytesMax = 96
-    /// How long a client that is sent away is told to wait, so that not all come back at once.
-    private static let retryMilliseconds = 500...3000
+    /// How long a client that is sent away is told to wait: spread, so that not all come back at once, and short enough
+    /// that no student sees a pause of two seconds.
+    private static let retryMilliseconds = 100...1500
 
     /// Loop time of the last write in milliseconds.
     private(set) var lastWrite: Int64 = 0
@@ -27,6 +28,8 @@ final class SSEViewer: AnswerViewer {
     private var eventsDelivered = 0
     private var stream: HTTPResponseStream?
     private var subscription: (any AnswerSubscription)?
+    /// When the request was submitted, until its first token has been written; nil where that says nothing.
+    private var submitted: Timestamp?
 
     /// `span` is the request's, and ends with the stream.
     init(registry: StreamRegistry, span: Span?) {
@@ -34,18 +37,20 @@ final class SSEViewer: AnswerViewer {
         self.span = span
     }
 
-    /// Begins the response and the deliveries.
+    /// Begins the response and the deliveries; `submitted` is when the client began to wait for its first token.
     func start(
         _ stream: HTTPResponseStream,
         reset: Bool,
+        submitted: Timestamp? = nil,
         _ watch: (SSEViewer) -> (any AnswerSubscription)?
     ) {
         guard !stream.isClosed else { return didEnd() }
         self.stream = stream
+        self.submitted = submitted
         registry.add(self)
         registry.metrics.opened.increment()
         write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
-        guard !registry.isEnding else { return sendAway() }
+        guard !registry.isEnding else { return sendAway(.drained) }
         if reset {
             let data = JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) }
             deliver(AnswerEvent(id: nil, name: .reset, data: data))
@@ -67,6 +72,10 @@ final class SSEViewer: AnswerViewer {
     func deliver(_ event: AnswerEvent) {
         eventsDelivered += 1
         registry.metrics.eventsDelivered.increment()
+        if event.name != .token || submitted != nil { note(event) }
+        if let appended = event.appendedMicroseconds {
+            registry.measureDelivery(since: appended, in: span?.context.sampledTraceID)
+        }
         write { output in
             if let id = event.id {
                 output.append(contentsOf: "id: ".utf8)
@@ -84,12 +93,30 @@ final class SSEViewer: AnswerViewer {
         }
     }
 
+    /// Counts what happens a few times in a stream.
+    private func note(_ event: AnswerEvent) {
+        switch event.name {
+        case .token, .reasoning:
+            if let submitted { registry.measureFirstToken(since: submitted, in: span?.context.sampledTraceID) }
+            submitted = nil
+        case .restarted: registry.metrics.resets[.restarted].increment()
+        case .reset: registry.metrics.resets[.historyLost].increment()
+        case .queued, .started, .completed, .failed, .cancelled: break
+        }
+    }
+
     func answerDidEnd(_ end: AnswerEnd) {
         subscription = nil
-        finish()
+        switch end {
+        case .terminal: finish(.ended)
+        case .gone: finish(.gone)
+        }
     }
 
     // MARK: Registry
+
+    /// Bytes that the client has not taken yet.
+    var pendingBytes: Int { stream?.pendingBytes ?? 0 }
 
     /// The registry has let go of it.
     func didEnd() {
@@ -101,7 +128,7 @@ final class SSEViewer: AnswerViewer {
     func leaveIfVanished(after silenceMax: Int64) {
         guard let stream, stream.clientSilenceMilliseconds >= silenceMax else { return }
         stream.abort()
-        responseStreamDidClose(stream)
+        leave(.vanished)
     }
 
     func sendHeartbeat() {
@@ -111,12 +138,12 @@ final class SSEViewer: AnswerViewer {
     }
 
     /// Ends the stream between two events and tells the client when to come back.
-    func sendAway() {
+    func sendAway(_ end: StreamEnd) {
         let retry = Int.random(in: Self.retryMilliseconds)
         write { $0.append(contentsOf: "retry: \(retry)\n\n".utf8) }
         subscription?.cancel()
         subscription = nil
-        finish()
+        finish(end)
     }
 
     // MARK: Writing
@@ -127,9 +154,10 @@ final class SSEViewer: AnswerViewer {
         stream.write(body)
     }
 
-    private func finish() {
+    private func finish(_ end: StreamEnd) {
         guard let stream else { return }
         self.stream = nil
+        registry.metrics.ends[end].increment()
         registry.loop.executeSoon { [registry] in registry.remove(self) }
         stream.end()
     }
@@ -138,8 +166,20 @@ final class SSEViewer: AnswerViewer {
 extension SSEViewer: HTTPResponseStreamDelegate {
     func responseStreamDidDrain(_ stream: HTTPResponseStream) { subscription?.resume() }
 
-    func responseStreamDidClose(_ stream: HTTPResponseStream) {
-        self.stream = nil
+    func responseStreamDidClose(_ stream: HTTPResponseStream, because loss: StreamLoss) {
+        switch loss {
+        case .clientLeft: leave(.clientClosed)
+        case .failed: leave(.connectionFailed)
+        case .stalled: leave(.stalled)
+        case .serverClosed: leave(.shutDown)
+        }
+    }
+
+    /// The connection is gone.
+    private func leave(_ end: StreamEnd) {
+        guard stream != nil else { return }
+        stream = nil
+        registry.metrics.ends[end].increment()
         subscription?.cancel()
         subscription = nil
         registry.remove(self)

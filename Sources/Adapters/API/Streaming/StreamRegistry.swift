@@ -19,6 +19,8 @@ package final class StreamRegistry {
     /// True once every stream is being ended, also those yet to come.
     private(set) var isEnding = false
     private var viewers: [SSEViewer] = []
+    /// What the gauge has of this loop.
+    private var bufferedBytes = 0
     private var nextVanishedSweep: Int64 = 0
     private var sweep: LoopTimer?
 
@@ -56,7 +58,12 @@ package final class StreamRegistry {
     private func sendHeartbeats() {
         let now = loop.nowMilliseconds
         let due = now - heartbeatMilliseconds
-        for viewer in viewers where viewer.lastWrite <= due { viewer.sendHeartbeat() }
+        var pendingBytes = 0
+        for viewer in viewers {
+            if viewer.lastWrite <= due { viewer.sendHeartbeat() }
+            pendingBytes += viewer.pendingBytes
+        }
+        note(bufferedBytes: pendingBytes)
         guard now >= nextVanishedSweep else { return }
         nextVanishedSweep = now + heartbeatMilliseconds
         // Backwards, because who leaves gives its slot to the last one.
@@ -68,11 +75,31 @@ package final class StreamRegistry {
     /// Ends every stream between two events, each after its own hint when to come back; so do streams that begin later.
     package func endAll() {
         isEnding = true
-        for viewer in viewers { viewer.sendAway() }
+        for viewer in viewers { viewer.sendAway(.drained) }
+    }
+
+    private func note(bufferedBytes bytes: Int) {
+        if bytes != bufferedBytes { metrics.bufferedBytes.add(Double(bytes - bufferedBytes)) }
+        bufferedBytes = bytes
+    }
+
+    /// Measures a sampled event when what is being written now has reached the socket, by the clocks of two machines: what
+    /// one of them is ahead counts as nothing.
+    func measureDelivery(since appended: Int64, in traceID: String?) {
+        loop.executeSoon { [metrics] in
+            let time = Duration.microseconds(max(0, UnixTime.microseconds - appended))
+            metrics.deliverySeconds.observe(time, exemplar: traceID)
+        }
+    }
+
+    func measureFirstToken(since submitted: Timestamp, in traceID: String?) {
+        let waited = UnixTime.microseconds - submitted.milliseconds * 1000
+        metrics.firstTokenSeconds.observe(.microseconds(max(0, waited)), exemplar: traceID)
     }
 
     package func close() {
         sweep?.close()
         sweep = nil
+        note(bufferedBytes: 0)
     }
 }

@@ -24,6 +24,8 @@ final class AnswerFeed {
     /// Loop time of the last push or answer, in milliseconds.
     private var lastHeard: Int64
     private var isProbing = false
+    /// When the next event to be pushed was appended, where that was told.
+    private var appendTime: AppendTime?
 
     init(_ record: RequestRecord, hub: RedisAnswerStream) {
         request = record.request
@@ -69,8 +71,22 @@ final class AnswerFeed {
         }
     }
 
+    func note(_ time: AppendTime) { appendTime = time }
+
     func push(_ stored: StoredEvent) {
         lastHeard = hub.store.loop.nowMilliseconds
+        if let appendTime {
+            self.appendTime = nil
+            if appendTime.id == stored.id {
+                var timed = stored
+                timed.appendedMicroseconds = appendTime.microseconds
+                return hand(timed)
+            }
+        }
+        hand(stored)
+    }
+
+    private func hand(_ stored: StoredEvent) {
         heard(stored)
         if places.count == 1 {
             places[0].push(stored)

@@ -26,7 +26,8 @@ final class GroupReader {
         connecting configuration: RedisConfiguration,
         group: String,
         consumer: String,
-        streams: [String]
+        streams: [String],
+        observer: (any RedisObserver)?
     ) {
         self.store = store
         self.group = group
@@ -34,7 +35,11 @@ final class GroupReader {
         self.streams = streams
         let client = Client()
         self.client = client
-        connection = RedisCommander(configuration, on: store.loop) { connection async throws(RedisError) in
+        connection = RedisCommander(
+            configuration,
+            on: store.loop,
+            observer: observer,
+        ) { connection async throws(RedisError) in
             let reply = try await connection.call(RedisCommand("CLIENT", "ID"), deadline: RedisStore.commandDeadline)
             client.number = reply.integer
         }

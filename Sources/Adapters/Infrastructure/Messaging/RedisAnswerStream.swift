@@ -3,6 +3,7 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 package import Shared
+package import Telemetry
 
 /// Serves the event streams of Redis to the viewers of one loop.
 ///
@@ -28,18 +29,23 @@ package final class RedisAnswerStream: AnswerStream {
     private var ticker: LoopTimer?
     private var positions: QueuePositions?
     private let presence: ViewerPresence?
+    private let appends: Histogram?
 
-    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none.
+    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none. `appends` takes
+    /// how many of the provider's tokens are joined in each append.
     package init(
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
         backoff: Backoff,
-        presence: ViewerPresence? = nil
+        presence: ViewerPresence? = nil,
+        observer: (any RedisObserver)? = nil,
+        appends: Histogram? = nil
     ) {
         self.store = store
         self.backoff = backoff
         self.presence = presence
-        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self)
+        self.appends = appends
+        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }
@@ -58,7 +64,7 @@ package final class RedisAnswerStream: AnswerStream {
     package var feedCount: Int { feeds.count }
 
     package func writer(for claim: JobClaim) -> any AnswerWriter {
-        RedisAnswerWriter(store: store, claim: claim, backoff: backoff)
+        RedisAnswerWriter(store: store, claim: claim, backoff: backoff, appends: appends)
     }
 
     package func replay(of finished: FinishedRequest) -> [AnswerEvent] {
@@ -110,10 +116,12 @@ package final class RedisAnswerStream: AnswerStream {
 
 extension RedisAnswerStream: RedisSubscriberDelegate {
     package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id],
-            let event = StoredEvent(pushed: payload)
-        else { return }
-        feed.push(event)
+        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id] else { return }
+        if let event = StoredEvent(pushed: payload) {
+            feed.push(event)
+        } else if let time = AppendTime(pushed: payload) {
+            feed.note(time)
+        }
     }
 
     /// Pushes are lost from here on; the silence of the feeds makes them ask Redis.

@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Telemetry
 
 /// Appends one attempt's text to its event stream, at most one append under way.
 ///
@@ -19,20 +20,26 @@ final class RedisAnswerWriter: AnswerWriter {
     /// Text joined into one event at most, and text queued above which the provider has to wait; in UTF-8 bytes.
     private static let eventBytesMax = 16_384
     private static let queuedBytesMax = 65_536
+    /// One event in so many, the first among them, tells when it was appended.
+    static let timedEvery: UInt64 = 32
 
     private struct Chunk {
         let kind: AnswerText
         var text: String
+        var tokens = 1
     }
 
     private struct Append {
         let id: EventID
         let name: StaticString
         let data: [UInt8]
+        /// In microseconds since 1970, where it is one of the sample.
+        let time: Int64?
     }
 
     private let store: RedisStore
     private let backoff: Backoff
+    private let appends: Histogram?
     private let correlationID: CorrelationID
     private let key: String
     private let channel: String
@@ -48,9 +55,10 @@ final class RedisAnswerWriter: AnswerWriter {
 
     var onFailure: ((AnswerWriteFailure) -> Void)?
 
-    init(store: RedisStore, claim: JobClaim, backoff: Backoff) {
+    init(store: RedisStore, claim: JobClaim, backoff: Backoff, appends: Histogram?) {
         self.store = store
         self.backoff = backoff
+        self.appends = appends
         correlationID = claim.request.correlationID
         key = store.keys.events(correlationID)
         channel = store.keys.live(correlationID)
@@ -66,6 +74,7 @@ final class RedisAnswerWriter: AnswerWriter {
             queue[last].text.utf8.count + text.utf8.count <= Self.eventBytesMax
         {
             queue[last].text += text
+            queue[last].tokens += 1
         } else {
             queue.append(Chunk(kind: kind, text: text))
         }
@@ -114,12 +123,15 @@ final class RedisAnswerWriter: AnswerWriter {
         }
         let chunk = queue.removeFirst()
         queuedBytes -= chunk.text.utf8.count
+        appends?.observe(Double(chunk.tokens))
         let name: StaticString =
             switch chunk.kind {
             case .token: "token"
             case .reasoning: "reasoning"
             }
-        underWay = Append(id: stored.next, name: name, data: EventData.text(chunk.text))
+        let id = stored.next
+        let time = id.sequence % Self.timedEvery == 1 ? UnixTime.microseconds : nil
+        underWay = Append(id: id, name: name, data: EventData.text(chunk.text), time: time)
         if queuedBytes <= Self.queuedBytesMax { wake(\.roomWaiters) }
         sendOrCheck()
     }
@@ -133,7 +145,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private func send() {
         guard let underWay else { return }
         store.commander.send(
-            8,
+            underWay.time == nil ? 8 : 9,
             deadline: RedisStore.commandDeadline,
             { command in
                 command.append("FCALL")
@@ -144,6 +156,7 @@ final class RedisAnswerWriter: AnswerWriter {
                 command.append(underWay.name)
                 command.append(underWay.data)
                 command.append(channel)
+                if let time = underWay.time { command.append(Int(time)) }
             },
             completion: { [weak self] result in self?.didSend(result) },
         )

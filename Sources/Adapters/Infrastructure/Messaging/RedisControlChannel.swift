@@ -18,12 +18,13 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
         _ configuration: RedisConfiguration,
         keys: Keyspace,
         on loop: Loop,
+        observer: (any RedisObserver)? = nil,
         onCancel: @escaping (CorrelationID, CancelReason) -> Void
     ) {
         self.loop = loop
         self.keys = keys
         self.onCancel = onCancel
-        subscriber = RedisSubscriber(configuration, on: loop, delegate: self)
+        subscriber = RedisSubscriber(configuration, on: loop, delegate: self, observer: observer)
         subscribe()
     }
 

@@ -38,7 +38,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         store: RedisStore,
         waiting configuration: RedisConfiguration,
         consumer: String,
-        terms: Terms
+        terms: Terms,
+        observer: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.consumer = consumer
@@ -49,6 +50,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             group: Keyspace.group,
             consumer: consumer,
             streams: (0..<store.keys.partitions).map { store.keys.jobs($0) },
+            observer: observer,
         )
     }
 

@@ -22,7 +22,12 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     private let consumer: String
 
     /// `consumer` is a name that no other consumer of the group has.
-    package init(store: RedisStore, waiting configuration: RedisConfiguration, consumer: String) {
+    package init(
+        store: RedisStore,
+        waiting configuration: RedisConfiguration,
+        consumer: String,
+        observer: (any RedisObserver)? = nil
+    ) {
         self.store = store
         self.consumer = consumer
         reader = GroupReader(
@@ -31,6 +36,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
             group: Keyspace.persisters,
             consumer: consumer,
             streams: (0..<store.keys.partitions).map { store.keys.finished($0) },
+            observer: observer,
         )
     }
 

@@ -69,6 +69,9 @@ package final class RedisStore {
 
     package func close() { commander.close() }
 
+    /// Commands of this store that Redis has not answered.
+    package var pendingCommands: Int { commander.pendingCount }
+
     /// Calls a library function, loading the library where Redis does not have it (fresh, flushed or older).
     func call(
         _ function: FunctionLibrary.Function,

@@ -55,6 +55,8 @@ final class ViewerPlace: AnswerSubscription {
     /// Events of the next page, without the cursor's own.
     private var pageEvents = ViewerPlace.pageEventsFirst
     private var state = State.waiting
+    /// True while what is delivered comes as it is appended: what is read of the past was late for another reason.
+    private var isCaughtUp = false
 
     init(feed: AnswerFeed, viewer: any AnswerViewer, cursor: EventID) {
         self.feed = feed
@@ -115,6 +117,7 @@ final class ViewerPlace: AnswerSubscription {
         let event = stored.event
         guard viewer.hasRoom(for: event) else {
             state = .stalled
+            isCaughtUp = false
             return false
         }
         cursor = stored.id
@@ -174,19 +177,20 @@ final class ViewerPlace: AnswerSubscription {
         let isFull = entries.count == pageEvents
         adaptPage(to: entries)
         for entry in entries {
-            guard let stored = StoredEvent(entry) else {
+            guard var stored = StoredEvent(entry) else {
                 // An event of a later version: not for this one's clients.
                 cursor = entry.id
                 cursorData = entry.data
                 continue
             }
             feed.heard(stored)
+            if !isCaughtUp { stored.appendedMicroseconds = nil }
             guard deliver(stored) else { return }
         }
         state = .live
         // What was pushed while the page was on its way may not be in it.
         let missesPushed = newestPushed > cursor && (!entries.isEmpty || newestPushed > pushedBeforeRead)
-        if isFull || missesPushed { read() }
+        if isFull || missesPushed { read() } else { isCaughtUp = true }
     }
 
     private func readLater() {
@@ -246,6 +250,7 @@ final class ViewerPlace: AnswerSubscription {
         guard isNoted else { return readLater() }
         state = .live
         viewer?.deliver(AnswerEvent(id: nil, name: .reset, data: EventData.reset(.historyLost)))
+        isCaughtUp = false
         cursor = Self.beginning
         cursorData = nil
         newestPushed = cursor

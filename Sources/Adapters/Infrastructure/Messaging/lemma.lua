@@ -23,7 +23,9 @@
 -- `deleted` (the user who deleted it). It lives a day, and as long as an ended request's stream when nothing goes on and
 -- everything is kept.
 --
--- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side.
+-- @VERSION@ is a digest of this file, so that replicas of two releases use their own functions side by side. They share
+-- the entries: a later release may add fields to hashes and stream entries, and words behind those of `idempotency` and
+-- `delayed`, which are ignored here; what changes the meaning of an entry gets another `v`.
 
 local terminal = { completed = true, failed = true, cancelled = true }
 
@@ -72,8 +74,15 @@ local function queue_state(jobs, group)
   return stream['entries-added'] - stream['length'], stream['length']
 end
 
-local function append_and_publish(events, id, name, data, channel)
-  if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then return false end
+-- `time`, where it is given, is when a worker appended the event: kept with it, and told ahead of it in a message of its
+-- own, which replicas of before leave out.
+local function append_and_publish(events, id, name, data, channel, time)
+  if time then
+    if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data, 't', time) then return false end
+    redis.call('SPUBLISH', channel, id .. ' ' .. time)
+  elseif not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then
+    return false
+  end
   redis.call('SPUBLISH', channel, id .. ' ' .. name .. ' ' .. data)
   return true
 end
@@ -255,7 +264,7 @@ local function submit(keys, args)
   local group, id, user = args[1], args[4], args[8]
   local earlier = idempotency and redis.call('GET', idempotency)
   if earlier then
-    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)$')
+    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)')
     if meaning ~= args[7] then return { 'reused' } end
     return { 'replay', tonumber(created), id, conversation }
   end
@@ -351,10 +360,10 @@ local function claim(keys, args)
   return { 'claimed', attempt, queued, redis.call('HGETALL', request), age, reason }
 end
 
--- append  KEYS events   ARGV id, event name, data, channel
+-- append  KEYS events   ARGV id, event name, data, channel [, time of the append in microseconds since 1970]
 -- returns 1, or 0 where the stream is gone; refuses an id that is not greater than the last one
 local function append(keys, args)
-  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0
+  return append_and_publish(keys[1], args[1], args[2], args[3], args[4], args[5]) and 1 or 0
 end
 
 -- postpone  KEYS jobs request events delayed
@@ -388,7 +397,7 @@ local function promote(keys, args)
   local jobs, delayed = keys[1], keys[2]
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now_ms(), 'LIMIT', 0, args[1])
   for _, member in ipairs(due) do
-    local id, provider = string.match(member, '^(%S+) (.*)$')
+    local id, provider = string.match(member, '^(%S+) (%S*)')
     redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
     redis.call('ZREM', delayed, member)
   end
