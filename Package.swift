@@ -151,7 +151,7 @@ let tests: [Target] = [
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
-    suite("System", in: "System", ["EventLoop"]),
+    suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]
 
 func module(

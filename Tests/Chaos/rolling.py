@@ -82,12 +82,15 @@ class Deployment:
 
 async def ready(pod, limit=60):
     """As the readiness probe asks."""
-    deadline = time.monotonic() + limit
+    deadline, answer = time.monotonic() + limit, None
     while time.monotonic() < deadline:
-        if (await fetch(pod.ops_port, "GET", "/readyz", timeout=3))[0] == 200:
+        status, _, answer = await fetch(pod.ops_port, "GET", "/readyz", timeout=3)
+        if status == 200:
             return
+        if not pod.is_running:
+            raise ClusterFailure(f"{pod.name} ended with {pod.process.returncode}")
         await asyncio.sleep(0.5)
-    raise ClusterFailure(f"{pod.name} is not ready after {limit} s")
+    raise ClusterFailure(f"{pod.name} is not ready after {limit} s: {answer}")
 
 
 def live(history):
@@ -98,13 +101,17 @@ def live(history):
 
 def gaps(history):
     """The longest time between two events of each viewer, from its first token on, in seconds; and the longest of those
-    that end with a new attempt, and of those in which the connection was another's."""
+    that end with a new attempt, of those in which the connection was another's, and of the waits for such a
+    connection's head."""
     last, opened = {}, {}
-    longest = {"any": {}, "hand-over": {}, "reconnect": {}}
+    longest = {"any": {}, "hand-over": {}, "reconnect": {}, "head": {}}
     for row in history.rows:
         viewer = row.get("viewer")
         if row["op"] == "open":
             opened[viewer] = row["t"]
+            if row["cursor"]:
+                # Has no token's pace in it, which is taken off all of them.
+                longest["head"][viewer] = max(longest["head"].get(viewer, 0), row["t"] - row["asked"] + PACE)
         if row["op"] != "event" or (viewer not in last and row["name"] != "token"):
             continue
         if viewer in last:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 import unittest
+import urllib.request
 
 from catalogue import documented
 from manifests import ROOT
@@ -35,7 +36,8 @@ class Metrics(unittest.TestCase):
 
     @classmethod
     def text(cls, name, **headers):
-        return get(f"http://{cls.stack.at(name, 'operations')}/metrics", **headers).decode()
+        url = f"http://{cls.stack.at(name, 'operations')}/metrics"
+        return get(urllib.request.Request(url, headers=headers)).decode()
 
     @classmethod
     def work(cls):
@@ -75,7 +77,7 @@ class Metrics(unittest.TestCase):
             self.assertTrue(found[name + "_seconds"], name)
             for exemplar in found[name + "_seconds"]:
                 self.assertRegex(exemplar.labels["trace_id"], "^[0-9a-f]{32}$")
-                self.assertLess(abs(time.time() - exemplar.timestamp), PATIENCE * 10)
+                self.assertLess(abs(time.time() - float(exemplar.timestamp)), PATIENCE * 10)
         self.assertNotIn("trace_id", self.text("api1"))
 
     def test_everything_that_is_asked_for_is_there(self):

@@ -15,8 +15,9 @@ from stack import Stack
 from streams import Stream, submit
 
 # What a token may take longer through a proxy than without it, in milliseconds, and how many may be later, because the
-# machine is never ours alone. A busy machine is late now and then; a proxy that holds back is it in every round.
-EXTRA_MAX, LATE_SHARE, ROUNDS = 50, 0.01, 3
+# machine is never ours alone. A busy machine is late now and then; a proxy that holds back is it with nearly every token, in
+# every round.
+EXTRA_MAX, LATE_SHARE, ROUNDS = 50, 0.05, 3
 TOKENS = 60
 
 
@@ -139,6 +140,8 @@ class Proxies(unittest.TestCase):
                 pass
 
         server = http.server.ThreadingHTTPServer((self.stack.addresses["grafana"], 0), Replica)
+        # A health check may go before it has read the answer.
+        server.handle_error = lambda *_: None
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         threading.Thread(target=server.serve_forever, daemon=True).start()

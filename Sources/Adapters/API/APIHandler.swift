@@ -134,7 +134,7 @@ package final class APIHandler: HTTPHandler {
             requestID: requestID,
             route: route,
             parameter: parameter,
-            trace: RequestTrace(request, route: route, tracer: services.tracer),
+            trace: RequestTrace(request, isSecure: exchange.isSecure, route: route, tracer: services.tracer),
             extraHeaders: cors.headers(for: request),
         ) { [weak self] context, status, headers in
             guard let self else { return }

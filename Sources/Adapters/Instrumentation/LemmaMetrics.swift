@@ -16,8 +16,8 @@ package struct LemmaMetrics: Sendable {
     package let persister: PersisterMetrics
     package let redis: RedisMetrics
     package let postgres: PostgresMetrics
-    package let traces: TraceMetrics
     package let replica: ReplicaMetrics
+    package let traces: TraceMetrics
 
     private let worker: MetricsRegistry
 
@@ -36,8 +36,8 @@ package struct LemmaMetrics: Sendable {
         persister = PersisterMetrics(worker)
         redis = RedisMetrics(registry)
         postgres = PostgresMetrics(registry)
-        traces = TraceMetrics(registry)
         replica = ReplicaMetrics(registry)
+        traces = TraceMetrics(registry)
     }
 
     /// What calls of one of the configured providers are measured by; taken once for each.

@@ -33,6 +33,8 @@ package struct WorkMetrics: Sendable {
     package let firstTokenSeconds: Histogram
     /// From the start of an attempt to its end.
     package let attemptSeconds: Histogram
+    /// The provider's tokens that are joined in one append, because they came while another append was under way.
+    package let appendTokens: Histogram
 
     init(_ registry: MetricsRegistry) {
         active = registry.gauge("lemma_jobs_active", help: "Jobs being worked on")
@@ -57,5 +59,10 @@ package struct WorkMetrics: Sendable {
         queueWaitSeconds = registry.histogram("lemma_queue_wait_seconds", help: "Submission to first claim")
         firstTokenSeconds = registry.histogram("lemma_attempt_first_token_seconds", help: "Attempt to first token")
         attemptSeconds = registry.histogram("lemma_attempt_duration_seconds", help: "Attempts, start to end")
+        appendTokens = registry.histogram(
+            "lemma_append_tokens",
+            help: "Tokens of the provider that one append writes",
+            limits: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+        )
     }
 }

@@ -87,6 +87,7 @@ final class WorkerGraph {
             subscribing: environment.redis,
             backoff: environment.backoff,
             observer: environment.redisObserver(.pushes),
+            appends: metrics.work.appendTokens,
         )
         consumer = RedisMessageConsumer(
             store: store,

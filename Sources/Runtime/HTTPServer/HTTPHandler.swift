@@ -33,6 +33,9 @@ package final class HTTPExchange {
 
     package var loop: Loop { connection.stream.loop }
 
+    /// True where the server's connections are encrypted.
+    package var isSecure: Bool { connection.service.options.makeFilter != nil }
+
     /// False once the connection is gone; answering is allowed then and does nothing.
     package var isOpen: Bool { !isAnswered && connection.isResponding }
 

@@ -1,5 +1,8 @@
 internal import Synchronization
 
+// Instruments count nothing where WITHOUT_TELEMETRY is defined: `Benchmarks/run telemetry` builds such a program to compare
+// with, nobody else does.
+
 /// A number that only grows.
 ///
 /// One relaxed atomic addition; safe from any thread.
@@ -11,7 +14,9 @@ package final class Counter: Sendable {
     /// Adds `amount`, which is not negative.
     package func increment(by amount: Int = 1) {
         assert(amount >= 0, "a counter never goes down")
+        #if !WITHOUT_TELEMETRY
         count.wrappingAdd(amount, ordering: .relaxed)
+        #endif
     }
 
     /// The sum so far.
@@ -33,7 +38,11 @@ package final class Gauge: Sendable {
     package func set(_ value: Int) { set(Double(value)) }
 
     /// Adds `amount`, which may be negative.
-    package func add(_ amount: Double) { bits.add(amount) }
+    package func add(_ amount: Double) {
+        #if !WITHOUT_TELEMETRY
+        bits.add(amount)
+        #endif
+    }
 
     /// Adds one.
     package func increment() { add(1) }
@@ -66,6 +75,14 @@ package final class Histogram: Sendable {
     /// `exemplar` is the id of the sampled trace that the value belongs to: 32 lower-case hexadecimal digits. Each bucket
     /// keeps its last one for scrapes in the OpenMetrics format; what is no trace id is not kept.
     package func observe(_ value: Double, exemplar: String? = nil) {
+        #if WITHOUT_TELEMETRY
+        return
+        #else
+        take(value, exemplar)
+        #endif
+    }
+
+    private func take(_ value: Double, _ exemplar: String?) {
         guard !value.isNaN else { return }
         let index = limits.firstIndex { value <= $0 } ?? limits.count
         buckets[index].increment()

@@ -46,7 +46,7 @@ struct APIMetricsTests {
         var options = withWorker
         options.mock = MockClient.Options(
             tokens: 3,
-            firstTokenDelay: .milliseconds(300),
+            firstTokenDelay: .seconds(2),
             tokenDelay: .zero,
             content: .echo,
         )

@@ -4,6 +4,7 @@ import EventLoop
 import FoundationEssentials
 import RedisClient
 import Shared
+import Telemetry
 import TestSupport
 import Testing
 
@@ -41,6 +42,7 @@ struct AnswerWriterTests {
                 ]
             )
             #expect(try await writer.flush() == EventID(attempt: 1, sequence: 4), "nothing more to write")
+            #expect(bench.appends.snapshot().counts.prefix(2) == [2, 2] && bench.appends.snapshot().sum == 6)
         }
     }
 

@@ -129,6 +129,17 @@ struct OpenAIDialectTests {
         }
     }
 
+    @Test("the model that answered is read with the usage, and only a plain name is believed")
+    func model() throws {
+        let usage = #""usage":{"prompt_tokens":5,"completion_tokens":7}"#
+        #expect(try dialect.read(#"{"model":"m-2","choices":[],\#(usage)}"#).model == "m-2")
+        #expect(try dialect.read(#"{"model":"m-2","choices":[{"delta":{"content":"a"}}]}"#).model == nil)
+        for nonsense in ["5", "null", #""""#, #""a b""#, #""é""#, "\"\(String(repeating: "m", count: 129))\""] {
+            let chunk = try dialect.read(#"{"model":\#(nonsense),"choices":[],\#(usage)}"#)
+            #expect(chunk.model == nil && chunk.usage != nil, "\(nonsense)")
+        }
+    }
+
     @Test("an error is one in whatever form, with its name but never its words")
     func errors() throws {
         for (error, status, code, isAboutAccess) in [
@@ -198,6 +209,12 @@ struct GeminiDialectTests {
     )
     func ends(reason: String, end: ProviderEnd) throws {
         #expect(try dialect.read(#"{"candidates":[{"finishReason":"\#(reason)"}]}"#).end == end)
+    }
+
+    @Test("the model that answered is read with the end")
+    func model() throws {
+        #expect(try dialect.read(#"{"modelVersion":"g-2","candidates":[{"finishReason":"STOP"}]}"#).model == "g-2")
+        #expect(try dialect.read(#"{"modelVersion":5,"candidates":[{"finishReason":"STOP"}]}"#).model == nil)
     }
 
     @Test("a blocked prompt ends as filtered")

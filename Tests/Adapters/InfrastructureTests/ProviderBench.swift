@@ -185,9 +185,16 @@ final class ProviderBench {
         metric("lemma_gen_ai_client_token_usage_tokens_sum" + labels(provider, "gen_ai_token_type", kind))
     }
 
+    /// A histogram of a provider's times: its `count` or `sum`.
+    func time(_ name: String, _ part: String, of provider: String) -> String? {
+        metric("lemma_gen_ai_client_operation_\(name)_seconds_\(part){\(labels(provider))}")
+    }
+
     private func labels(_ provider: String, _ label: String, _ value: String) -> String {
-        let provider = #"gen_ai_operation_name="chat",gen_ai_provider_name="\#(provider)",gen_ai_request_model="m""#
-        return #"{\#(provider),\#(label)="\#(value)"}"#
+        #"{\#(labels(provider)),\#(label)="\#(value)"}"#
+    }
+    private func labels(_ provider: String) -> String {
+        #"gen_ai_operation_name="chat",gen_ai_provider_name="\#(provider)",gen_ai_request_model="m""#
     }
 
     /// The value of a series as a scraper sees it.

@@ -151,4 +151,29 @@ struct ProviderChainTests {
             #expect(bench.counted("down", "failed") == "1")
         }
     }
+
+    @Test("the first piece of text and each further one are timed, and the call as a whole")
+    func times() async throws {
+        try await onLoop { loop in
+            let bench = ProviderBench(loop)
+            let slow = bench.client("slow") { sink throws(ProviderFailure) in
+                for pause in [300, 200, 400] {
+                    do { try await bench.clock.sleep(for: .milliseconds(pause)) } catch { throw .cancelled }
+                    sink.receive(.token, "x")
+                }
+            }
+            var result: Result<String, AIFailure>?
+            loop.spawn { result = await bench.solve(bench.chain(slow)) }
+            _ = try await bench.pass { result != nil }
+            #expect(result == .success("slow"))
+            #expect(bench.time("time_to_first_chunk", "count", of: "slow") == "1")
+            #expect(bench.time("time_per_output_chunk", "count", of: "slow") == "2")
+            for (name, seconds) in [("time_to_first_chunk", 0.3), ("time_per_output_chunk", 0.6)] {
+                let sum = try #require(bench.time(name, "sum", of: "slow").flatMap { Double($0) })
+                #expect(abs(sum - seconds) < 1e-9, "\(name)")
+            }
+            #expect(bench.counted("slow", "") == "1")
+            #expect(bench.metric(#"lemma_provider_calls_limit{provider="slow"}"#) == "100.0")
+        }
+    }
 }

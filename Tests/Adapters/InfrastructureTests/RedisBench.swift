@@ -1,8 +1,10 @@
 import Application
 import Domain
 import EventLoop
+import Instrumentation
 import RedisClient
 import Shared
+import Telemetry
 import TestSupport
 
 @testable import Infrastructure
@@ -16,6 +18,8 @@ final class RedisBench {
 
     let keys = Keyspace(partitions: 1)
     let store: RedisStore
+    /// What is joined in each append.
+    let appends = LemmaMetrics(MetricsRegistry()).work.appendTokens
     let answers: RedisAnswerStream
     let repository: RedisRequestRepository
     private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
@@ -30,7 +34,7 @@ final class RedisBench {
         store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff)
+        answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(configuration, on: loop)
     }

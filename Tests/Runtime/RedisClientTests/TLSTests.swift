@@ -18,7 +18,7 @@ struct TLSTests {
                     configuration.waitLimit = .seconds(10)
                     let redis = RedisCommander(configuration, on: loop)
                     defer { redis.close() }
-                    let value = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+                    let value = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
                     _ = try await redis.call(RedisCommand("SET", "key", value), deadline: .seconds(20))
                     #expect(try await redis.call(RedisCommand("GET", "key"), deadline: .seconds(20)) == .bytes(value))
                     var answers: [Int] = []

@@ -19,8 +19,8 @@ struct RecordedEntries {
         commands = try lines.dropLast().map { try JSONDecoder().decode([String].self, from: Data($0.utf8)) }
     }
 
-    /// The entry of the only dead letter.
-    var deadLetter: String? { commands.first { $0[0] == "XADD" && $0[1].hasSuffix(":dead") }?[2] }
+    /// The only dead letter, as `lemma dead-letters list` names it: by its partition and entry.
+    var deadLetter: String? { commands.first { $0[0] == "XADD" && $0[1].hasSuffix(":dead") }.map { "0-\($0[2])" } }
 
     /// Puts all of it into a deployment's empty Redis; `added` are further fields of every hash and stream entry, and
     /// further words of values that consist of words.

@@ -45,18 +45,20 @@ struct SolveRoute {
     ) async throws(Problem) -> SolveMathProblem.Output {
         guard let tracer = services.tracer else { return try await submit(context.trace.context?.carrier) }
         let span = tracer.begin("send lemma.jobs", .producer, parent: context.trace.context)
-        defer { span.end() }
         span.set("messaging.system", "redis")
         span.set("messaging.destination.name", "lemma.jobs")
         span.set("messaging.operation.type", "send")
         span.set("messaging.operation.name", "send")
         do {
             let output = try await submit(span.context.carrier)
+            // A replay sends nothing: its span never ends, and so is never recorded.
+            guard !output.isReplay else { return output }
             span.set("lemma.correlation_id", .string(output.correlationID.description))
-            if output.isReplay { span.set("lemma.idempotency_replayed", true) }
+            span.end()
             return output
         } catch {
             span.fail(error.kind.rawValue)
+            span.end()
             throw error
         }
     }

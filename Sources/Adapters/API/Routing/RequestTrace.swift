@@ -12,20 +12,35 @@ struct RequestTrace {
     private let received: TraceContext?
     let span: Span?
 
-    init(_ request: HTTPRequest, route: String, tracer: Tracer?) {
+    init(_ request: HTTPRequest, isSecure: Bool, route: String, tracer: Tracer?) {
         received = request.headers["traceparent"].flatMap {
             TraceContext(traceparent: $0, tracestate: request.headers["tracestate"])
         }
         let isMatched = route.hasPrefix("/")
-        let method = request.method.name
-        span = tracer?.begin(isMatched ? "\(method) \(route)" : method, .server, parent: received)
-        guard let span, span.isRecording else { return }
-        span.set("http.request.method", .string(method))
+        guard let tracer else {
+            span = nil
+            return
+        }
+        let method = Self.knownName(request.method)
+        let title = method ?? "HTTP"
+        let span = tracer.begin(isMatched ? "\(title) \(route)" : title, .server, parent: received)
+        self.span = span
+        guard span.isRecording else { return }
+        span.set("http.request.method", .string(method ?? "_OTHER"))
+        span.set("url.scheme", isSecure ? "https" : "http")
         if isMatched {
             span.set("http.route", .string(route))
             span.set("url.path", .string(request.path))
         }
         span.set("network.protocol.version", request.version == .http11 ? "1.1" : "1.0")
+    }
+
+    /// Nil for a method that the conventions do not know.
+    private static func knownName(_ method: HTTPMethod) -> String? {
+        switch method {
+        case .get, .head, .post, .put, .patch, .delete, .options: method.name
+        case .other(let name): ["CONNECT", "TRACE"].contains(name) ? name : nil
+        }
     }
 
     /// What is done for this request continues from here.

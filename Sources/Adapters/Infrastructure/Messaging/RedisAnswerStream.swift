@@ -3,6 +3,7 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 package import Shared
+package import Telemetry
 
 /// Serves the event streams of Redis to the viewers of one loop.
 ///
@@ -28,18 +29,22 @@ package final class RedisAnswerStream: AnswerStream {
     private var ticker: LoopTimer?
     private var positions: QueuePositions?
     private let presence: ViewerPresence?
+    private let appends: Histogram?
 
-    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none.
+    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none. `appends` takes
+    /// how many of the provider's tokens are joined in each append.
     package init(
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
         backoff: Backoff,
         presence: ViewerPresence? = nil,
-        observer: (any RedisObserver)? = nil
+        observer: (any RedisObserver)? = nil,
+        appends: Histogram? = nil
     ) {
         self.store = store
         self.backoff = backoff
         self.presence = presence
+        self.appends = appends
         subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
@@ -59,7 +64,7 @@ package final class RedisAnswerStream: AnswerStream {
     package var feedCount: Int { feeds.count }
 
     package func writer(for claim: JobClaim) -> any AnswerWriter {
-        RedisAnswerWriter(store: store, claim: claim, backoff: backoff)
+        RedisAnswerWriter(store: store, claim: claim, backoff: backoff, appends: appends)
     }
 
     package func replay(of finished: FinishedRequest) -> [AnswerEvent] {

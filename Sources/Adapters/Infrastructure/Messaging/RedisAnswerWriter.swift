@@ -26,6 +26,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private struct Chunk {
         let kind: AnswerText
         var text: String
+        var tokens = 1
     }
 
     private struct Append {
@@ -38,6 +39,7 @@ final class RedisAnswerWriter: AnswerWriter {
 
     private let store: RedisStore
     private let backoff: Backoff
+    private let appends: Histogram?
     private let correlationID: CorrelationID
     private let key: String
     private let channel: String
@@ -53,9 +55,10 @@ final class RedisAnswerWriter: AnswerWriter {
 
     var onFailure: ((AnswerWriteFailure) -> Void)?
 
-    init(store: RedisStore, claim: JobClaim, backoff: Backoff) {
+    init(store: RedisStore, claim: JobClaim, backoff: Backoff, appends: Histogram?) {
         self.store = store
         self.backoff = backoff
+        self.appends = appends
         correlationID = claim.request.correlationID
         key = store.keys.events(correlationID)
         channel = store.keys.live(correlationID)
@@ -71,6 +74,7 @@ final class RedisAnswerWriter: AnswerWriter {
             queue[last].text.utf8.count + text.utf8.count <= Self.eventBytesMax
         {
             queue[last].text += text
+            queue[last].tokens += 1
         } else {
             queue.append(Chunk(kind: kind, text: text))
         }
@@ -119,6 +123,7 @@ final class RedisAnswerWriter: AnswerWriter {
         }
         let chunk = queue.removeFirst()
         queuedBytes -= chunk.text.utf8.count
+        appends?.observe(Double(chunk.tokens))
         let name: StaticString =
             switch chunk.kind {
             case .token: "token"

@@ -27,10 +27,13 @@ package struct ProviderIdentity: Sendable, Hashable {
 package struct ProviderAccount: Sendable, Hashable {
     package let provider: ProviderIdentity
     package let usage: TokenUsage
+    /// The provider's own name for the model that answered, where it told one.
+    package let answeringModel: String?
 
-    package init(provider: ProviderIdentity, usage: TokenUsage) {
+    package init(provider: ProviderIdentity, usage: TokenUsage, answeringModel: String? = nil) {
         self.provider = provider
         self.usage = usage
+        self.answeringModel = answeringModel
     }
 }
 

@@ -46,15 +46,22 @@ package struct CallTracing: Sendable {
         _ span: Span,
         _ result: Result<FinishReason, ProviderFailure>,
         _ outcome: ProviderOutcome,
-        _ usage: TokenUsage
+        _ account: ProviderAccount
     ) {
+        let usage = account.usage
+        span.set("gen_ai.response.model", account.answeringModel.map { .string($0) })
         span.set("gen_ai.usage.input_tokens", .int(usage.inputTokens))
         span.set("gen_ai.usage.output_tokens", .int(usage.outputTokens))
         span.set("gen_ai.usage.reasoning.output_tokens", usage.reasoningTokens.map { .int($0) })
         if usage.isEstimated { span.set("lemma.usage.estimated", true) }
-        switch result {
-        case .success(let reason): span.set("gen_ai.response.finish_reasons", .strings([reason.rawValue]))
-        case .failure: span.fail(outcome.rawValue)
+        if case .success(let reason) = result {
+            span.set("gen_ai.response.finish_reasons", .strings([reason.rawValue]))
+        }
+        switch outcome {
+        case .completed: break
+        // What we end ourselves has not failed.
+        case .cancelled, .outrun: span.set("lemma.provider.outcome", .string(outcome.rawValue))
+        case .timedOut, .failed, .busy, .refused, .rejected: span.fail(outcome.rawValue)
         }
         span.end()
     }

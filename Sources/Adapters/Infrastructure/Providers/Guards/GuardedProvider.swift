@@ -61,9 +61,13 @@ package struct GuardedProvider {
             let span = tracing?.begin(question, of: identity, retry: retry)
             let traced = span.map { question.within($0.context) } ?? question
             let (call, result) = await answer(traced, into: lane, admission)
-            let account = ProviderAccount(provider: identity, usage: call.usage(after: result))
+            let account = ProviderAccount(
+                provider: identity,
+                usage: call.usage(after: result),
+                answeringModel: call.answeringModel,
+            )
             let outcome = count(traced, result, after: call.elapsed, account.usage, lane)
-            if let span { CallTracing.end(span, result, outcome, account.usage) }
+            if let span { CallTracing.end(span, result, outcome, account) }
             switch result {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):

@@ -36,6 +36,8 @@ final class ProviderCall: AnswerSink {
     private var watch: Task<Void, Never>?
     private var estimate = TokenEstimate()
     private var told: TokenUsage?
+    /// The model that answers, where the provider told it.
+    private(set) var answeringModel: String?
 
     /// Hears of the first token, with its time from the start.
     var onFirstToken: (Duration) -> Void = { _ in }
@@ -79,7 +81,10 @@ final class ProviderCall: AnswerSink {
         sink.receive(kind, text)
     }
 
-    func take(_ account: ProviderAccount) { told = account.usage }
+    func take(_ account: ProviderAccount) {
+        told = account.usage
+        answeringModel = account.answeringModel ?? answeringModel
+    }
 
     var hasRoom: Bool { sink.hasRoom }
 

@@ -61,6 +61,11 @@ package struct GeminiDialect: ProviderDialect {
             if part.thought == true { result.reasoning += part.text ?? "" } else { result.answer += part.text ?? "" }
         }
         result.end = candidate.finishReason.map(end) ?? result.end
+        // Every chunk names it; it is read once.
+        if result.end != nil {
+            let origin = try? Self.decoder.decode(Origin.self, from: Data(json.utf8))
+            result.model = ProviderChunk.told(model: origin?.modelVersion)
+        }
         return result
     }
 
@@ -83,6 +88,10 @@ extension GeminiDialect {
         let promptFeedback: Feedback?
         let usageMetadata: Usage?
         let error: ErrorReport?
+    }
+
+    private struct Origin: Decodable {
+        let modelVersion: String?
     }
 
     private struct Candidate: Decodable {

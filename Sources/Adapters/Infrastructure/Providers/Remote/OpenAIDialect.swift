@@ -62,6 +62,11 @@ package struct OpenAIDialect: ProviderDialect {
         let chunk = try Self.decoder.decode(Chunk.self, from: Data(json.utf8))
         result.error = chunk.error?.reported
         result.usage = chunk.usage?.tokens
+        // Every chunk names it; it is read once.
+        if result.usage != nil {
+            let origin = try? Self.decoder.decode(Origin.self, from: Data(json.utf8))
+            result.model = ProviderChunk.told(model: origin?.model)
+        }
         guard let choice = chunk.choices?.first else { return result }
         if let text = choice.delta ?? choice.message {
             result.answer = (text.content ?? "") + (text.refusal ?? "")
@@ -87,6 +92,10 @@ extension OpenAIDialect {
         let choices: [Choice]?
         let usage: Usage?
         let error: ErrorReport?
+    }
+
+    private struct Origin: Decodable {
+        let model: String?
     }
 
     private struct Choice: Decodable {

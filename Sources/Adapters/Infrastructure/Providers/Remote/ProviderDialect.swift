@@ -37,12 +37,21 @@ package struct ProviderChunk: Sendable, Equatable {
     package var end: ProviderEnd?
     /// What has been used up to this event, where it tells.
     package var usage: TokenUsage?
+    /// The model that answers, beside the usage of a whole answer, where it tells: what was asked for may be an alias.
+    package var model: String?
     /// The provider reports that something went wrong.
     package var error: ReportedError?
     /// Nothing follows.
     package var isLast = false
 
     package init() {}
+
+    /// A model's name as a provider tells it: 1 to 128 visible characters of ASCII; anything else is not believed.
+    static func told(model: String?) -> String? {
+        guard let model, (1...128).contains(model.utf8.count), model.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return nil }
+        return model
+    }
 }
 
 /// Why a provider says that its answer ends.

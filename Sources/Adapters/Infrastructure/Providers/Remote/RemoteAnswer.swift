@@ -83,7 +83,9 @@ final class RemoteAnswer {
     private func take(_ chunk: ProviderChunk) {
         emit(.reasoning, chunk.reasoning)
         emit(.token, chunk.answer)
-        if let usage = chunk.usage { sink.take(ProviderAccount(provider: dialect.identity, usage: usage)) }
+        if let usage = chunk.usage {
+            sink.take(ProviderAccount(provider: dialect.identity, usage: usage, answeringModel: chunk.model))
+        }
         if let error = chunk.error { return fail(failures.reported(error)) }
         switch chunk.end {
         case .finished(let reason): finishReason = reason
