@@ -9,8 +9,8 @@ from catalogue import samples
 from manifests import OVERLAYS, compose, container, environment, named, of_kind, text
 
 # What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
-# drain beyond it, and five for each service to close.
-CLOSING = {"api": 3 + 3 * 5, "worker": 9 + 6 + 4 * 5}
+# drain beyond it, five for each service to close, and three for TracingService's last spans.
+CLOSING = {"api": 3 + 3 * 5 + 3, "worker": 9 + 6 + 4 * 5 + 3}
 
 SECONDS = {"s": 1, "m": 60}
 BYTES = {"mb": 2**20, "gb": 2**30, "Mi": 2**20, "Gi": 2**30}

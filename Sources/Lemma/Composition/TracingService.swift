@@ -44,6 +44,9 @@ final class TracingService: Service {
     /// Spans that wait for the collector.
     var queuedSpans: Int { queue.count }
 
+    /// To close is to send the last spans.
+    var limits: ServiceLimits { ServiceLimits(close: SpanExportOptions().flushLimit + .seconds(1)) }
+
     func run(started: @escaping @Sendable () -> Void) async throws {
         let exporter = try await loop.run { [self] loop in
             var options = SpanExportOptions()
