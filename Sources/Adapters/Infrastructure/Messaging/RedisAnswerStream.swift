@@ -31,8 +31,9 @@ package final class RedisAnswerStream: AnswerStream {
     private let presence: ViewerPresence?
     private let appends: Histogram?
 
-    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none. `appends` takes
-    /// how many of the provider's tokens are joined in each append.
+    /// `presence` tells the other replicas of this loop's viewers; a stream that only writes needs none.
+    ///
+    /// `appends` takes how many of the provider's tokens are joined in each append.
     package init(
         store: RedisStore,
         subscribing configuration: RedisConfiguration,
