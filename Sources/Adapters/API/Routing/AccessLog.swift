@@ -6,9 +6,9 @@ package import Telemetry
 
 /// One line for each request that is answered; for a stream, when it begins.
 ///
-/// What went well is told at `debug`, because a line costs as much as a quarter of a request; what the client did wrong
-/// and what we have no room for at `info`, our own mistakes at `error`. Neither path nor query is told: there are
-/// tickets in it.
+/// What went well is told at `debug`: at thousands of requests a second it would be most of the log, and metrics tell it
+/// too. What the client did wrong and what we have no room for is told at `info`, our own mistakes at `error`. Neither
+/// path nor query is told: there are tickets in it.
 package struct AccessLog: Sendable {
     private let logger: Logger
     private let clients: ClientAddress
