@@ -2,8 +2,13 @@
 
 import copy
 import json
+import os
+import sys
 import unittest
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ClusterSupport"))
+
+import mutants
 from checker import check
 
 ID = "11111111-1111-7111-8111-111111111111"
@@ -250,6 +255,10 @@ class CheckerTests(unittest.TestCase):
     def test_a_key_without_an_expiry_is_found(self):
         self.final["keys"]["lemma:{p0}:idempotency:x"] = -1
         self.found("no expiry")
+
+    def test_every_broken_library_is_made_of_the_present_one(self):
+        for name in mutants.MUTANTS:
+            self.assertNotIn("@VERSION@", mutants.broken(name))
 
     def test_a_finished_request_that_lives_too_long_is_found(self):
         self.final["keys"][f"lemma:{{p0}}:events:{ID}"] = 310_000

@@ -21,22 +21,22 @@ MUTANTS = {
     "no marker after the first": [(MARKER, f"  if attempt == 1 then\n  {MARKER}  end\n")],
     "publish without append": [
         (
-            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
+            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4], args[5]) and 1 or 0\n",
             "  redis.call('SPUBLISH', args[4], args[1] .. ' ' .. args[2] .. ' ' .. args[3])\n  return 1\n",
         )
     ],
     "a zombie's append goes in": [
         (
-            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4]) and 1 or 0\n",
+            "  return append_and_publish(keys[1], args[1], args[2], args[3], args[4], args[5]) and 1 or 0\n",
             "  local attempt, sequence = last_event(keys[1])\n"
             "  local id = attempt and event_id(attempt, sequence + 1) or args[1]\n"
-            "  return append_and_publish(keys[1], id, args[2], args[3], args[4]) and 1 or 0\n",
+            "  return append_and_publish(keys[1], id, args[2], args[3], args[4], args[5]) and 1 or 0\n",
         )
     ],
     "no idempotency": [("redis.call('GET', idempotency)", "nil")],
     "attempts without a bound": [
         ("if attempt - handovers > tonumber(args[6]) then", "if false then"),
-        ("if last + 1 - tonumber(known[3] or 0) > tonumber(args[6]) then return 'exhausted' end", ""),
+        ("if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end", ""),
     ],
     # Either alone is made good by the other.
     "a job that is never acknowledged": [
@@ -45,8 +45,8 @@ MUTANTS = {
             "attempts', attempts, unpack(fields))\n  end\n",
         ),
         (
-            "  if not status or terminal[status] or not last then\n    settle(jobs, group, entry)\n",
-            "  if not status or terminal[status] or not last then\n",
+            "    local was_first = settle(jobs, group, entry) == 1\n",
+            "    local was_first = true\n",
         ),
     ],
     "no expiry after the end": [
@@ -54,8 +54,8 @@ MUTANTS = {
     ],
     "finish at any place": [
         (
-            "if place > 0 and (last ~= attempt or sequence ~= place - 1) then return 'history_lost' end",
-            "place = place + 1",
+            "      if place > 0 and (last ~= attempt or sequence ~= place - 1) then\n",
+            "      place = place + 1\n      if false then\n",
         )
     ],
     "no dead letter": [("  if dead then\n", "  if false then\n")],
@@ -75,8 +75,8 @@ MUTANTS = {
 }
 
 
-async def load(cluster, name):
-    """Puts the broken library in the place of the good one, before any replica has loaded that."""
+def broken(name):
+    """The code of a broken library, under the good one's name."""
     with open(LIBRARY, encoding="utf-8") as file:
         template = file.read()
     # As the product does it: the names carry the digest of the good file.
@@ -86,7 +86,12 @@ async def load(cluster, name):
         if code.count(old) != 1:
             raise ClusterFailure(f"mutant {name}: {old.strip()!r} is {code.count(old)} times in the library")
         code = code.replace(old, new)
-    code = code.replace("@VERSION@", version)
+    return code.replace("@VERSION@", version)
+
+
+async def load(cluster, name):
+    """Puts the broken library in the place of the good one, before any replica has loaded that."""
+    code = broken(name)
     await cluster.ask_redis("FUNCTION", "LOAD", "REPLACE", code)
 
 

@@ -204,6 +204,28 @@ struct AnswerWriterTests {
         }
     }
 
+    @Test("nothing is written behind another's event that has got the id of the last one written here")
+    func anothersEvent() async throws {
+        try await withRedis { bench in
+            let claim = try await bench.claimed(by: bench.consumer())
+            let (id, key) = (claim.request.correlationID, bench.keys.events(claim.request.correlationID))
+            let writer = bench.answers.writer(for: claim)
+            writer.append(.token, "a")
+            #expect(try await writer.flush().description == "1-1")
+            // Redis is back without it, and the request was ended there meanwhile.
+            try await bench.redis("DEL", key)
+            for (event, name) in [("0-1", "queued"), ("1-0", "started"), ("1-1", "cancelled")] {
+                try await bench.redis("XADD", key, event, "e", name, "d", "{}")
+            }
+            let before = bench.store.generation
+            try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            try await eventually("a new connection", on: bench.loop) { bench.store.generation > before }
+            writer.append(.token, "b")
+            await #expect(throws: AnswerWriteFailure.fenced) { _ = try await writer.flush() }
+            #expect(try await bench.eventNames(of: id).last == "1-1 cancelled")
+        }
+    }
+
     @Test("the library is loaded again when it vanishes in mid-stream")
     func functionFlush() async throws {
         try await withRedis { bench in

@@ -115,6 +115,13 @@ struct RequestQueryTests {
         #expect(try await watch(repository(record, last: "2-7"), cursor) == expected)
     }
 
+    @Test("who has seen the end is told that nothing follows, whatever was lost before it")
+    func endAfterLoss() async throws {
+        let record = sampleRecord(.cancelled, lost: EventID(attempt: 2, sequence: 9))
+        #expect(try await watch(repository(record, last: "2-7"), "2-7") == "nothing follows")
+        #expect(try await watch(repository(record, last: "2-7"), "2-6") == "reset")
+    }
+
     @Test("an event that the store does not have is noted before a client of a running request is told")
     func distrust() async throws {
         let running = repository(sampleRecord(.running), last: "1-5")

@@ -11,9 +11,9 @@ internal import Telemetry
 ///  idle ──text──► sending ──stored──► idle, or sending the text that gathered meanwhile, as one event
 ///                    │ unknown outcome, refusal, fresh connection
 ///                    ▼
-///                 checking: the stream's last id ──┬─ the one before ──► sending the same bytes again
+///                 checking: the stream's last ─────┬─ the one before ──► sending the same bytes again
 ///                    ▲                             ├─ this one ────────► stored
-///                    └── pause, Redis away         ├─ newer attempt ───► fenced
+///                    └── pause, Redis away         ├─ another's ───────► fenced
 ///                                                  └─ older, none ─────► history lost (noted), gone
 /// ```
 final class RedisAnswerWriter: AnswerWriter {
@@ -44,6 +44,8 @@ final class RedisAnswerWriter: AnswerWriter {
     private let key: String
     private let channel: String
     private var stored: EventID
+    /// The data of that event; nil for the marker, which the claim wrote.
+    private var storedData: [UInt8]?
     private var generation: Int
     private var queue: [Chunk] = []
     private var queuedBytes = 0
@@ -178,6 +180,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private func didStore() {
         guard let underWay else { return }
         stored = underWay.id
+        storedData = underWay.data
         self.underWay = nil
         failures = 0
         sendNext()
@@ -218,7 +221,8 @@ final class RedisAnswerWriter: AnswerWriter {
                 // Somebody else's event at this place is the end of the request, written after this attempt's last.
                 last.data == underWay.data ? didStore() : fail(.fenced)
             } else if last.id == stored {
-                sendOrCheck()
+                // Likewise, after Redis has lost this one and others behind it.
+                storedData == nil || last.data == storedData ? sendOrCheck() : fail(.fenced)
             } else {
                 last.id.attempt > stored.attempt ? fail(.fenced) : loseHistory(upTo: underWay.id)
             }

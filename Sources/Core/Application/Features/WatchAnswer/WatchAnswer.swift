@@ -62,8 +62,9 @@ package struct WatchAnswerHandler: QueryHandler {
                 if !record.status.isTerminal { try await requests.distrust(cursor, of: query.correlationID) }
                 return .reset(record)
             }
-            if record.doubts(cursor) { return .reset(record) }
+            // First, because it must stop a client that has seen the end, and that asks again until it is told so.
             if cursor == last, record.status.isTerminal { return .nothingFollows }
+            if record.doubts(cursor) { return .reset(record) }
             return .events(record, after: cursor)
         } catch let error as WatchAnswer.Failure {
             throw error
