@@ -44,6 +44,9 @@ final class Collector: HTTPHandler {
         waiting = []
     }
 
+    /// Lets go of what was never answered, which holds the connection and so this collector.
+    func forget() { waiting = [] }
+
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let fields = request.headers.all.map { ($0.name.lowercased(), $0.value) }
         requests.append(
@@ -159,5 +162,6 @@ func exporting(
         bench.exporter.start()
         try await body(loop, bench, collector)
         try await listener.closeAll()
+        collector.forget()
     }
 }
