@@ -10,6 +10,16 @@ extension TraceContext {
     package var carrier: TraceCarrier { TraceCarrier(parent: traceparent, state: state) }
 }
 
+extension Span {
+    /// Says what is done with a job, by OpenTelemetry's semantic conventions for messaging.
+    package func describeJob(operation: String) {
+        set("messaging.system", "redis")
+        set("messaging.destination.name", "lemma.jobs")
+        set("messaging.operation.type", .string(operation))
+        set("messaging.operation.name", .string(operation))
+    }
+}
+
 extension LogFields {
     /// Adds `trace_id` and `span_id`, where there is a trace.
     package mutating func add(_ context: TraceContext?) {

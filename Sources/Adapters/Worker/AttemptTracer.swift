@@ -23,10 +23,8 @@ package struct AttemptTracer: AttemptTracing {
         case .redriven, .workerLost, .handedOver, .providerFailed, .historyLost:
             span = tracer.begin("process lemma.jobs", .consumer, links: submission.map { [$0] } ?? [])
         }
-        span.set("messaging.system", "redis")
-        span.set("messaging.destination.name", "lemma.jobs")
-        span.set("messaging.operation.type", "process")
-        span.set("messaging.operation.name", "process")
+        guard span.isRecording else { return SpannedTrace(span) }
+        span.describeJob(operation: "process")
         span.set("messaging.message.id", .string(claim.delivery.entry))
         span.set("lemma.correlation_id", .string(claim.request.correlationID.description))
         span.set("lemma.attempt", .int(Int(claim.attempt)))

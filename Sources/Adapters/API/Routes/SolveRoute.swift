@@ -45,10 +45,7 @@ struct SolveRoute {
     ) async throws(Problem) -> SolveMathProblem.Output {
         guard let tracer = services.tracer else { return try await submit(context.trace.context?.carrier) }
         let span = tracer.begin("send lemma.jobs", .producer, parent: context.trace.context)
-        span.set("messaging.system", "redis")
-        span.set("messaging.destination.name", "lemma.jobs")
-        span.set("messaging.operation.type", "send")
-        span.set("messaging.operation.name", "send")
+        span.describeJob(operation: "send")
         do {
             let output = try await submit(span.context.carrier)
             // A replay sends nothing: its span never ends, and so is never recorded.
