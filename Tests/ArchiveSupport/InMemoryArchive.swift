@@ -130,7 +130,8 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
 
     package func recentTurns(
         of conversation: ConversationID,
-        limit: Int
+        limit: Int,
+        textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
         try beThere()
         let turns = sorted(in: conversation).compactMap { request -> ConversationTurn? in
@@ -138,7 +139,8 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
             return ConversationTurn(
                 correlationID: request.id,
                 problem: finished.request.problem.text,
-                answer: finished.answer,
+                answer: String(String.UnicodeScalarView(finished.answer.unicodeScalars.prefix(textMax))),
+                isPartial: finished.status != .completed,
             )
         }
         return turns.prefix(limit).reversed()

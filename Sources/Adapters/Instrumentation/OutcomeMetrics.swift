@@ -6,7 +6,7 @@ internal import Telemetry
 package struct OutcomeMetrics: Sendable {
     /// The kinds of failure that end a request; another one counts as a mistake of ours.
     private static let failures: [ProblemKind] = [
-        .providerFailed, .providerTimedOut, .attemptsExhausted, .storeUnavailable, .internalError,
+        .providerFailed, .providerTimedOut, .attemptsExhausted, .removedFromQueue, .storeUnavailable, .internalError,
     ]
 
     private let completed: [FinishReason: Counter]

@@ -17,6 +17,10 @@ package struct RedisMetrics: Sendable {
     package let timeouts: Counters<RedisConnectionKind>
     /// Commands without an answer, of all loops, counted twice a second.
     package let pending: Gauge
+    /// Calls that Redis refuses for good.
+    package let refused: Counter
+    /// 1 where Redis may evict keys.
+    package let mayEvict: Gauge
 
     init(_ registry: MetricsRegistry) {
         seconds = registry.histogram("lemma_redis_command_duration_seconds", help: "Redis commands, sent to answered")
@@ -29,6 +33,14 @@ package struct RedisMetrics: Sendable {
         pending = registry.gauge(
             "lemma_redis_commands_pending",
             help: "Redis commands sent or to be sent, not answered"
+        )
+        refused = registry.counter(
+            "lemma_redis_refused_total",
+            help: "Calls that Redis refuses for good: a key of another type, or an error in a function",
+        )
+        mayEvict = registry.gauge(
+            "lemma_redis_may_evict",
+            help: "1 where maxmemory-policy lets Redis evict keys, which loses requests",
         )
         timeouts = registry.counters(
             "lemma_redis_timeouts_total",

@@ -3,6 +3,10 @@ package import Telemetry
 /// Why a problem was not accepted, other than by a fault of its own.
 package enum RefusalReason: String, Sendable, CaseIterable {
     case queueFull = "queue_full"
+    /// As many wait in the conversation as may.
+    case conversationCrowded = "conversation_crowded"
+    /// Too many records wait for PostgreSQL.
+    case archiveBehind = "archive_behind"
     case unavailable
 }
 

@@ -9,12 +9,6 @@ package enum JobRefusal: String, Sendable, CaseIterable {
     case laterVersion = "later_version"
 }
 
-/// Why a job was given up.
-package enum DeadLetterReason: String, Sendable, CaseIterable {
-    case attemptsExhausted = "attempts_exhausted"
-    case malformed
-}
-
 /// Jobs and attempts of this worker.
 package struct WorkMetrics: Sendable {
     /// Jobs being worked on, and how many there may be at once.
@@ -25,6 +19,8 @@ package struct WorkMetrics: Sendable {
     package let renewalFailures: Counter
     package let refused: Counters<JobRefusal>
     package let deadLetters: Counters<DeadLetterReason>
+    /// Dead letters that were dropped because there were more than may be kept.
+    package let deadLettersDropped: Counter
     package let started: Counters<AttemptCause>
     package let ended: Counters<AttemptResult>
     /// From submission to the first claim.
@@ -50,6 +46,10 @@ package struct WorkMetrics: Sendable {
             by: "reason",
         )
         deadLetters = registry.counters("lemma_dead_letters_total", help: "Jobs given up, by reason", by: "reason")
+        deadLettersDropped = registry.counter(
+            "lemma_dead_letters_dropped_total",
+            help: "Dead letters dropped, the oldest first, because there were more than DEAD_LETTERS_MAX",
+        )
         started = registry.counters(
             "lemma_attempts_started_total",
             help: "Attempts begun, by why there is one; all but first are redeliveries",

@@ -36,12 +36,18 @@ package struct PostgresRequestArchive: RequestArchive {
 
     package func recentTurns(
         of conversation: ConversationID,
-        limit: Int
+        limit: Int,
+        textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
-        let rows = try await database.ask([Statements.turns(.id(conversation), .integer(Int64(limit)))])[0]
+        let rows = try await database.ask([Statements.turns(.id(conversation), .integer(Int64(limit)), .integer(Int64(textMax)))])[0]
         let turns = rows.map { row in
             row.id(0).map {
-                ConversationTurn(correlationID: $0, problem: row.text(1) ?? "", answer: row.text(2) ?? "")
+                ConversationTurn(
+                    correlationID: $0,
+                    problem: row.text(1) ?? "",
+                    answer: row.text(2) ?? "",
+                    isPartial: row.text(3) != RequestStatus.completed.rawValue,
+                )
             }
         }
         return turns.compactMap(\.self).reversed()
@@ -51,7 +57,7 @@ package struct PostgresRequestArchive: RequestArchive {
         static let find = PostgresStatement("SELECT * FROM answered_requests WHERE id = $1 AND user_id = $2")
         static let turns = PostgresStatement(
             """
-            SELECT id, problem, content FROM answered_requests WHERE conversation_id = $1 AND content <> ''
+            SELECT id, problem, left(content, $3), status FROM answered_requests WHERE conversation_id = $1 AND content <> ''
             ORDER BY created_at DESC, id DESC LIMIT $2
             """
         )

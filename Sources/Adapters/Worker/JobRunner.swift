@@ -124,7 +124,7 @@ package final class JobRunner {
                     try await accept(try await consumer.receive(upTo: free, within: untilTakeOver))
                 }
             } catch {
-                guard error == .unavailable, await pause() else { return }
+                guard error != .cancelled, await pause() else { return }
             }
         }
     }
@@ -139,7 +139,7 @@ package final class JobRunner {
             do throws(QueueFailure) {
                 while try await consumer.promote(upTo: Self.promoteMax) == Self.promoteMax {}
             } catch {
-                guard error == .unavailable, await pause() else { return }
+                guard error != .cancelled, await pause() else { return }
             }
         }
     }
@@ -189,6 +189,13 @@ package final class JobRunner {
         case .handedOver: logger.info("job handed back", ["correlation_id": .string(id.description)])
         case .postponed: logger.info("request postponed", ["correlation_id": .string(id.description)])
         case .settled: logger.debug("nothing to do", ["correlation_id": .string(id.description)])
+        case .discarded(let detail):
+            metrics.refused[.malformed].increment()
+            metrics.deadLetters[.malformed].increment()
+            logger.error(
+                "job discarded",
+                ["correlation_id": .string(id.description), "error": .string(detail)],
+            )
         case .finished: break
         }
         active[id] = nil

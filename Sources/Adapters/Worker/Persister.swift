@@ -96,7 +96,7 @@ package final class Persister {
                 if !records.isEmpty { try await keep(records[...]) }
                 if isLast, records.count < Self.batch { return }
             } catch {
-                guard error == .unavailable, await pause(Self.pauses.last) else { return }
+                guard error != .cancelled, await pause(Self.pauses.last) else { return }
             }
         }
     }

@@ -23,13 +23,16 @@ package struct Conversation: Sendable, Hashable {
 package struct ConversationTurn: Sendable, Hashable {
     package let correlationID: CorrelationID
     package let problem: String
-    /// What there was of the answer; partial where the request failed or was cancelled.
+    /// What there was of the answer.
     package let answer: String
+    /// True where the request failed or was cancelled: the answer breaks off.
+    package let isPartial: Bool
 
-    package init(correlationID: CorrelationID, problem: String, answer: String) {
+    package init(correlationID: CorrelationID, problem: String, answer: String, isPartial: Bool = false) {
         self.correlationID = correlationID
         self.problem = problem
         self.answer = answer
+        self.isPartial = isPartial
     }
 }
 

@@ -97,7 +97,12 @@ package struct TokenUsage: Sendable, Hashable {
     ///
     /// Providers count differently. English prose has four to five bytes a token, formulas about three, and scripts of
     /// two or three bytes a letter one to two letters: what is estimated may be a third more.
-    package static func estimate(utf8Bytes bytes: Int) -> Int { (bytes + 3) / 4 }
+    package static func estimate(utf8Bytes bytes: Int) -> Int { (bytes + bytesPerToken - 1) / bytesPerToken }
+
+    /// The longest text that is estimated at no more than `tokens`, in UTF-8 bytes.
+    package static func utf8Bytes(ofTokens tokens: Int) -> Int { tokens * bytesPerToken }
+
+    private static let bytesPerToken = 4
 
     package static let none = TokenUsage(inputTokens: 0, outputTokens: 0, isEstimated: false)
 }

@@ -99,6 +99,18 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         self.init(high: high, low: low)
     }
 
+    /// The 16 bytes, most significant first.
+    package var bytes: [UInt8] { [high, low].flatMap { half in (0..<8).map { UInt8(half >> (56 - 8 * $0) & 0xFF) } } }
+
+    /// Reads what ``bytes`` gives; nil for any other number of bytes.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        self.init(
+            high: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) },
+            low: bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) },
+        )
+    }
+
     /// The last 16 bits: ids that share them are kept in the same partition.
     package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
 

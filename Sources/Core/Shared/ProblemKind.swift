@@ -24,6 +24,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case providerFailed = "provider-failed"
     case providerTimedOut = "provider-timed-out"
     case attemptsExhausted = "attempts-exhausted"
+    case removedFromQueue = "removed-from-queue"
+    case tooManyActive = "too-many-active"
 
     /// The stable URI reference in `type`.
     package var type: String { "/problems/\(rawValue)" }
@@ -43,12 +45,12 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .unsupportedMediaType: 415
         case .expectationFailed: 417
         case .validation, .idempotencyKeyReused: 422
-        case .tooManyRequests: 429
+        case .tooManyRequests, .tooManyActive: 429
         case .headersTooLarge: 431
         case .internalError: 500
         case .notImplemented: 501
         case .providerFailed, .attemptsExhausted: 502
-        case .queueFull, .storeUnavailable: 503
+        case .queueFull, .storeUnavailable, .removedFromQueue: 503
         case .providerTimedOut: 504
         case .versionNotSupported: 505
         }
@@ -80,6 +82,8 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         case .providerFailed: "The AI provider failed"
         case .providerTimedOut: "The AI provider took too long"
         case .attemptsExhausted: "Every attempt to solve the problem failed"
+        case .removedFromQueue: "The problem was removed from the queue"
+        case .tooManyActive: "Too many problems are waiting for you"
         }
     }
 
@@ -87,8 +91,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     package var isRetryable: Bool {
         switch self {
         case .requestTimeout, .conversationBusy, .tooManyRequests, .internalError, .queueFull, .storeUnavailable,
-            .providerFailed,
-            .providerTimedOut, .attemptsExhausted:
+            .providerFailed, .providerTimedOut, .attemptsExhausted, .removedFromQueue, .tooManyActive:
             true
         case .malformedRequest, .unauthenticated, .notFound, .methodNotAllowed, .notAcceptable, .gone, .payloadTooLarge,
             .targetTooLong, .unsupportedMediaType, .expectationFailed, .validation, .idempotencyKeyReused,

@@ -151,7 +151,7 @@ final class APIGraph {
         bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.requests.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
-            publisher: RedisMessagePublisher(store: store, waitingMax: configuration.jobs.queueMaxDepth),
+            publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
             conversations: PostgresConversationRepository(environment.database),
             identifiers: environment.identifiers,
             fingerprints: SHA256Fingerprinting(),
@@ -219,5 +219,13 @@ final class APIGraph {
         streams.close()
         answers.close()
         store.close()
+    }
+}
+
+extension RedisMessagePublisher.Limits {
+    fileprivate init(_ configuration: Configuration) {
+        self.init(waiting: configuration.jobs.queueMaxDepth)
+        waitingInConversation = configuration.jobs.conversationMaxWaiting
+        records = configuration.jobs.archiveMaxWaiting
     }
 }

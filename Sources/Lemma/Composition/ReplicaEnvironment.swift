@@ -1,6 +1,7 @@
 import API
 import Application
 import Cryptography
+import Domain
 import EventLoop
 import FoundationEssentials
 import HTTPClient
@@ -66,6 +67,11 @@ struct ReplicaEnvironment: Sendable {
             observer: redisObserver(.commands),
         )
         store.onEnd = { [metrics] in metrics.observe($0) }
+        store.onLettersDropped = { [metrics] in metrics.work.deadLettersDropped.increment(by: $0) }
+        store.onRefusal = { [metrics, logger] function, error in
+            metrics.redis.refused.increment()
+            logger.error("redis refused a call", ["function": .string(function), "error": .string(error)])
+        }
         health.watch(LoopBound(store, of: loop))
         return store
     }
@@ -160,6 +166,10 @@ extension Retention {
             afterEnd: configuration.stream.ttlDone,
             turns: configuration.context.maxTurns + 1,
         )
+        // What is longer by a character has no room in a context, and shows it.
+        turnBytes = TokenUsage.utf8Bytes(ofTokens: configuration.context.maxTokens) + 4
+        submissions = configuration.jobs.idempotencyTTL
+        deadLetters = configuration.jobs.deadLettersMax
     }
 }
 

@@ -1,11 +1,13 @@
 import Application
 import Cryptography
+import Domain
 import EventLoop
 import HTTPClient
 import Infrastructure
 import Instrumentation
 import Lifecycle
 import Settings
+import Shared
 import Synchronization
 import Telemetry
 import Worker
@@ -73,6 +75,7 @@ final class WorkerGraph {
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
     private let lines: LineSweep?
+    private let unqueued: UnqueuedSweep?
     private let survey: QueueSurvey?
     private let transport: HTTPTransport
 
@@ -108,10 +111,11 @@ final class WorkerGraph {
         let bus = LocalEventBus()
         metrics.observe(bus)
         bus.subscribe(to: MathRequestFinished.self) { logger.note($0) }
+        let solver = environment.solver(on: loop, transport)
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
-            solver: environment.solver(on: loop, transport),
+            solver: solver,
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
                 archive: environment.archive,
@@ -149,12 +153,25 @@ final class WorkerGraph {
         sweep = environment.abandonmentSweep(store, on: loop)
         lines = loop.index == 0 ? LineSweep(store: store) : nil
         lines?.start()
+        unqueued =
+            loop.index > 0
+            ? nil
+            : UnqueuedSweep(
+                store: store,
+                consumer: consumer,
+                lease: configuration.jobs.lease,
+                choice: solver.firstChoice(requested: nil),
+            ) { id in
+                logger.warning("request without a job ended", ["correlation_id": .string(id.description)])
+            }
+        unqueued?.start()
         survey = environment.queueSurvey(store, on: loop)
     }
 
     func close() {
         sweep?.close()
         lines?.close()
+        unqueued?.close()
         survey?.close()
         runner.close()
         transport.close()

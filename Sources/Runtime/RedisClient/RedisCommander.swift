@@ -158,6 +158,7 @@ package final class RedisCommander: ReconnectionOwner {
 
     func connectionIsUp(_ connection: RedisConnection) {
         self.connection = connection
+        connection.isAdmitted = true
         waitLimits.close()
         let entries = waiting
         waiting = []

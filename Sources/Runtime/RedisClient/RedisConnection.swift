@@ -21,6 +21,8 @@ package final class RedisConnection: RedisWireOwner {
     private var writtenBytes: UInt64 = 0
     private var closeError = RedisError.connectionLost
     private let deadlines: DeadlineWatch
+    /// True once its client has taken it into service: what is refused before is the client's to judge.
+    var isAdmitted = false
 
     init(stream: ByteStream, isSecured: Bool, observer: (any RedisObserver)?) {
         loop = stream.loop
@@ -101,7 +103,8 @@ package final class RedisConnection: RedisWireOwner {
         if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: error == nil) }
         guard let error else { return command.completion(.success(reply)) }
         command.completion(.failure(.server(error)))
-        if error.meansAnotherMaster { wire.close(because: error.message) }
+        // The next connection finds out which right is missing before it counts as one.
+        if error.meansAnotherMaster || (error.isMissingRight && isAdmitted) { wire.close(because: error.message) }
     }
 
     func wireDidClose() {

@@ -55,6 +55,22 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
     /// True for states of the server that pass.
     package var isRetryable: Bool { Self.retryableCodes.contains(code) }
 
+    /// True where the connection's user lacks a right (ACL), by itself or within a function: nothing works until an operator
+    /// has granted it.
+    package var isMissingRight: Bool {
+        code == "NOPERM" || message.contains("The user executing the script can't")
+    }
+
+    /// True where the same command on the same keys fails again, whoever sends it: a key of another type, or an error in a
+    /// function.
+    package var isPermanent: Bool {
+        switch code {
+        case "WRONGTYPE", "CROSSSLOT": true
+        case "ERR": !isMissingRight && !isFunctionNotFound && !message.contains("max number of clients")
+        default: false
+        }
+    }
+
     /// True when the called function is not in Redis, so its library must be loaded (again).
     package var isFunctionNotFound: Bool { message == "ERR Function not found" }
 

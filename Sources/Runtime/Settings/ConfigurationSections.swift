@@ -121,6 +121,14 @@ extension Configuration {
         package var lease: Duration
         /// `QUEUE_MAX_DEPTH`.
         package var queueMaxDepth: Int
+        /// `CONVERSATION_MAX_WAITING`.
+        package var conversationMaxWaiting: Int
+        /// `ARCHIVE_MAX_WAITING`.
+        package var archiveMaxWaiting: Int
+        /// `IDEMPOTENCY_TTL`.
+        package var idempotencyTTL: Duration
+        /// `DEAD_LETTERS_MAX`.
+        package var deadLettersMax: Int
     }
 
     /// Streams to clients.

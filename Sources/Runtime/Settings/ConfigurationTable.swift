@@ -248,6 +248,30 @@ extension Configuration.Jobs {
             default: "10000",
             "Waiting jobs above which submission answers 503."
         )
+        conversationMaxWaiting = reader.value(
+            "CONVERSATION_MAX_WAITING",
+            .integer(1...100_000),
+            default: "16",
+            "Requests that may wait for their turn in one conversation; one more is answered 429."
+        )
+        archiveMaxWaiting = reader.value(
+            "ARCHIVE_MAX_WAITING",
+            .integer(1...1_000_000_000),
+            default: "100000",
+            "Records that may wait in Redis for PostgreSQL; above, submission answers 503."
+        )
+        idempotencyTTL = reader.value(
+            "IDEMPOTENCY_TTL",
+            .duration(from: .seconds(1)),
+            default: "24h",
+            "How long an `Idempotency-Key` is remembered."
+        )
+        deadLettersMax = reader.value(
+            "DEAD_LETTERS_MAX",
+            .integer(1...10_000_000),
+            default: "10000",
+            "Dead letters kept per partition, of jobs and of records each; the oldest go first."
+        )
     }
 }
 

@@ -131,7 +131,7 @@ private final class APIGraph {
         let requests = RedisRequestRepository(store: store)
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            publisher: RedisMessagePublisher(store: store, waitingMax: options.queueMaxDepth),
+            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
             conversations: archive,
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),

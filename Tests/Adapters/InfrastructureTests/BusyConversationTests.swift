@@ -130,7 +130,7 @@ struct BusyConversationTests {
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
             let end = bench.finished(claim.next(after: failure, answer: "x"), .failed(failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
-            #expect(try await consumer.finish(end, at: place, givenUp: true) == .finished)
+            #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
 
             let patient = bench.consumer("b")
             let last = try await bench.claimNext(by: patient)
@@ -211,7 +211,7 @@ struct BusyConversationTests {
                 let claim = try await bench.claimNext(by: consumer)
                 let end = bench.finished(claim.next(after: failure, answer: ""), .failed(failure))
                 let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
-                #expect(try await consumer.finish(end, at: place, givenUp: true) == .finished)
+                #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
                 _ = try await bench.submit(after: first)
             }
             let again = bench.makeRequest(in: first.conversationID)
@@ -278,17 +278,91 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("what nothing is known of can be closed before its deletion, for the one who asks only")
-    func deletionUnknown() async throws {
+    @Test("what only the archive knows is closed before its deletion, for its owner only")
+    func deletionOfTheKept() async throws {
         try await withRedis { bench in
             let request = bench.makeRequest()
-            #expect(try await bench.end(request, of: UserID("eve")) == false)
+            #expect(try await bench.end(request, of: UserID("eve"), isKept: true) == false)
             _ = try await bench.publisher().publish(request, in: .confirmed, as: nil)
             let other = bench.makeRequest()
-            #expect(try await bench.end(other) == false)
+            #expect(try await bench.end(other, isKept: true) == false)
             await #expect(throws: PublishFailure.conversationNotFound) {
                 _ = try await bench.publisher().publish(other, in: .confirmed, as: nil)
             }
+        }
+    }
+
+    @Test("deleting what neither Redis nor the archive knows leaves no key")
+    func deletionOfTheUnknown() async throws {
+        try await withRedis { bench in
+            for _ in 0..<20 {
+                let unknown = bench.makeRequest()
+                #expect(try await bench.end(unknown) == false)
+            }
+            let keys = try await bench.redis("DBSIZE").integer
+            #expect(keys == 0)
+        }
+    }
+
+    @Test("the requests of a deleted conversation are hidden at once, their texts erased, also those that failed")
+    func deletionHides() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
+            let second = try await bench.submit(after: first)
+            let failed = AnswerOutcome.failed(RequestFailure(kind: .providerFailed, detail: "broken"))
+            let claim = try await bench.claimNext(by: consumer)
+            _ = try await consumer.finish(bench.finished(claim, failed, answer: ""), at: .afterLast)
+            let waiting = try await bench.submit(after: first)
+            #expect(try await bench.record(first.correlationID).isDeleted == false)
+            #expect(try await bench.end(first))
+            for request in [first, second, waiting] {
+                #expect(try await bench.record(request.correlationID).isDeleted)
+            }
+            #expect(try await bench.record(first.correlationID).request.problem.text.isEmpty)
+            #expect(try await bench.events(of: first.correlationID).isEmpty)
+        }
+    }
+
+    @Test(
+        "a conversation in which as many wait as may refuses one more, and an operator's redrive all the same goes in"
+    )
+    func crowded() async throws {
+        try await withRedis { bench in
+            var limits = RedisMessagePublisher.Limits(waiting: 1000)
+            limits.waitingInConversation = 2
+            let publisher = RedisMessagePublisher(store: bench.store, limits: limits)
+            let first = try await bench.submit()
+            for _ in 0..<2 { _ = try await bench.submit(after: first) }
+            let refused = bench.makeRequest(in: first.conversationID)
+            await #expect(throws: PublishFailure.conversationCrowded(limit: 2)) {
+                _ = try await publisher.publish(refused, in: .named, as: nil)
+            }
+            #expect(try await bench.repository.find(refused.correlationID) == nil, "nothing was written")
+            let interrupting = bench.makeRequest(in: first.conversationID, onBusy: .interrupt)
+            #expect(try await publisher.publish(interrupting, in: .named, as: nil).position == 2)
+        }
+    }
+
+    @Test("a line of thousands, as an earlier release allowed it, is ended in steps and without a limit")
+    func longLine() async throws {
+        try await withRedis { bench in
+            let first = try await bench.submit()
+            let count = 1500
+            for _ in 0..<count { _ = try await bench.submit(after: first) }
+            let slowest = "slowlog-log-slower-than"
+            try await bench.redis("CONFIG", "SET", slowest, "100000")
+            let last = try await bench.submit(after: first, onBusy: .interrupt)
+            #expect(try await bench.redis("SLOWLOG", "LEN").integer == 0, "no call of 100 ms")
+            #expect(try await waiting(bench) == 0)
+            #expect(try await jobs(bench).last == last.correlationID)
+            let ended = try await bench.redis("XREVRANGE", bench.keys.finished(0), "+", "-", "COUNT", "3")
+            #expect(ended.array?.count == 3)
+            for _ in 0..<count { _ = try await bench.submit(after: first) }
+            #expect(try await bench.end(last))
+            #expect(try await bench.redis("SLOWLOG", "LEN").integer == 0)
+            #expect(try await waiting(bench) == 0)
         }
     }
 
@@ -299,7 +373,7 @@ struct BusyConversationTests {
         try await withRedis { bench in
             let store = bench.store(partitions: 7)
             defer { store.close() }
-            let publisher = RedisMessagePublisher(store: store, waitingMax: 1000)
+            let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 1000))
             let fingerprints = SHA256Fingerprinting()
             for number in 0..<20 {
                 let opening = bench.makeRequest()

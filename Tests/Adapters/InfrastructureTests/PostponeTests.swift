@@ -93,9 +93,9 @@ struct PostponeTests {
             #expect(result == .exhausted)
             let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
-            #expect(try await consumer.finish(last, at: place, givenUp: true) == .finished)
+            #expect(try await consumer.finish(last, at: place, letter: .attemptsExhausted) == .finished)
             #expect(
-                try await consumer.finish(last, at: place, givenUp: true) == .finished,
+                try await consumer.finish(last, at: place, letter: .attemptsExhausted) == .finished,
                 "a repetition changes nothing"
             )
 
@@ -143,7 +143,7 @@ struct PostponeTests {
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
             let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
-            _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), givenUp: true)
+            _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), letter: .attemptsExhausted)
             let letters = RedisDeadLetters(store: bench.store)
             let name = try #require(try await letters.list(upTo: 1).first).name
             let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())

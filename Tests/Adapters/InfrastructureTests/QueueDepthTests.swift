@@ -14,7 +14,7 @@ struct QueueDepthTests {
         try await withRedis { bench in
             let store = bench.store(partitions: 4)
             defer { store.close() }
-            let publisher = RedisMessagePublisher(store: store, waitingMax: 10)
+            let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 10))
             var refused = 0
             // Enough to fill every partition.
             for _ in 0..<200 {

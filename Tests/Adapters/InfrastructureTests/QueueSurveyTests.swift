@@ -36,7 +36,10 @@ struct QueueSurveyTests {
 
             let consumer = bench.consumer(attemptsMax: 1)
             let given = try await bench.claimed(by: consumer)
-            #expect(try await consumer.finish(bench.finished(given), at: .afterLast, givenUp: true) == .finished)
+            #expect(
+                try await consumer.finish(bench.finished(given), at: .afterLast, letter: .attemptsExhausted)
+                    == .finished
+            )
             let postponed = try await bench.claimed(by: bench.consumer())
             _ = try await bench.consumer().postpone(
                 postponed,
@@ -71,7 +74,7 @@ struct QueueSurveyTests {
         try await withRedis { bench in
             let store = bench.store(partitions: 4)
             defer { store.close() }
-            let publisher = RedisMessagePublisher(store: store, waitingMax: 1000)
+            let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 1000))
             for _ in 0..<40 { _ = try await publisher.publish(bench.makeRequest(), in: .new, as: nil) }
             let seen = Seen()
             await QueueSurvey(store: store, metrics: seen.metrics.queue).look()

@@ -81,7 +81,11 @@ struct RecordTests {
             }
             #expect(last.answer == "123", "the text of a lost worker is read from its events")
             let givenUp = bench.finished(last, .failed(failure), answer: last.answer)
-            _ = try await consumer.finish(givenUp, at: .id(EventID(attempt: 2, sequence: 0)), givenUp: true)
+            _ = try await consumer.finish(
+                givenUp,
+                at: .id(EventID(attempt: 2, sequence: 0)),
+                letter: .attemptsExhausted
+            )
             record = try await end()
             #expect(record.status == .failed && record.failure == failure && record.answer == "123")
             #expect(record.attempts == 1)

@@ -27,16 +27,18 @@ final class RedisBench {
     private var consumers: [RedisMessageConsumer] = []
     private var queues: [RedisRecordQueue] = []
 
-    init(_ server: RedisServer, _ loop: Loop) throws {
+    /// The adapters act as `user` of the form `name:password@`, or as the default user; the test's own commands are always
+    /// the latter's.
+    init(_ server: RedisServer, _ loop: Loop, as user: String = "") throws {
         self.server = server
         self.loop = loop
-        configuration = try RedisConfiguration(url: RedisURL(server.url))
+        configuration = try RedisConfiguration(url: RedisURL("redis://\(user)127.0.0.1:\(server.port)"))
         store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
-        probe = RedisCommander(configuration, on: loop)
+        probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
     }
 
     /// Another store on the same Redis; the test closes it.
@@ -55,8 +57,11 @@ final class RedisBench {
 
     // MARK: Adapters
 
-    func publisher(waitingMax: Int = 1000) -> RedisMessagePublisher {
-        RedisMessagePublisher(store: store, waitingMax: waitingMax)
+    /// Without a limit to the requests that wait in one conversation.
+    func publisher(waitingMax: Int = 100_000) -> RedisMessagePublisher {
+        var limits = RedisMessagePublisher.Limits(waiting: waitingMax)
+        limits.waitingInConversation = .max
+        return RedisMessagePublisher(store: store, limits: limits)
     }
 
     func consumer(
@@ -169,8 +174,8 @@ final class RedisBench {
     }
 
     /// Tells that a request's conversation is about to be deleted.
-    func end(_ request: MathRequest, of user: UserID? = nil) async throws -> Bool {
-        try await conversations.end(request.conversationID, of: user ?? request.userID)
+    func end(_ request: MathRequest, of user: UserID? = nil, isKept: Bool = false) async throws -> Bool {
+        try await conversations.end(request.conversationID, of: user ?? request.userID, isKept: isKept)
     }
 
     func record(_ id: CorrelationID) async throws -> RequestRecord {
@@ -224,11 +229,12 @@ final class RedisBench {
 /// Runs `body` with a Redis and a loop of its own.
 func withRedis(
     _ options: RedisServer.Options = RedisServer.Options(),
+    as user: String = "",
     _ body: @escaping @Sendable (RedisBench) async throws -> Void
 ) async throws {
     try await RedisServer.running(options) { server in
         try await onLoop { loop in
-            let bench = try RedisBench(server, loop)
+            let bench = try RedisBench(server, loop, as: user)
             defer { bench.close() }
             try await body(bench)
         }

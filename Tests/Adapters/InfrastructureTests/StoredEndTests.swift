@@ -18,6 +18,7 @@ struct StoredEndTests {
                 switch end {
                 case .cancelled(let reason, let age): seen.append(age >= .zero ? reason.rawValue : "before it began")
                 case .expired: seen.append("expired")
+                case .failed(let kind, _): seen.append(kind.rawValue)
                 }
             }
         }
@@ -65,7 +66,11 @@ struct StoredEndTests {
             let ends = Ends(of: store)
             defer { withExtendedLifetime(ends) {} }
             let request = bench.makeRequest()
-            _ = try await RedisMessagePublisher(store: store, waitingMax: 10).publish(request, in: .new, as: nil)
+            _ = try await RedisMessagePublisher(store: store, limits: .init(waiting: 10)).publish(
+                request,
+                in: .new,
+                as: nil
+            )
             let key = bench.keys.request(request.correlationID)
             #expect(try await eventually { try await bench.redis("EXISTS", key).integer == 0 })
             let terms = RedisMessageConsumer.Terms(lease: .seconds(30), attemptsMax: 3)

@@ -194,7 +194,7 @@ struct ConformanceTests {
             entries.append(.finished(mine.finished(6, at: 6, .failed, answer: "part")))
             entries.append(mine.submitted(7, at: 7))
             try await archive.keep(entries)
-            let turns = try await archive.recentTurns(of: mine.conversationID, limit: 3)
+            let turns = try await archive.recentTurns(of: mine.conversationID, limit: 3, textMax: 100)
             #expect(turns.map(\.answer) == ["answer 3", "answer 4", "part"])
         }
     }

@@ -73,7 +73,8 @@ private final class ArchiveFake: RequestArchive {
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
     func recentTurns(
         of conversation: ConversationID,
-        limit: Int
+        limit: Int,
+        textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] { [] }
 }
 

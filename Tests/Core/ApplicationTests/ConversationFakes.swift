@@ -32,7 +32,8 @@ final class ArchiveFake: RequestArchive {
 
     func recentTurns(
         of conversation: ConversationID,
-        limit: Int
+        limit: Int,
+        textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
         limits.append(limit)
         if failures > 0 {

@@ -16,7 +16,7 @@ private final class ActivityFake: ConversationActivity {
 
     init(_ archive: InMemoryArchive) { self.archive = archive }
 
-    func end(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
+    func end(_ id: ConversationID, of user: UserID, isKept: Bool) async throws(RepositoryFailure) -> Bool {
         if isAway { throw .unavailable }
         ended.append(id)
         wasKeptThen.append(try await archive.find(id, of: user) != nil)

@@ -307,7 +307,7 @@ struct RunMathRequestTests {
             bench.solver.steps = [.fail([], .timedOut(detail: "silent"))]
             #expect(await bench.run() == .finished(.failed))
             #expect(bench.ends == ["failed at 3-0"])
-            #expect(bench.consumer.finished[0].givenUp)
+            #expect(bench.consumer.finished[0].letter == .attemptsExhausted)
             guard case .failed(let failure) = bench.consumer.finished[0].attempt.outcome else { return }
             #expect(failure == RequestFailure(kind: .providerTimedOut, detail: "silent"))
         }
@@ -322,7 +322,7 @@ struct RunMathRequestTests {
             bench.solver.steps = [.fail([], .failed(detail: "broke off"))]
             #expect(await bench.run() == .finished(.cancelled))
             #expect(bench.consumer.postponed.count == 2, "tried again while the store was away")
-            #expect(bench.consumer.finished.map(\.givenUp) == [false])
+            #expect(bench.consumer.finished.map(\.letter) == [nil])
         }
     }
 
@@ -402,7 +402,7 @@ struct RunMathRequestTests {
             let end = try #require(bench.consumer.finished.first).attempt
             guard case .failed(let failure) = end.outcome else { return }
             #expect(failure.kind == .storeUnavailable && failure.kind.isRetryable)
-            #expect(bench.consumer.finished.first?.givenUp == false)
+            #expect(bench.consumer.finished.first?.letter == .some(nil))
         }
     }
 

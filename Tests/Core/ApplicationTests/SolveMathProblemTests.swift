@@ -77,8 +77,8 @@ struct SolveMathProblemTests {
     private struct Fingerprints: Fingerprinting {
         func fingerprint(_ text: String) -> Fingerprint {
             let hash = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
-            let digits = String(hash, radix: 16)
-            return Fingerprint(hexadecimal: String(repeating: digits, count: 5))
+            let bytes = (0..<8).map { UInt8(hash >> (8 * UInt64($0)) & 0xFF) }
+            return Fingerprint(bytes + bytes)
         }
     }
 

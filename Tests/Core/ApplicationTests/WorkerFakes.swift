@@ -23,7 +23,8 @@ final class ConsumerFake: MessageConsumer {
     var postponements: [Result<PostponeResult, QueueFailure>] = [.success(.postponed)]
 
     private(set) var plans: [AttemptPlan] = []
-    private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, givenUp: Bool)] = []
+    private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, letter: DeadLetterReason?)] = []
+    private(set) var discarded: [String] = []
     private(set) var postponed: [Postponement] = []
     private(set) var handedBack = 0
     /// Called at the begin of each claim, with its number from 1.
@@ -48,11 +49,13 @@ final class ConsumerFake: MessageConsumer {
     func finish(
         _ attempt: FinishedAttempt,
         at place: FinishPlace,
-        givenUp: Bool
+        letter: DeadLetterReason?
     ) async throws(QueueFailure) -> FinishResult {
-        finished.append((attempt, place, givenUp))
+        finished.append((attempt, place, letter))
         return try next(&finishes)
     }
+
+    func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) { discarded.append(detail) }
 
     func postpone(
         _ claim: JobClaim,

@@ -82,6 +82,12 @@ struct SolveRoute {
                 var problem = Problem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(Problem.retryAfterSeconds)))
                 throw problem
+            case .conversationCrowded(let limit):
+                services.metrics.requests.refused[.conversationCrowded].increment()
+                throw .conversationCrowded(limit)
+            case .archiveBehind:
+                services.metrics.requests.refused[.archiveBehind].increment()
+                throw .storeUnavailable("Too many answers wait to be saved. Please try again in a moment.")
             case .unavailable:
                 services.metrics.requests.refused[.unavailable].increment()
                 throw .storeUnavailable

@@ -28,6 +28,20 @@ package struct Problem: Error {
         return problem
     }
 
+    /// `limit` problems wait in the conversation already.
+    static func conversationCrowded(_ limit: Int) -> Problem {
+        var problem = Problem(
+            .tooManyActive,
+            "\(limit) problems of this conversation wait already. Wait for an answer, or abort one of them.",
+        )
+        // draft-ietf-httpapi-ratelimit-headers: a quota of requests at once, of which none is left.
+        problem.headers += [
+            ("Retry-After", String(retryAfterSeconds)), ("RateLimit", "\"conversation\";r=0"),
+            ("RateLimit-Policy", "\"conversation\";q=\(limit)"),
+        ]
+        return problem
+    }
+
     static func invalid(_ failure: ValidationFailure) -> Problem {
         var problem = Problem(.validation, "Some values are not allowed; see errors.")
         problem.errors = failure.errors

@@ -87,7 +87,9 @@ package final class AbandonmentSweep {
             keys: keys.scope(of: conversation) + [keys.watched(partition), keys.viewers(id)],
             [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
         )
-        store.tellEnds(.disconnected, after: (reply?.array ?? []).dropFirst())
+        if let answer = reply?.array, answer.count == 2 {
+            store.tellEnds(.disconnected, .integer(1), sum: answer[1])
+        }
         switch reply?.array?.first?.string {
         case "ended", "over", "asked": onAbandon(id)
         case _: break

@@ -55,6 +55,30 @@ enum EventData {
         }
     }
 
+    /// `failed`, for a request that cannot be read, in parts before and after the number of attempts.
+    struct FailedBetweenAttempts {
+        let prefix: String
+        let suffix: String
+
+        init(_ failure: RequestFailure, _ id: CorrelationID) {
+            let members = JSONWriter.object { json in
+                write(failure, of: id, &json)
+                json.member("usage", object: { EventData.write(.none, &$0) })
+            }
+            prefix = String(decoding: members.dropLast(), as: UTF8.self) + ",\"attempts\":"
+            suffix = "}"
+        }
+    }
+
+    private static func write(_ failure: RequestFailure, of id: CorrelationID, _ json: inout JSONWriter) {
+        json.member("type", failure.kind.type)
+        json.member("title", failure.kind.title)
+        json.member("status", failure.kind.status)
+        json.member("detail", failure.detail)
+        json.member("instance", "/api/math/requests/\(id)")
+        json.member("correlationId", id.description)
+    }
+
     /// `completed`, `failed` or `cancelled`.
     static func terminal(_ attempt: FinishedAttempt, at place: FinishPlace) -> [UInt8] {
         // At a marker's place the attempt of that number never began.
@@ -111,13 +135,7 @@ enum EventData {
                     json.member("finishReason", reason.rawValue)
                     json.member("provider", provider)
                     json.member("model", model)
-                case .failed(let failure):
-                    json.member("type", failure.kind.type)
-                    json.member("title", failure.kind.title)
-                    json.member("status", failure.kind.status)
-                    json.member("detail", failure.detail)
-                    json.member("instance", "/api/math/requests/\(correlationID)")
-                    json.member("correlationId", correlationID.description)
+                case .failed(let failure): write(failure, of: correlationID, &json)
                 case .cancelled(let reason):
                     json.member("reason", reason.rawValue)
                 }

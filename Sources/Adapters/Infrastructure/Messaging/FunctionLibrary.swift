@@ -35,6 +35,11 @@ struct FunctionLibrary: Sendable {
         case setAside = "set_aside"
         case backlog
         case distrust
+        case find
+        case discard
+        case unqueued
+        case nameJob = "name_job"
+        case rights
     }
 
     static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))

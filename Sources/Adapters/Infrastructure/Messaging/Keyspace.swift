@@ -30,30 +30,37 @@ package struct Keyspace: Sendable {
     func finished(_ partition: Int) -> String { "lemma:{p\(partition)}:finished" }
     func finishedDead(_ partition: Int) -> String { "lemma:{p\(partition)}:finished-dead" }
     func waiting(_ partition: Int) -> String { "lemma:{p\(partition)}:waiting" }
-    private func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    func unfinished(_ partition: Int) -> String { "lemma:{p\(partition)}:unfinished" }
+    /// What readiness and a fresh connection write, to see that they may; nothing else does.
+    func probe(_ partition: Int) -> String { "lemma:{p\(partition)}:probe" }
+    /// A channel on which nothing is ever published.
+    func probeChannel(_ partition: Int) -> String { "\(live(partition))probe" }
+    /// The beginning of the names of all requests' keys, and of all conversations'.
+    func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
     private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
     private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
     func request(_ id: CorrelationID) -> String { "\(requests(partition(of: id)))\(id)" }
     func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
-    func conversation(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:conversation:\(id)" }
+    func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
     private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
 
-    /// Where what was submitted under a key is noted: beside the conversation, and where nothing is known of one yet, in
-    /// the key's own lane.
-    func idempotency(_ name: Fingerprint, beside conversation: ConversationID) -> String {
-        "lemma:{p\(partition(of: conversation))}:idempotency:\(name)"
+    /// Where what was submitted under a client's key is noted: beside the conversation, and where nothing is known of one
+    /// yet, in the key's own partition.
+    func submission(_ name: Fingerprint, beside conversation: ConversationID) -> SubmissionKeys {
+        SubmissionKeys(name, in: partition(of: conversation))
     }
-    func idempotency(_ name: Fingerprint) -> String { "lemma:{p\(partition(of: name.lane))}:idempotency:\(name)" }
+    func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
 
     /// What `lemma.lua` calls the scope of a conversation: its keys, and the beginnings of those of its requests.
     func scope(of id: ConversationID) -> [String] {
         let partition = partition(of: id)
         return [
-            jobs(partition), waiting(partition), finished(partition), conversation(id), line(id), turns(id),
-            requests(partition), events(partition), live(partition),
+            jobs(partition), waiting(partition), finished(partition), unfinished(partition), conversation(id),
+            line(id), turns(id), requests(partition), events(partition), live(partition),
         ]
     }
 
@@ -61,5 +68,22 @@ package struct Keyspace: Sendable {
     func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {
         guard channel.count > 36 else { return nil }
         return channel.withMemoryRebound(to: UInt8.self) { CorrelationID(ascii: $0.span.extracting(last: 36)) }
+    }
+}
+
+/// The keys of what was submitted under one client's idempotency key.
+struct SubmissionKeys {
+    /// Bytes of the digest in the key: enough that no two of a user's names meet.
+    private static let digestBytes = 16
+
+    let partition: Int
+    let once: [UInt8]
+    /// As releases before 1.1 wrote it.
+    let former: [UInt8]
+
+    init(_ name: Fingerprint, in partition: Int) {
+        self.partition = partition
+        once = Array("lemma:{p\(partition)}:once:".utf8) + name.bytes.prefix(Self.digestBytes)
+        former = Array("lemma:{p\(partition)}:idempotency:\(name)".utf8)
     }
 }

@@ -173,6 +173,7 @@ final class RedisAnswerWriter: AnswerWriter {
         // An id that is not greater is either our own, stored before the connection broke, or a newer attempt's: look.
         case .failure(.server(let error)) where !error.isRetryable && error.message.contains("equal or smaller"):
             check()
+        case .failure(.server(let error)) where error.isPermanent: fail(.refused(detail: error.message))
         case .failure: pauseAndCheck()
         }
     }
@@ -213,6 +214,7 @@ final class RedisAnswerWriter: AnswerWriter {
         guard failure == nil, let underWay else { return }
         switch result {
         case .failure(.cancelled), .failure(.closed): fail(.cancelled)
+        case .failure(.server(let error)) where error.isPermanent: fail(.refused(detail: error.message))
         case .failure: pauseAndCheck()
         case .success(let reply):
             generation = seen

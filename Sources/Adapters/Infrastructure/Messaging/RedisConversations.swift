@@ -5,6 +5,9 @@ package import Shared
 
 /// What Redis knows of conversations while something goes on in them: their newest turns, and what runs and waits.
 package struct RedisConversations: ConversationMemory, ConversationActivity {
+    /// What follows the id of a turn whose answer has no end.
+    private static let partial = " partial"
+
     private let store: RedisStore
 
     package init(store: RedisStore) { self.store = store }
@@ -14,9 +17,15 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         let fields = reply.last?.array?.compactMap(\.string) ?? []
         var turns: [ConversationTurn] = []
         for position in stride(from: 0, to: fields.count - 2, by: 3) {
-            guard let id = CorrelationID(fields[position]) else { continue }
+            let name = fields[position]
+            guard let id = CorrelationID(name.prefix(36)) else { continue }
             turns.append(
-                ConversationTurn(correlationID: id, problem: fields[position + 1], answer: fields[position + 2])
+                ConversationTurn(
+                    correlationID: id,
+                    problem: fields[position + 1],
+                    answer: fields[position + 2],
+                    isPartial: name.hasSuffix(Self.partial),
+                )
             )
         }
         return RecalledTurns(turns: turns, isWhole: reply.first?.integer == 1)
@@ -26,16 +35,28 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         _ turns: [ConversationTurn],
         of conversation: ConversationID
     ) async throws(RepositoryFailure) {
-        let fields = turns.flatMap { [$0.correlationID.description, $0.problem, $0.answer] }
-        _ = try await call(.remember, keys: turnKeys(of: conversation), [String(store.retention.turns)] + fields)
+        let fields = turns.flatMap { turn in
+            [turn.correlationID.description + (turn.isPartial ? Self.partial : ""), turn.problem, turn.answer]
+        }
+        let bounds = [String(store.retention.turns), String(store.retention.turnBytes)]
+        _ = try await call(.remember, keys: turnKeys(of: conversation), bounds + fields)
     }
 
-    package func end(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
-        let stop = store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
-        let arguments = [Keyspace.group, user.text] + stop
-        let reply = try await call(.close, keys: store.keys.scope(of: id), arguments).array ?? []
-        store.tellEnds(.conversationDeleted, after: reply.dropFirst())
-        return reply.first?.integer == 1
+    package func end(
+        _ id: ConversationID,
+        of user: UserID,
+        isKept: Bool
+    ) async throws(RepositoryFailure) -> Bool {
+        let arguments =
+            [Keyspace.group, user.text, isKept ? "1" : "0", String(store.retention.deletions.wholeMilliseconds)]
+            + store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
+        while true {
+            let reply = try await call(.close, keys: store.keys.scope(of: id), arguments).array ?? []
+            guard reply.count == 4 else { throw .unavailable }
+            store.tellEnds(.conversationDeleted, reply[1], sum: reply[2])
+            // What waits is ended in steps, between which Redis serves others.
+            if reply[3].integer != 1 { return reply[0].integer == 1 }
+        }
     }
 
     private func turnKeys(of id: ConversationID) -> [String] {

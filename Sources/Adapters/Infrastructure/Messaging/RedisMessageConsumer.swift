@@ -62,6 +62,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         upTo count: Int,
         within limit: Duration = .seconds(2)
     ) async throws(QueueFailure) -> [JobDelivery] {
+        // The reader's connection may be well while that for commands is not: jobs would be taken that cannot be claimed.
+        if !store.commander.isConnected { try await waitForConnection() }
         var deliveries: [JobDelivery] = []
         for (partition, entries) in try await reader.read(upTo: count, within: limit) {
             do {
@@ -72,6 +74,15 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
         if deliveries.count > count { try await handBack(Array(deliveries[count...])) }
         return Array(deliveries.prefix(count))
+    }
+
+    /// Throws `unavailable` where there is no connection soon.
+    private func waitForConnection() async throws(QueueFailure) {
+        do {
+            _ = try await store.call(RedisCommand("PING"))
+        } catch {
+            throw QueueFailure(error)
+        }
     }
 
     package func stopWaiting() { reader.stopWaiting() }
@@ -106,11 +117,12 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             case .laterVersion: onLaterVersion?()  // Stays pending until a worker of that version takes it over.
             case .malformed(let name):
                 onMalformedJob?(name)
-                _ = try await store.call(
+                let dropped = try await store.call(
                     .bury,
                     keys: [store.keys.jobs(partition), store.keys.dead(partition)],
-                    [Keyspace.group, name, "malformed", "\(entry)"],
+                    [Keyspace.group, name, "malformed", String(store.retention.deadLetters), "\(entry)"],
                 )
+                store.tellDropped(dropped)
             }
         }
         return deliveries
@@ -137,10 +149,13 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             throw QueueFailure(error)
         }
         guard reply.count == 6, let attempt = reply[1].integer, let queued = reply[2].integer,
-            let record = RequestHash.record(id, reply[3]), let age = reply[4].integer
+            let age = reply[4].integer
         else {
             if reply.first?.string == "expired" { store.onEnd?(.expired) }
             return .settled
+        }
+        guard let record = RequestHash.record(id, reply[3]) else {
+            throw .refused(detail: "the request's record cannot be read")
         }
         func claim(_ answer: String) -> JobClaim {
             JobClaim(
@@ -175,7 +190,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     package func finish(
         _ attempt: FinishedAttempt,
         at place: FinishPlace,
-        givenUp: Bool
+        letter: DeadLetterReason?
     ) async throws(QueueFailure) -> FinishResult {
         let id = attempt.claim.request.correlationID
         let sequence =
@@ -183,21 +198,54 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             case .id(let event): String(event.sequence)
             case .afterLast: ""
             }
+        let retention = store.retention
         var arguments = [
             Keyspace.group, consumer, attempt.claim.delivery.entry, String(attempt.claim.attempt), sequence,
             attempt.outcome.eventName.rawValue, String(decoding: EventData.terminal(attempt, at: place), as: UTF8.self),
-            id.description, attempt.outcome.status.rawValue, String(store.retention.afterEnd.wholeMilliseconds),
-            String(store.retention.turns), attempt.answer,
+            id.description, attempt.outcome.status.rawValue, String(retention.afterEnd.wholeMilliseconds),
+            String(retention.turns), String(retention.turnBytes), letter?.rawValue ?? "",
+            String(retention.deadLetters), attempt.answer,
         ]
         arguments += RequestHash.fields(of: attempt)
         do {
             let scope = store.keys.scope(of: attempt.claim.request.conversationID)
-            let dead = givenUp ? [store.keys.dead(store.keys.partition(of: id))] : []
-            switch try await store.call(.finish, keys: scope + dead, arguments).string {
+            let dead = letter == nil ? [] : [store.keys.dead(store.keys.partition(of: id))]
+            let reply = try await store.call(.finish, keys: scope + dead, arguments).array ?? []
+            store.tellDropped(reply.last)
+            switch reply.first?.string {
             case "finished": return .finished
             case "history_lost": return .historyLost
             default: return .superseded
             }
+        } catch {
+            throw QueueFailure(error)
+        }
+    }
+
+    package func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
+        let (id, keys) = (delivery.correlationID, store.keys)
+        let partition = keys.partition(of: id)
+        let failure = RequestFailure(
+            kind: .internalError,
+            detail: "What is known of this problem cannot be read any more. Please send it again.",
+        )
+        let data = EventData.FailedBetweenAttempts(failure, id)
+        do {
+            let reply =
+                try await store.call(
+                    .discard,
+                    keys: [
+                        keys.jobs(partition), keys.dead(partition), keys.request(id), keys.events(id),
+                        keys.unfinished(partition),
+                    ],
+                    [
+                        Keyspace.group, delivery.entry, id.description, String(store.retention.deadLetters),
+                        String(store.retention.afterEnd.wholeMilliseconds), keys.live(id), data.prefix, data.suffix,
+                        failure.kind.rawValue, detail,
+                    ],
+                ).array ?? []
+            store.tellDropped(reply.last)
+            if reply.first?.integer == 1 { store.onEnd?(.failed(failure.kind, after: .zero)) }
         } catch {
             throw QueueFailure(error)
         }
@@ -236,7 +284,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     package func promote(upTo count: Int) async throws(QueueFailure) -> Int {
         var promoted = 0
         for partition in 0..<store.keys.partitions {
-            let keys = [store.keys.jobs(partition), store.keys.delayed(partition)]
+            let keys = [store.keys.jobs(partition), store.keys.delayed(partition), store.keys.requests(partition)]
             do {
                 promoted += try await store.call(.promote, keys: keys, [String(count)]).integer ?? 0
             } catch {
@@ -316,6 +364,7 @@ extension QueueFailure {
     init(_ error: RedisError) {
         switch error {
         case .cancelled, .closed: self = .cancelled
+        case .server(let answer) where answer.isPermanent: self = .refused(detail: answer.message)
         case .server, .timedOut, .connectionLost, .notConnected, .overloaded: self = .unavailable
         }
     }

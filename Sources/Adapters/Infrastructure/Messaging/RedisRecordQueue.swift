@@ -116,7 +116,8 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         detail: String
     ) async throws(QueueFailure) {
         let keys = [store.keys.finished(partition), store.keys.finishedDead(partition)]
-        _ = try await call(.setAside, keys: keys, [Keyspace.persisters, name, reason, detail])
+        let limit = String(store.retention.deadLetters)
+        store.tellDropped(try await call(.setAside, keys: keys, [Keyspace.persisters, name, reason, detail, limit]))
     }
 
     package func backlog() async throws(QueueFailure) -> RecordBacklog {

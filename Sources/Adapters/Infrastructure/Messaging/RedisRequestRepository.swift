@@ -11,7 +11,11 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {
         do {
-            return RequestHash.record(id, try await store.call(RedisCommand("HGETALL", store.keys.request(id))))
+            let conversations = store.keys.conversations(store.keys.partition(of: id))
+            let reply = try await store.call(.find, keys: [store.keys.request(id)], [conversations]).array ?? []
+            guard reply.count == 2, var record = RequestHash.record(id, reply[1]) else { return nil }
+            record.isDeleted = reply[0].integer == 1
+            return record
         } catch {
             throw .unavailable
         }
@@ -54,7 +58,7 @@ package struct RedisRequestRepository: RequestRepository {
                     keys: keys.scope(of: request.conversationID),
                     [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
                 ).array ?? []
-            store.tellEnds(reason, after: reply.dropFirst())
+            if reply.count == 2 { store.tellEnds(reason, .integer(1), sum: reply[1]) }
             switch reply.first?.string {
             case "ended", "over": return .over
             case "asked": return .asked

@@ -2,7 +2,7 @@ internal import Application
 package import Domain
 package import EventLoop
 package import RedisClient
-internal import Shared
+package import Shared
 
 /// How much stays in Redis, and for how long.
 package struct Retention: Sendable {
@@ -12,12 +12,21 @@ package struct Retention: Sendable {
     package var afterEnd: Duration
     /// The newest turns of a conversation, at least 1.
     package var turns: Int
+    /// Of each text of a turn, in UTF-8 bytes: what is longer has no room in a context, and tells so by being cut.
+    package var turnBytes = 40_000
+    /// Of a client's `Idempotency-Key`.
+    package var submissions = Duration.seconds(86_400)
+    /// Dead letters of each kind in each partition; the oldest go first.
+    package var deadLetters = 10_000
 
     package init(live: Duration, afterEnd: Duration, turns: Int) {
         self.live = live
         self.afterEnd = afterEnd
         self.turns = turns
     }
+
+    /// For how long a deleted conversation must be known to be: longer than any key of its requests lives.
+    var deletions: Duration { max(.seconds(86_400), live + afterEnd) }
 }
 
 /// How a request ended that no worker had.
@@ -26,6 +35,8 @@ package enum StoredEnd: Sendable {
     case cancelled(CancelReason, after: Duration)
     /// Nobody took it in time, and Redis forgot it.
     case expired
+    /// It failed for a reason of the queue's own, with the time since its submission.
+    case failed(ProblemKind, after: Duration)
 }
 
 /// One loop's way to Redis: the command connection, the names of keys, their expiry and the function library.
@@ -46,6 +57,10 @@ package final class RedisStore {
 
     /// Hears of each request that ended by a call of this store and that no worker had.
     package var onEnd: ((StoredEnd) -> Void)?
+    /// Hears how many dead letters were dropped because there were too many.
+    package var onLettersDropped: ((Int) -> Void)?
+    /// Hears of each call that Redis refuses for good: a key of another type, or an error in a function.
+    package var onRefusal: ((_ function: String, _ error: String) -> Void)?
 
     package init(
         _ configuration: RedisConfiguration,
@@ -58,7 +73,15 @@ package final class RedisStore {
         self.keys = keys
         self.retention = retention
         let connected = ConnectionCount()
-        commander = RedisCommander(configuration, on: loop, observer: observer) { _ in connected.action?() }
+        let check = ConnectionCheck(keys: keys, functions: functions)
+        commander = RedisCommander(
+            configuration,
+            on: loop,
+            observer: observer,
+        ) { connection async throws(RedisError) in
+            try await check.run(on: connection)
+            connected.action?()
+        }
         connected.action = { [weak self] in self?.generation += 1 }
     }
 
@@ -75,8 +98,8 @@ package final class RedisStore {
     /// Calls a library function, loading the library where Redis does not have it (fresh, flushed or older).
     func call(
         _ function: FunctionLibrary.Function,
-        keys: [String],
-        _ arguments: [String]
+        keys: [some RedisArgument],
+        _ arguments: [some RedisArgument]
     ) async throws(RedisError) -> RedisValue {
         var command = RedisCommand("FCALL", functions.name(of: function), keys.count)
         command.append(contentsOf: keys)
@@ -84,7 +107,9 @@ package final class RedisStore {
         do {
             return try await commander.call(command, deadline: Self.commandDeadline)
         } catch {
-            guard case .server(let answer) = error, answer.isFunctionNotFound else { throw error }
+            guard case .server(let answer) = error else { throw error }
+            if answer.isPermanent { onRefusal?(function.rawValue, answer.message) }
+            guard answer.isFunctionNotFound else { throw error }
             try await loadLibrary()
             return try await commander.call(command, deadline: Self.commandDeadline)
         }
@@ -108,14 +133,18 @@ package final class RedisStore {
         [
             reason.rawValue, keys.control(partition), EventData.CancelledBetweenAttempts.prefix(reason),
             EventData.CancelledBetweenAttempts.suffix, String(retention.afterEnd.wholeMilliseconds),
-            String(retention.turns),
+            String(retention.turns), String(retention.turnBytes),
         ]
     }
 
-    /// Tells of requests that a call ended, by the milliseconds since the submission of each.
-    func tellEnds(_ reason: CancelReason, after ages: ArraySlice<RedisValue>) {
-        guard let onEnd else { return }
-        for age in ages.compactMap(\.integer) { onEnd(.cancelled(reason, after: .milliseconds(age))) }
+    /// Tells of `count` requests that a call ended, each by the mean of the milliseconds since their submission.
+    func tellEnds(_ reason: CancelReason, _ count: RedisValue, sum milliseconds: RedisValue) {
+        guard let onEnd, let count = count.integer, count > 0, let sum = milliseconds.integer else { return }
+        for _ in 0..<count { onEnd(.cancelled(reason, after: .milliseconds(sum / count))) }
+    }
+
+    func tellDropped(_ letters: RedisValue?) {
+        if let count = letters?.integer, count > 0 { onLettersDropped?(count) }
     }
 
     /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.
@@ -133,6 +162,6 @@ package final class RedisStore {
 
     /// Round trip of a write, for readiness; throws where Redis does not take writes.
     package func probe() async throws(RedisError) {
-        _ = try await call(RedisCommand("SET", "lemma:{p0}:probe", "1", "PX", 1000))
+        _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))
     }
 }

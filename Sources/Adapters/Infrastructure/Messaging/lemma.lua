@@ -5,15 +5,20 @@
 --   jobs     stream  v, id, provider                  one entry a job; consumer group `workers`
 --   request  hash    see the field names below        one a request, TTL
 --   events   stream  e (event name), d (JSON)         one a request, TTL; ids are <attempt>-<sequence>
---   idempotency string <meaning> <created ms> <id> <conversation>     one a client's key, 24 h
+--   once     string  one a client's idempotency key, TTL; 44 bytes: the first 8 of the meaning's digest, 6 of the time of
+--                    submission in ms, 16 of the request's id, 14 of its conversation's (the last 2 are the request's);
+--                    the first 8 alone where the submission itself is noted in another partition
+--   idempotency string <meaning> <created ms> <id> <conversation>     the same as releases before 1.1 write it; only read
 --   delayed  sorted set  <id> <provider> by due ms    requests between two attempts
---   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw
+--   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw; bounded
 --   finished stream  v, kind, id, …                   what the archive is to be told: `submitted`, then `finished` with
 --                                                     the answer; deleted when kept; consumer group `persisters`
 --   conversation hash  see below                      one a conversation, TTL
 --   line     list    ids of requests that wait for the one before them in their conversation, oldest first; TTL
---   turns    list    id, problem, answer in turn      the newest turns of a conversation, oldest first; TTL
+--   turns    list    id, problem, answer in turn      the newest turns of a conversation, oldest first; TTL. The id is
+--                    followed by ` partial` where the answer has no end; texts are cut to what a context can hold
 --   waiting  zset    <conversation> <id> by the moment (ms) somebody last looked after it: all that stand in lines
+--   unfinished zset  ids of the requests that are not over, by the moment (ms) their job was last seen in the queue
 --   watched  zset    request ids by the moment (ms) from which they count as abandoned; only of requests with
 --                    `onDisconnect: cancel` that somebody watches or has watched
 --   viewers  zset    loops of API replicas with viewers, by the moment (ms) their word expires; one a request, TTL
@@ -38,12 +43,23 @@ local function event_id(attempt, sequence)
   return string.format('%.0f-%.0f', attempt, sequence)
 end
 
--- The attempt and sequence of a stream's last event; nil where the stream is gone.
+-- The attempt, sequence and name of a stream's last event; nil where the stream is gone.
 local function last_event(events)
   local entries = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)
   if #entries == 0 then return nil end
   local attempt, sequence = string.match(entries[1][1], '^(%d+)-(%d+)$')
-  return tonumber(attempt), tonumber(sequence)
+  return tonumber(attempt), tonumber(sequence), entries[1][2][2]
+end
+
+-- The first `max` bytes of a text in UTF-8, without a part of a character at their end.
+local function clip(text, max)
+  if #text <= max then return text end
+  while max > 0 do
+    local following = string.byte(text, max + 1)
+    if following < 128 or following > 191 then break end
+    max = max - 1
+  end
+  return string.sub(text, 1, max)
 end
 
 local function by_name(fields)
@@ -76,14 +92,16 @@ end
 
 -- `time`, where it is given, is when a worker appended the event: kept with it, and told ahead of it in a message of its
 -- own, which replicas of before leave out.
+--
+-- A push that fails must not end the function between two of its writes: readers find the event in the stream.
 local function append_and_publish(events, id, name, data, channel, time)
   if time then
     if not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data, 't', time) then return false end
-    redis.call('SPUBLISH', channel, id .. ' ' .. time)
+    redis.pcall('SPUBLISH', channel, id .. ' ' .. time)
   elseif not redis.call('XADD', events, 'NOMKSTREAM', id, 'e', name, 'd', data) then
     return false
   end
-  redis.call('SPUBLISH', channel, id .. ' ' .. name .. ' ' .. data)
+  redis.pcall('SPUBLISH', channel, id .. ' ' .. name .. ' ' .. data)
   return true
 end
 
@@ -98,6 +116,28 @@ local function doubt(request, attempt, sequence)
     if before > attempt or (before == attempt and upto >= sequence) then return end
   end
   redis.call('HSET', request, 'lost', event_id(attempt, sequence))
+end
+
+-- Adds a dead letter and drops the oldest above `max`; returns how many were dropped.
+local function add_letter(dead, max, fields)
+  redis.call('XADD', dead, '*', unpack(fields))
+  return redis.call('XTRIM', dead, 'MAXLEN', max)
+end
+
+-- True where the group will still deliver a job's entry, or has delivered it to a consumer that has not acknowledged it.
+local function is_queued(jobs, group, entry)
+  if not entry or #redis.call('XRANGE', jobs, entry, entry) == 0 then return false end
+  if #redis.call('XPENDING', jobs, group, entry, entry, 1) > 0 then return true end
+  for _, fields in ipairs(redis.call('XINFO', 'GROUPS', jobs)) do
+    local state = by_name(fields)
+    if state['name'] == group then
+      local given_ms, given = string.match(state['last-delivered-id'], '^(%d+)-(%d+)$')
+      local ms, number = string.match(entry, '^(%d+)-(%d+)$')
+      given_ms, given, ms, number = tonumber(given_ms), tonumber(given), tonumber(ms), tonumber(number)
+      return ms > given_ms or (ms == given_ms and number > given)
+    end
+  end
+  return true
 end
 
 -- Returns 1 where this call took the entry away, 0 where it was gone.
@@ -126,11 +166,15 @@ local input_fields = { 'user', 'conversation', 'problem', 'wish', 'temperature',
 -- last three are the beginnings of the names of its requests' keys and channels; an id makes the rest. All of them, and
 -- so whatever is made of them, are in one slot.
 local function scope_of(keys)
-  return { jobs = keys[1], waiting = keys[2], finished = keys[3], conversation = keys[4], line = keys[5],
-    turns = keys[6], requests = keys[7], events = keys[8], live = keys[9], id = string.sub(keys[4], -36) }
+  return { jobs = keys[1], waiting = keys[2], finished = keys[3], unfinished = keys[4], conversation = keys[5],
+    line = keys[6], turns = keys[7], requests = keys[8], events = keys[9], live = keys[10],
+    id = string.sub(keys[5], -36) }
 end
 
-local scope_count, day_ms = 9, 86400000
+local scope_count, day_ms = 10, 86400000
+
+-- Requests ended in one call at most: each takes Redis about 50 us, in which it serves nobody else.
+local stop_step = 100
 
 -- Turns never die before the hash, whose `whole` would then pass none for all there are.
 local function let_live(conversation, turns, ms)
@@ -144,10 +188,11 @@ local function is_open(scope, id)
   return status and not terminal[status] and redis.call('EXISTS', scope.events .. id) == 1
 end
 
--- Returns 1 where it stood there, else 0.
+-- Returns 1 where it stood there, else 0. The list is searched only then: many leave it together in `stop_all`.
 local function leave_line(scope, id)
+  if redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id) == 0 then return 0 end
   redis.call('LREM', scope.line, 0, id)
-  return redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+  return 1
 end
 
 -- Writes a new request with its first event, and tells the archive: as a job, or at the end of its conversation's line.
@@ -167,6 +212,7 @@ local function admit(scope, id, provider, active, given, waiting, now, ttl, queu
   redis.call('XADD', events, '0-1', 'e', 'queued', 'd', queued .. position .. '}')
   redis.call('PEXPIRE', request, ttl)
   redis.call('PEXPIRE', events, ttl)
+  redis.call('ZADD', scope.unfinished, now, id)
   redis.call('XADD', scope.finished, '*', 'v', '1', 'kind', 'submitted', 'id', id, 'status', 'queued', 'created', now,
     unpack(fields))
   return position
@@ -194,11 +240,12 @@ local function begin_next(scope, group)
 end
 
 -- What goes with every end: status and facts, the record for the archive, the turn for later questions, and the next of
--- the conversation.
-local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
+-- the conversation. `kept` is how many turns are kept, and how many bytes of each of their texts.
+local function conclude(scope, group, id, status, answer, ttl, kept, facts)
   local request = scope.requests .. id
   redis.call('HSET', request, 'status', status, 'finished', now_ms(), unpack(facts))
   redis.call('PEXPIRE', request, ttl)
+  redis.call('ZREM', scope.unfinished, id)
   -- All there is, its version among it: choosing would cost Redis more than the few fields that the archive ignores.
   local record = redis.call('HGETALL', request)
   redis.call('XADD', scope.finished, '*', 'kind', 'finished', 'id', id, 'answer', answer, unpack(record))
@@ -206,8 +253,9 @@ local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
   -- Who is not its owner cannot have deleted it.
   if known[3] and known[2] ~= known[3] then
     if answer ~= '' then
-      redis.call('RPUSH', scope.turns, id, by_name(record)['problem'], answer)
-      redis.call('LTRIM', scope.turns, -3 * tonumber(turns_max), -1)
+      local name = status == 'completed' and id or id .. ' partial'
+      redis.call('RPUSH', scope.turns, name, clip(by_name(record)['problem'], kept.bytes), clip(answer, kept.bytes))
+      redis.call('LTRIM', scope.turns, -3 * kept.turns, -1)
       redis.call('PEXPIRE', scope.turns, day_ms)
     end
     redis.call('HINCRBY', scope.conversation, 'unkept', 1)
@@ -215,97 +263,131 @@ local function conclude(scope, group, id, status, answer, ttl, turns_max, facts)
   if known[1] == id then begin_next(scope, group) else leave_line(scope, id) end
 end
 
+-- What `stop` takes, from place `from` on: reason, control channel, data of `cancelled` before and after the number of
+-- attempts, TTL ms, turns, bytes of a turn's text.
+local function cut_of(args, from)
+  return { reason = args[from], control = args[from + 1], before = args[from + 2], after = args[from + 3],
+    ttl = args[from + 4], kept = { turns = tonumber(args[from + 5]), bytes = tonumber(args[from + 6]) } }
+end
+
+local cut_count = 7
+
 -- Ends a request that no worker has at the moment, or asks the worker that has it; see `cancel`.
 -- Returns 'ended' with the ms since its submission, 'over' where it had ended, 'asked' or 'unknown'.
---
---   cut: reason, control channel, data of `cancelled` before and after the number of attempts, TTL ms, turns
 local function stop(scope, group, id, cut)
   local request, events = scope.requests .. id, scope.events .. id
-  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created')
+  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created', 'entry')
   if not known[1] then return 'unknown' end
   if terminal[known[1]] then return 'over' end
-  if known[1] == 'queued' or known[3] then
-    local attempt, sequence = last_event(events)
-    if attempt then
-      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut[3] .. known[2] .. cut[4],
+  -- A running one whose job an operator took out of the queue has nobody left to ask.
+  if known[1] == 'queued' or known[3] or not is_queued(scope.jobs, group, known[6]) then
+    local attempt, sequence, name = last_event(events)
+    if attempt and not terminal[name] then
+      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut.before .. known[2] .. cut.after,
         scope.live .. id)
-      redis.call('PEXPIRE', events, cut[5])
+      redis.call('PEXPIRE', events, cut.ttl)
     end
-    conclude(scope, group, id, 'cancelled', known[4] or '', cut[5], cut[6], { 'cancelReason', cut[1] })
+    conclude(scope, group, id, 'cancelled', known[4] or '', cut.ttl, cut.kept, { 'cancelReason', cut.reason })
     return 'ended', math.max(0, now_ms() - tonumber(known[5]))
   end
-  redis.call('HSETNX', request, 'cancel', cut[1])
-  redis.call('SPUBLISH', cut[2], 'cancel ' .. id .. ' ' .. cut[1])
+  redis.call('HSETNX', request, 'cancel', cut.reason)
+  redis.pcall('SPUBLISH', cut.control, 'cancel ' .. id .. ' ' .. cut.reason)
   return 'asked'
 end
 
--- Those who wait first, so that none of them begins. Returns for each that ended by this the ms since its submission.
+-- Stops the requests of a conversation, at most `stop_step` of those that wait: they first, so that none of them begins.
+-- Returns how many ended by this, the sum of the ms since their submission, and whether others wait still.
 local function stop_all(scope, group, active, cut)
-  local ages = {}
-  local function cut_off(id)
+  local count, age_sum = 0, 0
+  local function end_one(id)
     local result, age = stop(scope, group, id, cut)
-    if result == 'ended' then ages[#ages + 1] = age end
+    if result == 'ended' then count, age_sum = count + 1, age_sum + age end
   end
-  for _, id in ipairs(redis.call('LRANGE', scope.line, 0, -1)) do
-    cut_off(id)
-    leave_line(scope, id)
+  local ids = redis.call('LPOP', scope.line, stop_step) or {}
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
+    end_one(id)
   end
-  if active then cut_off(active) end
-  return ages
+  if redis.call('EXISTS', scope.line) == 1 then return count, age_sum, true end
+  if active then end_one(active) end
+  return count, age_sum, false
 end
 
--- submit  KEYS scope [idempotency]
---         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, meaning or '', user,
---              'new', 'named' or 'confirmed' conversation, wish for when it is busy, what `stop` takes (6), field, value …
--- returns {'ok', created ms, position, ms since its submission of each that was interrupted …}, {'replay', created ms, id, conversation}, {'reused'}, {'full', waiting},
---         {'busy'}, {'not_found'}, or {'unknown'} for a named conversation that must be looked up
-local function submit(keys, args)
-  local scope, idempotency = scope_of(keys), keys[scope_count + 1]
-  local group, id, user = args[1], args[4], args[8]
-  local earlier = idempotency and redis.call('GET', idempotency)
-  if earlier then
-    local meaning, created, id, conversation = string.match(earlier, '^(%S+) (%d+) (%S+) (%S+)')
-    if meaning ~= args[7] then return { 'reused' } end
-    return { 'replay', tonumber(created), id, conversation }
+-- The parts of what `once` holds.
+local function noted(value)
+  local created = struct.unpack('>I6', string.sub(value, 9, 14))
+  return { meaning = string.sub(value, 1, 8), created = created, ids = string.sub(value, 15) }
+end
+
+-- What was submitted under a client's key before, as `submit` returns it; nil where nothing was.
+local function replay(once, former, meaning, former_meaning)
+  local value = redis.call('GET', once)
+  if value then
+    if string.sub(value, 1, 8) ~= meaning or #value < 44 then return { 'reused' } end
+    local note = noted(value)
+    return { 'replay', note.created, note.ids }
   end
+  value = redis.call('GET', former)
+  if not value then return nil end
+  local text, created, id, conversation = string.match(value, '^(%S+) (%d+) (%S+) (%S+)')
+  if text ~= former_meaning then return { 'reused' } end
+  return { 'replay', tonumber(created), id, conversation }
+end
+
+-- submit  KEYS scope [once, idempotency]
+--         ARGV group, max waiting, TTL ms, id, provider or '', queued data up to its position, user,
+--              'new', 'named' or 'confirmed' conversation, wish for when it is busy, max waiting in the conversation,
+--              max records that wait for the archive, meaning (8 bytes), the same as `idempotency` has it, ids (30 bytes),
+--              TTL of the note in ms, what `stop` takes (7), field, value …
+-- returns {'ok', created ms, position, interrupted, sum of their ms since submission}, {'stopped', count, sum of ms}
+--         where the call is to be repeated, {'replay', created ms, ids (30 bytes), or id and conversation}, {'reused'},
+--         {'full'}, {'behind'}, {'busy'}, {'crowded'}, {'not_found'}, or {'unknown'} for a named conversation that must
+--         be looked up
+local function submit(keys, args)
+  local scope, once = scope_of(keys), keys[scope_count + 1]
+  local group, id, user = args[1], args[4], args[7]
+  local earlier = once and replay(once, keys[scope_count + 2], args[12], args[13])
+  if earlier then return earlier end
   local known = redis.call('HMGET', scope.conversation, 'user', 'deleted', 'active')
   if known[2] == user or (known[1] and known[1] ~= user) then return { 'not_found' } end
-  if args[9] == 'named' and not known[1] then return { 'unknown' } end
-  local active, interrupted = known[3], {}
+  if args[8] == 'named' and not known[1] then return { 'unknown' } end
+  if redis.call('XLEN', scope.finished) >= tonumber(args[11]) then return { 'behind' } end
+  local active, interrupted, age_sum, more = known[3], 0, 0, false
   if active and not is_open(scope, active) then
     begin_next(scope, group)
     active = redis.call('HGET', scope.conversation, 'active')
   end
   local given, waiting = queue_state(scope.jobs, group)
-  if waiting + redis.call('ZCARD', scope.waiting) >= tonumber(args[2]) then return { 'full', waiting } end
-  if active and args[10] == 'reject' then return { 'busy' } end
-  if active and args[10] == 'interrupt' then
-    interrupted = stop_all(scope, group, active, { unpack(args, 11, 16) })
+  if waiting + redis.call('ZCARD', scope.waiting) >= tonumber(args[2]) then return { 'full' } end
+  if active and args[9] == 'reject' then return { 'busy' } end
+  if active and args[9] == 'interrupt' then
+    interrupted, age_sum, more = stop_all(scope, group, active, cut_of(args, 16))
+    if more then return { 'stopped', interrupted, age_sum } end
     active = redis.call('HGET', scope.conversation, 'active')
   end
+  if active and redis.call('LLEN', scope.line) >= tonumber(args[10]) then return { 'crowded' } end
   local now = now_ms()
   redis.call('HSET', scope.conversation, 'user', user)
-  local fields = { unpack(args, 17) }
-  if args[9] == 'new' then
+  local fields = { unpack(args, 16 + cut_count) }
+  if args[8] == 'new' then
     redis.call('HSET', scope.conversation, 'whole', 1)
     redis.call('HSET', scope.requests .. id, 'opening', 1)
   end
   local position = admit(scope, id, args[5], active, given, waiting, now, args[3], args[6], fields)
-  if idempotency then
-    redis.call('SET', idempotency, table.concat({ args[7], string.format('%.0f', now), id, scope.id }, ' '),
-      'PX', day_ms)
-  end
-  return { 'ok', now, position, unpack(interrupted) }
+  if once then redis.call('SET', once, args[12] .. struct.pack('>I6', now) .. args[14], 'PX', args[15]) end
+  return { 'ok', now, position, interrupted, age_sum }
 end
 
--- vouch   KEYS idempotency   ARGV meaning
+-- vouch   KEYS once, idempotency   ARGV meaning (8 bytes), the same as `idempotency` has it, TTL ms
 -- returns 1, or 0 where the key stands for another meaning
 --
 -- For a key whose slot is not that of the conversation it is used in: what was asked under it is noted here first, and
 -- the submission itself notes the key beside the conversation.
 local function vouch(keys, args)
-  if redis.call('SET', keys[1], args[1], 'NX', 'PX', day_ms) then return 1 end
-  return string.match(redis.call('GET', keys[1]), '^%S+') == args[1] and 1 or 0
+  local former = redis.call('GET', keys[2])
+  if former and string.match(former, '^%S+') ~= args[2] then return 0 end
+  if redis.call('SET', keys[1], args[1], 'NX', 'PX', args[3]) then return 1 end
+  return string.sub(redis.call('GET', keys[1]), 1, 8) == args[1] and 1 or 0
 end
 
 -- claim   KEYS jobs request events
@@ -322,7 +404,12 @@ local function claim(keys, args)
   local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing',
     'restart', 'redriveOf')
   local status, cancel = known[1], known[2]
-  local last, sequence = last_event(events)
+  local last, sequence, name = last_event(events)
+  if status and last and terminal[name] and not terminal[status] then
+    -- Its end was written in part, by a release that could fail in between.
+    redis.call('HSET', request, 'status', name, 'finished', now_ms())
+    status = name
+  end
   if not status or terminal[status] or not last then
     local was_first = settle(jobs, group, entry) == 1
     -- A cancelled request may be forgotten before its job is taken, but one that still waits lives for the TTL at least.
@@ -354,7 +441,7 @@ local function claim(keys, args)
     reason = known[8] and 'redriven' or 'first'
   end
   append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])
-  redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started)
+  redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started, 'entry', entry)
   redis.call('PEXPIRE', request, args[5])
   redis.call('PEXPIRE', events, args[5])
   return { 'claimed', attempt, queued, redis.call('HGETALL', request), age, reason }
@@ -391,14 +478,16 @@ local function postpone(keys, args)
   return 'postponed'
 end
 
--- promote   KEYS jobs delayed   ARGV count
+-- promote   KEYS jobs, delayed, beginning of the requests' keys   ARGV count
 -- returns how many requests whose pause is over became jobs again
 local function promote(keys, args)
   local jobs, delayed = keys[1], keys[2]
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now_ms(), 'LIMIT', 0, args[1])
   for _, member in ipairs(due) do
     local id, provider = string.match(member, '^(%S+) (%S*)')
-    redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
+    local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
+    local request = keys[3] .. id
+    if redis.call('EXISTS', request) == 1 then redis.call('HSET', request, 'entry', entry) end
     redis.call('ZREM', delayed, member)
   end
   return #due
@@ -406,8 +495,9 @@ end
 
 -- finish  KEYS scope [dead]
 --         ARGV group, consumer, entry, attempt, sequence or '' for after the last, event name, data, id, status, TTL ms,
---              turns, answer, field, value …
--- returns 'finished', 'superseded' or 'history_lost'; the one way in which a request that has begun ends
+--              turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer, field, value …
+-- returns 'finished', 'superseded' or 'history_lost', then how many old dead letters were dropped; the one way in which a
+--         request that has begun ends
 --
 -- With a dead-letter stream, what a new request needs is kept there.
 local function finish(keys, args)
@@ -419,35 +509,38 @@ local function finish(keys, args)
   local known = redis.call('HMGET', request, 'status', 'finisher')
   if not known[1] or terminal[known[1]] then
     settle(jobs, group, entry)
-    return known[2] == finisher and 'finished' or 'superseded'
+    return { known[2] == finisher and 'finished' or 'superseded', 0 }
   end
-  local last, sequence = last_event(events)
-  if last then
-    if last > attempt then return 'superseded' end
+  local last, sequence, name = last_event(events)
+  if last and not terminal[name] then
+    if last > attempt then return { 'superseded', 0 } end
     local place = sequence + 1
     if args[5] ~= '' then
       place = tonumber(args[5])
       if place > 0 and (last ~= attempt or sequence ~= place - 1) then
         doubt(request, attempt, place - 1)
-        return 'history_lost'
+        return { 'history_lost', 0 }
       end
-      if place == 0 and last == attempt then return 'superseded' end
+      if place == 0 and last == attempt then return { 'superseded', 0 } end
     end
     append_and_publish(events, event_id(attempt, place), args[6], args[7], scope.live .. id)
     redis.call('PEXPIRE', events, args[10])
   end
   -- At a marker's place the attempt of that number never began.
   local attempts = args[5] == '0' and attempt - 1 or attempt
-  conclude(scope, group, id, args[9], args[12], args[10], args[11],
-    { 'attempts', attempts, 'finisher', finisher, unpack(args, 13) })
+  conclude(scope, group, id, args[9], args[15], args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
+    { 'attempts', attempts, 'finisher', finisher, unpack(args, 16) })
+  local dropped = 0
   if dead then
-    local fields = present(request, { 'errorKind', 'errorDetail', 'redriveOf' })
+    local fields = { 'v', '1', 'reason', args[13], 'id', id, 'entry', entry, 'attempts', attempts }
+    for _, field in ipairs(present(request, { 'errorKind', 'errorDetail', 'redriveOf' })) do
+      fields[#fields + 1] = field
+    end
     for _, field in ipairs(present(request, input_fields)) do fields[#fields + 1] = field end
-    redis.call('XADD', dead, '*', 'v', '1', 'reason', 'attempts_exhausted', 'id', id, 'entry', entry,
-      'attempts', attempts, unpack(fields))
+    dropped = add_letter(dead, args[14], fields)
   end
   settle(jobs, group, entry)
-  return 'finished'
+  return { 'finished', dropped }
 end
 
 -- cancel  KEYS scope   ARGV group, id, what `stop` takes
@@ -457,23 +550,44 @@ end
 -- attempts. Its job stays where it is (an entry ahead of the group must not be deleted); the worker that gets it finds
 -- the request over.
 local function cancel(keys, args)
-  return { stop(scope_of(keys), args[1], args[2], { unpack(args, 3) }) }
+  return { stop(scope_of(keys), args[1], args[2], cut_of(args, 3)) }
 end
 
--- close   KEYS scope   ARGV group, user, what `stop` takes
--- returns 1 where the conversation is known to be the user's, 0 where it is not known here, or another's; then the ms
---         since its submission of each request that ended by this
+-- close   KEYS scope
+--         ARGV group, user, 1 where the archive has the conversation or 0, ms for which the deletion is remembered,
+--              what `stop` takes (7)
+-- returns 1 where the conversation is known to be the user's, 0 where it is not known here, or another's; how many
+--         requests ended by this and the sum of the ms since their submission; 1 where the call is to be repeated
 --
--- Before a conversation is deleted for good: nothing goes on in it and nothing new begins.
+-- Before a conversation is deleted for good: nothing goes on in it, nothing new begins, and what was said in it is erased.
+-- Of a conversation that is known neither here nor to the archive, nothing is written.
 local function close(keys, args)
   local scope = scope_of(keys)
   local known = redis.call('HMGET', scope.conversation, 'user', 'active')
-  if known[1] and known[1] ~= args[2] then return { 0 } end
+  if known[1] and known[1] ~= args[2] then return { 0, 0, 0, 0 } end
+  if not known[1] and args[3] ~= '1' then return { 0, 0, 0, 0 } end
   redis.call('HSET', scope.conversation, 'deleted', args[2])
+  redis.call('PEXPIRE', scope.conversation, args[4])
+  local turns = redis.call('LRANGE', scope.turns, 0, -1)
+  for i = 1, #turns, 3 do
+    local id = string.sub(turns[i], 1, 36)
+    redis.call('DEL', scope.events .. id)
+    if redis.call('EXISTS', scope.requests .. id) == 1 then redis.call('HSET', scope.requests .. id, 'problem', '') end
+  end
   redis.call('DEL', scope.turns)
-  local ended = stop_all(scope, args[1], known[2], { unpack(args, 3) })
-  redis.call('PEXPIRE', scope.conversation, day_ms)
-  return { known[1] and 1 or 0, unpack(ended) }
+  local count, age_sum, more = stop_all(scope, args[1], known[2], cut_of(args, 5))
+  return { known[1] and 1 or 0, count, age_sum, more and 1 or 0 }
+end
+
+-- find    KEYS request   ARGV beginning of the conversations' keys
+-- returns 1 where the request's conversation was deleted by its owner, else 0, and the request as HGETALL does
+local function find(keys, args)
+  local fields = redis.call('HGETALL', keys[1])
+  if #fields == 0 then return { 0, fields } end
+  local request = by_name(fields)
+  local deleted = request['conversation']
+    and redis.call('HGET', args[1] .. request['conversation'], 'deleted') == request['user']
+  return { deleted and 1 or 0, fields }
 end
 
 -- distrust  KEYS request   ARGV attempt, sequence
@@ -520,7 +634,7 @@ local function recall(keys, args)
   return { redis.call('HEXISTS', keys[1], 'whole'), redis.call('LRANGE', keys[2], 0, -1) }
 end
 
--- remember  KEYS conversation turns   ARGV turns, id, problem, answer …
+-- remember  KEYS conversation turns   ARGV turns, bytes of a turn's text, id, problem, answer …
 --
 -- Puts the archive's turns before those that are known, and so makes them whole.
 local function remember(keys, args)
@@ -528,10 +642,13 @@ local function remember(keys, args)
   local known = redis.call('HMGET', conversation, 'user', 'deleted', 'whole')
   if not known[1] or known[2] == known[1] or known[3] then return 0 end
   local newer, seen = redis.call('LRANGE', turns, 0, -1), {}
-  for i = 1, #newer, 3 do seen[newer[i]] = true end
+  for i = 1, #newer, 3 do seen[string.sub(newer[i], 1, 36)] = true end
   redis.call('DEL', turns)
-  for i = 2, #args, 3 do
-    if not seen[args[i]] then redis.call('RPUSH', turns, args[i], args[i + 1], args[i + 2]) end
+  local bytes = tonumber(args[2])
+  for i = 3, #args, 3 do
+    if not seen[string.sub(args[i], 1, 36)] then
+      redis.call('RPUSH', turns, args[i], clip(args[i + 1], bytes), clip(args[i + 2], bytes))
+    end
   end
   for i = 1, #newer, 3 do redis.call('RPUSH', turns, newer[i], newer[i + 1], newer[i + 2]) end
   redis.call('LTRIM', turns, -3 * tonumber(args[1]), -1)
@@ -559,16 +676,18 @@ local function kept(keys, args)
   return count
 end
 
--- set_aside  KEYS finished dead   ARGV group, entry, reason, detail
+-- set_aside  KEYS finished dead   ARGV group, entry, reason, detail, max dead letters
+-- returns how many old dead letters were dropped
 --
 -- Keeps a record that nobody can read or that the database refuses, with all its fields.
 local function set_aside(keys, args)
-  local entries = redis.call('XRANGE', keys[1], args[2], args[2])
+  local entries, dropped = redis.call('XRANGE', keys[1], args[2], args[2]), 0
   if #entries > 0 then
-    redis.call('XADD', keys[2], '*', 'reason', args[3], 'detail', args[4], 'entry', args[2], unpack(entries[1][2]))
+    dropped = add_letter(keys[2], args[5],
+      { 'reason', args[3], 'detail', args[4], 'entry', args[2], unpack(entries[1][2]) })
   end
   settle(keys[1], args[1], args[2])
-  return 1
+  return dropped
 end
 
 -- backlog  KEYS finished
@@ -590,9 +709,11 @@ local function renew(keys, args)
       report[#report + 1] = 'lost'
     else
       redis.call('XCLAIM', jobs, group, consumer, 0, entry, 'JUSTID')
-      local known = redis.call('HMGET', request, 'status', 'cancel')
+      local known = redis.pcall('HMGET', request, 'status', 'cancel')
+      -- A hash that something else has taken the place of must not cost the others their leases.
+      if known.err then known = {} end
       -- One that was cancelled before its claim is over, and expires as such.
-      if not terminal[known[1]] then
+      if known[1] and not terminal[known[1]] then
         redis.call('PEXPIRE', request, args[3])
         redis.call('PEXPIRE', events, args[3])
       end
@@ -665,10 +786,83 @@ local function survey(keys, args)
     redis.call('XLEN', keys[3]), redis.call('ZCARD', keys[4]), age, silence }
 end
 
--- bury    KEYS jobs dead   ARGV group, entry, reason, what the entry held
+-- bury    KEYS jobs dead   ARGV group, entry, reason, max dead letters, what the entry held
+-- returns how many old dead letters were dropped
 local function bury(keys, args)
-  redis.call('XADD', keys[2], '*', 'v', '1', 'reason', args[3], 'entry', args[2], 'raw', args[4])
+  local dropped = add_letter(keys[2], args[4], { 'v', '1', 'reason', args[3], 'entry', args[2], 'raw', args[5] })
   settle(keys[1], args[1], args[2])
+  return dropped
+end
+
+-- discard KEYS jobs dead request events unfinished
+--         ARGV group, entry, id, max dead letters, TTL ms, channel, data of `failed` before and after the number of
+--              attempts, error kind, detail
+-- returns 1 where the request ended by this, else 0, and how many old dead letters were dropped
+--
+-- Ends a request that Redis cannot go on with: its record cannot be read, or something else has taken the place of one of
+-- its keys. Each of the two may be what is broken.
+local function discard(keys, args)
+  local jobs, dead, request, events = keys[1], keys[2], keys[3], keys[4]
+  local letter = { 'v', '1', 'reason', 'unreadable', 'id', args[3], 'entry', args[2],
+    'errorKind', args[9], 'errorDetail', args[10] }
+  local known, ended = redis.pcall('HMGET', request, 'status', 'attempts'), 0
+  local is_over = not known.err and known[1] and terminal[known[1]]
+  if not known.err then
+    for _, field in ipairs(present(request, input_fields)) do letter[#letter + 1] = field end
+    if known[1] and not terminal[known[1]] then
+      ended = 1
+      redis.call('HSET', request, 'status', 'failed', 'finished', now_ms(), 'errorKind', args[9], 'errorDetail', args[10])
+      redis.call('PEXPIRE', request, args[5])
+    end
+  end
+  local kind = redis.call('TYPE', events).ok
+  if kind == 'stream' then
+    local attempt, sequence, name = last_event(events)
+    if attempt and not terminal[name] then
+      ended = 1
+      append_and_publish(events, event_id(attempt, sequence + 1), 'failed',
+        args[7] .. (tonumber(not known.err and known[2] or 0) or 0) .. args[8], args[6])
+    end
+    redis.call('PEXPIRE', events, args[5])
+  end
+  redis.call('ZREM', keys[5], args[3])
+  local is_known = known.err or known[1] or kind ~= 'none'
+  local dropped = is_known and not is_over and add_letter(dead, args[4], letter) or 0
+  settle(jobs, args[1], args[2])
+  return { ended, dropped }
+end
+
+-- unqueued  KEYS jobs delayed waiting unfinished, beginning of the requests' keys   ARGV group, ms, count
+-- returns id, job entry or '' and number of attempts of each request, of up to `count` whose job has not been seen for so
+--         long, that has none: neither in the queue, nor between two attempts, nor waiting in its conversation
+--
+-- Entries go without Redis' knowledge only by an operator's hand (XDEL, XTRIM, XACK).
+local function unqueued(keys, args)
+  local jobs, delayed, waiting, unfinished = keys[1], keys[2], keys[3], keys[4]
+  local now, found = now_ms(), {}
+  queue_state(jobs, args[1])
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', unfinished, '-inf', now - tonumber(args[2]), 'LIMIT', 0, args[3])) do
+    local known = redis.pcall('HMGET', keys[5] .. id, 'status', 'entry', 'wish', 'conversation', 'attempts')
+    if known.err or not known[1] or terminal[known[1]] then
+      redis.call('ZREM', unfinished, id)
+    elseif is_queued(jobs, args[1], known[2] or nil)
+        or redis.call('ZSCORE', delayed, id .. ' ' .. (known[3] or ''))
+        or redis.call('ZSCORE', waiting, (known[4] or '') .. ' ' .. id) then
+      redis.call('ZADD', unfinished, 'XX', now, id)
+    else
+      found[#found + 1] = id
+      found[#found + 1] = known[2] or ''
+      found[#found + 1] = known[5] or '0'
+    end
+  end
+  return found
+end
+
+-- name_job  KEYS request   ARGV entry
+--
+-- Notes the entry of a request's job, where a release before 1.1 has made it.
+local function name_job(keys, args)
+  if redis.call('EXISTS', keys[1]) == 1 then redis.call('HSET', keys[1], 'entry', args[1]) end
   return 1
 end
 
@@ -778,36 +972,73 @@ local function retire(keys, args)
   return count
 end
 
+-- What the functions and the clients beside them do, on keys that end with what is in them.
+local commands = {
+  { 'TIME' }, { 'EXISTS', ':text' }, { 'TYPE', ':text' },
+  { 'SET', ':text', '1', 'PX', '1000' }, { 'GET', ':text' },
+  { 'HSET', ':hash', 'a', '1' }, { 'HSETNX', ':hash', 'a', '1' }, { 'HGET', ':hash', 'a' }, { 'HMGET', ':hash', 'a' },
+  { 'HGETALL', ':hash' }, { 'HEXISTS', ':hash', 'a' }, { 'HINCRBY', ':hash', 'a', '1' }, { 'HDEL', ':hash', 'b' },
+  { 'RPUSH', ':list', '1' }, { 'LRANGE', ':list', '0', '-1' }, { 'LLEN', ':list' }, { 'LPOS', ':list', '1' },
+  { 'LTRIM', ':list', '0', '-1' }, { 'LREM', ':list', '0', '2' }, { 'LPOP', ':list' },
+  { 'ZADD', ':set', '1', 'a' }, { 'ZSCORE', ':set', 'a' }, { 'ZCARD', ':set' }, { 'ZRANGE', ':set', '0', '-1' },
+  { 'ZRANGEBYSCORE', ':set', '0', '1' }, { 'ZREM', ':set', 'b' },
+  { 'XADD', ':stream', '1-1', 'a', '1' }, { 'XLEN', ':stream' }, { 'XRANGE', ':stream', '-', '+' },
+  { 'XREVRANGE', ':stream', '+', '-' }, { 'XTRIM', ':stream', 'MAXLEN', '9' }, { 'XINFO', 'STREAM', ':stream' },
+  { 'XGROUP', 'CREATE', ':stream', 'g', '0' }, { 'XINFO', 'GROUPS', ':stream' },
+  { 'XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', ':stream', '>' }, { 'XINFO', 'CONSUMERS', ':stream', 'g' },
+  { 'XPENDING', ':stream', 'g' }, { 'XCLAIM', ':stream', 'g', 'c', '0', '1-1', 'JUSTID' }, { 'XACK', ':stream', 'g', '1-1' },
+  { 'XGROUP', 'DELCONSUMER', ':stream', 'g', 'c' }, { 'XDEL', ':stream', '1-1' },
+}
+
+-- rights  KEYS probe   ARGV channel
+-- returns what this user may not do of that, such as 'XADD', 'the keys lemma:*' or 'the channels lemma:*'
+--
+-- Asked on every fresh connection: a function that were refused a command half-way would leave what it has written.
+local function rights(keys, args)
+  local missing, seen = {}, {}
+  local function is_allowed(words)
+    local reply = redis.pcall(unpack(words))
+    local refusal = type(reply) == 'table' and reply.err
+    if not refusal or not string.find(refusal, "The user executing the script can't", 1, true) then return true end
+    local name = words[1]
+    if words[1] == 'XINFO' or words[1] == 'XGROUP' then name = name .. '|' .. words[2] end
+    if string.find(refusal, 'keys', 1, true) then name = 'the keys lemma:*' end
+    if string.find(refusal, 'channel', 1, true) then name = 'the channels lemma:*' end
+    if not seen[name] then missing[#missing + 1] = name end
+    seen[name] = true
+    return false
+  end
+  local kinds = { ':text', ':hash', ':list', ':set', ':stream' }
+  is_allowed({ 'SPUBLISH', args[1], '' })
+  local may_clean = is_allowed({ 'PEXPIRE', keys[1], '1000' }) and is_allowed({ 'DEL', keys[1] })
+  for _, template in ipairs(may_clean and commands or {}) do
+    local words = {}
+    for i, word in ipairs(template) do words[i] = string.sub(word, 1, 1) == ':' and keys[1] .. word or word end
+    is_allowed(words)
+  end
+  for _, kind in ipairs(may_clean and kinds or {}) do redis.call('DEL', keys[1] .. kind) end
+  return missing
+end
+
+-- The functions that accept new work are refused where `maxmemory` is reached. What has been accepted goes on and ends,
+-- which is what gives memory back: those functions may exceed it.
 local function register(name, callback, flags)
   redis.register_function { function_name = 'lemma_@VERSION@_' .. name, callback = callback, flags = flags }
 end
 
-register('submit', submit)
-register('claim', claim)
-register('append', append)
-register('postpone', postpone)
-register('promote', promote)
-register('finish', finish)
-register('cancel', cancel)
-register('renew', renew, { 'allow-oom' })
-register('take_over', take_over, { 'allow-oom' })
-register('hand_back', hand_back, { 'allow-oom' })
-register('queue', queue)
-register('survey', survey, { 'no-writes' })
-register('bury', bury)
-register('redrive', redrive)
-register('attend', attend)
-register('leave', leave, { 'allow-oom' })
-register('overdue', overdue, { 'no-writes' })
-register('abandon', abandon, { 'allow-oom' })
-register('retire', retire, { 'allow-oom' })
-register('vouch', vouch)
-register('close', close, { 'allow-oom' })
-register('lines', lines, { 'no-writes' })
-register('look_after', look_after)
-register('recall', recall, { 'no-writes' })
-register('remember', remember)
-register('kept', kept, { 'allow-oom' })
-register('set_aside', set_aside)
-register('backlog', backlog, { 'no-writes' })
-register('distrust', distrust, { 'allow-oom' })
+-- The library's loading knows neither `pairs` nor `ipairs`.
+local function register_all(functions, flags)
+  for i = 1, #functions, 2 do register(functions[i], functions[i + 1], flags) end
+end
+
+register_all({ 'submit', submit, 'vouch', vouch, 'redrive', redrive, 'remember', remember })
+register_all({
+  'claim', claim, 'append', append, 'postpone', postpone, 'promote', promote, 'finish', finish, 'cancel', cancel,
+  'renew', renew, 'take_over', take_over, 'hand_back', hand_back, 'queue', queue, 'bury', bury, 'discard', discard,
+  'unqueued', unqueued, 'name_job', name_job, 'attend', attend, 'leave', leave, 'abandon', abandon, 'retire', retire,
+  'close', close, 'look_after', look_after, 'kept', kept, 'set_aside', set_aside, 'distrust', distrust,
+  'rights', rights,
+}, { 'allow-oom' })
+register_all({
+  'survey', survey, 'overdue', overdue, 'lines', lines, 'recall', recall, 'backlog', backlog, 'find', find,
+}, { 'no-writes' })

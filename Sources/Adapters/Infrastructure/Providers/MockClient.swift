@@ -79,7 +79,7 @@ package struct MockClient: AIStreamingClient {
         case .echo, .timestamps: return question.problem.text
         case .conversation:
             let context = question.context
-            let turns = context.turns.map { "Q: \($0.problem) A: \($0.answer)" }
+            let turns = context.turns.map { "Q: \($0.problem) A: \($0.answer)\($0.isPartial ? " (broken off)" : "")" }
             let omission = context.omitsEarlierTurns ? ["…"] : []
             return (omission + turns + ["Q: \(question.problem.text)"]).joined(separator: " ")
         }

@@ -6,6 +6,6 @@ package struct SHA256Fingerprinting: Fingerprinting {
     package init() {}
 
     package func fingerprint(_ text: String) -> Fingerprint {
-        Fingerprint(hexadecimal: hexadecimal(SHA256.digest(text.utf8)))
+        Fingerprint(Array(SHA256.digest(text.utf8)))
     }
 }

@@ -81,6 +81,8 @@ package enum AnswerWriteFailure: Error, Equatable {
     case gone
     /// The store lost events that it had acknowledged: begin a new attempt.
     case historyLost
+    /// The store refuses the attempt's text for good. The detail is for operators.
+    case refused(detail: String)
     /// The waiting task was cancelled.
     case cancelled
 }

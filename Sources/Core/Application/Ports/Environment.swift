@@ -16,13 +16,22 @@ package protocol LocalTasks {
 
 /// A digest that stands for a text: equal texts have equal ones, and no text can be found for a given one.
 package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
-    /// 64 lower-case hexadecimal digits.
-    package let description: String
+    /// At least 16.
+    package let bytes: [UInt8]
 
-    package init(hexadecimal: String) { description = hexadecimal }
+    package init(_ bytes: [UInt8]) {
+        precondition(bytes.count >= 16, "a fingerprint of fewer than 128 bits")
+        self.bytes = bytes
+    }
+
+    /// Lower-case hexadecimal digits.
+    package var description: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
 
     /// Its first 16 bits, as the lane of ids that are to be kept beside it; see ``UUIDBits/lane``.
-    package var lane: UInt16 { UInt16(description.prefix(4), radix: 16) ?? 0 }
+    package var lane: UInt16 { UInt16(bytes[0]) << 8 | UInt16(bytes[1]) }
 }
 
 /// Makes fingerprints.

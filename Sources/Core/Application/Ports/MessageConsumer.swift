@@ -182,12 +182,15 @@ package protocol MessageConsumer {
     /// Begins the next attempt of a job. Safe to call again after an error: it may cost an attempt number.
     func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult
     /// Writes the one terminal event, the status and the acknowledgement together. Safe to call again after an error.
-    /// A request that is `givenUp` also becomes a dead letter, which an operator can look at and send again.
+    /// With `letter` the request also becomes a dead letter, which an operator can look at and send again.
     func finish(
         _ attempt: FinishedAttempt,
         at place: FinishPlace,
-        givenUp: Bool
+        letter: DeadLetterReason?
     ) async throws(QueueFailure) -> FinishResult
+    /// Ends a job that the store cannot go on with: its request fails, as far as it can be written, and becomes a dead
+    /// letter with `detail`. Idempotent.
+    func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure)
     /// Lets a failed attempt's request wait for its next one outside of any worker. Safe to call again after an error.
     /// With the reason `handedOver` the attempt does not count towards the limit.
     /// `answer` is the attempt's text, for the case that there is no next one.
@@ -212,13 +215,15 @@ extension MessageConsumer {
         _ attempt: FinishedAttempt,
         at place: FinishPlace
     ) async throws(QueueFailure) -> FinishResult {
-        try await finish(attempt, at: place, givenUp: false)
+        try await finish(attempt, at: place, letter: nil)
     }
 }
 
 package enum QueueFailure: Error, Equatable {
     /// The store is away or refuses for now; try again after a pause.
     case unavailable
+    /// The store refuses this call for good: repeating it does not help. The detail is for operators.
+    case refused(detail: String)
     /// The waiting task was cancelled.
     case cancelled
 }

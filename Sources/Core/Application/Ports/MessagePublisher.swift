@@ -27,7 +27,7 @@ package enum ConversationStanding: String, Sendable {
     case confirmed
 }
 
-/// A submission that its client may repeat without a second job coming of it; remembered for 24 hours.
+/// A submission that its client may repeat without a second job coming of it, while it is remembered.
 package struct IdempotentSubmission: Sendable, Hashable {
     /// Stands for the user and the key the client chose.
     package let name: Fingerprint
@@ -69,6 +69,10 @@ package struct Publication: Sendable {
 package enum PublishFailure: Error, Equatable {
     /// Too many jobs wait; nothing was written. The client may come back later.
     case queueFull
+    /// Too many records wait for the archive; nothing was written. The client may come back later.
+    case archiveBehind
+    /// As many requests wait in the conversation as may; nothing was written.
+    case conversationCrowded(limit: Int)
     /// The submission's name belongs to another meaning; nothing was written.
     case keyReused
     /// The conversation has a request that is not over, and the new one was not to wait; nothing was written.

@@ -11,10 +11,12 @@ package protocol RequestArchive {
     func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
     /// A request of this user; nil where there is none.
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
-    /// The last `limit` requests of a conversation that are over and have an answer's text, the oldest first.
+    /// The last `limit` requests of a conversation that are over and have an answer's text, the oldest first, each with at
+    /// most `textMax` Unicode scalars of that.
     func recentTurns(
         of conversation: ConversationID,
-        limit: Int
+        limit: Int,
+        textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn]
 }
 

@@ -19,6 +19,8 @@ package struct RequestRecord: Sendable {
     package let jobNumber: Int?
     /// The newest event that was delivered and then lost by the store, as far as anybody noticed.
     package let lost: EventID?
+    /// True where the owner has deleted the conversation: for clients there is no such request.
+    package var isDeleted = false
 
     package init(
         request: MathRequest,

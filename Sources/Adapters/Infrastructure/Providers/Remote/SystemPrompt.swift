@@ -38,12 +38,19 @@ enum Speaker {
 extension Question {
     /// Stands for an answer that never came: some providers refuse an empty text, or two of the same speaker in a row.
     private static let noAnswer = "(no answer)"
+    /// Follows an answer without an end, which would pass for a whole one.
+    private static let brokenOff = "(This answer broke off here and may be wrong.)"
 
     /// The turns of the conversation and the problem, in order.
     var turns: [(speaker: Speaker, text: String)] {
         context.turns.flatMap { turn in
-            [(.student, turn.problem), (.teacher, turn.answer.isEmpty ? Self.noAnswer : turn.answer)]
+            [(.student, turn.problem), (.teacher, Self.text(of: turn))]
         } + [(.student, problem.text)]
+    }
+
+    private static func text(of turn: ConversationTurn) -> String {
+        if turn.answer.isEmpty { return noAnswer }
+        return turn.isPartial ? "\(turn.answer)\n\n\(brokenOff)" : turn.answer
     }
 }
 

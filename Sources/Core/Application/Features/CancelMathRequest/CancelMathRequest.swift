@@ -49,7 +49,9 @@ package struct CancelMathRequestHandler: CommandHandler {
         do {
             let id = command.correlationID
             guard var record = try await requests.find(id) else { return try await archived(command) }
-            guard record.request.userID == command.userID else { throw CancelMathRequest.Failure.notFound }
+            guard record.request.userID == command.userID, !record.isDeleted else {
+                throw CancelMathRequest.Failure.notFound
+            }
             if !record.status.isTerminal {
                 _ = try await requests.cancel(record.request, .requested)
                 let deadline = clock.now + Self.patience

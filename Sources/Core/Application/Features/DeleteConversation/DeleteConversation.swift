@@ -38,17 +38,19 @@ package struct DeleteConversationHandler: CommandHandler {
     package func handle(_ command: DeleteConversation) async throws(DeleteConversation.Failure) {
         let isDeleted: Bool
         do {
-            // While it cannot be deleted, nothing in it is ended.
-            _ = try await conversations.find(command.id, of: command.userID)
-            // What goes on ends first: were it the other way round, a failure in between could not be repeated, because
-            // the conversation would be gone.
-            let isActive = try await activity.end(command.id, of: command.userID)
+            // Asked first: while the archive cannot delete it, nothing in it is ended.
+            let isKept = try await conversations.find(command.id, of: command.userID) != nil
+            // End running requests first; if a later step fails, the client can retry because the conversation still exists.
+            let isActive = try await activity.end(command.id, of: command.userID, isKept: isKept)
+            guard isKept || isActive else { throw DeleteConversation.Failure.notFound }
             isDeleted = try await conversations.delete(
                 command.id,
                 of: command.userID,
                 isExpected: isActive,
                 at: clock.now(),
             )
+        } catch let failure as DeleteConversation.Failure {
+            throw failure
         } catch {
             throw .unavailable
         }

@@ -40,7 +40,9 @@ package struct ReadMathRequestHandler: QueryHandler {
     package func handle(_ query: ReadMathRequest) async throws(ReadMathRequest.Failure) -> ReadMathRequest.Output {
         do {
             guard let record = try await requests.find(query.correlationID) else { return try await archived(query) }
-            guard record.request.userID == query.userID else { throw ReadMathRequest.Failure.notFound }
+            guard record.request.userID == query.userID, !record.isDeleted else {
+                throw ReadMathRequest.Failure.notFound
+            }
             guard record.attempts > 0 else { return ReadMathRequest.Output(record: record, answer: nil) }
             let answer = try await requests.answer(of: query.correlationID)
             // Its events may expire a moment before the rest.

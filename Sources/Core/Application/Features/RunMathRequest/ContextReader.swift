@@ -42,7 +42,7 @@ package struct ContextReader {
         if recalled.isWhole { return window.context(of: recalled.turns) }
         let limit = window.turnsMax + 1
         let archived = try await patiently(atMost: Self.patience) { () async throws(RepositoryFailure) in
-            try await archive.recentTurns(of: conversation, limit: limit)
+            try await archive.recentTurns(of: conversation, limit: limit, textMax: window.textMax)
         }
         // Only saves the next question the way to the archive.
         try? await memory.remember(archived, of: conversation)

@@ -15,6 +15,9 @@ package struct ContextWindow: Sendable {
         self.tokensMax = tokensMax
     }
 
+    /// Unicode scalars of a text above which it certainly has no room.
+    var textMax: Int { TokenUsage.utf8Bytes(ofTokens: tokensMax) + 1 }
+
     /// The newest of `turns` (oldest first) that fit: whole turns, without a hole between them and the question.
     func context(of turns: [ConversationTurn]) -> ConversationContext {
         var tokens = 0

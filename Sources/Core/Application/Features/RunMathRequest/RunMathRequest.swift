@@ -13,6 +13,7 @@ package import Shared
 ///                                             ├─ failed ──► postpone ──► .postponed, or give up ──► .finished
 ///                                             ├─ cancelled ──► flush ──► finish ──► .finished
 ///                                             ├─ fenced, lease lost ──► .lost (nothing is written any more)
+///                                             ├─ refused for good ──► discard ──► .discarded
 ///                                             └─ handed over ──► .handedOver
 /// ```
 package struct RunMathRequest: Command {
@@ -38,6 +39,8 @@ package struct RunMathRequest: Command {
         case handedOver
         /// The attempt failed; the queue delivers the job again after a pause.
         case postponed
+        /// The store cannot go on with the request; it failed and became a dead letter. The detail is for operators.
+        case discarded(String)
     }
 }
 

@@ -33,12 +33,16 @@ package struct RunMathRequestHandler: CommandHandler {
         var restartReason = RestartReason.workerLost
         while true {
             let plan = AttemptPlan(provider: choice.name, model: choice.model, restartReason: restartReason)
-            guard
-                let result = await persist({ () async throws(QueueFailure) in
-                    try await consumer.claim(command.delivery, plan)
-                })
-            else { return .lost }
-            switch await proceed(from: result, command.control, choice) {
+            let claimed = await persist(command.control) { () async throws(QueueFailure) in
+                try await consumer.claim(command.delivery, plan)
+            }
+            let end =
+                switch claimed {
+                case .success(let result): await proceed(from: result, command.control, choice)
+                case .failure(.stopped): AttemptEnd.over(.lost)
+                case .failure(.refused(let detail)): await discard(command.delivery, detail)
+                }
+            switch end {
             case .over(let output): return output
             case .again(let reason):
                 restartReason = reason
@@ -56,9 +60,9 @@ package struct RunMathRequestHandler: CommandHandler {
         case .settled:
             return .over(.settled)
         case .cancelled(let claim, let reason):
-            return await finish(.untried(claim, .cancelled(reason), choice), at: .afterLast)
+            return await finish(.untried(claim, .cancelled(reason), choice), at: .afterLast, control)
         case .exhausted(let claim):
-            return await giveUp(claim, choice)
+            return await giveUp(claim, choice, control)
         case .claimed(let claim):
             return await run(claim, control, choice)
         }
@@ -102,11 +106,13 @@ package struct RunMathRequestHandler: CommandHandler {
     ) async -> AttemptEnd {
         switch control.reason {
         case .cancelled(let reason):
-            return await end(claim, .cancelled(reason), sink, writer, choice)
+            return await end(claim, .cancelled(reason), sink, writer, control, choice)
         case .leaseLost, .writeFailed(.fenced), .writeFailed(.gone), .writeFailed(.cancelled):
             return .over(.lost)
         case .writeFailed(.historyLost):
             return .again(.historyLost)
+        case .writeFailed(.refused(let detail)):
+            return await discard(claim.delivery, detail)
         case .handedOver:
             _ = try? await writer.flush()
             return await handBack(claim)
@@ -116,11 +122,11 @@ package struct RunMathRequestHandler: CommandHandler {
 
         switch result {
         case .success(let solution):
-            return await end(claim, .completed(solution.finishReason), sink, writer, choice, solution)
+            return await end(claim, .completed(solution.finishReason), sink, writer, control, choice, solution)
         case .failure(.historyUnavailable):
-            return await end(claim, .failed(Self.historyUnavailable), sink, writer, choice)
+            return await end(claim, .failed(Self.historyUnavailable), sink, writer, control, choice)
         case .failure(.provider(let failure)):
-            return await end(claim, after: failure, sink, writer, choice)
+            return await end(claim, after: failure, sink, writer, control, choice)
         }
     }
 
@@ -130,22 +136,25 @@ package struct RunMathRequestHandler: CommandHandler {
         after failure: AIFailure,
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
+        _ control: AttemptControl,
         _ choice: ProviderIdentity
     ) async -> AttemptEnd {
         switch failure {
         case .rejected(let detail):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
-            return await end(claim, .failed(failure), sink, writer, choice)
+            return await end(claim, .failed(failure), sink, writer, control, choice)
         case .failed(let detail):
-            return await postpone(claim, RequestFailure(kind: .providerFailed, detail: detail), sink, writer, choice)
+            let failure = RequestFailure(kind: .providerFailed, detail: detail)
+            return await postpone(claim, failure, sink, writer, control, choice)
         case .timedOut(let detail):
-            return await postpone(claim, RequestFailure(kind: .providerTimedOut, detail: detail), sink, writer, choice)
+            let failure = RequestFailure(kind: .providerTimedOut, detail: detail)
+            return await postpone(claim, failure, sink, writer, control, choice)
         case .overloaded(let detail, let pause):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
-            return await postpone(claim, failure, sink, writer, choice, atLeast: pause)
+            return await postpone(claim, failure, sink, writer, control, choice, atLeast: pause)
         case .noRoom(let detail, let pause):
             let failure = RequestFailure(kind: .providerFailed, detail: detail)
-            return await postpone(claim, failure, sink, writer, choice, atLeast: pause, as: .handedOver)
+            return await postpone(claim, failure, sink, writer, control, choice, atLeast: pause, as: .handedOver)
         case .cancelled:
             return .over(.lost)
         }
@@ -207,22 +216,24 @@ package struct RunMathRequestHandler: CommandHandler {
         _ failure: RequestFailure,
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
+        _ control: AttemptControl,
         _ choice: ProviderIdentity,
         atLeast least: Duration = .zero,
         as reason: RestartReason = .providerFailed
     ) async -> AttemptEnd {
         _ = try? await writer.flush()
         let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
-        let result = await persist { () async throws(QueueFailure) in
+        let result = await persist(control) { () async throws(QueueFailure) in
             try await consumer.postpone(claim, for: pause, reason, failure, answer: sink.answer)
         }
         switch result {
-        case .postponed: return .over(.postponed)
-        case .superseded, nil: return .over(.lost)
+        case .success(.postponed): return .over(.postponed)
+        case .success(.superseded), .failure(.stopped): return .over(.lost)
         // A new claim tells of the wish and its reason.
-        case .cancelled: return .again(.providerFailed)
-        case .exhausted:
-            return await giveUp(claim.next(after: failure, answer: sink.answer), choice, sink.account)
+        case .success(.cancelled): return .again(.providerFailed)
+        case .success(.exhausted):
+            return await giveUp(claim.next(after: failure, answer: sink.answer), choice, control, sink.account)
+        case .failure(.refused(let detail)): return await discard(claim.delivery, detail)
         }
     }
 
@@ -230,6 +241,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private func giveUp(
         _ claim: JobClaim,
         _ choice: ProviderIdentity,
+        _ control: AttemptControl,
         _ account: ProviderAccount? = nil
     ) async -> AttemptEnd {
         let failure =
@@ -239,12 +251,24 @@ package struct RunMathRequestHandler: CommandHandler {
                 detail: "Every worker that tried this problem was lost. Please send it again.",
             )
         let marker = EventID(attempt: claim.attempt, sequence: 0)
-        return await finish(.untried(claim, .failed(failure), choice, account), at: .id(marker), givenUp: true)
+        let attempt = FinishedAttempt.untried(claim, .failed(failure), choice, account)
+        return await finish(attempt, at: .id(marker), control, letter: .attemptsExhausted)
     }
 
     private func handBack(_ claim: JobClaim) async -> AttemptEnd {
-        _ = await persist { () async throws(QueueFailure) in try await consumer.handBack([claim.delivery]) }
+        _ = await persist(nil) { () async throws(QueueFailure) in try await consumer.handBack([claim.delivery]) }
         return .over(.handedOver)
+    }
+
+    /// Ends a job that the store cannot go on with, so that it does not come back with each lease for ever.
+    private func discard(_ delivery: JobDelivery, _ detail: String) async -> AttemptEnd {
+        let result = await persist(nil) { () async throws(QueueFailure) in
+            try await consumer.discard(delivery, detail: detail)
+        }
+        return switch result {
+        case .success: .over(.discarded(detail))
+        case .failure: .over(.lost)
+        }
     }
 
     /// Stores what is left of the text, then the terminal event.
@@ -253,6 +277,7 @@ package struct RunMathRequestHandler: CommandHandler {
         _ outcome: AnswerOutcome,
         _ sink: AttemptSink,
         _ writer: any AnswerWriter,
+        _ control: AttemptControl,
         _ choice: ProviderIdentity,
         _ solution: Solution? = nil
     ) async -> AttemptEnd {
@@ -260,7 +285,11 @@ package struct RunMathRequestHandler: CommandHandler {
         do {
             last = try await writer.flush()
         } catch {
-            return error == .historyLost ? .again(.historyLost) : .over(.lost)
+            switch error {
+            case .historyLost: return .again(.historyLost)
+            case .refused(let detail): return await discard(claim.delivery, detail)
+            case .fenced, .gone, .cancelled: return .over(.lost)
+            }
         }
         let counted = TokenUsage(inputTokens: 0, outputTokens: sink.tokens, isEstimated: true)
         let account = solution?.account ?? sink.account ?? ProviderAccount(provider: choice, usage: counted)
@@ -272,36 +301,53 @@ package struct RunMathRequestHandler: CommandHandler {
             firstTokenMilliseconds: sink.firstTokenMilliseconds,
             durationMilliseconds: sink.elapsedMilliseconds,
         )
-        return await finish(finished, at: .id(last.next))
+        return await finish(finished, at: .id(last.next), control)
     }
 
     private func finish(
         _ attempt: FinishedAttempt,
         at place: FinishPlace,
-        givenUp: Bool = false
+        _ control: AttemptControl,
+        letter: DeadLetterReason? = nil
     ) async -> AttemptEnd {
-        let result = await persist { () async throws(QueueFailure) in
-            try await consumer.finish(attempt, at: place, givenUp: givenUp)
+        let result = await persist(control) { () async throws(QueueFailure) in
+            try await consumer.finish(attempt, at: place, letter: letter)
         }
         switch result {
-        case .finished:
-            bus.publish(MathRequestFinished(attempt, isGivenUp: givenUp))
+        case .success(.finished):
+            bus.publish(MathRequestFinished(attempt, isGivenUp: letter != nil))
             return .over(.finished(attempt.outcome.status))
-        case .historyLost: return .again(.historyLost)
-        case .superseded, nil: return .over(.lost)
+        case .success(.historyLost): return .again(.historyLost)
+        case .success(.superseded), .failure(.stopped): return .over(.lost)
+        case .failure(.refused(let detail)): return await discard(attempt.claim.delivery, detail)
         }
     }
 
-    /// Repeats a call to the queue while the store is away; nil when the worker itself is being stopped.
-    private func persist<Value>(_ call: () async throws(QueueFailure) -> Value) async -> Value? {
+    /// Why a call to the queue was not repeated any more.
+    private enum PersistFailure: Error {
+        /// The worker is being stopped, or the job is another's by now.
+        case stopped
+        case refused(detail: String)
+    }
+
+    /// Repeats a call to the queue while the store is away, as long as the job is this worker's.
+    private func persist<Value>(
+        _ control: AttemptControl?,
+        _ call: () async throws(QueueFailure) -> Value
+    ) async -> Result<Value, PersistFailure> {
         var pause = Self.storePauses.first
         while true {
             do throws(QueueFailure) {
-                return try await call()
+                return .success(try await call())
             } catch {
-                if error == .cancelled { return nil }
+                switch error {
+                case .cancelled: return .failure(.stopped)
+                case .refused(let detail): return .failure(.refused(detail: detail))
+                case .unavailable: break
+                }
+                if case .leaseLost = control?.reason { return .failure(.stopped) }
                 guard (try? await environment.clock.sleep(for: environment.backoff.jittered(pause))) != nil else {
-                    return nil
+                    return .failure(.stopped)
                 }
                 pause = min(pause * 2, Self.storePauses.last)
             }
@@ -339,6 +385,7 @@ extension AttemptResult {
             }
         case .over(.postponed): self = .postponed
         case .over(.handedOver): self = .handedOver
+        case .over(.discarded): self = .failed
         case .over(.lost), .over(.settled): self.init(lostBecause: reason)
         case .again(.historyLost): self = .historyLost
         // The wish to cancel came before the next attempt: the claim that follows ends the request.
@@ -353,6 +400,7 @@ extension AttemptResult {
         case .writeFailed(.gone): self = .expired
         case .writeFailed(.historyLost): self = .historyLost
         case .writeFailed(.cancelled): self = .stopped
+        case .writeFailed(.refused): self = .failed
         case .cancelled, .handedOver, nil: self = .superseded
         }
     }

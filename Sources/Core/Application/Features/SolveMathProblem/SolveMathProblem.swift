@@ -35,6 +35,10 @@ package struct SolveMathProblem: Command {
         /// The conversation has a request that is not over, and the new one was not to wait for it.
         case conversationBusy
         case queueFull
+        /// As many problems wait in the conversation as may.
+        case conversationCrowded(limit: Int)
+        /// Too many answers wait to be saved.
+        case archiveBehind
         /// The idempotency key was used for another problem.
         case idempotencyKeyReused
         case unavailable

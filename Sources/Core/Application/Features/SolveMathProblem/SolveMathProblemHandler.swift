@@ -64,6 +64,8 @@ package struct SolveMathProblemHandler: CommandHandler {
         } catch {
             switch error {
             case .queueFull: throw .queueFull
+            case .archiveBehind: throw .archiveBehind
+            case .conversationCrowded(let limit): throw .conversationCrowded(limit: limit)
             case .keyReused: throw .idempotencyKeyReused
             case .conversationBusy: throw .conversationBusy
             case .conversationNotFound: throw .conversationNotFound

@@ -51,7 +51,7 @@ package struct WatchAnswerHandler: QueryHandler {
             guard let record = try await requests.find(query.correlationID) else {
                 return try await archived(query, isKnown: query.isKnown)
             }
-            guard record.request.userID == query.userID else { throw WatchAnswer.Failure.notFound }
+            guard record.request.userID == query.userID, !record.isDeleted else { throw WatchAnswer.Failure.notFound }
             guard query.cursor != nil || record.status.isTerminal else { return .events(record, after: nil) }
             guard let last = try await requests.lastEvent(of: query.correlationID) else {
                 return try await archived(query, isKnown: true)

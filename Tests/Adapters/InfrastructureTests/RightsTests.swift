@@ -1,0 +1,157 @@
+import Application
+import Domain
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+@Suite("What the Redis user may not do")
+struct RightsTests {
+    /// The smallest ACL that works, as docs/operations.md has it.
+    private static func smallest() throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let lines = textOfFile("/\(root)/docs/operations.md").split(separator: "\n")
+        let line = try #require(lines.first { $0.hasPrefix("user lemma on ") })
+        return String(line.replacing("user lemma on >PASSWORD ", with: "lemma on >pw "))
+    }
+
+    private func withUser(
+        _ user: String,
+        _ body: @escaping @Sendable (RedisServer, RedisStore, RedisCommander) async throws -> Void
+    ) async throws {
+        var options = RedisServer.Options()
+        options.users = [user]
+        try await RedisServer.running(options) { server in
+            try await onLoop { loop in
+                let url = "redis://lemma:pw@127.0.0.1:\(server.port)"
+                let configuration = try RedisConfiguration(url: RedisURL(url))
+                let keys = Keyspace(partitions: 1)
+                let store = RedisStore(
+                    configuration,
+                    keys: keys,
+                    retention: RedisBench.retention,
+                    on: loop,
+                    observer: nil,
+                )
+                let operatorConnection = RedisCommander(
+                    try RedisConfiguration(url: RedisURL(server.url)),
+                    on: loop,
+                )
+                defer {
+                    store.close()
+                    operatorConnection.close()
+                }
+                try await body(server, store, operatorConnection)
+            }
+        }
+    }
+
+    private func reason(_ store: RedisStore) async -> String {
+        do {
+            try await store.probe()
+            return "none"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test(
+        "is named by readiness, and nothing is written without it",
+        arguments: [
+            ("resetchannels ~lemma:* +@all", "the channels lemma:*"), ("&* ~other:* +@all", "the keys lemma:*"),
+            ("&* ~lemma:* +@all -xadd", "XADD"), ("&* ~lemma:* +@all -fcall", "FCALL"),
+            ("&* ~lemma:* +@all -function|load", "FUNCTION|LOAD"), ("&* ~lemma:* +@all -ssubscribe", "SSUBSCRIBE"),
+            ("&* ~lemma:* +@all -xgroup|create -hset", "HSET, XGROUP|CREATE"),
+            ("&* ~lemma:* +@all -del", "DEL"), ("&* ~lemma:* +@all -spublish", "SPUBLISH"),
+        ]
+    )
+    func named(_ rights: String, _ missing: String) async throws {
+        try await withUser("lemma on >pw \(rights)") { _, store, outside in
+            let why = await reason(store)
+            #expect(why.contains("the Redis user lacks rights: \(missing) "), "\(why)")
+            let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 10))
+            let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
+            let conversation = identifiers.make(ConversationID.self)
+            let request = MathRequest(
+                correlationID: identifiers.make(in: conversation.bits.lane),
+                conversationID: conversation,
+                userID: .anonymous,
+                problem: MathProblem(stored: "1"),
+                requestedProvider: nil,
+                options: SolveOptions(),
+            )
+            await #expect(throws: PublishFailure.unavailable) {
+                _ = try await publisher.publish(request, in: .new, as: nil)
+            }
+            let keys = try await outside.call(RedisCommand("DBSIZE"), deadline: .seconds(5)).integer
+            #expect(keys == 0)
+        }
+    }
+
+    @Test("that is taken away while Lemma runs is named, and nothing needs a restart once it is given back")
+    func atRunTime() async throws {
+        try await withUser("lemma on >pw &* ~lemma:* +@all") { _, store, outside in
+            #expect(await reason(store) == "none")
+            func change(_ right: String) async throws {
+                _ = try await outside.call(RedisCommand("ACL", "SETUSER", "lemma", right), deadline: .seconds(5))
+            }
+            try await change("-xadd")
+            let closed = try await eventually {
+                _ = try? await store.call(.queue, keys: ["lemma:{p0}:jobs"], [Keyspace.group])
+                _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:rights", "*", "a", "b"))
+                return await reason(store).contains("XADD")
+            }
+            #expect(closed)
+            try await change("+xadd")
+            #expect(try await eventually { await reason(store) == "none" })
+        }
+    }
+
+    @Test("the smallest ACL that works stands in the documents, and Redis logs no denied command")
+    func smallestWorks() async throws {
+        var options = RedisServer.Options()
+        options.users = [try Self.smallest()]
+        try await withRedis(options, as: "lemma:pw@") { bench in
+            let consumer = bench.consumer()
+            #expect(try await consumer.receive(upTo: 1, within: .milliseconds(10)).isEmpty)
+            let first = try await bench.submit()
+            let waiting = try await bench.submit(after: first)
+            let claim = try await bench.claimNext(by: consumer)
+            let viewer = try await bench.watch(first.correlationID)
+            let writer = bench.answers.writer(for: claim)
+            writer.append(.token, "x = 2")
+            _ = try await writer.flush()
+            #expect(try await consumer.renew([claim.delivery]).lost.isEmpty)
+            #expect(try await bench.cancel(waiting.correlationID, .requested) == .over)
+            let failure = RequestFailure(kind: .providerFailed, detail: "broken")
+            _ = try await consumer.postpone(claim, for: .zero, .providerFailed, failure, answer: "x")
+            #expect(try await eventually { try await consumer.promote(upTo: 1) == 1 })
+            let again = try await bench.claimNext(by: consumer)
+            #expect(
+                try await consumer.finish(bench.finished(again), at: .afterLast, letter: .attemptsExhausted)
+                    == .finished
+            )
+            #expect(try await eventually { viewer.end == .terminal })
+            let letters = RedisDeadLetters(store: bench.store)
+            let letter = try #require(try await letters.list(upTo: 1).first)
+            let redriven = bench.makeRequest(in: first.conversationID).correlationID
+            #expect(try await letters.redrive(letter.name, as: redriven) == .redriven)
+            let queue = try await bench.recordQueue()
+            try await queue.acknowledge(try await queue.receive(upTo: 99, waiting: false))
+            _ = try await queue.backlog()
+            _ = try await consumer.removeSilentConsumers()
+            await consumer.leave()
+            #expect(try await bench.end(first))
+            await UnqueuedSweep(
+                store: bench.store,
+                consumer: consumer,
+                lease: .zero,
+                choice: ProviderIdentity(name: "mock", model: "mock-1"),
+            ) { _ in }.sweep()
+            #expect(try await bench.redis("ACL", "LOG").array?.isEmpty == true)
+        }
+    }
+}
