@@ -13,11 +13,16 @@ package enum LoopbackSocket {
     package static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, streamSocket, 0)
         defer { close(descriptor) }
+        return try bind(descriptor)
+    }
+
+    /// Gives a socket a free port, which is returned.
+    static func bind(_ descriptor: Int32) throws -> Int {
         var address = address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let status = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
+                Glibc.bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
             }
         }
         guard status == 0 else { throw ChildProcessError(description: "no free port") }
@@ -26,23 +31,29 @@ package enum LoopbackSocket {
 
     /// Sends `request` and returns the first bytes of the answer; nil when nobody listens or answers within a second.
     package static func ask(port: Int, _ request: String) -> String? {
-        let descriptor = socket(AF_INET, streamSocket, 0)
+        let descriptor = connecting(to: port, streamSocket)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = address(port: port)
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
         let bytes = [UInt8](request.utf8)
-        guard connected == 0, send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             return nil
         }
         var answer = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &answer, answer.count, 0)
         return count > 0 ? String(decoding: answer[..<count], as: UTF8.self) : nil
+    }
+
+    /// A socket of `type` that has connected, or tries to.
+    static func connecting(to port: Int, _ type: Int32) -> Int32 {
+        let descriptor = socket(AF_INET, type, 0)
+        var address = address(port: port)
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        return descriptor
     }
 
     private static func address(port: Int) -> sockaddr_in {

@@ -42,6 +42,7 @@ package struct HTTPMetrics: Sendable {
     private static let statusesFromStart = [200, 500, 503]
 
     package let connections: Gauge
+    package let connectionsMax: Gauge
     package let malformed: Counters<MalformedRequest>
     package let limits: Counters<HTTPLimit>
     package let authenticationFailures: Counters<AuthenticationFailure>
@@ -50,6 +51,10 @@ package struct HTTPMetrics: Sendable {
     init(_ registry: MetricsRegistry) {
         self.registry = registry
         connections = registry.gauge("lemma_http_connections", help: "Connections open")
+        connectionsMax = registry.gauge(
+            "lemma_http_connections_max",
+            help: "Connections that there may be, as the limit of file descriptors allows"
+        )
         malformed = registry.counters(
             "lemma_http_malformed_requests_total",
             help: "Bytes that are no request, by what is wrong",

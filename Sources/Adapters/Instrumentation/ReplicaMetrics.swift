@@ -18,6 +18,8 @@ package struct ReplicaMetrics: Sendable {
     package let checks: Gauges<ReadinessCheck>
     /// How much later than wanted a loop comes to what is due.
     package let loopLagSeconds: Histogram
+    /// Times at which a listener stopped accepting for a moment because there were no descriptors.
+    package let acceptPauses: Counter
     private let registry: MetricsRegistry
 
     init(_ registry: MetricsRegistry) {
@@ -30,6 +32,10 @@ package struct ReplicaMetrics: Sendable {
             "lemma_ready_check",
             help: "1 for each check of the readiness that passes",
             by: "check"
+        )
+        acceptPauses = registry.counter(
+            "lemma_accept_pauses_total",
+            help: "Pauses in accepting connections because the process or the system had no file descriptors left"
         )
         loopLagSeconds = registry.histogram(
             "lemma_loop_lag_seconds",

@@ -66,6 +66,9 @@ final class APIService: Service {
 
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
+        options.connectionsMax = environment.descriptors.publicConnectionsMax
+        options.acceptingPaused = environment.noteAcceptPause
+        environment.metrics.http.connectionsMax.set(options.connectionsMax)
         let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
         options.renderError = { status, detail, path in
             let id = identifiers.make(CorrelationID.self).description

@@ -19,6 +19,9 @@ final class OperationsService: Service {
         let health = environment.health
         let watches = try await health.watchLoops()
         var options = HTTPServerOptions()
+        options.connectionsMax = DescriptorBudget.operationsMax
+        options.refusedConnectionsMax = 0
+        options.acceptingPaused = environment.noteAcceptPause
         options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
         let registry = environment.metrics.registry
         let schema = SchemaWatch(environment.database)

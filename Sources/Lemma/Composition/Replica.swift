@@ -42,6 +42,7 @@ enum Replica {
             metrics: metrics,
             tracer: tracing?.tracer,
             logger: logger,
+            roles: roles,
         )
         let needed: [any Service] = [DatabaseService(environment.database), OperationsService(environment)]
         var services = supporting + (tracing.map { [$0] } ?? []) + needed
@@ -71,11 +72,21 @@ enum Replica {
         loops: LoopGroup,
         metrics: LemmaMetrics,
         tracer: Tracer?,
-        logger: Logger
+        logger: Logger,
+        roles: [ReplicaRole]
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
         let database = try postgres(stores.database, name)
         metrics.postgres.connectionsMax.set(database.connectionsMax)
+        let limit = DescriptorLimit.raise()
+        let descriptors = try DescriptorBudget(
+            limit: limit.soft,
+            configuration,
+            roles: roles,
+            loops: loops.loops.count,
+            postgresMax: database.connectionsMax,
+        )
+        descriptors.note(limit, in: logger)
         let pool = try await loops.loops[0].run { loop in
             let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
             return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
@@ -90,6 +101,7 @@ enum Replica {
             redis: try RedisConfiguration(url: stores.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
+            descriptors: descriptors,
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
             tracer: tracer,

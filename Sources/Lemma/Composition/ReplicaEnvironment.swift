@@ -31,6 +31,7 @@ struct ReplicaEnvironment: Sendable {
     /// The process's one pool of connections to PostgreSQL.
     let database: PostgresDatabase
     let secrets: [[UInt8]]
+    let descriptors: DescriptorBudget
     let mockScript: MockScript
     /// One for each configured provider, in that order.
     let gates: [ProviderGate]
@@ -44,6 +45,11 @@ struct ReplicaEnvironment: Sendable {
     var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
     var accessLog: AccessLog {
         AccessLog(logger, clients: ClientAddress(trustedProxies: configuration.limits.trustedProxies))
+    }
+    /// Counts that a listener pauses because there are no file descriptors left.
+    var noteAcceptPause: @Sendable () -> Void {
+        let metrics = metrics.replica
+        return { metrics.acceptPauses.increment() }
     }
     var backoff: Backoff { Backoff(random: random) }
 

@@ -20,9 +20,10 @@ package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
 private let unixPathBytesMax = 107
 
 extension ByteStream {
-    /// Connects within `limit`, which counts from the look-up of the name to the last of its addresses, tried in turn.
+    /// Connects within `limit`, which counts from the look-up of the name to the last of its addresses.
     ///
-    /// Throws the last address's error, `timedOut` at the limit, `cancelled` when the task is cancelled.
+    /// A name's addresses are tried one 250 ms after the other, or as soon as one fails; the first that answers is used.
+    /// Throws the error of the address that failed last, `timedOut` at the limit, `cancelled` when the task is cancelled.
     package static func connect(
         to endpoint: Endpoint,
         on loop: Loop,
@@ -32,76 +33,32 @@ extension ByteStream {
         case .unix(let path):
             // libuv would connect to what the path begins with.
             guard path.utf8.count <= unixPathBytesMax else { throw NetworkError(code: UV_ENAMETOOLONG.rawValue) }
-            return try await ByteStream(loop: loop, type: UV_NAMED_PIPE).connect(within: limit) { stream, request in
-                uv_pipe_connect(request, stream.pointer(as: uv_pipe_t.self), path, connected)
-                return 0
-            }
+            return try await ByteStream(loop: loop, type: UV_NAMED_PIPE).connect(toSocket: path, within: limit)
         case .tcp(let host, let port):
             let deadline = ContinuousClock.now + limit
             let addresses = try await resolve(host: host, port: port, on: loop, within: limit)
-            var failure = NetworkError(code: UV_EAI_NONAME.rawValue)
-            for address in addresses {
-                do {
-                    let stream = try ByteStream(loop: loop, type: UV_TCP)
-                    return try await stream.connect(within: deadline - .now) { stream, request in
-                        address.withSockaddr {
-                            uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, connected)
-                        }
-                    }
-                } catch {
-                    failure = error
-                    if error == .cancelled || deadline < .now { break }
-                }
-            }
-            throw failure
+            let stream = try await ConnectRace(addresses, on: loop).run(within: deadline - .now)
+            stream.disableNagle()
+            return stream
         }
     }
 
-    private func connect(
-        within limit: Duration,
-        _ start: (ByteStream, UnsafeMutablePointer<uv_connect_t>) -> Int32
-    ) async throws(NetworkError) -> ByteStream {
-        let attempt = ConnectAttempt(loop: loop)
-        let status = start(self, attempt.retainedRequest())
-        if status != 0 {
-            attempt.releaseRequest()
-            close()
-            throw NetworkError(code: status)
+    private func connect(toSocket path: String, within limit: Duration) async throws(NetworkError) -> ByteStream {
+        let result = OneShot<Int32>(loop: loop)
+        _ = ConnectRequest { result.succeed($0) }.start { request in
+            uv_pipe_connect(request, pointer(as: uv_pipe_t.self), path, ConnectRequest.done)
+            return 0
         }
-        let timer = loop.schedule(after: limit) { attempt.result.succeed(NetworkError.timedOut.code) }
+        let timer = loop.schedule(after: limit) { result.succeed(NetworkError.timedOut.code) }
         defer { timer.close() }
         do {
-            try check(await attempt.result.value())
-            if uv_handle_get_type(handle) == UV_TCP { disableNagle() }
+            try check(await result.value())
             return self
         } catch {
             close()
             throw error as? NetworkError ?? .cancelled
         }
     }
-}
-
-/// A connect request and who waits for it.
-private final class ConnectAttempt {
-    let result: OneShot<Int32>
-    private let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
-
-    init(loop: Loop) { result = OneShot(loop: loop) }
-
-    deinit { request.deallocate() }
-
-    /// Safety: libuv owns this reference until ``connected`` runs, which it does exactly once, also on close.
-    func retainedRequest() -> UnsafeMutablePointer<uv_connect_t> {
-        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        return request
-    }
-
-    func releaseRequest() { Unmanaged.passUnretained(self).release() }
-}
-
-private func connected(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status: Int32) {
-    guard let data = request?.pointee.data else { return }
-    Unmanaged<ConnectAttempt>.fromOpaque(data).takeRetainedValue().result.succeed(status)
 }
 
 // MARK: - Addresses
@@ -131,9 +88,12 @@ struct SocketAddress {
         }
     }
 
+    /// `AF_INET` or `AF_INET6`.
+    var family: sa_family_t { storage.ss_family }
+
     /// As text, with the zone of a link-local address; nil for what is no internet address.
     var numericHost: String? {
-        let isVersion4 = storage.ss_family == sa_family_t(AF_INET)
+        let isVersion4 = family == sa_family_t(AF_INET)
         let length = isVersion4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
         var text = [UInt8](repeating: 0, count: Int(NI_MAXHOST))
         let status = text.withUnsafeMutableBytes { text in

@@ -1,5 +1,6 @@
 internal import CUV
 internal import Glibc
+internal import Synchronization
 
 /// A listening TCP socket that deals its connections out to loops in turn.
 ///
@@ -10,6 +11,9 @@ package final class TCPListener: LoopHandle {
     private static let acceptsPerTurnMax = 64
     /// How long to wait when the process or system is out of descriptors.
     private static let exhaustedPause = Duration.milliseconds(100)
+    /// Connections that were accepted and that their loops have not taken yet; above it accepting waits for them.
+    package static let handOversMax = 128
+    private static let handOverPause = Duration.milliseconds(5)
     private static let lookUpLimit = Duration.seconds(10)
     /// Turns' worth of connections that are still accepted before the end.
     private static let lastTurnsMax = 64
@@ -23,7 +27,13 @@ package final class TCPListener: LoopHandle {
     private var targets: [Loop] = []
     private var nextTarget = 0
     private var accept: (@Sendable (ByteStream) -> Void)?
+    private var onExhausted: @Sendable () -> Void = {}
     private var pause: LoopTimer?
+    private let handOvers = HandOvers()
+
+    private final class HandOvers: Sendable {
+        let count = Atomic<Int>(0)
+    }
 
     /// Binds and listens; connections wait in the kernel until ``start(on:accept:)``.
     ///
@@ -87,10 +97,16 @@ package final class TCPListener: LoopHandle {
 
     /// Begins to accept.
     ///
-    /// `accept` runs on the connection's own loop, which is one of `loops`.
-    package func start(on loops: [Loop], accept: @escaping @Sendable (ByteStream) -> Void) {
+    /// `accept` runs on the connection's own loop, which is one of `loops`; `onExhausted` each time accepting pauses
+    /// because the process or the system is out of descriptors or memory.
+    package func start(
+        on loops: [Loop],
+        onExhausted: @escaping @Sendable () -> Void = {},
+        accept: @escaping @Sendable (ByteStream) -> Void
+    ) {
         targets = loops
         self.accept = accept
+        self.onExhausted = onExhausted
         watch()
     }
 
@@ -103,8 +119,12 @@ package final class TCPListener: LoopHandle {
 
     /// Accepts a turn's worth; false when no more wait or none can be taken now.
     @discardableResult
-    private func acceptWaiting() -> Bool {
+    private func acceptWaiting(handOversMax: Int = TCPListener.handOversMax) -> Bool {
         for _ in 0..<Self.acceptsPerTurnMax {
+            guard handOvers.count.load(ordering: .relaxed) < handOversMax else {
+                pauseAccepting(for: Self.handOverPause)
+                return false
+            }
             let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             let connection = accept4(descriptor, nil, nil, flags)
             if connection >= 0 {
@@ -113,7 +133,9 @@ package final class TCPListener: LoopHandle {
             }
             switch errno {
             case EINTR, ECONNABORTED, EPROTO: continue
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM: pauseWhileExhausted()
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                pauseAccepting(for: Self.exhaustedPause)
+                onExhausted()
             default: break
             }
             return false
@@ -124,7 +146,7 @@ package final class TCPListener: LoopHandle {
     /// Accepts the connections that have come already, which the kernel would reset otherwise, and closes.
     package func finish() {
         var turns = 0
-        while !isClosed, turns < Self.lastTurnsMax, acceptWaiting() { turns += 1 }
+        while !isClosed, turns < Self.lastTurnsMax, acceptWaiting(handOversMax: .max) { turns += 1 }
         close()
     }
 
@@ -132,15 +154,21 @@ package final class TCPListener: LoopHandle {
         let target = targets[nextTarget]
         nextTarget = (nextTarget + 1) % targets.count
         guard let accept else { return closeDescriptor(connection) }
+        let handOvers = handOvers
+        handOvers.count.add(1, ordering: .relaxed)
         let isAccepted = target.execute {
+            handOvers.count.subtract(1, ordering: .relaxed)
             if let stream = try? ByteStream(adoptingTCP: connection, on: target) { accept(stream) }
         }
-        if !isAccepted { closeDescriptor(connection) }
+        if isAccepted { return }
+        handOvers.count.subtract(1, ordering: .relaxed)
+        closeDescriptor(connection)
     }
 
-    private func pauseWhileExhausted() {
+    private func pauseAccepting(for duration: Duration) {
         uv_poll_stop(pointer(as: uv_poll_t.self))
-        pause = loop.schedule(after: Self.exhaustedPause) { [weak self] in self?.watch() }
+        pause?.close()
+        pause = loop.schedule(after: duration) { [weak self] in self?.watch() }
     }
 
     override func willClose() {

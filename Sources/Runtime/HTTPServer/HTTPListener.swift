@@ -37,7 +37,8 @@ package final class HTTPListener: Sendable {
         let bound = try await loops[0].run { loop in
             LoopOwned(value: try await TCPListener.listen(host: host, port: port, on: loop))
         }
-        let share = (options.connectionsMax + loops.count - 1) / loops.count
+        func share(_ number: Int) -> Int { (number + loops.count - 1) / loops.count }
+        let limits = (connections: share(options.connectionsMax), refused: share(options.refusedConnectionsMax))
         var owned: [LoopOwned<HTTPService>] = []
         for loop in loops {
             owned.append(
@@ -45,7 +46,8 @@ package final class HTTPListener: Sendable {
                     let service = HTTPService(
                         on: loop,
                         options: options,
-                        connectionsMax: share,
+                        connectionsMax: limits.connections,
+                        refusedMax: limits.refused,
                         handler: makeHandler(loop),
                         metrics: metrics,
                     )
@@ -61,7 +63,7 @@ package final class HTTPListener: Sendable {
                 services: services.map(\.value),
                 listener: bound.value,
             )
-            bound.value.start(on: loops) { stream in
+            bound.value.start(on: loops, onExhausted: options.acceptingPaused) { stream in
                 guard let index = loops.firstIndex(where: { $0 === stream.loop }) else { return stream.close() }
                 services[index].value.accept(stream)
             }

@@ -26,9 +26,14 @@ package struct HTTPServerOptions: Sendable {
     package var streamStallTimeout = Duration.seconds(300)
     /// Connections on all loops together.
     ///
-    /// Above it a new one is closed at once without an answer, because an `EventSource` comes back after a failed
-    /// connection but never after a 503.
+    /// Above it a new one is answered 503 and closed; without an answer if it asks for an event stream, because an
+    /// `EventSource` connects again after a failed connection but never after a 503.
     package var connectionsMax = 20_000
+    /// Connections above ``connectionsMax``, on all loops together, that wait for their request to be answered 503; one
+    /// more is closed at once.
+    package var refusedConnectionsMax = 64
+    /// Called on the accepting loop each time that accepting pauses because the process is out of descriptors.
+    package var acceptingPaused: @Sendable () -> Void = {}
     /// What a client may send ahead of the answers; above it the connection is not read until they are sent.
     package var pipelinedBytesMax = 64 * 1024
     /// Unsent response bytes above which no further pipelined request is taken up.

@@ -15,7 +15,9 @@ final class HTTPService {
 
     private let loop: Loop
     private let connectionsMax: Int
+    private let refusedMax: Int
     private var connections: [HTTPConnection] = []
+    private var refused: [ObjectIdentifier: RefusedConnection] = [:]
     private var spareParsers: [RequestParser] = []
     private var sweep: LoopTimer?
 
@@ -23,12 +25,14 @@ final class HTTPService {
         on loop: Loop,
         options: HTTPServerOptions,
         connectionsMax: Int,
+        refusedMax: Int,
         handler: any HTTPHandler,
         metrics: (any HTTPServerMetrics)?
     ) {
         self.loop = loop
         self.options = options
         self.connectionsMax = connectionsMax
+        self.refusedMax = refusedMax
         self.handler = handler
         self.metrics = metrics
         sweep = loop.schedule(every: options.sweepPeriod) { [weak self] in self?.sweepConnections() }
@@ -39,20 +43,34 @@ final class HTTPService {
     var nowMilliseconds: Int64 { loop.nowMilliseconds }
 
     func accept(_ stream: ByteStream) {
-        guard connections.count < connectionsMax, !isDraining else {
-            if !isDraining { metrics?.connectionEnded(by: .connections) }
-            return stream.close()
-        }
+        guard !isDraining else { return stream.close() }
+        guard connections.count < connectionsMax else { return refuse(stream) }
         let connection = HTTPConnection(stream: stream, service: self, slot: connections.count)
         connections.append(connection)
         metrics?.connectionOpened()
-        stream.delegate = connection
+        start(stream, connection)
+    }
+
+    private func start(_ stream: ByteStream, _ delegate: any ByteStreamDelegate) {
+        stream.delegate = delegate
         if let makeFilter = options.makeFilter {
             guard let filter = try? makeFilter() else { return stream.close() }
             stream.install(filter)
         }
         stream.startReading()
     }
+
+    /// Answers a connection above the limit that it is one, or closes it at once where too many are answered so.
+    private func refuse(_ stream: ByteStream) {
+        metrics?.connectionEnded(by: .connections)
+        guard refused.count < refusedMax else { return stream.close() }
+        let connection = RefusedConnection(stream: stream, service: self)
+        refused[ObjectIdentifier(connection)] = connection
+        start(stream, connection)
+    }
+
+    /// Called by a refused connection that has closed.
+    func remove(_ connection: RefusedConnection) { refused[ObjectIdentifier(connection)] = nil }
 
     /// Called by a connection that has closed.
     func remove(_ connection: HTTPConnection) {
@@ -102,6 +120,7 @@ final class HTTPService {
     func closeAll() {
         isDraining = true
         for connection in connections { connection.stream.close() }
+        for connection in refused.values { connection.stream.close() }
         sweep?.close()
         sweep = nil
     }

@@ -5,21 +5,15 @@ internal import Glibc
 extension PostgresConnection {
     /// Makes a connection within the configuration's limit.
     ///
-    /// Host names are looked up on libuv's threads first, because libpq would block on them; the socket may be another
-    /// one after each step, so it is watched for one step at a time. Throws `unreachable` or `cancelled`.
+    /// Host names are looked up on libuv's threads first, because libpq would block on them. Of several addresses the
+    /// next one is tried after 250 ms. Throws `unreachable` or `cancelled`.
     package static func open(
         _ configuration: PostgresConfiguration,
         on loop: Loop
     ) async throws(PostgresError) -> PostgresConnection {
         let deadline = ContinuousClock.now + configuration.connectLimit
         let target = try await ConnectionTarget.resolve(configuration, on: loop)
-        guard let connection = target.start() else { throw .unreachable(reason: "no memory is left") }
-        do throws(PostgresError) {
-            try await establish(connection, until: deadline, on: loop)
-        } catch {
-            PQfinish(connection)
-            throw error
-        }
+        let connection = try await ConnectionRace(target.rotations, on: loop).run(until: deadline)
         do {
             return try PostgresConnection(adopting: connection, on: loop)
         } catch {
@@ -27,52 +21,10 @@ extension PostgresConnection {
         }
     }
 
-    private static func establish(
-        _ connection: OpaquePointer,
-        until deadline: ContinuousClock.Instant,
-        on loop: Loop
-    ) async throws(PostgresError) {
-        guard PQstatus(connection) != CONNECTION_BAD else { throw .unreachable(reason: complaint(of: connection)) }
-        var wanted = SocketPoll.Readiness.writable
-        while true {
-            try await wait(for: wanted, of: connection, until: deadline, on: loop)
-            switch PQconnectPoll(connection) {
-            case PGRES_POLLING_OK: return
-            case PGRES_POLLING_READING: wanted = .readable
-            case PGRES_POLLING_WRITING: wanted = .writable
-            case _: throw .unreachable(reason: complaint(of: connection))
-            }
-        }
-    }
-
-    private static func wait(
-        for readiness: SocketPoll.Readiness,
-        of connection: OpaquePointer,
-        until deadline: ContinuousClock.Instant,
-        on loop: Loop
-    ) async throws(PostgresError) {
-        let isReady = OneShot<Bool>(loop: loop)
-        let timer = loop.schedule(after: deadline - .now) { isReady.succeed(false) }
-        defer { timer.close() }
-        let outcome: Bool
-        do {
-            let poll = try SocketPoll(socket: PQsocket(connection), on: loop) { _ in isReady.succeed(true) }
-            defer { poll.close() }
-            try poll.watch(for: readiness)
-            outcome = try await isReady.value()
-        } catch let error as NetworkError {
-            throw .unreachable(reason: "\(error)")
-        } catch {
-            throw .cancelled
-        }
-        let place = PQhost(connection).map { String(cString: $0) } ?? "the server"
-        guard outcome else { throw .unreachable(reason: "\(place): no answer in time") }
-    }
-
     /// Libpq's words, a line for each address that it tried: host, user or database and the cause, never a password.
     ///
     /// Its hints, which are indented, are left out.
-    private static func complaint(of connection: OpaquePointer) -> String {
+    static func complaint(of connection: OpaquePointer) -> String {
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
         let causes = text.split(separator: "\n").filter { !$0.hasPrefix("\t") }
         return causes.isEmpty ? "the connection failed" : causes.joined(separator: "; ")
@@ -80,8 +32,18 @@ extension PostgresConnection {
 }
 
 /// What libpq is given: the parameters with an address for every host.
-private struct ConnectionTarget {
+struct ConnectionTarget {
+    private struct Place {
+        var host: String
+        var address: String
+        var port: String
+    }
+
+    /// More addresses than these are tried by libpq alone.
+    private static let candidatesMax = 8
+
     private let parameters: [String: String]
+    private let places: [Place]
 
     static func resolve(
         _ configuration: PostgresConfiguration,
@@ -91,22 +53,25 @@ private struct ConnectionTarget {
         parameters["fallback_application_name"] = configuration.applicationName
         // Asking for Kerberos credentials may block; who wants them says so in the URI.
         if parameters["gssencmode"] == nil { parameters["gssencmode"] = "disable" }
-        guard parameters["hostaddr"] == nil, let hosts = parameters["host"] ?? inheritedHost else {
-            return ConnectionTarget(parameters: parameters)
+        let ports = list(parameters["port"] ?? "")
+        if let addresses = parameters["hostaddr"] {
+            return ConnectionTarget(parameters: parameters, places: places(of: list(addresses), parameters, ports))
         }
-        let names = hosts.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let ports = (parameters["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        var places: [(host: String, address: String, port: String)] = []
+        guard let hosts = parameters["host"] ?? inheritedHost else {
+            return ConnectionTarget(parameters: parameters, places: [])
+        }
+        let names = list(hosts)
+        var places: [Place] = []
         var failure: NetworkError?
         for (index, name) in names.enumerated() {
             let port = index < ports.count ? ports[index] : ports.last ?? ""
             if name.isEmpty || name.hasPrefix("/") || name.hasPrefix("@") {
-                places.append((name, "", port))
+                places.append(Place(host: name, address: "", port: port))
                 continue
             }
             do {
                 let addresses = try await loop.addresses(of: name, within: configuration.connectLimit)
-                places += addresses.map { (name, $0, port) }
+                places += addresses.map { Place(host: name, address: $0, port: port) }
             } catch {
                 if error == .cancelled { throw .cancelled }
                 failure = error
@@ -115,10 +80,25 @@ private struct ConnectionTarget {
         guard !places.isEmpty else {
             throw .unreachable(reason: "\(hosts): \(failure.map { "\($0)" } ?? "no address")")
         }
-        parameters["host"] = places.map(\.host).joined(separator: ",")
-        parameters["hostaddr"] = places.map(\.address).joined(separator: ",")
-        parameters["port"] = places.map(\.port).joined(separator: ",")
-        return ConnectionTarget(parameters: parameters)
+        return ConnectionTarget(parameters: parameters, places: places)
+    }
+
+    /// Those of addresses that the URI names itself, each with its host name where there is one.
+    private static func places(of addresses: [String], _ parameters: [String: String], _ ports: [String]) -> [Place] {
+        let hosts = list(parameters["host"] ?? "")
+        // libpq reports the mistake.
+        guard parameters["host"] == nil || hosts.count == addresses.count else { return [] }
+        return addresses.enumerated().map { index, address in
+            Place(
+                host: index < hosts.count ? hosts[index] : "",
+                address: address,
+                port: index < ports.count ? ports[index] : ports.last ?? "",
+            )
+        }
+    }
+
+    private static func list(_ text: String) -> [String] {
+        text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 
     /// The host of libpq's environment variables, where the URI names none.
@@ -128,8 +108,24 @@ private struct ConnectionTarget {
         return PostgresConfiguration.values(defaults)["host"]
     }
 
+    /// The same places as often as there are, each time beginning with the next one.
+    ///
+    /// Once where libpq has to look at all of them itself, in order to prefer one.
+    var rotations: [ConnectionTarget] {
+        guard places.count > 1, parameters["target_session_attrs"] != "prefer-standby" else { return [self] }
+        return (0..<min(places.count, Self.candidatesMax)).map { first in
+            ConnectionTarget(parameters: parameters, places: Array(places[first...] + places[..<first]))
+        }
+    }
+
     /// Begins to connect; nil without memory.
     func start() -> OpaquePointer? {
+        var parameters = parameters
+        if !places.isEmpty {
+            parameters["host"] = places.map(\.host).joined(separator: ",")
+            parameters["hostaddr"] = places.map(\.address).joined(separator: ",")
+            parameters["port"] = places.map(\.port).joined(separator: ",")
+        }
         let entries = Array(parameters)
         // Safety: libpq copies the strings before the call returns.
         let keywords = entries.map { strdup($0.key) }

@@ -31,7 +31,8 @@ package final class PostgresPool {
     private var idle: [Idle] = []
     private var leased: [ObjectIdentifier: PostgresConnection] = [:]
     private var opening = 0
-    private var ending = 0
+    /// Taken out of use, and not closed yet.
+    private var ending: [ObjectIdentifier: PostgresConnection] = [:]
     private var waiters: [OneShot<Lease>] = []
     /// The value is nil between the start of a task and the moment its handle is known.
     private var tasks: [Int: Task<Void, Never>?] = [:]
@@ -48,7 +49,7 @@ package final class PostgresPool {
     }
 
     /// Connections there are, in whatever state.
-    package var connectionCount: Int { idle.count + leased.count + opening + ending }
+    package var connectionCount: Int { idle.count + leased.count + opening + ending.count }
 
     /// Connections that nobody uses.
     package var idleCount: Int { idle.count }
@@ -193,7 +194,9 @@ package final class PostgresPool {
         }
     }
 
+    /// A closed connection counts nowhere any more before its place is given to a caller that waits.
     private func connectionEnded(_ connection: PostgresConnection) {
+        ending[ObjectIdentifier(connection)] = nil
         let isKnown = leased.removeValue(forKey: ObjectIdentifier(connection)) != nil
         let position = idle.firstIndex { $0.connection === connection }
         if let position { idle.remove(at: position) }
@@ -207,11 +210,10 @@ package final class PostgresPool {
     /// Takes a busy connection out of use, has the server cancel what it does, then closes it.
     private func abandon(_ connection: PostgresConnection) {
         leased[ObjectIdentifier(connection)] = nil
+        ending[ObjectIdentifier(connection)] = connection
         tellUsage()
-        ending += 1
         keep {
             await self.cancelStatement(of: connection)
-            self.ending -= 1
             connection.close()
         }
     }

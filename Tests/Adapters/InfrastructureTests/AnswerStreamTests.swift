@@ -95,6 +95,24 @@ struct AnswerStreamTests {
         }
     }
 
+    @Test("many silent requests are asked about with few commands, and a push that one lost is found")
+    func silence() async throws {
+        try await withRedis { bench in
+            var requests: [CorrelationID] = []
+            for _ in 0..<150 { requests.append(try await bench.submit().correlationID) }
+            var viewers: [ViewerProbe] = []
+            for request in requests { viewers.append(try await bench.watch(request)) }
+            try await eventually("all live", on: bench.loop) { viewers.allSatisfy { $0.events.count == 1 } }
+            try await bench.redis("CONFIG", "RESETSTAT")
+            // Stored without a push, as when it was lost.
+            try await bench.redis("XADD", bench.keys.events(requests[149]), "1-0", "e", "started", "d", "{}")
+            try await eventually("the lost one", on: bench.loop) { viewers[149].names.last == "1-0 started" }
+            let statistics = try await bench.redis("INFO", "commandstats").string ?? ""
+            let calls = statistics.split(separator: "cmdstat_xread:calls=").last?.prefix { $0.isNumber } ?? ""
+            #expect(try 1..<20 ~= #require(Int(calls)) && !statistics.contains("cmdstat_xrevrange"))
+        }
+    }
+
     @Test("a hole in what is pushed is filled by reading, and what comes twice is dropped")
     func holes() async throws {
         try await withRedis { bench in

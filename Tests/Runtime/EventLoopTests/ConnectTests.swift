@@ -112,18 +112,3 @@ struct ConnectTests {
         return descriptor
     }
 }
-
-/// Listens without accepting, its queue full, so that the kernel leaves new connections without an answer.
-private final class FullListener {
-    let port: Int
-    private let descriptor: Int32
-    private var waiting: [Int32] = []
-
-    init() throws {
-        (descriptor, port) = try Peer.listeningSocket(backlog: 0)
-        waiting.append(try Peer.connectingSocket(to: port, blocking: true))
-        waiting.append(try Peer.connectingSocket(to: port, blocking: false))
-    }
-
-    deinit { for descriptor in waiting + [descriptor] { close(descriptor) } }
-}

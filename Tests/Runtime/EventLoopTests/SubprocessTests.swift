@@ -26,6 +26,23 @@ struct SubprocessTests {
         }
     }
 
+    @Test("A raised limit of open files is this process's alone: a child starts with the one it was raised from")
+    func descriptorLimit() async {
+        await #expect(processExitsWith: .success) {
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            var limit = rlimit()
+            getrlimit(resource, &limit)
+            limit.rlim_cur = 100
+            setrlimit(resource, &limit)
+            let change = DescriptorLimit.raise()
+            precondition(change.softBefore == 100 && change.soft == change.hard && change.hard > 100)
+            precondition(DescriptorLimit.raise() == change, "the second time changes nothing")
+            let output = try await SubprocessTests.run("/bin/sh", ["-c", "ulimit -Sn; ulimit -Hn"]).output
+            let hard = limit.rlim_max == rlim_t.max ? "unlimited" : "\(limit.rlim_max)"
+            precondition(String(decoding: output, as: UTF8.self) == "100\n\(hard)\n")
+        }
+    }
+
     @Test("A program gets its input and gives its output, errors and status")
     func streams() async throws {
         let echoed = try await Self.run("/bin/cat", input: "first\nsecond")

@@ -113,10 +113,14 @@ struct TCPListenerTests {
                 limit.rlim_cur = rlim_t(waiting[7]) + 3
                 setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 let count = LoopBound(Count(), of: loop)
-                listener.start(on: [loop]) { _ in count.onLoop.value += 1 }
-                try await eventually("some are accepted", on: loop) { count.onLoop.value > 0 }
-                try await loop.sleep(for: .milliseconds(250))
-                guard count.onLoop.value < 8 else { throw NeverHappened(what: "descriptors run out") }
+                let pauses = LoopBound(Count(), of: loop)
+                let open = LoopBound(Streams(), of: loop)
+                listener.start(on: [loop], onExhausted: { pauses.onLoop.value += 1 }) { stream in
+                    open.onLoop.all.append(stream)
+                    count.onLoop.value += 1
+                }
+                try await eventually("it has paused twice", on: loop) { pauses.onLoop.value == 2 }
+                guard 1..<8 ~= count.onLoop.value else { throw NeverHappened(what: "descriptors run out") }
                 limit.rlim_cur = usual
                 setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 try await eventually("the rest is accepted", on: loop) { count.onLoop.value == 8 }
@@ -124,7 +128,45 @@ struct TCPListenerTests {
         }
     }
 
+    @Test("What a loop does not take waits in the kernel beyond a bound, and is accepted when the loop turns again")
+    func handOvers() async throws {
+        let group = LoopGroup(count: 2)
+        defer { group.stop() }
+        let isHeld = Shared(true)
+        defer { isHeld.change { $0 = false } }
+        group.loops[1].execute { while isHeld.value { usleep(1000) } }
+        let accepted = Shared(0)
+        let port = try await group.loops[0].run { loop in
+            let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
+            listener.start(on: [group.loops[1]]) { stream in
+                accepted.change { $0 += 1 }
+                stream.close()
+            }
+            return listener.port
+        }
+        let rest = 20
+        let count = TCPListener.handOversMax + rest
+        let clients = try (0..<count).map { _ in try RawClient(port: port) }
+        #expect(try await eventually { Self.acceptQueue(ofPort: port) == rest })
+        isHeld.change { $0 = false }
+        #expect(try await eventually { accepted.value == count })
+        for client in clients { client.close() }
+    }
+
+    /// Connections that wait for accept(2), which a listening socket shows as its receive queue (proc_net_tcp).
+    private static func acceptQueue(ofPort port: Int) -> Int {
+        // Ports of four hexadecimal digits only, as those are that the system chooses.
+        let local = "0100007F:" + String(port, radix: 16, uppercase: true)
+        let lines = textOfFile("/proc/net/tcp").split(separator: "\n")
+        let socket = lines.map { $0.split(separator: " ") }.first { $0.count > 4 && $0[1] == local && $0[3] == "0A" }
+        return socket.flatMap { Int($0[4].split(separator: ":")[1], radix: 16) } ?? -1
+    }
+
     private final class Count {
         var value = 0
+    }
+
+    private final class Streams {
+        var all: [ByteStream] = []
     }
 }

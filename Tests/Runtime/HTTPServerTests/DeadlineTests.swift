@@ -156,11 +156,12 @@ struct DeadlineTests {
         }
     }
 
-    @Test("Above the number of connections allowed, a new one is closed at once and the others stay")
+    @Test("Above the number of connections allowed, a new one is answered 503 and closed, and the others stay")
     func connectionsMax() async throws {
         let metrics = RecordingMetrics()
         func adjust(_ options: inout HTTPServerOptions) {
             options.connectionsMax = 2
+            options.refusedConnectionsMax = 8
         }
         try await withServer(adjust, metrics: metrics) { server in
             let clients = try [server.client(), server.client()]
@@ -169,8 +170,18 @@ struct DeadlineTests {
                 #expect(try client.readResponse().status == 200)
             }
             let third = try server.client()
+            third.send("POST /hello HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n")
+            let refused = try third.readResponse()
+            #expect(refused.status == 503 && refused["retry-after"] == "2" && refused["connection"] == "close")
+            #expect(refused.body.contains("as many connections as it can serve"))
             #expect(try third.readToEnd() == "")
             #expect(metrics.record.all.filter { $0 == "limit: connections" }.count == 1)
+            // An EventSource would never come back after a 503.
+            let source = "GET /stream HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"
+            #expect(try server.exchange(source) == "")
+            let silent = try (0..<8).map { _ in try server.client() }
+            #expect(try server.exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n") == "")
+            #expect(silent.contains { $0.isSilent(for: .zero) })
             clients[0].close()
             #expect(try await eventually { try await server.listener.connectionCount() == 1 })
             let fourth = try server.client()

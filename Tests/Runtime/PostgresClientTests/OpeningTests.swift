@@ -34,6 +34,34 @@ struct OpeningTests {
         }
     }
 
+    @Test("of several places, one that does not answer costs a moment, also behind one that may not be written")
+    func silentPlace() async throws {
+        var options = PostgresServer.Options()
+        options.settings["default_transaction_read_only"] = "on"
+        try await PostgresServer.running(options) { standby in
+            let server = try PostgresServer.shared.get()
+            let silent = (try FullListener(), try FullListener())
+            let (first, second) = ("127.0.0.1:\(silent.0.port)", "localhost:\(silent.1.port)")
+            let (good, reading) = ("127.0.0.1:\(server.port)", "127.0.0.1:\(standby.port)")
+            let places = [
+                "\(first),\(good)/postgres",
+                "\(first),\(second),\(good)/postgres",
+                "/postgres?hostaddr=127.0.0.1,127.0.0.1&port=\(silent.0.port),\(server.port)",
+                "\(reading),\(first),\(good)/postgres?target_session_attrs=read-write",
+            ]
+            for place in places {
+                try await onLoop { loop in
+                    let pool = try pool("postgres://lemma@\(place)", on: loop) { $0.connectLimit = .seconds(60) }
+                    defer { pool.close() }
+                    let start = ContinuousClock.now
+                    #expect(try await pool.run(one()).first?.integer(0) == 1, "\(place)")
+                    #expect(ContinuousClock.now - start < .seconds(20), "\(place)")
+                }
+            }
+            withExtendedLifetime(silent) {}
+        }
+    }
+
     @Test("what does not come about is told with its reason and without a secret")
     func refusals() async throws {
         let server = try PostgresServer.shared.get()

@@ -154,6 +154,30 @@ struct PoolTests {
         }
     }
 
+    @Test("a connection that breaks while its statement is being cancelled leaves its place to the next caller at once")
+    func brokenWhileCancelled() async throws {
+        let database = try PostgresServer.shared.get().database()
+        try await onLoop { loop in
+            let relay = try await Relay(to: database.server.port, on: loop)
+            let url = "postgres://lemma@127.0.0.1:\(relay.port)/\(database.name)"
+            let pool = try pool(url, on: loop) { $0.connectionsMax = 1 }
+            defer { pool.close() }
+            _ = try await pool.run(processID())
+            relay.isHolding = true
+            loop.spawn { _ = try? await pool.run(sleep(.double(600)), within: .milliseconds(500)) }
+            try await eventually("the connection is taken", on: loop) { pool.idleCount == 0 }
+            let answer = OneShot<Int?>(loop: loop)
+            loop.spawn { answer.succeed(try? await pool.run(processID(), within: .seconds(120)).count) }
+            try await eventually("the server is about to be asked to cancel", on: loop) { relay.heldCount == 1 }
+            relay.cut()
+            try await eventually("the next caller's connection is being made", on: loop) { relay.heldCount == 2 }
+            #expect(pool.connectionCount == 1)
+            relay.isHolding = false
+            #expect(try await answer.value() == 1)
+            #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "0" })
+        }
+    }
+
     @Test("a server that restarts is found again, and every write that was acknowledged is there")
     func restart() async throws {
         try await PostgresServer.running { server in

@@ -15,6 +15,8 @@ final class Deployment: Sendable {
         /// The content of the file that MOCK_SCRIPT names.
         var mockScript: String?
         var redis = RedisServer.Options()
+        /// The replicas' soft and hard limit of open files.
+        var openFiles: String?
         /// Of a PostgreSQL server of its own, for tests that end or freeze it; else the database is on a shared one.
         var postgres: PostgresServer.Options?
         /// Told to the replicas, though the server asks for none.
@@ -74,7 +76,10 @@ final class Deployment: Sendable {
                 for index in 0..<plan.apis + plan.workers {
                     let role = index < plan.apis ? "api" : "worker"
                     let log = "\(folder.path)/\(role)-\(index).log"
-                    started.append(try Replica.start(role, environment: settings, logPath: log))
+                    let files = plan.openFiles
+                    started.append(
+                        try Replica.start(role, environment: settings, logPath: log, openFiles: files)
+                    )
                 }
                 let replicas = try started.map { try $0.ready() }
                 let apis = Array(replicas.prefix(plan.apis))

@@ -47,12 +47,18 @@ final class Replica: Sendable {
         }
     }
 
-    /// Starts `lemma <role>`; `logPath` is where its lines go.
-    static func start(_ role: String, environment: [String: String], logPath: String) throws -> Starting {
+    /// Starts `lemma <role>`; `logPath` is where its lines go, `openFiles` its soft and hard limit as prlimit(1) takes it.
+    static func start(
+        _ role: String,
+        environment: [String: String],
+        logPath: String,
+        openFiles: String? = nil
+    ) throws -> Starting {
         let folder = String(logPath.prefix(upTo: logPath.lastIndex(of: "/") ?? logPath.startIndex))
         // Somewhere else than the checkout, whose `.env` is none of the test's business.
         let process = try ChildProcess.start(
-            ["/usr/bin/env", "-C", folder, try program, role],
+            ["/usr/bin/env", "-C", folder] + (openFiles.map { ["prlimit", "--nofile=\($0)"] } ?? [])
+                + [try program, role],
             outputPath: logPath,
             environment: environment,
         )

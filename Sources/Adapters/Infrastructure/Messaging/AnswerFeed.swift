@@ -24,6 +24,10 @@ final class AnswerFeed {
     /// Loop time of the last push or answer, in milliseconds.
     private var lastHeard: Int64
     private var isProbing = false
+    /// In milliseconds of loop time.
+    private static let jobQuestionPauseMax: Int64 = 8000
+    private var jobQuestionDue: Int64 = 0
+    private var jobQuestionPause: Int64 = 1000
     /// When the next event to be pushed was appended, where that was told.
     private var appendTime: AppendTime?
 
@@ -113,7 +117,27 @@ final class AnswerFeed {
     func lookAfter(now: Int64) {
         if subscription == .none { subscribe() }
         for place in places { place.retry(now: now) }
-        if now - lastHeard >= RedisAnswerStream.silenceMilliseconds { probe() }
+    }
+
+    /// True where nothing was heard for so long that a push may have been lost.
+    func isSilent(now: Int64) -> Bool {
+        !isProbing && now - lastHeard >= RedisAnswerStream.silenceMilliseconds
+    }
+
+    /// The newest event that a viewer here has, about which Redis is going to be asked; nil where no viewer is live.
+    func willAsk() -> EventID? {
+        guard !isProbing, let newest = places.lazy.compactMap(\.liveCursor).max() else { return nil }
+        isProbing = true
+        return newest
+    }
+
+    /// Takes what Redis has from `newest` on, two events at most; nil where it did not answer.
+    func didAsk(_ newest: EventID, _ found: [EventID]?) {
+        isProbing = false
+        lastHeard = hub.store.loop.nowMilliseconds
+        guard let found else { return }
+        guard let last = found.last, found.first == newest || newest == .beginning else { return probe() }
+        for place in places { place.catchUp(to: last) }
     }
 
     /// Asks Redis for the last stored id.
@@ -137,6 +161,14 @@ final class AnswerFeed {
     }
 
     // MARK: Queue position
+
+    /// Whether to ask if the conversation's turn has come to this request; the pauses grow from 1 s to 8 s.
+    func isJobQuestionDue(now: Int64) -> Bool {
+        guard now >= jobQuestionDue else { return false }
+        jobQuestionDue = now + jobQuestionPause
+        jobQuestionPause = min(jobQuestionPause * 2, Self.jobQuestionPauseMax)
+        return true
+    }
 
     /// The conversation's turn has come to this request.
     func becameJob(_ number: Int) { jobNumber = number }

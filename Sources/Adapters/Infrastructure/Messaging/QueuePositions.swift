@@ -15,7 +15,7 @@ final class QueuePositions {
         let now = store.loop.nowMilliseconds
         guard !feeds.isEmpty, now - askedAt >= Self.periodMilliseconds else { return }
         askedAt = now
-        for feed in feeds where feed.jobNumber == nil { askForJob(feed) }
+        for feed in feeds where feed.jobNumber == nil && feed.isJobQuestionDue(now: now) { askForJob(feed) }
         let partitions = Dictionary(grouping: feeds) { store.keys.partition(of: $0.id) }
         for (partition, feeds) in partitions {
             let command = RedisCommand(

@@ -86,7 +86,7 @@ package final class RedisAnswerStream: AnswerStream {
     ) -> any AnswerSubscription {
         let id = record.request.correlationID
         let feed = feeds[id] ?? open(record)
-        let place = ViewerPlace(feed: feed, viewer: viewer, cursor: cursor ?? EventID(attempt: 0, sequence: 0))
+        let place = ViewerPlace(feed: feed, viewer: viewer, cursor: cursor ?? .beginning)
         feed.add(place)
         return place
     }
@@ -110,6 +110,7 @@ package final class RedisAnswerStream: AnswerStream {
     private func lookAfterFeeds() {
         let now = store.loop.nowMilliseconds
         for feed in feeds.values { feed.lookAfter(now: now) }
+        SilenceProbe(store: store).ask(feeds.values.filter { $0.isSilent(now: now) })
         positions?.refresh(feeds.values.filter(\.isQueued))
         presence?.refresh()
     }

@@ -30,8 +30,6 @@ final class ViewerPlace: AnswerSubscription {
         case ended
     }
 
-    /// Before the first event.
-    private static let beginning = EventID(attempt: 0, sequence: 0)
     /// Events of the first page, and the bytes that later ones aim at: a viewer that takes nothing must not make a
     /// replica hold much, and one event may have 16 KiB.
     private static let pageEventsFirst = 32
@@ -157,7 +155,7 @@ final class ViewerPlace: AnswerSubscription {
             cursor.description,
             "+",
             "COUNT",
-            cursor == Self.beginning ? pageEvents : pageEvents + 1,
+            cursor == .beginning ? pageEvents : pageEvents + 1,
         )
         store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
             self?.didRead(result)
@@ -168,7 +166,7 @@ final class ViewerPlace: AnswerSubscription {
         guard case .reading = state else { return }
         guard case .success(let reply) = result else { return readLater() }
         var entries = (reply.array ?? []).compactMap { EntryHead($0) }[...]
-        if cursor != Self.beginning {
+        if cursor != .beginning {
             guard let first = entries.first, first.id == cursor, cursorData == nil || cursorData == first.data else {
                 return didMissCursor(entries.isEmpty)
             }
@@ -216,6 +214,16 @@ final class ViewerPlace: AnswerSubscription {
         if case .retrying(let due) = state, due <= now { read() }
     }
 
+    /// The newest event delivered; nil while pushes are not delivered at once.
+    var liveCursor: EventID? {
+        if case .live = state { cursor } else { nil }
+    }
+
+    /// Reads where events up to `stored` are missing.
+    func catchUp(to stored: EventID) {
+        if case .live = state, stored > cursor { read() }
+    }
+
     func willProbe() { cursorBeforeProbe = cursor }
 
     /// Compares with the last stored id, which Redis was asked for because the feed was silent.
@@ -251,9 +259,14 @@ final class ViewerPlace: AnswerSubscription {
         state = .live
         viewer?.deliver(AnswerEvent(id: nil, name: .reset, data: EventData.reset(.historyLost)))
         isCaughtUp = false
-        cursor = Self.beginning
+        cursor = .beginning
         cursorData = nil
         newestPushed = cursor
         read()
     }
+}
+
+extension EventID {
+    /// Before the first event.
+    static let beginning = EventID(attempt: 0, sequence: 0)
 }

@@ -1,0 +1,127 @@
+internal import CPostgres
+internal import EventLoop
+
+/// Has libpq make one connection to the first of several places that answers.
+///
+/// libpq itself leaves an address only when the system gives it up, after minutes. So there are several candidates, each
+/// of which begins with another place and goes on with all others in their order, as `target_session_attrs` may need.
+/// ```
+///  candidate 1: socket ──► startup, authentication, session ──► made: the others are closed
+///                 │ no socket of any candidate connected within 250 ms
+///                 └► candidate 2: socket ──► …
+/// ```
+/// Loop-owned; for one connection.
+final class ConnectionRace {
+    private static let stagger = Duration.milliseconds(250)
+
+    private final class Candidate {
+        let connection: OpaquePointer
+        var poll: SocketPoll?
+
+        init(_ connection: OpaquePointer) { self.connection = connection }
+
+        var hasSocket: Bool { PQstatus(connection) != CONNECTION_STARTED }
+    }
+
+    private let loop: Loop
+    private var waiting: ArraySlice<ConnectionTarget>
+    private var candidates: [Candidate] = []
+    private var starts: LoopTimer?
+    private let outcome: OneShot<Result<OpaquePointer, PostgresError>>
+
+    /// One candidate for each target; at least one.
+    init(_ targets: [ConnectionTarget], on loop: Loop) {
+        self.loop = loop
+        waiting = targets[...]
+        outcome = OneShot(loop: loop)
+    }
+
+    /// The connection, which is the caller's; throws `unreachable` or `cancelled`.
+    func run(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> OpaquePointer {
+        let timer = loop.schedule(after: deadline - .now) { self.giveUp() }
+        starts = loop.schedule(every: Self.stagger) { [unowned self] in
+            if !candidates.contains(where: \.hasSocket) { startNext() }
+        }
+        defer {
+            timer.close()
+            end()
+        }
+        startNext()
+        let result: Result<OpaquePointer, PostgresError>
+        do {
+            result = try await outcome.value()
+        } catch {
+            throw .cancelled
+        }
+        return try result.get()
+    }
+
+    private func startNext() {
+        guard !outcome.isSettled, let target = waiting.popFirst() else { return }
+        guard let connection = target.start() else {
+            return settle(.failure(.unreachable(reason: "no memory is left")))
+        }
+        let candidate = Candidate(connection)
+        candidates.append(candidate)
+        if PQstatus(connection) == CONNECTION_BAD { failed(candidate) } else { wait(for: .writable, candidate) }
+    }
+
+    private func wait(for readiness: SocketPoll.Readiness, _ candidate: Candidate) {
+        do throws(NetworkError) {
+            let poll = try SocketPoll(socket: PQsocket(candidate.connection), on: loop) { [unowned self] _ in
+                advance(candidate)
+            }
+            candidate.poll = poll
+            try poll.watch(for: readiness)
+        } catch {
+            settle(.failure(.unreachable(reason: "\(error)")))
+        }
+    }
+
+    private func advance(_ candidate: Candidate) {
+        // The socket may be another one after each step, so it is watched for one step at a time.
+        candidate.poll?.close()
+        candidate.poll = nil
+        guard !outcome.isSettled else { return }
+        switch PQconnectPoll(candidate.connection) {
+        case PGRES_POLLING_OK:
+            candidates.removeAll { $0 === candidate }
+            settle(.success(candidate.connection))
+        case PGRES_POLLING_READING: wait(for: .readable, candidate)
+        case PGRES_POLLING_WRITING: wait(for: .writable, candidate)
+        case _: failed(candidate)
+        }
+    }
+
+    /// It was refused for good, or has tried all places, and so would the others.
+    private func failed(_ candidate: Candidate) {
+        settle(.failure(.unreachable(reason: PostgresConnection.complaint(of: candidate.connection))))
+    }
+
+    private func giveUp() {
+        var places: [String] = []
+        for candidate in candidates {
+            let place = PQhost(candidate.connection).map { String(cString: $0) } ?? "the server"
+            if !places.contains(place) { places.append(place) }
+        }
+        settle(.failure(.unreachable(reason: "\(places.joined(separator: ", ")): no answer in time")))
+    }
+
+    private func settle(_ result: Result<OpaquePointer, PostgresError>) {
+        end()
+        outcome.succeed(result)
+    }
+
+    /// Closes what is under way.
+    private func end() {
+        starts?.close()
+        starts = nil
+        waiting = []
+        for candidate in candidates {
+            candidate.poll?.close()
+            candidate.poll = nil
+            PQfinish(candidate.connection)
+        }
+        candidates = []
+    }
+}

@@ -1,0 +1,25 @@
+internal import Glibc
+
+/// Listens on 127.0.0.1 without accepting, its queue full, so that the kernel leaves new connections without an answer.
+package final class FullListener {
+    package let port: Int
+    private let descriptor: Int32
+    private var waiting: [Int32] = []
+
+    package init() throws {
+        descriptor = socket(AF_INET, streamSocket, 0)
+        port = try LoopbackSocket.bind(descriptor)
+        listen(descriptor, 0)
+        // The first waits to be accepted, the second for its place.
+        waiting.append(LoopbackSocket.connecting(to: port, streamSocket))
+        waiting.append(LoopbackSocket.connecting(to: port, streamSocket | Int32(SOCK_NONBLOCK.rawValue)))
+    }
+
+    /// Takes the connections that wait, so that the kernel answers the others when they ask again.
+    package func accept() {
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        while case let accepted = Glibc.accept(descriptor, nil, nil), accepted >= 0 { waiting.append(accepted) }
+    }
+
+    deinit { for descriptor in waiting + [descriptor] { close(descriptor) } }
+}
