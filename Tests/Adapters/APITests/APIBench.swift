@@ -99,11 +99,17 @@ struct APIBench: Sendable {
         return id
     }
 
-    /// Reads an event stream to its end, as frames without their blank line.
+    /// Reads an event stream to its end, as frames without their blank line; `retry:` lines are frames of their own.
     func stream(_ target: String, _ headers: [String] = []) throws -> (head: RawResponse, frames: [String]) {
         let response = try send("GET", target, headers)
-        let frames = response.body.split(separator: "\n\n").map(String.init)
-        return (response, frames)
+        return (response, response.body.split(separator: "\n\n").flatMap(Self.frames))
+    }
+
+    private static func frames(_ block: Substring) -> [String] {
+        let lines = block.split(separator: "\n")
+        let hints = lines.prefix { $0.hasPrefix("retry: ") }
+        let event = lines.dropFirst(hints.count).joined(separator: "\n")
+        return hints.map(String.init) + (event.isEmpty ? [] : [event])
     }
 }
 

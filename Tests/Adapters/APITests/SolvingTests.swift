@@ -125,7 +125,7 @@ struct SolvingTests {
             #expect(response["content-type"] == "text/event-stream")
             let id = try #require(response["x-correlation-id"])
             #expect(response["location"] == "/api/math/requests/\(id)")
-            #expect(response.body.hasPrefix("retry: 2000\n\nid: 0-1\nevent: queued\n"))
+            #expect(response.body.hasPrefix("retry: 2000\nid: 0-1\nevent: queued\n"))
             #expect(response.body.hasSuffix("\n\n"))
             #expect(response.body.contains("event: completed\n"))
             let refused = try api.solve(#"{"problem":""}"#, ["Accept: text/event-stream"])

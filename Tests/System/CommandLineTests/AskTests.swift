@@ -41,7 +41,7 @@ struct AskTests {
         let text =
             Self.event("queued", "0-1", #"{"position":4}"#) + Self.event("queued", nil, #"{"position":1}"#)
             + Self.event("started", "1-0", #"{"attempt":1,"provider":"mock","model":"m"}"#)
-            + Self.event("reasoning", "1-1", #"{"text":"hm"}"#) + ": heartbeat\n\n"
+            + Self.event("reasoning", "1-1", #"{"text":"hm"}"#) + ": heartbeat\n"
             + Self.token("1-2", #"x = \"2\" "#) + Self.event("novelty", nil, "{}") + Self.token("1-3", "✓")
             + Self.completed
         let (outcome, server) = try await Self.ask([Stream(text: text)], ["2x + \"3\" = 7", "--provider", "mock"])
