@@ -67,10 +67,12 @@ final class APIService: Service {
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
         let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
-        options.renderError = { status, detail, path in
-            let id = identifiers.make(CorrelationID.self).description
+        let origins = configuration.limits.corsOrigins
+        options.renderError = { status, detail, request in
+            let made = identifiers.make(CorrelationID.self).description
+            let id = request.requestID.flatMap { $0.utf8.count <= 128 ? $0 : nil } ?? made
             accessLog.noteRefusal(status: status, detail: detail, requestID: id)
-            return Problem.refusal(status: status, detail: detail, path: path, requestID: id)
+            return Problem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
         }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
             let context = try TLSContext.server(certificateFile: certificate, keyFile: key)

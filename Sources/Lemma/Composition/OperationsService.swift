@@ -19,7 +19,7 @@ final class OperationsService: Service {
         let health = environment.health
         let watches = try await health.watchLoops()
         var options = HTTPServerOptions()
-        options.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: nil) }
+        options.renderError = { Problem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
         let registry = environment.metrics.registry
         let schema = SchemaWatch(environment.database)
         await schema.begin()

@@ -261,7 +261,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func refuse(_ refusal: RequestRefusal) {
         service.metrics?.badRequest(refusal)
         let isHead = parser?.isHeadMethod ?? false
-        let response = service.errorResponse(refusal.status, refusal.detail, path: parser?.path)
+        let response = service.errorResponse(refusal.status, refusal.detail, parser?.refusedRequest)
         stream.write { output in
             output.appendHead(
                 status: response.status,

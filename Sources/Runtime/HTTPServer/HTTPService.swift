@@ -73,8 +73,8 @@ final class HTTPService {
         if spareParsers.count < Self.sparesMax { spareParsers.append(parser) }
     }
 
-    func errorResponse(_ status: Int, _ detail: String, path: String? = nil) -> HTTPResponse {
-        options.renderError(status, detail, path)
+    func errorResponse(_ status: Int, _ detail: String, _ request: RefusedRequest? = nil) -> HTTPResponse {
+        options.renderError(status, detail, request ?? RefusedRequest())
     }
 
     /// Milliseconds on the loop's clock at which something that starts now is too late.

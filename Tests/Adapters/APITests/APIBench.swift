@@ -279,7 +279,15 @@ func withAPI(
             LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
         }
         var serverOptions = HTTPServerOptions()
-        serverOptions.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: "made-here") }
+        serverOptions.renderError = { [options] in
+            Problem.refusal(
+                status: $0,
+                detail: $1,
+                request: $2,
+                requestID: "made-here",
+                origins: options.corsOrigins,
+            )
+        }
         let listener = try await HTTPListener.start(
             host: "127.0.0.1",
             port: 0,
