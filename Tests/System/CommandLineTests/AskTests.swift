@@ -58,7 +58,7 @@ struct AskTests {
     func input() async throws {
         let (outcome, server) = try await Self.ask(
             [Stream(text: Self.completed)],
-            ["--conversation", ScriptedServer.id, "-"],
+            ["--conversation", ScriptedServer.id.uppercased(), "-"],
             input: "-x = 1\n",
         )
         #expect(outcome.status == 0)
