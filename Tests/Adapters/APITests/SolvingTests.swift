@@ -190,6 +190,26 @@ struct SolvingTests {
         }
     }
 
+    @Test("U+0000 in a problem, and in an answer, is U+FFFD for every reader")
+    func zero() async throws {
+        var options = withWorker
+        options.mock.content = .echo
+        try await withAPI(options) { api in
+            let title = try api.send(
+                "POST",
+                "/api/conversations",
+                ["Content-Type: application/json"],
+                body: #"{"title":"t\u0000"}"#
+            )
+            #expect(title.body.contains("\"title\":\"t\u{FFFD}\""))
+            let response = try api.solve(#"{"problem":"a\u0000b"}"#, ["Prefer: wait=10"])
+            let document: Document = try decode(response)
+            #expect(document.problem == "a\u{FFFD}b" && document.answer == "a\u{FFFD}b ")
+            let stream = try api.send("GET", "/api/math/stream/\(try #require(response["x-correlation-id"]))")
+            #expect(stream.body.contains("data: {\"text\":\"a\u{FFFD}b \"}"))
+        }
+    }
+
     @Test("HEAD answers with the same head and no body")
     func head() async throws {
         try await withAPI { api in
