@@ -36,6 +36,9 @@ final class HTTPService {
 
     var connectionCount: Int { connections.count }
 
+    /// Requests that the handler has not answered yet.
+    var unansweredCount: Int { connections.count(where: \.isResponding) }
+
     var nowMilliseconds: Int64 { loop.nowMilliseconds }
 
     func accept(_ stream: ByteStream) {
