@@ -72,8 +72,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation",
-            "Settings",
+            "Instrumentation", "Settings", "Console",
         ],
     ),
     module(

@@ -79,7 +79,7 @@ function remember(id) {
 }
 
 function conversationInAddress() {
-  return /^#([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(location.hash)?.[1];
+  return /^#([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i.exec(location.hash)?.[1].toLowerCase();
 }
 
 function showWhatThereIs() {

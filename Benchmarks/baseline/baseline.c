@@ -25,7 +25,7 @@
 #define CHANNEL_PREFIX "lemma:{p0}:live:"
 #define PATH_PREFIX "GET /api/math/stream/"
 #define RESPONSE                                                                                                       \
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\nretry: 2000\n\n"
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\nretry: 2000\n"
 
 enum { EVENTS_MAX = 256, REQUEST_BYTES_MAX = 2048, PUSH_BYTES_MAX = 1 << 18, FRAME_BYTES_MAX = 1 << 16 };
 

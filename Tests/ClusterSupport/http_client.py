@@ -62,6 +62,10 @@ class Response:
                         self.retry = int(value)
                 if "event" in fields:
                     yield fields.get("id", ""), fields["event"], fields.get("data", "")
+        # A hint counts with its line, also where no event follows.
+        for line in rest.decode().split("\n")[:-1]:
+            if line.startswith("retry: "):
+                self.retry = int(line.removeprefix("retry: "))
 
 
 async def send(port, method, path, headers=None, body=None, timeout=10, receive_buffer=None, source=None):

@@ -19,6 +19,8 @@ package final class EventStreamClient {
     /// `retry:` hints in milliseconds, and comments, in the order of their arrival.
     package private(set) var retries: [Int] = []
     package private(set) var comments: [String] = []
+    /// Blank lines that ended no event: older clients report an empty event for each.
+    package private(set) var blocksWithoutData = 0
     /// The id of the last event that had one.
     package private(set) var lastEventID: String?
     /// When the last event was taken off the wire.
@@ -59,12 +61,17 @@ package final class EventStreamClient {
         let deadline = ContinuousClock.now + limit
         while true {
             while let block = nextBlock() {
-                if let event = parse(block) {
-                    lastArrival = .now
-                    return event
+                guard let event = parse(block) else {
+                    blocksWithoutData += 1
+                    continue
                 }
+                lastArrival = .now
+                return event
             }
-            if hasEnded { return nil }
+            if hasEnded {
+                readRest()
+                return nil
+            }
             guard let chunk = try connection.readChunkBytes(within: deadline - .now) else {
                 hasEnded = true
                 continue
@@ -102,6 +109,13 @@ package final class EventStreamClient {
         guard let length else { return nil }
         defer { start += length + 2 }
         return String(decoding: buffer[start..<start + length], as: UTF8.self)[...]
+    }
+
+    /// Takes the hints behind the last event, of which each counts with its line.
+    private func readRest() {
+        guard let end = buffer[start...].lastIndex(of: UInt8(ascii: "\n")) else { return }
+        _ = parse(String(decoding: buffer[start..<end], as: UTF8.self)[...])
+        start = buffer.count
     }
 
     private func parse(_ block: Substring) -> Event? {

@@ -1,20 +1,14 @@
+internal import Domain
 internal import PostgresClient
 internal import Shared
 
 extension PostgresValue {
-    /// Text as it can be stored: PostgreSQL knows no U+0000, so that U+FFFD stands in its place.
+    /// Text as PostgreSQL can store it.
     static func storable(_ text: String?) -> PostgresValue { .text(text?.storable) }
 
     static func id(_ id: some UUIDIdentifier) -> PostgresValue { .uuid(PostgresUUID(id)) }
 
     static func time(_ time: Timestamp) -> PostgresValue { .timestamp(PostgresTimestamp(time)) }
-}
-
-extension String {
-    var storable: String {
-        utf8.contains(0)
-            ? String(String.UnicodeScalarView(unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 })) : self
-    }
 }
 
 extension PostgresUUID {

@@ -14,11 +14,11 @@ package struct ConversationTitle: Sendable, Hashable {
         case tooLong(Int)
     }
 
-    /// Trims Unicode white space and checks the length.
+    /// Trims Unicode white space, puts U+FFFD for U+0000, and checks the length.
     package init(_ text: String) throws(Invalid) {
         guard let trimmed = text.trimmedScalars else { throw .empty }
         guard trimmed.count <= Self.scalarsMax else { throw .tooLong(trimmed.count) }
-        self.text = String(trimmed)
+        self.text = String(trimmed).storable
     }
 
     /// The beginning of a question's first line, for a conversation that nobody has named.

@@ -14,16 +14,16 @@ package struct MathProblem: Sendable, Hashable {
         case tooLong(Int)
     }
 
-    /// Trims Unicode white space and checks the length.
+    /// Trims Unicode white space, puts U+FFFD for U+0000, and checks the length.
     package init(_ text: String) throws(Invalid) {
         guard let trimmed = text.trimmedScalars else { throw .empty }
         let count = trimmed.count
         guard count <= Self.scalarsMax else { throw .tooLong(count) }
-        self.text = String(trimmed)
+        self.text = String(trimmed).storable
     }
 
-    /// A text that was checked when it came in, read back from the store.
-    package init(stored text: String) { self.text = text }
+    /// A text that was checked when it came in, read back from the store; an earlier release kept U+0000.
+    package init(stored text: String) { self.text = text.storable }
 }
 
 extension String {

@@ -1,17 +1,17 @@
-/// A 128-bit identifier in the lower-case text form of RFC 9562.
+/// A 128-bit identifier in the text form of RFC 9562: read in upper and lower case, written in lower case.
 package protocol UUIDIdentifier: Sendable, Hashable, CustomStringConvertible {
     var bits: UUIDBits { get }
     init(bits: UUIDBits)
 }
 
 extension UUIDIdentifier {
-    /// Parses exactly the 36-character lower-case form; nil for anything else.
+    /// Parses exactly the 36-character form, in upper or lower case; nil for anything else.
     package init?(_ text: some StringProtocol) {
         let text = String(text)
         self.init(ascii: text.utf8.span)
     }
 
-    /// Parses the 36 ASCII bytes of the lower-case form; nil for anything else.
+    /// Parses the 36 ASCII bytes of that form; nil for anything else.
     package init?(ascii bytes: Span<UInt8>) {
         guard let bits = UUIDBits(ascii: bytes) else { return nil }
         self.init(bits: bits)
@@ -91,6 +91,7 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
             case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
             default: return nil
             }
             // The sixteenth digit ends before the hyphen at 18.

@@ -94,12 +94,24 @@ package struct JSONWriter {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Appends the text as the inside of a JSON string: `"`, `\` and control characters escaped, the rest as UTF-8.
+    /// Appends the text as the inside of a JSON string: `"`, `\`, control characters and the line separators U+0085,
+    /// U+2028 and U+2029 escaped, the rest as UTF-8.
+    ///
+    /// JSON allows the separators as they are, but many clients split lines there.
     package static func escape(_ text: String, into bytes: inout [UInt8]) {
         var text = text
         text.withUTF8 { utf8 in
             var clean = 0
-            for (position, byte) in utf8.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
+            // The mask makes one comparison of C2 and E2, the first bytes of the line separators.
+            for (position, byte) in utf8.enumerated()
+            where byte < 0x20 || byte == 0x22 || byte == 0x5C || byte & 0xDF == 0xC2 {
+                if byte >= 0x80 {
+                    guard let separator = lineSeparator(at: position, in: utf8) else { continue }
+                    bytes.append(contentsOf: utf8[clean..<position])
+                    bytes.append(contentsOf: separator.escape.utf8)
+                    clean = position + separator.byteCount
+                    continue
+                }
                 bytes.append(contentsOf: utf8[clean..<position])
                 clean = position + 1
                 bytes.append(UInt8(ascii: "\\"))
@@ -116,6 +128,19 @@ package struct JSONWriter {
                 }
             }
             bytes.append(contentsOf: utf8[clean...])
+        }
+    }
+
+    private static func lineSeparator(
+        at position: Int,
+        in utf8: UnsafeBufferPointer<UInt8>
+    ) -> (escape: String, byteCount: Int)? {
+        guard utf8[position] == 0xE2 else { return utf8[position + 1] == 0x85 ? (#"\u0085"#, 2) : nil }
+        guard utf8[position + 1] == 0x80 else { return nil }
+        switch utf8[position + 2] {
+        case 0xA8: return (#"\u2028"#, 3)
+        case 0xA9: return (#"\u2029"#, 3)
+        case _: return nil
         }
     }
 

@@ -41,7 +41,7 @@ enum AskCommand {
 
     private static func conversation(_ text: String) throws(UsageError) -> String {
         guard let id = ConversationID(text) else {
-            let allowed = "the id of a conversation, a UUID in lower case such as 01999999-0000-7000-8000-000000000001"
+            let allowed = "the id of a conversation, a UUID such as 01999999-0000-7000-8000-000000000001"
             throw .notAllowed(name: "--conversation", value: text, allowed: allowed)
         }
         return id.description

@@ -70,10 +70,12 @@ final class APIService: Service {
         options.acceptingPaused = environment.noteAcceptPause
         environment.metrics.http.connectionsMax.set(options.connectionsMax)
         let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
-        options.renderError = { status, detail, path in
-            let id = identifiers.make(CorrelationID.self).description
+        let origins = configuration.limits.corsOrigins
+        options.renderError = { status, detail, request in
+            let made = identifiers.make(CorrelationID.self).description
+            let id = request.requestID.flatMap { $0.utf8.count <= 128 ? $0 : nil } ?? made
             accessLog.noteRefusal(status: status, detail: detail, requestID: id)
-            return Problem.refusal(status: status, detail: detail, path: path, requestID: id)
+            return Problem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
         }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
             let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
@@ -82,23 +84,26 @@ final class APIService: Service {
         return options
     }
 
-    /// Everything is served as before until no stream is open any more or the grace is over; then the listener closes
-    /// and each stream ends between two events.
+    /// Everything is served as before until no stream is open and no request waits any more, or the grace is over; then
+    /// the listener closes, each stream ends between two events, each wait is answered, and so is what else is under way,
+    /// within the rest of the grace.
     func drain() async {
         guard let running = running.withLock({ $0 }) else { return }
         let end = ContinuousClock.now + environment.configuration.drainGrace
-        while ContinuousClock.now < end, await openStreams(running) > 0 {
+        while ContinuousClock.now < end, await openCount(running) > 0 {
             try? await environment.loops.loops[0].run { loop in try await loop.sleep(for: Self.pollPeriod) }
         }
         try? await running.listener.stopAccepting()
         for graph in running.graphs {
             try? await graph.loop.run { _ in graph.onLoop.streams.endAll() }
         }
-        let left = (try? await running.listener.drain(within: Self.closeLimit)) ?? 0
+        let rest = end - ContinuousClock.now
+        let left = (try? await running.listener.drain(within: Self.closeLimit, answersWithin: rest)) ?? 0
         environment.logger.info("drained", ["connections": .int(left)])
     }
 
-    private func openStreams(_ running: Running) async -> Int {
+    /// Open streams, and requests that wait.
+    private func openCount(_ running: Running) async -> Int {
         var count = 0
         for graph in running.graphs {
             count += (try? await graph.loop.run { _ in graph.onLoop.streams.count }) ?? 0

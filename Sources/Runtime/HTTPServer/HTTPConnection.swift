@@ -39,8 +39,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private var stalledSince: Int64?
     private var acknowledgedBytes: UInt64 = 0
 
-    private var backlog: [UInt8] = []
-    private var backlogStart = 0
+    private var backlog = Backlog()
     private var isProcessing = false
     private var isReadingStopped = false
     private var isWaitingForDrain = false
@@ -89,8 +88,8 @@ final class HTTPConnection: ByteStreamDelegate {
         case .idle, .head, .body, .responding, .streaming: break
         }
         guard count < bytes.count else { return }
-        backlog.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[count...]))
-        if backlog.count - backlogStart >= service.options.pipelinedBytesMax, !isReadingStopped {
+        backlog.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
+        if backlog.count >= service.options.pipelinedBytesMax, !isReadingStopped {
             isReadingStopped = true
             stream.stopReading()
         }
@@ -176,9 +175,10 @@ final class HTTPConnection: ByteStreamDelegate {
     private func processBacklog() {
         guard !isProcessing, isReceiving, !isWaitingForDrain else { return }
         if !backlog.isEmpty {
-            let bytes = backlog
-            backlogStart += bytes.withUnsafeBytes { process(UnsafeRawBufferPointer(rebasing: $0[backlogStart...])) }
-            if backlogStart == bytes.count { (backlog, backlogStart) = ([], 0) }
+            // A copy of the reference: an answer may close the connection, which drops the backlog.
+            let waiting = backlog
+            let count = waiting.withUnsafeBytes { process($0) }
+            if !backlog.isEmpty { backlog.removeFirst(count) }
         }
         guard backlog.isEmpty, isReceiving else { return }
         if isReadingStopped {
@@ -261,7 +261,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func refuse(_ refusal: RequestRefusal) {
         service.metrics?.badRequest(refusal)
         let isHead = parser?.isHeadMethod ?? false
-        let response = service.errorResponse(refusal.status, refusal.detail, path: parser?.path)
+        let response = service.errorResponse(refusal.status, refusal.detail, parser?.refusedRequest)
         stream.write { output in
             output.appendHead(
                 status: response.status,
@@ -279,7 +279,7 @@ final class HTTPConnection: ByteStreamDelegate {
         phase = .closing
         deadline = nil
         releaseParser()
-        (backlog, backlogStart) = ([], 0)
+        backlog = Backlog()
         stream.finish()
     }
 
@@ -328,7 +328,7 @@ final class HTTPConnection: ByteStreamDelegate {
         let last = phase
         phase = .closed
         releaseParser()
-        (backlog, backlogStart) = ([], 0)
+        backlog = Backlog()
         let action = closeAction
         closeAction = nil
         reportEnd()

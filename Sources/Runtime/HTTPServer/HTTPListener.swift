@@ -85,19 +85,32 @@ package final class HTTPListener: Sendable {
         return count
     }
 
+    /// Requests that handlers have not answered yet, on all loops.
+    private func unansweredCount() async throws -> Int {
+        var count = 0
+        for (index, loop) in loops.enumerated() {
+            count += try await loop.run { _ in self.services[index].unansweredCount }
+        }
+        return count
+    }
+
     /// Closes the idle connections and lets the others finish their current answer, with `Connection: close`; returns
     /// when all are gone or after `limit`, with the number of those still open.
     ///
-    /// A connection that has had no request yet stays open for a moment, so that its first one is answered.
-    /// Streams end when their writers end them.
-    package func drain(within limit: Duration) async throws -> Int {
+    /// While a handler has a request to answer, it returns after `answerLimit` only. A connection that has had no request
+    /// yet stays open for a moment, so that its first one is answered. Streams end when their writers end them.
+    package func drain(within limit: Duration, answersWithin answerLimit: Duration = .zero) async throws -> Int {
         for (index, loop) in loops.enumerated() {
             try await loop.run { _ in self.services[index].drain() }
         }
-        let end = ContinuousClock.now + limit
+        let (end, answerEnd) = (ContinuousClock.now + limit, ContinuousClock.now + answerLimit)
         while true {
             let count = try await connectionCount()
-            if count == 0 || ContinuousClock.now >= end { return count }
+            if count == 0 { return 0 }
+            if ContinuousClock.now >= end {
+                let isAnswering = ContinuousClock.now < answerEnd ? try await unansweredCount() > 0 : false
+                if !isAnswering { return count }
+            }
             try await loops[0].run { loop in try await loop.sleep(for: .milliseconds(20)) }
         }
     }

@@ -44,8 +44,8 @@ package struct HTTPServerOptions: Sendable {
     ///
     /// Where it throws, the connection is closed.
     package var makeFilter: (@Sendable () throws -> any StreamFilter)?
-    /// Makes the error responses of the server itself; `path` is nil where the request had none that could be read.
-    package var renderError: @Sendable (_ status: Int, _ detail: String, _ path: String?) -> HTTPResponse =
+    /// Makes the error responses of the server itself.
+    package var renderError: @Sendable (_ status: Int, _ detail: String, _ request: RefusedRequest) -> HTTPResponse =
         problemResponse
 
     package init() {}
@@ -55,7 +55,7 @@ package struct HTTPServerOptions: Sendable {
 ///
 /// `detail` must need no JSON escaping; the server's own details are constant sentences.
 @Sendable
-package func problemResponse(status: Int, detail: String, path: String?) -> HTTPResponse {
+package func problemResponse(status: Int, detail: String, request: RefusedRequest) -> HTTPResponse {
     let title = reasonPhrase(of: status).description
     let slug = title.lowercased().split(separator: " ").joined(separator: "-")
     let body = #"{"type":"/problems/\#(slug)","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#

@@ -40,6 +40,9 @@ final class HTTPService {
 
     var connectionCount: Int { connections.count }
 
+    /// Requests that the handler has not answered yet.
+    var unansweredCount: Int { connections.count(where: \.isResponding) }
+
     var nowMilliseconds: Int64 { loop.nowMilliseconds }
 
     func accept(_ stream: ByteStream) {
@@ -91,8 +94,8 @@ final class HTTPService {
         if spareParsers.count < Self.sparesMax { spareParsers.append(parser) }
     }
 
-    func errorResponse(_ status: Int, _ detail: String, path: String? = nil) -> HTTPResponse {
-        options.renderError(status, detail, path)
+    func errorResponse(_ status: Int, _ detail: String, _ request: RefusedRequest? = nil) -> HTTPResponse {
+        options.renderError(status, detail, request ?? RefusedRequest())
     }
 
     /// Milliseconds on the loop's clock at which something that starts now is too late.

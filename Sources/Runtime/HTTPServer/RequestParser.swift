@@ -34,7 +34,7 @@ final class RequestParser {
     let options: HTTPServerOptions
     let llhttp: UnsafeMutablePointer<llhttp_t>
     private var scanner = HeadScanner()
-    private var head: [UInt8] = []
+    private(set) var head: [UInt8] = []
     private(set) var expectsContinue = false
     private(set) var target: RequestTarget?
 
@@ -80,9 +80,6 @@ final class RequestParser {
     /// True once a byte of a request is here.
     var hasBegun: Bool { !head.isEmpty }
 
-    /// The request's path, where so much of it has been read and found valid.
-    var path: String? { target?.path }
-
     /// True when the request, so far as it is known, must not be answered with a body.
     var isHeadMethod: Bool { head.starts(with: "HEAD ".utf8) }
 
@@ -109,7 +106,8 @@ final class RequestParser {
                 return (0, .message)
             }
         } catch {
-            if head.count < 8 { head.append(contentsOf: bytes.prefix(8)) }
+            // For what the refusal's answer takes from the request.
+            if stage == .head { head.append(contentsOf: bytes) }
             return (bytes.count, .refused(error))
         }
     }

@@ -90,7 +90,8 @@ extension Configuration.Auth {
             "AUTH_REQUIRED",
             .boolean,
             default: SettingDefault(role == .dev ? "false" : "true", documented: "`true` (`false` in `dev`)"),
-            "With `false`, a request without a token acts as user `anonymous`."
+            "With `false`, a request without a token acts as user `anonymous`; credentials that are no access token or "
+                + "API key are ignored."
         )
     }
 }

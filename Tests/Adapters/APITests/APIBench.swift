@@ -99,11 +99,17 @@ struct APIBench: Sendable {
         return id
     }
 
-    /// Reads an event stream to its end, as frames without their blank line.
+    /// Reads an event stream to its end, as frames without their blank line; `retry:` lines are frames of their own.
     func stream(_ target: String, _ headers: [String] = []) throws -> (head: RawResponse, frames: [String]) {
         let response = try send("GET", target, headers)
-        let frames = response.body.split(separator: "\n\n").map(String.init)
-        return (response, frames)
+        return (response, response.body.split(separator: "\n\n").flatMap(Self.frames))
+    }
+
+    private static func frames(_ block: Substring) -> [String] {
+        let lines = block.split(separator: "\n")
+        let hints = lines.prefix { $0.hasPrefix("retry: ") }
+        let event = lines.dropFirst(hints.count).joined(separator: "\n")
+        return hints.map(String.init) + (event.isEmpty ? [] : [event])
     }
 }
 
@@ -273,7 +279,15 @@ func withAPI(
             LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
         }
         var serverOptions = HTTPServerOptions()
-        serverOptions.renderError = { Problem.refusal(status: $0, detail: $1, path: $2, requestID: "made-here") }
+        serverOptions.renderError = { [options] in
+            Problem.refusal(
+                status: $0,
+                detail: $1,
+                request: $2,
+                requestID: "made-here",
+                origins: options.corsOrigins,
+            )
+        }
         let listener = try await HTTPListener.start(
             host: "127.0.0.1",
             port: 0,

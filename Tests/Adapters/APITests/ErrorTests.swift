@@ -34,6 +34,9 @@ struct ErrorTests {
             let malformed = [
                 "", "{", "nonsense", #"{"problem":"1"#, #"{"problem":"1"} x"#, #"{'problem':'1'}"#,
                 String(repeating: "[", count: 5000), #"{"problem":"\ud800"}"#, "{\"problem\":\"a\u{1}b\"}",
+                #"{"problem":"1",}"#, #"{"problem":"1","x":[1,]}"#, #"{"problem":"1","problem":"2"}"#,
+                #"{"problem":"1","x":[{"a":1,"\u0061":2}]}"#,
+                #"{"problem":"1","options":{"onBusy":null,"onBusy":null}}"#,
             ]
             for body in malformed {
                 try expect(try api.solve(body), .malformedRequest, at: "/api/math/solve")
@@ -48,12 +51,24 @@ struct ErrorTests {
                 (#"{"problem":"1","options":{"maxOutputTokens":99999999999999999999}}"#, "options.maxOutputTokens"),
                 (#"{"problem":"1","options":{"onBusy":1}}"#, "options.onBusy"),
                 (#"{"problem":"1","conversationId":7}"#, "conversationId"),
+                (#"{"problem":"1","options":{"onDisconect":"cancel"}}"#, "options.onDisconect"),
+                (#"{"problem":"1","options":{"x":null,"temperature":1}}"#, "options.x"),
             ]
             for (body, field) in wrong {
                 let problem = try expect(try api.solve(body), .validation, at: "/api/math/solve")
                 #expect(problem.errors?.map(\.field) == [field], "\(body)")
                 #expect(problem.errors?.first?.message.isEmpty == false)
             }
+            let hints = [
+                ("onDisconect", "did you mean onDisconnect?"), ("max_output_tokens", "did you mean maxOutputTokens?"),
+                ("TEMPERATURE", "did you mean temperature?"), ("x", "there are temperature, maxOutputTokens,"),
+            ]
+            for (name, hint) in hints {
+                let response = try api.solve(#"{"problem":"1","options":{"\#(name)":1}}"#)
+                #expect(try ProblemDocument(response).errors?.first?.message.contains(hint) == true, "\(name)")
+            }
+            let twice = try api.solve(#"{"problem":"1","problem":"2"}"#)
+            #expect(try ProblemDocument(twice).detail.contains(#""problem" twice"#))
         }
     }
 
@@ -85,7 +100,7 @@ struct ErrorTests {
     @Test("a conversation's id must be a UUID and known")
     func conversations() async throws {
         try await withAPI { api in
-            for id in ["1", unknown.uppercased(), ""] {
+            for id in ["1", "\(unknown)0", ""] {
                 let response = try api.solve(#"{"problem":"1","conversationId":"\#(id)"}"#)
                 try expect(response, .malformedRequest, at: "/api/math/solve")
             }
@@ -105,9 +120,19 @@ struct ErrorTests {
             }
             try expect(try api.send("POST", path, body: body), .unsupportedMediaType, at: path)
             try expect(try api.solve(body, ["Content-Encoding: gzip"]), .unsupportedMediaType, at: path)
-            for type in ["application/json;charset=UTF-8", "Application/JSON ; charset=\"utf-8\""] {
-                #expect(try api.send("POST", path, ["Content-Type: \(type)"], body: body).status == 202)
+            for type in [
+                "application/json;charset=UTF-8", "Application/JSON ; charset=\"utf-8\"",
+                "application/json; charset=utf8",
+                #"application/json;x="a;b,c" ; Charset = UTF8"#,
+            ] {
+                #expect(try api.send("POST", path, ["Content-Type: \(type)"], body: body).status == 202, "\(type)")
             }
+            for coding in ["identity", "Identity , identity"] {
+                #expect(try api.solve(body, ["Content-Encoding: \(coding)"]).status == 202)
+            }
+            try expect(try api.solve(body, ["Content-Encoding: identity, gzip"]), .unsupportedMediaType, at: path)
+            let both = try api.solve(body, ["Accept: application/json, text/event-stream"])
+            #expect(both.status == 202 && both["content-type"] == "application/json")
             for accept in ["text/html", "image/*", "application/json;q=0", "*/*;q=0"] {
                 try expect(try api.solve(body, ["Accept: \(accept)"]), .notAcceptable, at: path)
             }
@@ -156,13 +181,23 @@ struct ErrorTests {
     @Test("ids of requests are checked, and unknown ones are a 404")
     func identifiers() async throws {
         try await withAPI { api in
-            for id in ["1", unknown.uppercased(), "\(unknown)0", "%00", "%F0%9F%98%80"] {
+            for id in ["1", "\(unknown)0", "%00", "%F0%9F%98%80"] {
                 for (method, path) in [("GET", "requests"), ("DELETE", "requests"), ("GET", "stream")] {
                     let response = try api.send(method, "/api/math/\(path)/\(id)")
                     // The HTTP layer itself refuses a NUL.
                     #expect(response.status == 400, "\(method) \(path) \(id)")
                 }
             }
+            let known = try api.accepted()
+            let upper = known.uppercased()
+            let read = try api.send("GET", "/api/math/requests/\(upper)")
+            #expect(read.status == 200 && read["x-correlation-id"] == known && !read.body.contains(upper))
+            guard let id = CorrelationID(known) else { return }
+            let ticket = api.tokens.issueTicket(for: id, user: .anonymous)
+            #expect(try api.send("DELETE", "/api/math/requests/\(upper)").status == 200)
+            let stream = try api.send("GET", "/api/math/stream/\(upper)?ticket=\(ticket)")
+            #expect(stream.status == 200 && stream["location"] == "/api/math/requests/\(known)")
+            #expect(!stream.body.contains(upper))
             for (method, path) in [("GET", "requests"), ("DELETE", "requests"), ("GET", "stream")] {
                 let path = "/api/math/\(path)/\(unknown)"
                 let problem = try expect(try api.send(method, path), .notFound, at: path)
@@ -206,9 +241,45 @@ struct ErrorTests {
 
     // MARK: Who
 
+    @Test("what is no token of ours is ignored where none is required, so that a proxy may ask for Basic credentials")
+    func foreignCredentials() async throws {
+        try await withAPI { api in
+            for header in ["Bearer x", "Bearer ", "Basic eDp5", "x", "Bearer sk-none"] {
+                let authorization = ["Authorization: \(header)"]
+                #expect(try api.solve(#"{"problem":"1"}"#, authorization).status == 202, "\(header)")
+                let id = try api.accepted()
+                #expect(try api.send("DELETE", "/api/math/requests/\(id)", authorization).status == 200, "\(header)")
+                #expect(try api.send("GET", "/api/math/stream/\(id)", authorization).status == 200, "\(header)")
+            }
+        }
+    }
+
+    @Test("a ticket counts beside a proxy's credentials, also where a token is required, but not beside a wrong token")
+    func ticketBesideCredentials() async throws {
+        for isRequired in [false, true] {
+            var options = APIOptions()
+            options.isAuthenticationRequired = isRequired
+            try await withAPI(options) { api in
+                guard let id = CorrelationID(unknown) else { return }
+                let ticket = api.tokens.issueTicket(for: id, user: .anonymous)
+                let path = "/api/math/stream/\(unknown)"
+                func status(_ header: String) throws -> Int {
+                    try api.send("GET", "\(path)?ticket=\(ticket)", ["Authorization: \(header)"]).status
+                }
+                // The ticket proves that the request was known once.
+                #expect(try status("Basic eDp5") == 410)
+                #expect(try status("Bearer sk-none") == 410)
+                #expect(try status("Bearer lm_wrong") == 401)
+                #expect(try api.send("GET", "\(path)?ticket=x", ["Authorization: Basic eDp5"]).status == 401)
+                let without = try api.send("GET", path, ["Authorization: Basic eDp5"]).status
+                #expect(without == (isRequired ? 401 : 404))
+            }
+        }
+    }
+
     @Test(
         "a wrong token is refused also where none is required",
-        arguments: ["Bearer x", "Bearer ", "Basic eDp5", "x"]
+        arguments: ["Bearer lm_x", "bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "Bearer eyJhbGciOiJub25lIn0.e30."]
     )
     func wrongToken(header: String) async throws {
         try await withAPI { api in

@@ -1,5 +1,6 @@
 import API
 import FoundationEssentials
+import HTTPServer
 import TestSupport
 import Testing
 
@@ -80,7 +81,14 @@ struct PageTests {
             #expect(allowed.status == 204)
             #expect(allowed["access-control-allow-origin"] == "https://app.example")
             #expect(allowed["access-control-allow-methods"]?.contains("DELETE") == true)
-            #expect(allowed["access-control-allow-headers"]?.contains("Last-Event-ID") == true)
+            let names =
+                allowed["access-control-allow-headers"]?.split(separator: ",").map { $0.drop { $0 == " " } } ?? []
+            #expect(
+                Set(names) == [
+                    "authorization", "cache-control", "content-type", "idempotency-key", "last-event-id", "prefer",
+                    "traceparent", "tracestate", "baggage", "x-requested-with", "x-request-id", "x-end-user",
+                ]
+            )
             #expect(allowed["vary"] == "Origin")
             let denied = try api.send("OPTIONS", "/api/math/solve", preflight + ["Origin: https://evil.example"])
             #expect(denied["access-control-allow-origin"] == nil)
@@ -94,6 +102,29 @@ struct PageTests {
                 }
             }
             #expect(try api.send("GET", "/x")["access-control-allow-origin"] == nil)
+        }
+    }
+
+    @Test("an allowed page can read also what the HTTP layer answers by itself", arguments: [413, 431, 400, 505])
+    func refusedOrigins(status: Int) async throws {
+        var options = APIOptions()
+        options.corsOrigins = ["https://app.example"]
+        try await withAPI(options) { api in
+            for (origin, isAllowed) in [("https://app.example", true), ("https://evil.example", false)] {
+                let client = try RawClient(port: api.listener.port)
+                let head =
+                    "POST /api/math/solve HTTP/\(status == 505 ? "2.0" : "1.1")\r\nHost: a\r\nOrigin: \(origin)\r\n"
+                switch status {
+                case 413: client.send(head + "Content-Length: 70000\r\n\r\n")
+                case 431: client.send(head + "X-Large: \(String(repeating: "x", count: 20_000))\r\n\r\n")
+                case 400: client.send(head + "Content-Length: x\r\n\r\n")
+                case _: client.send(head + "\r\n")
+                }
+                let response = try client.readResponse()
+                #expect(response.status == status)
+                #expect(response["access-control-allow-origin"] == (isAllowed ? origin : nil))
+                #expect(response["vary"] == "Origin")
+            }
         }
     }
 }

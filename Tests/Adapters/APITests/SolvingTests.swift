@@ -125,7 +125,7 @@ struct SolvingTests {
             #expect(response["content-type"] == "text/event-stream")
             let id = try #require(response["x-correlation-id"])
             #expect(response["location"] == "/api/math/requests/\(id)")
-            #expect(response.body.hasPrefix("retry: 2000\n\nid: 0-1\nevent: queued\n"))
+            #expect(response.body.hasPrefix("retry: 2000\nid: 0-1\nevent: queued\n"))
             #expect(response.body.hasSuffix("\n\n"))
             #expect(response.body.contains("event: completed\n"))
             let refused = try api.solve(#"{"problem":""}"#, ["Accept: text/event-stream"])
@@ -187,6 +187,26 @@ struct SolvingTests {
             for bad in ["", "a b", String(repeating: "k", count: 256), "é"] {
                 #expect(try api.solve(#"{"problem":"1"}"#, ["Idempotency-Key: \(bad)"]).status == 400)
             }
+        }
+    }
+
+    @Test("U+0000 in a problem, and in an answer, is U+FFFD for every reader")
+    func zero() async throws {
+        var options = withWorker
+        options.mock.content = .echo
+        try await withAPI(options) { api in
+            let title = try api.send(
+                "POST",
+                "/api/conversations",
+                ["Content-Type: application/json"],
+                body: #"{"title":"t\u0000"}"#
+            )
+            #expect(title.body.contains("\"title\":\"t\u{FFFD}\""))
+            let response = try api.solve(#"{"problem":"a\u0000b"}"#, ["Prefer: wait=10"])
+            let document: Document = try decode(response)
+            #expect(document.problem == "a\u{FFFD}b" && document.answer == "a\u{FFFD}b ")
+            let stream = try api.send("GET", "/api/math/stream/\(try #require(response["x-correlation-id"]))")
+            #expect(stream.body.contains("data: {\"text\":\"a\u{FFFD}b \"}"))
         }
     }
 

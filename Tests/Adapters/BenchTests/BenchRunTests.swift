@@ -44,7 +44,7 @@ private func sized(_ status: String, _ type: String, _ body: String) -> String {
 }
 
 private func events(_ ids: [String], end: String) -> String {
-    var text = "retry: 2000\n\nid: 0-1\nevent: queued\ndata: {}\n\nid: 1-0\nevent: started\ndata: {}\n\n"
+    var text = "retry: 2000\nid: 0-1\nevent: queued\ndata: {}\n\nid: 1-0\nevent: started\ndata: {}\n\n"
     for id in ids { text += "id: \(id)\nevent: token\ndata: {\"text\":\"\(Measurements.now()) \"}\n\n" }
     return sized("200 OK", "text/event-stream", text + "id: 1-\(ids.count + 1)\nevent: \(end)\ndata: {}\n\n")
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite("Reading events")
 struct StreamedEventTests {
     private static let text =
-        "retry: 2000\n\n: heartbeat\n\nid: 1-5\nevent: token\ndata: {\"text\":\"12 345 \"}\n\nevent: queued\ndata: {}\n\n"
+        "retry: 2000\n: heartbeat\nid: 1-5\nevent: token\ndata: {\"text\":\"12 345 \"}\n\nevent: queued\ndata: {}\n\n"
 
     @Test("Whole events are taken wherever the reads cut them", arguments: 1...60)
     func pieces(size: Int) {

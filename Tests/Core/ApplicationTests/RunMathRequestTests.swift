@@ -109,6 +109,17 @@ struct RunMathRequestTests {
         }
     }
 
+    @Test("U+0000 in a provider's text is U+FFFD from the first reader on")
+    func zero() async throws {
+        try await onLoop { loop in
+            let bench = Bench(loop: loop)
+            bench.solver.steps = [.answer(["a\u{0}", "\u{0}b"])]
+            #expect(await bench.run() == .finished(.completed))
+            #expect(bench.answers.writers.map(\.texts) == [["a\u{FFFD}", "\u{FFFD}b"]])
+            #expect(bench.consumer.finished.first?.attempt.answer == "a\u{FFFD}\u{FFFD}b")
+        }
+    }
+
     @Test("a settled job is left alone")
     func settled() async throws {
         try await onLoop { loop in

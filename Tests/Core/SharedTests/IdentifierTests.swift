@@ -57,11 +57,17 @@ struct IdentifierTests {
         }
     }
 
+    @Test("upper case is read, as Swift and .NET print it, and written in lower case")
+    func upperCase() {
+        let id = CorrelationID("017F22E2-79B0-7cC3-98C4-DC0C0C07398F")
+        #expect(id?.description == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+    }
+
     @Test(
-        "only the 36 characters in lower case are an id",
+        "only the 36 characters are an id",
         arguments: [
             "", "017f22e2-79b0-7cc3-98c4-dc0c0c07398", "017f22e2-79b0-7cc3-98c4-dc0c0c07398ff",
-            "017F22E2-79B0-7CC3-98C4-DC0C0C07398F", "017f22e279b07cc398c4dc0c0c07398f",
+            "017G22E2-79B0-7CC3-98C4-DC0C0C07398F", "017f22e279b07cc398c4dc0c0c07398f",
             "{017f22e2-79b0-7cc3-98c4-dc0c0c07398f}", "urn:uuid:017f22e2-79b0-7cc3-98c4-dc0c0c07398f",
             "017f22e2-79b0-7cc3-98c4-dc0c0c07398g", "017f22e2_79b0_7cc3_98c4_dc0c0c07398f",
             "017f22e27-9b0-7cc3-98c4-dc0c0c07398f", " 17f22e2-79b0-7cc3-98c4-dc0c0c07398f",

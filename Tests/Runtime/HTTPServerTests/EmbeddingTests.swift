@@ -37,11 +37,12 @@ struct EmbeddingTests {
     @Test("The embedding renders the server's own errors")
     func renderer() async throws {
         try await withServer { options in
-            options.renderError = { status, detail, path in
-                HTTPResponse(
+            options.renderError = { status, detail, request in
+                let known = [request.path, request.origin, request.requestID].map { $0 ?? "-" }.joined(separator: " ")
+                return HTTPResponse(
                     status: status,
                     headers: ["Content-Type": "text/plain"],
-                    body: Array("\(status) \(path ?? "-"): \(detail)".utf8),
+                    body: Array("\(status) \(known): \(detail)".utf8),
                 )
             }
         } _: { server in
@@ -49,7 +50,24 @@ struct EmbeddingTests {
             client.send("garbage\r\n\r\n")
             let response = try client.readResponse()
             #expect(response["content-type"] == "text/plain")
-            #expect(response.body == "400 -: The request line is malformed.")
+            #expect(response.body == "400 - - -: The request line is malformed.")
+            let body = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nOrigin: in-the-body\r\n"
+            #expect(try server.exchange(body).hasSuffix("413 / - -: The body is too large."))
+            // In whatever part of the head it stands, cut anywhere, and only where it may be put into a header.
+            let cookie = "Cookie: \(String(repeating: "c", count: 20_000))\r\n"
+            for (fields, known) in [
+                ("ORIGIN:https://a.example \r\nX-Request-Id: 7\r\n\(cookie)", "https://a.example 7"),
+                ("\(cookie)Origin: https://a.example\r\n", "https://a.example -"),
+                ("Origin: https://a .example\r\n\(cookie)", "- -"), ("X-Origin: b\r\n\(cookie)", "- -"),
+            ] {
+                let answer = try server.exchange("GET / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n")
+                #expect(answer.hasSuffix("431 - \(known): The header section is too large."))
+            }
+            let cut = try server.client()
+            cut.send("GET / HTTP/1.1\r\nOrig")
+            cut.send("in: https://a.example\r\nBad Name: x\r\n\r\n")
+            let refused = try cut.readResponse().body
+            #expect(refused == "400 - https://a.example -: A header field is malformed or repeated.")
         }
     }
 

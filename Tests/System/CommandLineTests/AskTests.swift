@@ -41,7 +41,7 @@ struct AskTests {
         let text =
             Self.event("queued", "0-1", #"{"position":4}"#) + Self.event("queued", nil, #"{"position":1}"#)
             + Self.event("started", "1-0", #"{"attempt":1,"provider":"mock","model":"m"}"#)
-            + Self.event("reasoning", "1-1", #"{"text":"hm"}"#) + ": heartbeat\n\n"
+            + Self.event("reasoning", "1-1", #"{"text":"hm"}"#) + ": heartbeat\n"
             + Self.token("1-2", #"x = \"2\" "#) + Self.event("novelty", nil, "{}") + Self.token("1-3", "✓")
             + Self.completed
         let (outcome, server) = try await Self.ask([Stream(text: text)], ["2x + \"3\" = 7", "--provider", "mock"])
@@ -58,7 +58,7 @@ struct AskTests {
     func input() async throws {
         let (outcome, server) = try await Self.ask(
             [Stream(text: Self.completed)],
-            ["--conversation", ScriptedServer.id, "-"],
+            ["--conversation", ScriptedServer.id.uppercased(), "-"],
             input: "-x = 1\n",
         )
         #expect(outcome.status == 0)

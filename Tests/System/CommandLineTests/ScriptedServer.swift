@@ -109,7 +109,7 @@ private final class ScriptedHandler: HTTPHandler {
         }
         guard script.status == 200 else { return respond((script.status, script.text), exchange) }
         let response = exchange.startStream(status: 200, headers: ["Content-Type": "text/event-stream"])
-        response.write { $0.append(contentsOf: "retry: 10\n\n\(script.text)".utf8) }
+        response.write { $0.append(contentsOf: "retry: 10\n\(script.text)".utf8) }
         switch script.ending {
         case .end: response.end()
         // In a later turn, so that what was written has left.

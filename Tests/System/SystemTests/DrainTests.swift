@@ -48,6 +48,62 @@ struct DrainTests {
         }
     }
 
+    @Test("waits are served until the grace is over, then answered with the state of that moment")
+    func waits() async throws {
+        let settings = ["MOCK_FIRST_TOKEN_DELAY": "20s", "DRAIN_GRACE": "2s"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
+            let (client, replica) = (deployment.api, deployment.apis[0])
+            let submitted = try client.submit("a")
+            let answers = try await atOnce(3) { index -> RawResponse? in
+                switch index {
+                case 0: return try client.post("b", headers: [("Prefer", "wait=30")])
+                case 1:
+                    let path = "/api/math/requests/\(submitted.correlationId)"
+                    return try HTTPCall.send("GET", port: client.port, path, headers: [("Prefer", "wait=30")])
+                case _:
+                    let areWaiting = try await eventually(within: .seconds(10)) {
+                        try deployment.askRedis("PUBSUB", "SHARDCHANNELS", "lemma:{p0}:live:*")
+                            .split(separator: "\n").count == 2
+                    }
+                    #expect(areWaiting)
+                    let start = ContinuousClock.now
+                    replica.process.signal(SIGTERM)
+                    // It still takes requests, and waits no longer than its grace.
+                    #expect(try client.post("c", headers: [("Prefer", "wait=30")]).status == 202)
+                    #expect(replica.process.waitForExit(within: .seconds(10)) == .code(0))
+                    #expect((.milliseconds(1900)...(.seconds(4))).contains(ContinuousClock.now - start))
+                    return nil
+                }
+            }
+            let posted = try #require(answers[0])
+            #expect(posted.status == 202)
+            let accepted = try client.decode(posted) as Client.Submitted
+            #expect(accepted.status == "queued" && accepted.streamUrl.contains("?ticket="))
+            let read = try #require(answers[1])
+            #expect(read.status == 200)
+            let document = try client.decode(read) as Client.Document
+            #expect(document.correlationId == submitted.correlationId && document.status == "running")
+        }
+    }
+
+    @Test("a request that takes longer than the last connections get is answered all the same")
+    func slowAnswer() async throws {
+        let settings = ["DRAIN_GRACE": "20s", "EVENT_LOOPS": "1"]
+        let plan = Deployment.Plan(environment: settings, postgres: PostgresServer.Options())
+        try await Deployment.running(plan) { deployment in
+            let (client, replica) = (deployment.api, deployment.apis[0])
+            deployment.database.server.pause()
+            defer { deployment.database.server.resume() }
+            let asking = try RawClient(port: client.port)
+            asking.send("GET /api/conversations HTTP/1.1\r\nHost: a\r\n\r\n")
+            // Answered behind it, so that the first is under way.
+            #expect(try client.post("x").status == 202)
+            replica.process.signal(SIGTERM)
+            #expect(try asking.readResponse().status == 503)
+            #expect(replica.process.waitForExit(within: .seconds(5)) == .code(0))
+        }
+    }
+
     @Test("a worker lets short jobs end and hands long ones over, and leaves nothing pending")
     func worker() async throws {
         let settings = ["MOCK_TOKENS": "200", "MOCK_TOKEN_DELAY": "20ms", "DRAIN_GRACE": "500ms"]

@@ -100,6 +100,7 @@ struct ViewerTests {
             while try stream.next() != nil {}
             #expect((2...10).contains(stream.comments.count))
             #expect(Set(stream.comments) == ["heartbeat"])
+            #expect(stream.blocksWithoutData == 0)
         }
     }
 

@@ -377,7 +377,7 @@ class ReadingTheStream(BrowserTest):
         self.page.watch_status()
         for stream in streams:
             body = "".join(stream)
-            head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 20\n\n"
+            head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 20\n"
             self.proxy.substitute("GET /api/math/stream/", head + body)
         self.page.ask("2x + 3 = 7")
         self.page.wait_for_state("completed")

@@ -61,7 +61,7 @@ struct RequestRoutes {
         within limit: Duration,
         _ context: RequestContext
     ) async -> Bool {
-        let waiter = EndWaiter(loop: services.loop)
+        let waiter = EndWaiter(registry: services.streams)
         context.exchange.onClose { waiter.giveUp() }
         return await waiter.wait(within: limit) { services.answers.watch(record, after: nil, viewer: $0) }
     }

@@ -13,10 +13,8 @@ struct SolveRoute {
     func handle(_ context: RequestContext) async throws(Problem) {
         let user = try services.authentication.user(of: context.request)
         let accepted = AcceptedTypes(context.request.headers["Accept"])
-        let wantsStream =
-            accepted.names("text/event-stream")
-            && accepted.quality(of: "text/event-stream") >= accepted.quality(of: "application/json")
-        guard wantsStream || accepted.quality(of: "application/json") > 0 else {
+        let wantsStream = accepted.prefers("text/event-stream", to: "application/json")
+        guard wantsStream || accepted.accepts("application/json") else {
             throw Problem(.notAcceptable, "The answer can be application/json or text/event-stream.")
         }
         let key = try RequestContext.visible("Idempotency-Key", max: 255, in: context.request)

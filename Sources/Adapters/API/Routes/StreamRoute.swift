@@ -15,7 +15,7 @@ struct StreamRoute {
 
     func handle(_ context: RequestContext) async throws(Problem) {
         let id = try context.identifier(CorrelationID.self)
-        guard AcceptedTypes(context.request.headers["Accept"]).quality(of: "text/event-stream") > 0 else {
+        guard AcceptedTypes(context.request.headers["Accept"]).accepts("text/event-stream") else {
             throw Problem(.notAcceptable, "A stream is text/event-stream.")
         }
         let viewer = try services.authentication.viewer(of: id, in: context.request)

@@ -13,22 +13,22 @@ struct Authentication {
 
     /// The user of a request that may carry a token in its header.
     ///
-    /// A wrong token is an error also where none is required: the client believes to be someone.
+    /// A wrong token is an error also where none is required: the client believes to be someone. What is no token of ours
+    /// is ignored there: a proxy's Basic credentials, or the key that an SDK must send.
     func user(of request: HTTPRequest) throws(Problem) -> UserID {
-        if let header = request.headers["Authorization"] {
-            guard header.lowercased().hasPrefix("bearer ") else {
-                failures[.malformed].increment()
-                throw .unauthenticated("invalid_request", "Authorization must be of the form: Bearer <token>.")
-            }
+        switch Credential(request.headers["Authorization"]) {
+        case let credential? where credential == .token || credential == .otherToken && isRequired:
             // Accounts, and with them access tokens, are a part of the product that is yet to come.
             failures[.invalidToken].increment()
             throw .unauthenticated("invalid_token", "The access token is not valid. Sign in again.")
-        }
-        guard !isRequired else {
+        case .otherScheme where isRequired:
+            failures[.malformed].increment()
+            throw .unauthenticated("invalid_request", "Authorization must be of the form: Bearer <token>.")
+        case nil where isRequired:
             failures[.missing].increment()
             throw .unauthenticated("invalid_request", "This needs an access token: Authorization: Bearer <token>.")
+        case _: return .anonymous
         }
-        return .anonymous
     }
 
     /// The user of a request for a stream, which may carry a ticket in its URL, and whether a ticket vouched for it.
@@ -36,7 +36,7 @@ struct Authentication {
         of stream: CorrelationID,
         in request: HTTPRequest
     ) throws(Problem) -> (user: UserID, hasTicket: Bool) {
-        guard request.headers["Authorization"] == nil, let ticket = request.query["ticket"] else {
+        guard Credential(request.headers["Authorization"]) != .token, let ticket = request.query["ticket"] else {
             return (try user(of: request), false)
         }
         guard let user = tokens.verify(ticket: ticket, for: stream) else {

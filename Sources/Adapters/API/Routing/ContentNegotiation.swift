@@ -2,51 +2,61 @@ internal import HTTPServer
 
 /// Reads `Accept` (RFC 9110, section 12.5.1).
 struct AcceptedTypes {
-    private var ranges: [(range: Substring, quality: Double)] = []
+    /// How a type is wanted: by the most specific range that covers it.
+    private struct Preference {
+        /// 0…1.
+        let quality: Double
+        /// 3 where the type is named itself, 2 with its group (`text/*`), 1 with everything.
+        let specificity: Int
+        /// Place in the header.
+        let place: Int
+    }
+
+    private let ranges: [(name: String, quality: Double)]
 
     /// Everything is accepted where the header is absent or empty.
     init(_ header: String?) {
-        for member in (header ?? "").split(separator: ",") {
-            let parts = member.split(separator: ";").map { $0.trimmed }
-            guard let range = parts.first, range.contains("/") else { continue }
-            let quality = parts.dropFirst().first { $0.lowercased().hasPrefix("q=") }
-            ranges.append((Substring(range.lowercased()), quality.flatMap { Double($0.dropFirst(2)) } ?? 1))
+        ranges = HeaderElement.list(header).filter { $0.name.contains("/") }.map { range in
+            let quality = range[parameter: "q"].flatMap { Double($0) } ?? 1
+            return (range.name, quality.isFinite ? min(max(quality, 0), 1) : 1)
         }
     }
 
-    /// How much `type` is wanted, 0…1: the most specific range that covers it decides.
-    func quality(of type: String) -> Double {
-        guard !ranges.isEmpty else { return 1 }
+    private func preference(for type: String) -> Preference? {
+        guard !ranges.isEmpty else { return Preference(quality: 1, specificity: 1, place: 0) }
         let group = type.prefix { $0 != "/" } + "/*"
-        for candidate in [Substring(type), group, "*/*"] {
-            if let range = ranges.last(where: { $0.range == candidate }) { return range.quality }
+        for (specificity, name) in [(3, type), (2, String(group)), (1, "*/*")] {
+            if let place = ranges.firstIndex(where: { $0.name == name }) {
+                return Preference(quality: ranges[place].quality, specificity: specificity, place: place)
+            }
         }
-        return 0
+        return nil
     }
 
-    /// True where the header names `type` itself, not only by a wildcard.
-    func names(_ type: String) -> Bool { ranges.contains { $0.range == type && $0.quality > 0 } }
+    func accepts(_ type: String) -> Bool { preference(for: type).map { $0.quality > 0 } ?? false }
+
+    /// True where `type` is wanted more than `other`, which is the one to give where neither is: by quality, then by how
+    /// exactly it is named, then by being named first.
+    func prefers(_ type: String, to other: String) -> Bool {
+        guard let one = preference(for: type), one.quality > 0 else { return false }
+        guard let another = preference(for: other) else { return true }
+        if one.quality != another.quality { return one.quality > another.quality }
+        if one.specificity != another.specificity { return one.specificity > another.specificity }
+        return one.place < another.place
+    }
 }
 
 /// Reads `Prefer: wait=N` (RFC 7240); nil without it, and for values that are no whole number of seconds from 1 on.
 ///
 /// More than the contract's 60 seconds counts as 60.
 func preferredWait(_ header: String?) -> Duration? {
-    for preference in (header ?? "").split(whereSeparator: { $0 == "," || $0 == ";" }) {
-        let parts = preference.split(separator: "=", maxSplits: 1).map { $0.trimmed }
-        guard parts.count == 2, parts[0].lowercased() == "wait", let seconds = Int(parts[1]), seconds > 0 else {
-            continue
+    for element in HeaderElement.list(header) {
+        for (name, value) in [(element.name, element.value)] + element.parameters where name == "wait" {
+            guard let value, !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { continue }
+            // Digits that fit no Int are more than 60.
+            let seconds = min(Int(value) ?? 60, 60)
+            if seconds > 0 { return .seconds(seconds) }
         }
-        return .seconds(min(seconds, 60))
     }
     return nil
-}
-
-extension Substring {
-    /// Without spaces and tabs around it.
-    var trimmed: Substring {
-        var text = drop { $0 == " " || $0 == "\t" }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
-    }
 }

@@ -8,8 +8,11 @@ enum JSONBody {
     /// Malformed JSON is a 400, a value of the wrong type a 422 that names it.
     static func decode<Body: Decodable>(_: Body.Type, from request: HTTPRequest) throws(Problem) -> Body {
         try requireJSON(request)
-        // Foundation would read UTF-16 and UTF-32 too, whose every letter here has a zero byte.
-        guard !request.body.contains(0) else { throw Problem(.malformedRequest, "The body must be JSON in UTF-8.") }
+        do throws(JSONSyntax.Failure) {
+            try JSONSyntax.check(request.body)
+        } catch {
+            throw Problem(.malformedRequest, words(error))
+        }
         do {
             return try JSONDecoder().decode(Body.self, from: Data(request.body))
         } catch let error as DecodingError {
@@ -19,15 +22,22 @@ enum JSONBody {
         }
     }
 
+    private static func words(_ failure: JSONSyntax.Failure) -> String {
+        switch failure {
+        case .malformed: "The body is no valid JSON."
+        case .notUTF8: "The body must be JSON in UTF-8."
+        case .repeatedMember(let name): "The body has the member \"\(name.prefix(64))\" twice in one object."
+        case .tooDeep: "The body has more than \(JSONSyntax.depthMax) objects and arrays inside each other."
+        }
+    }
+
     private static func requireJSON(_ request: HTTPRequest) throws(Problem) {
-        let type = (request.headers["Content-Type"] ?? "").split(separator: ";").map { $0.trimmed.lowercased() }
-        let charset = type.dropFirst().first { $0.hasPrefix("charset=") }
-        guard type.first == "application/json",
-            charset == nil || charset == "charset=utf-8" || charset == "charset=\"utf-8\""
-        else {
+        let types = HeaderElement.list(request.headers["Content-Type"])
+        let charset = types.first?[parameter: "charset"]?.lowercased() ?? "utf-8"
+        guard types.map(\.name) == ["application/json"], charset == "utf-8" || charset == "utf8" else {
             throw Problem(.unsupportedMediaType, "The body must be JSON in UTF-8, with Content-Type: application/json.")
         }
-        guard request.headers["Content-Encoding"] == nil else {
+        guard HeaderElement.list(request.headers["Content-Encoding"]).allSatisfy({ $0.name == "identity" }) else {
             throw Problem(.unsupportedMediaType, "The body must not be compressed.")
         }
     }

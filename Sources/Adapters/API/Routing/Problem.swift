@@ -86,9 +86,20 @@ package struct Problem: Error {
     }
 
     /// The response to what the HTTP layer found to be no request, for ``HTTPServerOptions``.
-    package static func refusal(status: Int, detail: String, path: String?, requestID: String?) -> HTTPResponse {
-        var response = Problem(ProblemKind(status: status), detail).response(path: path, requestID: requestID)
+    ///
+    /// `origins` are those of browsers that may read it.
+    package static func refusal(
+        status: Int,
+        detail: String,
+        request: RefusedRequest,
+        requestID: String?,
+        origins: [String]
+    ) -> HTTPResponse {
+        var response = Problem(ProblemKind(status: status), detail).response(path: request.path, requestID: requestID)
         if let requestID { response.headers.append("X-Request-ID", requestID) }
+        for (name, value) in CrossOriginPolicy(origins: origins).headers(forOrigin: request.origin) {
+            response.headers.append(name, value)
+        }
         return response
     }
 }

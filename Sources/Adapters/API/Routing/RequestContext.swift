@@ -86,7 +86,7 @@ final class RequestContext {
         _: Identifier.Type = Identifier.self
     ) throws(Problem) -> Identifier {
         guard let parameter, let id = Identifier(parameter) else {
-            throw Problem(.malformedRequest, "The id in the path must be a UUID in lower case.")
+            throw Problem(.malformedRequest, "The id in the path must be a UUID.")
         }
         return id
     }

@@ -9,6 +9,10 @@ internal import Tracing
 
 /// One client's event stream (WHATWG HTML, section 9.2, "Server-sent events").
 ///
+/// Blank lines end events only: `retry:` lines and heartbeats stand in the block of the next event, since some clients
+/// report an event for every block, also for one without data. A client reads `retry:` line by line, so that one at the end
+/// of the response counts, too.
+///
 /// The client's buffer is bounded: an event that does not fit is left in the store and read again once the client has
 /// taken what it has.
 final class SSEViewer: AnswerViewer {
@@ -49,7 +53,7 @@ final class SSEViewer: AnswerViewer {
         self.submitted = submitted
         registry.add(self)
         registry.metrics.opened.increment()
-        write { $0.append(contentsOf: "retry: 2000\n\n".utf8) }
+        write { $0.append(contentsOf: "retry: 2000\n".utf8) }
         guard !registry.isEnding else { return sendAway(.drained) }
         if reset {
             let data = JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) }
@@ -134,13 +138,13 @@ final class SSEViewer: AnswerViewer {
     func sendHeartbeat() {
         // A client that does not take its bytes gets no more of them.
         guard let stream, stream.pendingBytes == 0 else { return }
-        write { $0.append(contentsOf: ": heartbeat\n\n".utf8) }
+        write { $0.append(contentsOf: ": heartbeat\n".utf8) }
     }
 
     /// Ends the stream between two events and tells the client when to come back.
     func sendAway(_ end: StreamEnd) {
         let retry = Int.random(in: Self.retryMilliseconds)
-        write { $0.append(contentsOf: "retry: \(retry)\n\n".utf8) }
+        write { $0.append(contentsOf: "retry: \(retry)\n".utf8) }
         subscription?.cancel()
         subscription = nil
         finish(end)

@@ -3,7 +3,8 @@ package import Instrumentation
 internal import Shared
 internal import Telemetry
 
-/// The open event streams of one loop: their heartbeats, and their end when the replica drains.
+/// The open event streams of one loop and the requests that wait for an end: heartbeats, and the end of both when the
+/// replica drains.
 ///
 /// Loop-owned.
 package final class StreamRegistry {
@@ -19,6 +20,7 @@ package final class StreamRegistry {
     /// True once every stream is being ended, also those yet to come.
     private(set) var isEnding = false
     private var viewers: [SSEViewer] = []
+    private var waiters: [ObjectIdentifier: EndWaiter] = [:]
     /// What the gauge has of this loop.
     private var bufferedBytes = 0
     private var nextVanishedSweep: Int64 = 0
@@ -36,7 +38,8 @@ package final class StreamRegistry {
         sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.sendHeartbeats() }
     }
 
-    package var count: Int { viewers.count }
+    /// Open streams, and requests that wait.
+    package var count: Int { viewers.count + waiters.count }
 
     func add(_ viewer: SSEViewer) {
         viewer.slot = viewers.count
@@ -55,6 +58,15 @@ package final class StreamRegistry {
         metrics.active.decrement()
     }
 
+    /// False where nothing waits any more.
+    func add(_ waiter: EndWaiter) -> Bool {
+        guard !isEnding else { return false }
+        waiters[ObjectIdentifier(waiter)] = waiter
+        return true
+    }
+
+    func remove(_ waiter: EndWaiter) { waiters[ObjectIdentifier(waiter)] = nil }
+
     private func sendHeartbeats() {
         let now = loop.nowMilliseconds
         let due = now - heartbeatMilliseconds
@@ -72,9 +84,11 @@ package final class StreamRegistry {
         }
     }
 
-    /// Ends every stream between two events, each after its own hint when to come back; so do streams that begin later.
+    /// Ends every stream between two events, each after its own hint when to come back, and every wait, which is answered
+    /// with the state of this moment; so do those that begin later.
     package func endAll() {
         isEnding = true
+        for waiter in waiters.values { waiter.giveUp() }
         for viewer in viewers { viewer.sendAway(.drained) }
     }
 

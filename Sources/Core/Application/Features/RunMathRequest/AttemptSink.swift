@@ -21,6 +21,7 @@ final class AttemptSink: AnswerSink {
 
     func receive(_ kind: AnswerText, _ text: String) {
         guard !text.isEmpty else { return }
+        let text = text.storable
         if firstTokenAt == nil { firstTokenAt = clock.now }
         tokens += 1
         switch kind {

@@ -1,0 +1,40 @@
+internal import Cryptography
+internal import Shared
+
+/// What an `Authorization` header carries.
+enum Credential {
+    /// An access token or an API key, valid or not: what has the form of one.
+    case token
+    /// A Bearer token of another form.
+    case otherToken
+    /// Another scheme, or no form at all.
+    case otherScheme
+
+    /// Nil without a header.
+    init?(_ header: String?) {
+        guard let header else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.first?.lowercased() == "bearer", parts.count == 2 else {
+            self = .otherScheme
+            return
+        }
+        let token = parts[1].trimmed
+        self = token.hasPrefix("lm_") || Self.isJWT(token) ? .token : .otherToken
+    }
+
+    /// Three parts in base64url, the first of them a JSON object (RFC 7519, section 7.2).
+    private static func isJWT(_ token: Substring) -> Bool {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false).map { Base64URL.decode($0) }
+        guard parts.count == 3, parts.allSatisfy({ $0 != nil }), let header = parts[0],
+            header.first(where: { $0 > 0x20 }) == UInt8(ascii: "{")
+        else { return false }
+        do throws(JSONSyntax.Failure) {
+            try JSONSyntax.check(header)
+            return true
+        } catch {
+            // It is an object all the same.
+            if case .repeatedMember = error { return true }
+            return false
+        }
+    }
+}

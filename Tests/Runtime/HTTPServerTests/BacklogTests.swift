@@ -1,0 +1,30 @@
+import TestSupport
+import Testing
+
+@testable import HTTPServer
+
+@Suite("What waits for earlier answers")
+struct BacklogTests {
+    @Test("bytes leave in order, and the storage stays below twice what waited, however long something waits")
+    func bounded() {
+        var random = SeededRandom(seed: 7)
+        var backlog = Backlog()
+        var (sent, taken) = (0, 0)
+        var waitedMax = 0
+        for _ in 0..<20_000 {
+            let piece = (0..<Int.random(in: 1...2000, using: &random)).map { UInt8(truncatingIfNeeded: sent + $0) }
+            sent += piece.count
+            piece.withUnsafeBytes { backlog.append($0) }
+            waitedMax = max(waitedMax, backlog.count)
+            // Something is left most of the time.
+            let count = max(0, backlog.count - Int.random(in: -100...4000, using: &random))
+            let isInOrder = backlog.withUnsafeBytes { bytes in
+                bytes.count == sent - taken && bytes.first == UInt8(truncatingIfNeeded: taken)
+            }
+            #expect(isInOrder)
+            backlog.removeFirst(min(count, backlog.count))
+            taken += min(count, sent - taken)
+            #expect(backlog.storedBytes <= 2 * waitedMax)
+        }
+    }
+}
