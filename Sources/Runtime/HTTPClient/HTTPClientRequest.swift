@@ -91,7 +91,8 @@ package enum HTTPReadDecision: Sendable {
     case proceed
     /// Read nothing for now: the request waits for room, and the server with it. The piece itself is taken.
     case pause
-    /// Read on, for so long at most: then the request ends well, and its connection is closed.
+    /// Read on, for so long at most: then the request ends well, and its connection is closed. The first such decision
+    /// starts the time; ``proceed`` or ``pause`` after it takes it back.
     case conclude(within: Duration)
     /// That was all that is wanted: the request ends well at once. What little may follow is read behind it, so that the
     /// connection can serve again.

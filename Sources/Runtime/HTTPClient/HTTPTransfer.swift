@@ -210,10 +210,19 @@ final class HTTPTransfer {
         return proceed(onBody(bytes), bytes.count)
     }
 
+    /// The response goes on after all.
+    private func stopConcluding() {
+        closingTimer?.close()
+        closingTimer = nil
+    }
+
     private func proceed(_ decision: HTTPReadDecision, _ count: Int) -> Int {
         switch decision {
-        case .proceed: return count
+        case .proceed:
+            stopConcluding()
+            return count
         case .pause:
+            stopConcluding()
             pause = .wished
             step.succeed(.paused)
             return count
