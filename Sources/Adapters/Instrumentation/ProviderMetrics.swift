@@ -35,6 +35,8 @@ package struct ProviderMetrics: Sendable {
     private let outputTokens: Histogram
     private let reasoningTokens: Counter
     package let retries: Counter
+    /// Retries without a part of the request that the provider refused.
+    package let adaptations: Counter
     /// Calls begun because another provider was late.
     package let hedges: Counter
     /// Calls that were not made: the breaker is open, or too many are under way.
@@ -98,6 +100,11 @@ package struct ProviderMetrics: Sendable {
             labels: provider,
         )
         retries = registry.counter("lemma_provider_retries_total", help: "Calls made again", labels: provider)
+        adaptations = registry.counter(
+            "lemma_provider_adaptations_total",
+            help: "Calls made again without a part of the request that the provider refused",
+            labels: provider,
+        )
         hedges = registry.counter(
             "lemma_provider_hedges_total",
             help: "Calls begun because another provider was late",

@@ -97,7 +97,7 @@ struct ReplicaEnvironment: Sendable {
         let clock = LoopClock(loop: loop)
         let providers = zip(ai.providers, gates).map { provider, gate in
             GuardedProvider(
-                client(provider, on: loop, transport),
+                client(provider, on: loop, transport, shape: gate.shape),
                 gate: gate,
                 limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
                 retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
@@ -119,7 +119,8 @@ struct ReplicaEnvironment: Sendable {
     private func client(
         _ provider: Configuration.AI.Provider,
         on loop: Loop,
-        _ transport: HTTPTransport
+        _ transport: HTTPTransport,
+        shape: RequestShape
     ) -> any AIStreamingClient {
         switch provider {
         case .local: return LocalClient(solver: LocalSolver(on: loop))
@@ -129,7 +130,13 @@ struct ReplicaEnvironment: Sendable {
             guard let endpoint = configuration.ai.endpoints[name].map({ ProviderEndpoint($0) }),
                 let dialect = RemoteProviders.dialect(name, endpoint)
             else { preconditionFailure("the provider \(name) has settings but no dialect") }
-            return RemoteClient(dialect, transport: transport, connectTimeout: configuration.ai.connectTimeout)
+            return RemoteClient(
+                dialect,
+                transport: transport,
+                connectTimeout: configuration.ai.connectTimeout,
+                shape: shape,
+                sendsTrace: configuration.ai.sendsTraceParent,
+            )
         }
     }
 

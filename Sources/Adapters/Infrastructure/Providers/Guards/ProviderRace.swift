@@ -89,7 +89,8 @@ final class ProviderRace {
             switch result {
             // An answer without text, such as one that a filter suppressed.
             case .success, .failure(.rejected), .failure(.cancelled): return result
-            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused):
+            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused),
+                .failure(.adapted):
                 break
             }
         }

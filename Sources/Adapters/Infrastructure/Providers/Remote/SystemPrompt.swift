@@ -45,6 +45,13 @@ extension Question {
             [(.student, turn.problem), (.teacher, turn.answer.isEmpty ? Self.noAnswer : turn.answer)]
         } + [(.student, problem.text)]
     }
+
+    /// The same, with `prompt` before the first of them, for a provider that takes no instructions in a place of their own.
+    func turns(beginningWith prompt: String?) -> [(speaker: Speaker, text: String)] {
+        var turns = turns
+        if let prompt { turns[0].text = "\(prompt)\n\n\(turns[0].text)" }
+        return turns
+    }
 }
 
 extension String {
