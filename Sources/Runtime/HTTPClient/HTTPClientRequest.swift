@@ -31,6 +31,11 @@ package struct HTTPClientRequest: Sendable {
     }
 }
 
+extension HTTPClientRequest {
+    /// True where sending it twice means the same as once (RFC 9110, section 9.2.2).
+    var isRepeatable: Bool { ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"].contains(method) }
+}
+
 /// How long the phases of a request may take; nil is without limit.
 package struct HTTPClientTimeouts: Sendable, Hashable {
     /// Looking up the name, connecting and the TLS handshake together.
