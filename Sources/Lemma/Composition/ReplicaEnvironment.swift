@@ -123,7 +123,7 @@ struct ReplicaEnvironment: Sendable {
         shape: RequestShape
     ) -> any AIStreamingClient {
         switch provider {
-        case .local: return LocalClient(solver: LocalSolver(on: loop))
+        case .local: return LocalClient(solver: LocalSolver(on: loop, limits: localLimits))
         case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
         case _:
             let name = provider.rawValue
@@ -138,6 +138,14 @@ struct ReplicaEnvironment: Sendable {
                 sendsTrace: configuration.ai.sendsTraceParent,
             )
         }
+    }
+
+    /// With another provider behind it the local one is hardly waited for; else for half of what a first token may take,
+    /// so that the other half is left to solve in.
+    private var localLimits: LocalSolver.Limits {
+        let ai = configuration.ai
+        let waiting = ai.providers.last == .local ? ai.firstTokenTimeout / 2 : ai.firstTokenTimeout / 15
+        return LocalSolver.Limits(waiting: waiting)
     }
 
     private var mockOptions: MockClient.Options {
