@@ -112,7 +112,7 @@ package struct ProviderMetrics: Sendable {
         )
         turnedAway = registry.counter(
             "lemma_provider_turned_away_total",
-            help: "Calls not made: the breaker is open, or too many are under way",
+            help: "Calls not made: the breaker is open, too many are under way, or the provider named a pause",
             labels: provider,
         )
         active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: provider)

@@ -65,7 +65,7 @@ struct LimitTests {
         }
     }
 
-    @Test("A problem that cannot be begun in time is refused as busy, with nothing written; waiting takes none of its time")
+    @Test("A problem that cannot be begun in time is busy, with nothing written; waiting takes none of its time")
     func busy() async throws {
         try await onLoop { loop in
             let limits = LocalSolver.Limits(
