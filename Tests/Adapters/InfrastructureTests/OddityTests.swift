@@ -358,6 +358,8 @@ struct OddityTests {
         openAI("empty data", "", half, "", delta(#""2""#), " ", stop, done),
         openAI("[DONE] with a space", text, stop, "[DONE] "),
         openAI("[done]", text, "[done]"),
+        openAI("a message beside a whole answer", text, #"{"message":"processing"}"#, stop, done),
+        openAI("a ping with a message", text, #"{"type":"ping","message":"m"}"#, done),
         openAI("garbage behind the reason", text, stop, "{garbage", done),
         openAI("words between", "ping", half, "null", delta(#""2""#), #""ping""#, stop, done),
         openAI("usage as text", #"{"usage":"12","choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
@@ -490,6 +492,20 @@ struct OddityTests {
             #expect(reading.answer.joined() == oddity.answer, "\(size)")
             #expect(reading.reasoning.joined() == oddity.reasoning, "\(size)")
             #expect(Oddity.End(reading.end) == oddity.end, "\(size): \(reading.end)")
+        }
+    }
+
+    @Test("thinking is told apart wherever the text is cut")
+    func cuts() {
+        let text = "<think>2x is 4</think>".map(String.init) + [#"\n"#, #"\n"#] + "x = 2".map(String.init)
+        for first in 0...text.count {
+            for second in first...text.count {
+                let parts = [text[..<first], text[first..<second], text[second...]]
+                let chunks = parts.map { Self.delta("\"\($0.joined())\"") } + [Self.stop, Self.done]
+                let reading = Oddity(name: "", dialect: 0, body: Self.events(chunks)).reading(inPiecesOf: 1_000_000)
+                #expect(reading.answer.joined() == "x = 2", "\(first) \(second)")
+                #expect(reading.reasoning.joined() == "2x is 4", "\(first) \(second)")
+            }
         }
     }
 

@@ -173,6 +173,25 @@ struct ProviderGuardTests {
         }
     }
 
+    @Test("of several failures the one counts after which another attempt may begin first")
+    func soonest() async throws {
+        try await onLoop { loop in
+            let bench = ProviderBench(loop)
+            func failing(_ name: String, _ failure: ProviderFailure) -> ClosureClient { bench.failing(name, failure) }
+            let long = failing("long", .busy(detail: "long", retryAfter: .seconds(50)))
+            let refused = failing("refused", .refused(detail: "refused"))
+            let down = failing("down", .unavailable(detail: "down"))
+            let full = failing("full", .noRoom(detail: "full", retryAfter: .seconds(1)))
+            let later = AIFailure.overloaded(detail: "long", retryAfter: .seconds(50))
+            #expect(await bench.solve(bench.chain(long, refused)) == .failure(later))
+            bench.clock.advance(by: .seconds(60))
+            #expect(await bench.solve(bench.chain(down, long)) == .failure(.failed(detail: "down")))
+            for chain in [bench.chain(full, down), bench.chain(down, full)] {
+                #expect(await bench.solve(chain) == .failure(.noRoom(detail: "full", retryAfter: .seconds(1))))
+            }
+        }
+    }
+
     @Test("a provider that takes a request only without a part of it is asked again at once, and each call counts")
     func adapted() async throws {
         try await onLoop { loop in

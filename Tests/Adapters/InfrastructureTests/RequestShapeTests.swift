@@ -20,6 +20,13 @@ struct RequestShapeTests {
                 #"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"Extra inputs are not permitted","#
                     + #""input":{"temperature":1,"role":"system"}}]}"#, [.streamOptions]
             ),
+            (400, #"{"message":"Only user, assistant and tool roles are supported, got system."}"#, [.systemRole]),
+            (
+                422,
+                #"{"detail":[{"loc":["body","messages",0,"role"],"msg":"Input should be 'user' or 'assistant'"}]}"#,
+                [.systemRole]
+            ),
+            (400, #"{"message":"stream_options is only for premium"}"#, [.streamOptions]),
             (422, "{}", [.streamOptions]), (422, "no", [.streamOptions]), (400, "unknown field", [.streamOptions]),
             (
                 400,

@@ -41,6 +41,7 @@ struct AnswerTexts {
     }
 
     private mutating func split(_ text: String) {
+        if hasAnswer, thinking.isOver { return emit(.token, text) }
         var parts: [(isThinking: Bool, text: String)] = []
         thinking.split(text) { parts.append(($0, $1)) }
         for part in parts { emit(part) }

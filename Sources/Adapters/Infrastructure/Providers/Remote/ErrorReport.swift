@@ -16,11 +16,28 @@ enum ErrorReport {
 
     /// The error in a value that may be a piece of an answer; nil where it is one, or says nothing of an error.
     static func find(in value: JSONValue) -> ReportedError? {
-        for member in [value["error"], value["errors"]] {
-            if let member, isTelling(member) { return read(member, of: value) }
-        }
+        if let error = member(of: value) { return error }
         guard value.first(of: "choices", "candidates") == nil, isError(value) else { return nil }
         return read(value, of: value)
+    }
+
+    /// The error that is a member of `value`.
+    static func member(of value: JSONValue) -> ReportedError? {
+        for name in ["error", "errors"] {
+            if let member = value[name], isTelling(member) { return read(member, of: value) }
+        }
+        return nil
+    }
+
+    /// True for an object with a message that is neither a piece of an answer nor surely an error.
+    static func isDoubtful(_ value: JSONValue) -> Bool {
+        guard value.first(of: "choices", "candidates") == nil, !isPing(value) else { return false }
+        return [value["message"], value["msg"]].contains { $0?.string.map { isTelling(.string($0)) } ?? false }
+    }
+
+    private static func isPing(_ value: JSONValue) -> Bool {
+        let kinds = ["type", "object", "event"].compactMap { value[$0]?.string?.lowercased() }
+        return kinds.contains { kind in ["ping", "heart", "keep"].contains { kind.contains($0) } }
     }
 
     /// Reads a value that is known to stand for an error.
@@ -39,8 +56,8 @@ enum ErrorReport {
         {
             return true
         }
-        let words = value.first(of: "message", "msg", "detail", "error_msg", "error_message", "title")
-        guard let words, isTelling(words) else { return false }
+        let words = value.first(of: "message", "msg", "detail", "error_msg", "error_message")
+        guard let words, isTelling(words), !isPing(value) else { return false }
         return status(of: value) != nil || value["message"] == nil && value["msg"] == nil
     }
 
@@ -64,11 +81,19 @@ enum ErrorReport {
         let reasons = details.compactMap { $0["reason"]?.string }
         error.status = status(of: value) ?? status(of: whole) ?? value.integer.flatMap(status)
         if error.status == nil, !busyCodes.isDisjoint(with: names) { error.status = 429 }
-        error.isAboutAccess = !accessCodes.isDisjoint(with: names + reasons)
+        error.isAboutAccess =
+            !accessCodes.isDisjoint(with: names + reasons)
+            || error.status == 400 && isAboutAccess(value["message"]?.string ?? "")
         error.code = (reasons + names).first(where: isName)
         error.retryAfter = RetryHint.inBody(value, details) ?? RetryHint.inBody(whole, [])
         error.refused = RefusedParts(words: whole)
         return error
+    }
+
+    /// Some servers have no name for a wrong key, and call it a bad request.
+    private static func isAboutAccess(_ message: String) -> Bool {
+        let words = message.lowercased()
+        return ["api key", "api_key", "apikey", "credit balance", "billing"].contains { words.contains($0) }
     }
 
     /// The HTTP status that an object names.

@@ -84,11 +84,12 @@ package struct OpenAIDialect: ProviderDialect {
         guard let choice = json["choices"]?.elements.first(where: { ($0["index"]?.integer ?? 0) == 0 }) else {
             return result
         }
-        result.error = result.error ?? ErrorReport.find(in: choice)
+        result.error = result.error ?? ErrorReport.member(of: choice)
         let delta = choice["delta"]
         result.isDocument = delta == nil && choice["message"] != nil
         read(delta ?? choice["message"] ?? choice["text"], into: &result)
-        result.end = ProviderEnd(reason: choice["finish_reason"] ?? choice["finishReason"])
+        let reasons = [choice, delta ?? .null, json].compactMap { $0.first(of: "finish_reason", "finishReason") }
+        result.end = reasons.lazy.compactMap { ProviderEnd(reason: $0) }.first
         return result
     }
 

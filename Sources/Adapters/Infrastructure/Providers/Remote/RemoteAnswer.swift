@@ -25,6 +25,8 @@ final class RemoteAnswer {
     /// True once text came in a piece, and not as a document.
     private var hasPieces = false
     private var failure: ProviderFailure?
+    /// True once something torn came behind a reason: no loss, unless the text goes on.
+    private var hasTornEnd = false
     /// True for the last event, where its empty line is missing.
     private var isFinishing = false
     /// What the provider reported, and the status that it has.
@@ -81,14 +83,22 @@ final class RemoteAnswer {
             }
             let rest = json.rest
             guard let value = try? json.value() else { return takeUnreadable(rest) }
-            for value in value.elements where value.isObject { take(dialect.read(value)) }
+            for value in value.elements where value.isObject {
+                take(dialect.read(value))
+                if ErrorReport.isDoubtful(value) { ending.isDoubtful = true }
+            }
         }
     }
 
     /// Words between the events are passed over; what may be the torn remains of an event is not.
     private func takeUnreadable(_ rest: ArraySlice<UInt8>) {
-        guard ending.reason == nil || isFinishing, !rest.isTornDone else { return }
-        if rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[") {
+        guard !rest.isTornDone else { return }
+        let isTorn = rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[")
+        guard ending.reason == nil || isFinishing else {
+            if isTorn { hasTornEnd = true }
+            return
+        }
+        if isTorn {
             fail(failures.broken("sent what is no answer"))
         } else {
             ending.isDoubtful = true
@@ -105,7 +115,9 @@ final class RemoteAnswer {
         }
         if let error = chunk.error { return report(error) }
         if chunk.end == .brokenOff { return fail(failures.broken("broke its answer off")) }
-        ending.take(chunk, hasText: chunk.hasText && !isRepetition, hasAnswer: texts.hasAnswer)
+        let hasText = chunk.hasText && !isRepetition
+        if hasText, hasTornEnd { return fail(failures.broken("sent what is no answer")) }
+        ending.take(chunk, hasText: hasText, hasAnswer: texts.hasAnswer)
     }
 
     func waitForRoom() async throws(CancellationError) { try await sink.waitForRoom() }

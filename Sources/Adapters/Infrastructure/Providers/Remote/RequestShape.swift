@@ -63,8 +63,8 @@ package struct RefusedParts: Sendable, Hashable {
         (
             .systemRole,
             [
-                "system role", "'system'", "\"system\"", "`system`", "system message", "system prompt",
-                "system instruction", "systeminstruction", "system_instruction", "developer instruction", "role system",
+                "'system'", "\"system\"", "`system`", "system message", "system prompt", "system instruction",
+                "systeminstruction", "system_instruction", "developer instruction",
                 "user and assistant roles", "'user' or 'assistant'", "'user', 'assistant'", "roles must alternate",
             ]
         ),
@@ -77,7 +77,7 @@ package struct RefusedParts: Sendable, Hashable {
         "unknown parameter", "unknown argument", "unexpected field", "extra inputs", "extra_forbidden", "extra fields",
         "not permitted", "not allowed", "not enabled", "additional properties", "unexpected keyword", "invalid role",
         "cannot find field", "must be user", "unknown role", "not accept", "only the default",
-        "roles must alternate", "input should be",
+        "roles must alternate", "input should be", "got system", "unexpected role", "must be one of", "only user",
     ]
 
     /// The parts that are named.
@@ -98,6 +98,7 @@ package struct RefusedParts: Sendable, Hashable {
         let text = text.lowercased()
         isAboutShape = Self.phrases.contains { text.contains($0) }
         for (part, any) in Self.words where any.contains(where: { text.contains($0) }) { named.insert(part) }
+        if text.contains("system"), text.contains("role") { named.insert(.systemRole) }
     }
 
     private static func collect(_ value: JSONValue, into texts: inout [String]) {
@@ -117,7 +118,8 @@ package struct RefusedParts: Sendable, Hashable {
         let named = named.intersection(sent)
         switch status {
         case 400, 404, 500, 501:
-            guard isAboutShape || status == 400 && named == [.temperature] else { return [] }
+            let isPlain = status == 400 && (named == [.temperature] || named == [.streamOptions])
+            guard isAboutShape || isPlain else { return [] }
             if !named.isEmpty { return named }
             return status == 400 ? sent.intersection([.streamOptions]) : []
         case 422: return named.isEmpty ? sent.intersection([.streamOptions]) : named

@@ -23,9 +23,12 @@ struct ThinkingSplitter {
     private var state = State.start
     private var held = ""
 
+    /// True once all text is answer.
+    var isOver: Bool { if case .answer = state { true } else { false } }
+
     /// Hands each part of `text` on; `give` is told whether it is thinking.
     mutating func split(_ text: String, _ give: (_ isThinking: Bool, String) -> Void) {
-        if case .answer = state { return give(false, text) }
+        if isOver { return give(false, text) }
         held += text
         while advance(give) {}
     }
