@@ -1,6 +1,7 @@
 """Retries, fall-back, circuit breaker, hedging and limits: no provider that is down or slow makes a student wait."""
 
 import asyncio
+import os
 import time
 import unittest
 from email.utils import formatdate
@@ -100,6 +101,47 @@ class FallBack(ProviderCase):
             message = str(refused.problem["errors"])
             self.assertIn("openai", message)
             self.assertIn("gemini", message)
+
+
+class Local(ProviderCase):
+    """The solver of this machine, with both of its places taken by problems that it cannot solve in time."""
+
+    hard = "factor (2^127-1)*(2^89-1)*(2^107-1)*(2^61-1)"
+    settings = {"EVENT_LOOPS": "1", "JOB_MAX_ATTEMPTS": "1", "AI_FIRST_TOKEN_TIMEOUT": "30s"}
+
+    async def busy(self, run, count, **options):
+        """Hard problems, two of them under way."""
+        hard = [asyncio.create_task(ask(run.api, f"{self.hard}*{3 + n}", **options)) for n in range(count)]
+        self.addCleanup(lambda: [one.cancel() for one in hard])
+        self.assertTrue(await eventually(lambda: calculators(run.worker.process.pid) == 2))
+        return hard
+
+    async def test_while_it_is_busy_the_next_provider_answers(self):
+        async with system(self, "local,mock", **self.settings) as run:
+            await self.busy(run, 2, provider="local")
+            transcript = await ask(run.api, "1 + 1")
+            self.assertEqual((transcript.end["event"], transcript.end["provider"]), ("completed", "mock"))
+            self.assertLess(transcript.first_token_after, 6)
+
+    async def test_alone_it_is_waited_for_and_busy_is_never_an_answer(self):
+        async with system(self, "local", **{**self.settings, "AI_FIRST_TOKEN_TIMEOUT": "4s"}) as run:
+            hard = await self.busy(run, 6)
+            found = await asyncio.gather(*(ask(run.api, f"1 + {number}") for number in range(6)))
+            for number, transcript in enumerate(found):
+                self.assertEqual(transcript.end["event"], "completed", transcript.end)
+                self.assertIn(f"**Answer:** \\({1 + number}\\)", transcript.answer)
+                self.assertEqual({one.data["reason"] for one in transcript.named("restarted")} - {"handed_over"}, set())
+            for one in hard:
+                self.assertIn("more time or memory", (await one).answer)
+
+
+def calculators(pid):
+    """How many processes of the solver a worker has."""
+    count = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+            count += len(file.read().split())
+    return count
 
 
 class Breaker(ProviderCase):

@@ -35,6 +35,8 @@ package struct ProviderMetrics: Sendable {
     private let outputTokens: Histogram
     private let reasoningTokens: Counter
     package let retries: Counter
+    /// Retries without a part of the request that the provider refused.
+    package let adaptations: Counter
     /// Calls begun because another provider was late.
     package let hedges: Counter
     /// Calls that were not made: the breaker is open, or too many are under way.
@@ -98,6 +100,11 @@ package struct ProviderMetrics: Sendable {
             labels: provider,
         )
         retries = registry.counter("lemma_provider_retries_total", help: "Calls made again", labels: provider)
+        adaptations = registry.counter(
+            "lemma_provider_adaptations_total",
+            help: "Calls made again without a part of the request that the provider refused",
+            labels: provider,
+        )
         hedges = registry.counter(
             "lemma_provider_hedges_total",
             help: "Calls begun because another provider was late",
@@ -105,7 +112,7 @@ package struct ProviderMetrics: Sendable {
         )
         turnedAway = registry.counter(
             "lemma_provider_turned_away_total",
-            help: "Calls not made: the breaker is open, or too many are under way",
+            help: "Calls not made: the breaker is open, too many are under way, or the provider named a pause",
             labels: provider,
         )
         active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: provider)

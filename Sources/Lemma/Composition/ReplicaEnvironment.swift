@@ -109,7 +109,7 @@ struct ReplicaEnvironment: Sendable {
         let clock = LoopClock(loop: loop)
         let providers = zip(ai.providers, gates).map { provider, gate in
             GuardedProvider(
-                client(provider, on: loop, transport),
+                client(provider, on: loop, transport, shape: gate.shape),
                 gate: gate,
                 limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
                 retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
@@ -131,18 +131,33 @@ struct ReplicaEnvironment: Sendable {
     private func client(
         _ provider: Configuration.AI.Provider,
         on loop: Loop,
-        _ transport: HTTPTransport
+        _ transport: HTTPTransport,
+        shape: RequestShape
     ) -> any AIStreamingClient {
         switch provider {
-        case .local: return LocalClient(solver: LocalSolver(on: loop))
+        case .local: return LocalClient(solver: LocalSolver(on: loop, limits: localLimits))
         case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
         case _:
             let name = provider.rawValue
             guard let endpoint = configuration.ai.endpoints[name].map({ ProviderEndpoint($0) }),
                 let dialect = RemoteProviders.dialect(name, endpoint)
             else { preconditionFailure("the provider \(name) has settings but no dialect") }
-            return RemoteClient(dialect, transport: transport, connectTimeout: configuration.ai.connectTimeout)
+            return RemoteClient(
+                dialect,
+                transport: transport,
+                connectTimeout: configuration.ai.connectTimeout,
+                shape: shape,
+                sendsTrace: configuration.ai.sendsTraceParent,
+            )
         }
+    }
+
+    /// With another provider behind it the local one is hardly waited for; else for half of what a first token may take,
+    /// so that the other half is left to solve in.
+    private var localLimits: LocalSolver.Limits {
+        let ai = configuration.ai
+        let waiting = ai.providers.last == .local ? ai.firstTokenTimeout / 2 : ai.firstTokenTimeout / 15
+        return LocalSolver.Limits(waiting: waiting)
     }
 
     private var mockOptions: MockClient.Options {

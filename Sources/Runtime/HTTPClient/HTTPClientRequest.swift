@@ -31,6 +31,11 @@ package struct HTTPClientRequest: Sendable {
     }
 }
 
+extension HTTPClientRequest {
+    /// True where sending it twice means the same as once (RFC 9110, section 9.2.2).
+    var isRepeatable: Bool { ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"].contains(method) }
+}
+
 /// How long the phases of a request may take; nil is without limit.
 package struct HTTPClientTimeouts: Sendable, Hashable {
     /// Looking up the name, connecting and the TLS handshake together.
@@ -91,7 +96,8 @@ package enum HTTPReadDecision: Sendable {
     case proceed
     /// Read nothing for now: the request waits for room, and the server with it. The piece itself is taken.
     case pause
-    /// Read on, for so long at most: then the request ends well, and its connection is closed.
+    /// Read on, for so long at most: then the request ends well, and its connection is closed. The first such decision
+    /// starts the time; ``proceed`` or ``pause`` after it takes it back.
     case conclude(within: Duration)
     /// That was all that is wanted: the request ends well at once. What little may follow is read behind it, so that the
     /// connection can serve again.

@@ -87,8 +87,7 @@ final class HTTPTransfer {
         }
         lemma_curl_set_pointer(easy, CURLOPT_PREREQDATA, context)
         lemma_curl_set_prereq_callback(easy) { context, _, _, _, _ in
-            HTTPTransfer.of(context).didConnect()
-            return CURL_PREREQFUNC_OK
+            HTTPTransfer.of(context).didConnect() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
     }
 
@@ -161,12 +160,21 @@ final class HTTPTransfer {
 
     // MARK: libcurl's side
 
-    private func didConnect() {
+    /// Called each time before the request is written; false where that has happened before and must not again.
+    ///
+    /// libcurl repeats a request by itself when a reused connection dies before the first byte of a response, when an
+    /// HTTP/2 server refuses the stream, and for authentication, each of which is a call that somebody pays for.
+    private func didConnect() -> Bool {
+        guard request.isRepeatable || lemma_curl_request_size(easy) == 0 else {
+            end(.closed)
+            return false
+        }
         lastProgress = loop.nowMilliseconds
         if let limit = request.timeouts.response, responseTimer == nil {
             responseTimer = loop.schedule(after: limit) { [unowned self] in end(.timedOut(.response)) }
         }
         if let limit = request.timeouts.idle, idleTimer == nil { watchIdle(limit, after: limit) }
+        return true
     }
 
     /// Moves the deadline when it is reached instead of at each piece.
@@ -210,10 +218,19 @@ final class HTTPTransfer {
         return proceed(onBody(bytes), bytes.count)
     }
 
+    /// The response goes on after all.
+    private func stopConcluding() {
+        closingTimer?.close()
+        closingTimer = nil
+    }
+
     private func proceed(_ decision: HTTPReadDecision, _ count: Int) -> Int {
         switch decision {
-        case .proceed: return count
+        case .proceed:
+            stopConcluding()
+            return count
         case .pause:
+            stopConcluding()
             pause = .wished
             step.succeed(.paused)
             return count

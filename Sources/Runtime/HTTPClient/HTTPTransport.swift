@@ -24,9 +24,9 @@ package struct HTTPTransportOptions: Sendable {
 ///                     └─► asks for polls and a timer ◄────────────────┘        done ─► perform returns
 /// ```
 /// HTTP/1.1, and HTTP/2 where a TLS server offers it; a connection serves one request after the other, never two at
-/// once, so that the end of a request can be the end of its socket; redirects are not followed. A request on a reused connection that turns out to be dead is sent again by libcurl, as long as
-/// nothing of a response has come: what must not happen twice needs an idempotency key. Loop-owned; close it before its
-/// loop stops.
+/// once, so that the end of a request can be the end of its socket; redirects are not followed. A POST is written once at
+/// most: where its connection dies before a response, it fails as closed, and its sender decides. A GET is sent again on a
+/// new connection. Loop-owned; close it before its loop stops.
 package final class HTTPTransport {
     package let loop: Loop
     let options: HTTPTransportOptions

@@ -4,8 +4,8 @@
 /// ```
 ///  bytes ─► lines (CR, LF, CRLF) ─► fields (event, data, id, retry; the rest is ignored) ─► an event at each empty line
 /// ```
-/// An event that is not ended by an empty line is dropped with the decoder, as the standard wants it. Holds at most one
-/// line and the data of one event.
+/// An event that is not ended by an empty line is dropped with the decoder, as the standard wants it, unless ``finish(_:)``
+/// is called. Holds at most one line and the data of one event.
 package struct ServerSentEventDecoder: Sendable {
     private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
     private static let lineFeed = UInt8(ascii: "\n")
@@ -19,6 +19,7 @@ package struct ServerSentEventDecoder: Sendable {
     package private(set) var retryMilliseconds: Int?
 
     private let limits: ServerSentEventLimits
+    private let isLenient: Bool
     private var line: [UInt8] = []
     private var isFirstLine = true
     private var endedWithCarriageReturn = false
@@ -29,8 +30,16 @@ package struct ServerSentEventDecoder: Sendable {
     private var id: String?
 
     /// Makes a decoder for one response; `lastEventID` is what the earlier response of the same stream left.
-    package init(limits: ServerSentEventLimits = ServerSentEventLimits(), lastEventID: String = "") {
+    ///
+    /// With `isLenient` three things count that the standard drops: a field `error` and a line that begins with `{` are
+    /// events by themselves, an event of the type `error` needs no data, and names may have spaces around them.
+    package init(
+        limits: ServerSentEventLimits = ServerSentEventLimits(),
+        lastEventID: String = "",
+        isLenient: Bool = false
+    ) {
         self.limits = limits
+        self.isLenient = isLenient
         self.lastEventID = lastEventID
         idBuffer = lastEventID
     }
@@ -88,10 +97,26 @@ package struct ServerSentEventDecoder: Sendable {
             if line.starts(with: Self.mark) { line.removeFirst(Self.mark.count) }
         }
         guard !line.isEmpty else { return dispatch(onEvent) }
+        if isLenient, line.first == UInt8(ascii: "{") {
+            if hasData { return try take(field: Array("data".utf8)[...], line[...]) }
+            return onEvent(ServerSentEvent(data: String(decoding: line, as: UTF8.self)))
+        }
         let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
         var value = line[colon...].dropFirst()
         if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
-        try take(field: line[..<colon], value)
+        let field = isLenient ? line[..<colon].trimmingSpaces : line[..<colon]
+        if isLenient, field.elementsEqual("error".utf8) {
+            return onEvent(ServerSentEvent(type: "error", data: String(decoding: value, as: UTF8.self)))
+        }
+        try take(field: field, value)
+    }
+
+    /// Ends the last line and the last event of a response that has ended in good order but without an empty line.
+    ///
+    /// Against the standard, which drops them; the decoder is of no use afterwards.
+    package mutating func finish(_ onEvent: (ServerSentEvent) -> Void) {
+        if !line.isEmpty { try? endLine(onEvent) }
+        dispatch(onEvent)
     }
 
     /// A line that begins with a colon, a comment, has the empty name and is ignored with the unknown ones.
@@ -124,8 +149,16 @@ package struct ServerSentEventDecoder: Sendable {
             hasData = false
             data.removeAll(keepingCapacity: true)
         }
-        guard hasData else { return }
+        guard hasData || isLenient && type == "error" else { return }
         let text = String(decoding: data, as: UTF8.self)
         onEvent(ServerSentEvent(type: type.isEmpty ? "message" : type, data: text, id: id))
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate var trimmingSpaces: ArraySlice<UInt8> {
+        var field = drop { $0 == UInt8(ascii: " ") }
+        while field.last == UInt8(ascii: " ") { field.removeLast() }
+        return field
     }
 }

@@ -72,6 +72,8 @@ extension Configuration {
         package var maxRetries: Int
         /// `AI_HEDGE_AFTER`; nil when off.
         package var hedgeAfter: Duration?
+        /// `AI_SEND_TRACEPARENT`.
+        package var sendsTraceParent: Bool
         /// `AI_BREAKER_FAILURES`.
         package var breakerFailures: Int
         /// `AI_BREAKER_OPEN`.

@@ -150,6 +150,12 @@ extension Configuration.AI {
             default: "off",
             "Silence after which the next provider is asked as well."
         )
+        sendsTraceParent = reader.value(
+            "AI_SEND_TRACEPARENT",
+            .onOff,
+            default: "off",
+            "Whether remote providers are sent a `traceparent`. `tracestate` is sent to none."
+        )
         breakerFailures = reader.value(
             "AI_BREAKER_FAILURES",
             .integer(1...1_000_000),

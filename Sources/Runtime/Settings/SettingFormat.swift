@@ -102,6 +102,19 @@ extension SettingFormat<ConnectionURL> {
     }
 }
 
+extension SettingFormat<Bool> {
+    /// `on` or `off`.
+    package static var onOff: Self {
+        Self("`on` or `off`") { text in
+            switch text {
+            case "on": true
+            case "off": false
+            case _: nil
+            }
+        }
+    }
+}
+
 extension SettingFormat<Secret> {
     /// Text of at least `bytesMin` bytes without control characters, never shown.
     package static func secret(bytesMin: Int = 1) -> Self {

@@ -8,6 +8,13 @@ import Testing
 
 @testable import Infrastructure
 
+extension ProviderDialect {
+    /// Reads a text that is one value.
+    func read(_ text: String) throws -> ProviderChunk { read(try JSONReader.value(text[...].utf8)) }
+
+    func request(for question: Question) -> HTTPClientRequest { request(for: question, without: []) }
+}
+
 private let endpoint = ProviderEndpoint(baseURL: "http://host/v1", model: "m-1", apiKey: "sk-key")
 
 private func text(_ request: HTTPClientRequest) -> String { String(decoding: request.body ?? [], as: UTF8.self) }
@@ -96,10 +103,9 @@ struct OpenAIDialectTests {
         #expect(try read(#"{"refusal":"no"}"#).answer == "no")
         #expect(try dialect.read(#"{"choices":[]}"#) == empty)
         #expect(try dialect.read("{}") == empty)
-        #expect(try dialect.read("[DONE]").isLast)
-        #expect(throws: (any Error).self) { try dialect.read("") }
-        #expect(throws: (any Error).self) { try dialect.read("[1]") }
-        #expect(throws: (any Error).self) { try dialect.read(#"{"choices":"#) }
+        for torn in ["", #"{"choices":"#, #"{"choices":[{"delta":{"content":"x"#] {
+            #expect(throws: JSONReader.Malformed.self) { try dialect.read(torn) }
+        }
     }
 
     @Test(
@@ -108,6 +114,9 @@ struct OpenAIDialectTests {
             ("stop", ProviderEnd.finished(.stop)), ("length", .finished(.length)),
             ("content_filter", .finished(.contentFilter)), ("tool_calls", .finished(.stop)),
             ("something_new", .finished(.stop)), ("error", .brokenOff), ("abort", .brokenOff),
+            ("STOP", .finished(.stop)), ("MAX_TOKENS", .finished(.length)), ("sensitive", .finished(.contentFilter)),
+            ("model_context_window_exceeded", .finished(.length)), ("model_length", .finished(.length)),
+            ("insufficient_system_resource", .brokenOff), ("network_error", .brokenOff), ("timeout", .brokenOff),
         ],
     )
     func ends(reason: String, end: ProviderEnd) throws {
@@ -148,13 +157,18 @@ struct OpenAIDialectTests {
             (#"{"message":"x","code":429}"#, 429, nil, false), (#"{"message":"x","code":"401"}"#, 401, nil, false),
             (#"{"code":"insufficient_quota"}"#, nil, "insufficient_quota", true),
             (#"{"code":"sk-key with words"}"#, nil, nil, false), (#""plain text""#, nil, nil, false),
-            ("{}", nil, nil, false), ("[]", nil, nil, false), ("true", nil, nil, false),
+            ("true", nil, nil, false), ("500", 500, nil, false), (#"[{"code":403}]"#, 403, nil, false),
+            (#"{"type":"RESOURCE_EXHAUSTED"}"#, 429, "RESOURCE_EXHAUSTED", false),
         ] as [(String, Int?, String?, Bool)] {
             var expected = ReportedError(status: status, code: code)
             expected.isAboutAccess = isAboutAccess
             #expect(try dialect.read(#"{"error":\#(error)}"#).error == expected, "\(error)")
         }
-        #expect(try dialect.read(#"{"error":null}"#).error == nil)
+        let none = [
+            "null", "{}", "[]", "false", "0", #""""#, #"" ""#, #"{"code":0,"message":""}"#,
+            #"{"code":200,"message":"OK"}"#, #"{"code":null,"message":null}"#,
+        ]
+        for error in none { #expect(try dialect.read(#"{"error":\#(error)}"#).error == nil, "\(error)") }
     }
 }
 
@@ -193,7 +207,9 @@ struct GeminiDialectTests {
         #expect(chunk.usage == told)
         let early = try dialect.read(#"{"usageMetadata":{"promptTokenCount":4}}"#)
         #expect(early.usage == TokenUsage(inputTokens: 4, outputTokens: 0, isEstimated: false))
-        #expect(try dialect.read("{}") == ProviderChunk())
+        var nothing = ProviderChunk()
+        nothing.isDocument = true
+        #expect(try dialect.read("{}") == nothing)
         let most = #"{"promptTokenCount":1,"candidatesTokenCount":\#(Int.max),"thoughtsTokenCount":\#(Int.max)}"#
         #expect(try dialect.read(#"{"usageMetadata":\#(most)}"#).usage == nil)
     }
@@ -204,7 +220,9 @@ struct GeminiDialectTests {
             ("STOP", ProviderEnd.finished(.stop)), ("MAX_TOKENS", .finished(.length)),
             ("SAFETY", .finished(.contentFilter)), ("RECITATION", .finished(.contentFilter)),
             ("PROHIBITED_CONTENT", .finished(.contentFilter)), ("NEW_ONE", .finished(.stop)),
-            ("MALFORMED_FUNCTION_CALL", .brokenOff),
+            ("MALFORMED_FUNCTION_CALL", .brokenOff), ("MALFORMED_RESPONSE", .brokenOff), ("OTHER", .brokenOff),
+            ("TOO_MANY_TOOL_CALLS", .brokenOff), ("UNEXPECTED_TOOL_CALL", .brokenOff),
+            ("SPII", .finished(.contentFilter)), ("IMAGE_SAFETY", .finished(.contentFilter)),
         ],
     )
     func ends(reason: String, end: ProviderEnd) throws {
@@ -221,6 +239,7 @@ struct GeminiDialectTests {
     func blocked() throws {
         let chunk = try dialect.read(#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{}}"#)
         #expect(chunk.end == .finished(.contentFilter))
+        #expect(try dialect.read(#"{"promptFeedback":{"blockReason":null}}"#).end == nil)
     }
 
     @Test("an error names its reason; a wrong key is about access though its status says 400")
@@ -232,6 +251,9 @@ struct GeminiDialectTests {
         #expect(error?.status == 400 && error?.code == "API_KEY_INVALID" && error?.isAboutAccess == true)
         let other = try dialect.read(#"{"error":{"code":400,"message":"x","status":"INVALID_ARGUMENT"}}"#).error
         #expect(other == ReportedError(status: 400, code: "INVALID_ARGUMENT"))
+        let info = #"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.07s"}"#
+        let busy = try dialect.read(#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[\#(info)]}}"#).error
+        #expect(busy?.status == 429 && abs((busy?.retryAfter ?? .zero) / .seconds(1) - 34.07) < 1e-6)
     }
 }
 

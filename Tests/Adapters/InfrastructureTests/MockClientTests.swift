@@ -120,7 +120,7 @@ struct MockClientTests {
                     switch error {
                     case .unavailable: return "failed after \(sink.texts.count)"
                     case .rejected: return "rejected after \(sink.texts.count)"
-                    case .timedOut, .cancelled, .busy, .noRoom, .refused: return "\(error)"
+                    case .timedOut, .cancelled, .busy, .noRoom, .refused, .adapted: return "\(error)"
                     }
                 }
             }

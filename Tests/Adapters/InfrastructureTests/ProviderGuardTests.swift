@@ -126,7 +126,9 @@ struct ProviderGuardTests {
         }
     }
 
-    @Test("Retry-After is kept to: a short one in place, a longer one by the next provider or a later attempt")
+    @Test(
+        "a pause that a provider asks for is kept: by the next provider, else a short one in place, else by a later attempt"
+    )
     func retryAfter() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop, isAutomatic: true)
@@ -134,6 +136,8 @@ struct ProviderGuardTests {
             bench.limits = CallLimits(firstToken: .seconds(1000), idle: .seconds(1000), total: .seconds(1000))
             let short = bench.failing("short", .busy(detail: "", retryAfter: .seconds(5)))
             #expect(await bench.solve(bench.chain(short, bench.good())) == .success("good"))
+            #expect(bench.clock.sleeps.filter { $0 < .seconds(900) } == [])
+            #expect(await bench.solve(bench.chain(short)) == .failure(.overloaded(detail: "", retryAfter: .seconds(5))))
             #expect(bench.clock.sleeps.filter { $0 < .seconds(900) } == [.milliseconds(5100)])
             let long = bench.failing("long", .unavailable(detail: "full", retryAfter: .seconds(6)))
             #expect(await bench.solve(bench.chain(long, bench.good())) == .success("good"))
@@ -142,7 +146,68 @@ struct ProviderGuardTests {
             let endless = bench.failing("endless", .busy(detail: "", retryAfter: .seconds(86_400)))
             let capped = AIFailure.overloaded(detail: "", retryAfter: .seconds(60))
             #expect(await bench.solve(bench.chain(endless)) == .failure(capped))
-            #expect(bench.calls == ["short", "short", "good", "long", "good", "long", "endless"])
+            #expect(bench.calls == ["short", "good", "short", "short", "long", "good", "long", "endless"])
+        }
+    }
+
+    @Test("before the moment that a provider named no question is put to it")
+    func pause() async throws {
+        try await onLoop { loop in
+            let bench = ProviderBench(loop)
+            let busy = bench.failing("busy", .busy(detail: "full", retryAfter: .milliseconds(34_070)))
+            #expect(await bench.solve(bench.chain(busy, bench.good())) == .success("good"))
+            #expect(await bench.solve(bench.chain(busy, bench.good())) == .success("good"))
+            bench.clock.advance(by: .seconds(20))
+            let detail = "The provider busy wants to be left alone for a while."
+            let alone = AIFailure.overloaded(detail: detail, retryAfter: .milliseconds(14_070))
+            #expect(await bench.solve(bench.chain(busy)) == .failure(alone))
+            #expect(bench.calls == ["busy", "good", "good"])
+            #expect(bench.metric(#"lemma_provider_turned_away_total{provider="busy"}"#) == "2")
+            // What is left is short: the only provider is waited for.
+            bench.clock.advance(by: .seconds(10))
+            var end: Result<String, AIFailure>?
+            loop.spawn { end = await bench.solve(bench.chain(busy)) }
+            let waited = try await bench.pass { bench.calls.count == 4 }
+            #expect(waited >= .seconds(4) && waited < .seconds(5))
+            _ = try await bench.pass { end != nil }
+        }
+    }
+
+    @Test("of several failures the one counts after which another attempt may begin first")
+    func soonest() async throws {
+        try await onLoop { loop in
+            let bench = ProviderBench(loop)
+            func failing(_ name: String, _ failure: ProviderFailure) -> ClosureClient { bench.failing(name, failure) }
+            let long = failing("long", .busy(detail: "long", retryAfter: .seconds(50)))
+            let refused = failing("refused", .refused(detail: "refused"))
+            let down = failing("down", .unavailable(detail: "down"))
+            let full = failing("full", .noRoom(detail: "full", retryAfter: .seconds(1)))
+            let later = AIFailure.overloaded(detail: "long", retryAfter: .seconds(50))
+            #expect(await bench.solve(bench.chain(long, refused)) == .failure(later))
+            bench.clock.advance(by: .seconds(60))
+            #expect(await bench.solve(bench.chain(down, long)) == .failure(.failed(detail: "down")))
+            for chain in [bench.chain(full, down), bench.chain(down, full)] {
+                #expect(await bench.solve(chain) == .failure(.noRoom(detail: "full", retryAfter: .seconds(1))))
+            }
+        }
+    }
+
+    @Test("a provider that takes a request only without a part of it is asked again at once, and each call counts")
+    func adapted() async throws {
+        try await onLoop { loop in
+            let bench = ProviderBench(loop)
+            var refusals = 2
+            let picky = bench.client("picky") { sink throws(ProviderFailure) in
+                refusals -= 1
+                if refusals >= 0 { throw .adapted(detail: "no") }
+                sink.receive(.token, "x")
+            }
+            #expect(await bench.solve(bench.chain(picky)) == .success("picky"))
+            #expect(bench.calls.count == 3 && bench.clock.sleeps.allSatisfy { $0 >= .seconds(2) })
+            #expect(bench.metric(#"lemma_provider_adaptations_total{provider="picky"}"#) == "2")
+            #expect(bench.metric(#"lemma_provider_retries_total{provider="picky"}"#) == "2")
+            refusals = .max
+            #expect(await bench.solve(bench.chain(picky, bench.good())) == .success("good"))
         }
     }
 

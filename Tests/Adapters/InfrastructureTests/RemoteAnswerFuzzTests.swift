@@ -1,28 +1,8 @@
-import Application
-import Domain
 import TestSupport
 import Testing
 
 @testable import HTTPClient
 @testable import Infrastructure
-
-/// Keeps everything a provider says, without a loop.
-private final class Notes: AnswerSink {
-    var reasoning: [String] = []
-    var answer: [String] = []
-    var usage: TokenUsage?
-
-    func receive(_ kind: AnswerText, _ text: String) {
-        switch kind {
-        case .token: answer.append(text)
-        case .reasoning: reasoning.append(text)
-        }
-    }
-
-    func take(_ account: ProviderAccount) { usage = account.usage }
-    var hasRoom: Bool { true }
-    func waitForRoom() async throws(CancellationError) {}
-}
 
 @Suite("The providers' dialects, fuzzed")
 struct RemoteAnswerFuzzTests {
@@ -30,7 +10,8 @@ struct RemoteAnswerFuzzTests {
     private static let splices = [
         "\n\n", "\r", "data: ", ": c\n", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d", "null", "true",
         "1e999", "-", "9223372036854775807", "-9223372036854775808", "\u{0}", "é", "😀", "\"choices\":", "\"error\":",
-        "\"candidates\":", "[DONE]", "\u{FEFF}",
+        "\"candidates\":", "[DONE]", "\u{FEFF}", "<think>", "</think>", "\\ude00", "NaN", "event: error\n", "error: ",
+        "\u{200B}",
     ]
 
     private static let openAI = Mutation(
@@ -61,33 +42,6 @@ struct RemoteAnswerFuzzTests {
         splices: splices,
     )
 
-    private struct Reading: Equatable {
-        let end: Result<FinishReason, ProviderFailure>
-        let reasoning: [String]
-        let answer: [String]
-        let usage: TokenUsage?
-    }
-
-    /// What a client would make of a response that arrives in these pieces.
-    private static func read(
-        _ pieces: [ArraySlice<UInt8>],
-        _ head: HTTPClientResponse,
-        _ dialect: any ProviderDialect
-    ) -> Reading {
-        let notes = Notes()
-        let answer = RemoteAnswer(dialect, into: notes)
-        _ = answer.begin(head)
-        reading: for piece in pieces {
-            switch piece.withUnsafeBytes({ answer.take($0) }) {
-            case .proceed, .conclude, .pause: continue
-            case .enough, .stop: break reading
-            }
-        }
-        let end: Result<FinishReason, ProviderFailure>
-        do throws(ProviderFailure) { end = .success(try answer.end(nil)) } catch { end = .failure(error) }
-        return Reading(end: end, reasoning: notes.reasoning, answer: notes.answer, usage: notes.usage)
-    }
-
     private static let heads = [
         HTTPClientResponse(status: 200, headers: [("content-type", "text/event-stream")]),
         HTTPClientResponse(status: 200, headers: [("content-type", "application/json")]),
@@ -97,7 +51,7 @@ struct RemoteAnswerFuzzTests {
     private func fuzz(_ mutation: Mutation, _ dialect: any ProviderDialect) async {
         let result = await mutation.run { bytes, cuts in
             let head = Self.heads[bytes.first == UInt8(ascii: "{") ? 1 + bytes.count % 2 : 0]
-            return Self.read(bytes.pieces(cuts), head, dialect) == Self.read([bytes[...]], head, dialect)
+            return Reading(bytes.pieces(cuts), head, dialect) == Reading([bytes[...]], head, dialect)
         }
         #expect(result.failed.isEmpty, "inputs \(result.failed)")
         #expect(result.growth < Mutation.growthMax)

@@ -47,11 +47,11 @@ struct LimitTests {
             let solver = LocalSolver(on: loop, limits: LocalSolver.Limits(memoryBytesMax: 502 << 20))
             let ended = OneShot<Bool>(loop: loop)
             let task = loop.spawn {
-                do throws(CancellationError) {
+                do throws(LocalSolverFailure) {
                     try await solver.solve("factor (2^127-1)*(2^89-1)*(2^107-1)*(2^61-1)") { _ in }
                     ended.succeed(false)
                 } catch {
-                    ended.succeed(true)
+                    ended.succeed(error == .cancelled)
                 }
             }
             var running: [Int32] = []
@@ -65,13 +65,54 @@ struct LimitTests {
         }
     }
 
+    @Test("A problem that cannot be begun in time is busy, with nothing written; waiting takes none of its time")
+    func busy() async throws {
+        try await onLoop { loop in
+            let limits = LocalSolver.Limits(
+                time: .seconds(3),
+                waiting: .milliseconds(300),
+                memoryBytesMax: 504 << 20,
+                processesMax: 1,
+            )
+            let solver = LocalSolver(on: loop, limits: limits)
+            let hard = loop.spawn {
+                try? await solver.solve("factor (2^127-1)*(2^89-1)*(2^107-1)*(2^61-1)") { _ in }
+            }
+            try await eventually("a calculator runs", on: loop) { !calculators(memoryBytesMax: 504 << 20).isEmpty }
+            let page = Pieces()
+            await #expect(throws: LocalSolverFailure.busy) { try await solver.solve("1 + 1") { page.all.append($0) } }
+            #expect(page.all.isEmpty)
+            // A problem without a form needs no place.
+            try await solver.solve("what is love") { page.all.append($0) }
+            #expect(!page.all.isEmpty)
+
+            var patient = limits
+            patient.waiting = .seconds(60)
+            patient.time = .seconds(2)
+            let second = LocalSolver(on: loop, limits: patient)
+            var texts: [String] = []
+            for problem in ["factor (2^127-1)*(2^89-1)*(2^107-1)*(2^61-1)", "x + 1 = 10"] {
+                loop.spawn {
+                    let page = Pieces()
+                    try? await second.solve(problem) { page.all.append($0) }
+                    texts.append(page.all.joined())
+                }
+            }
+            try await eventually("both are over", on: loop) { texts.count == 2 }
+            #expect(texts[0].contains("more time or memory"))
+            #expect(result(texts[1]) == "\\(x = 9\\)")
+            hard.cancel()
+            await hard.value
+        }
+    }
+
     @Test("No more calculators run at once than allowed, and all problems are solved")
     func concurrency() async throws {
         try await onLoop { loop in
             let memory = 503 << 20
             let solver = LocalSolver(
                 on: loop,
-                limits: LocalSolver.Limits(time: .seconds(60), memoryBytesMax: memory, processesMax: 2)
+                limits: LocalSolver.Limits(waiting: .seconds(60), memoryBytesMax: memory, processesMax: 2)
             )
             var results: [String?] = []
             var most = 0

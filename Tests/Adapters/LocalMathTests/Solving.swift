@@ -22,7 +22,8 @@ func pieces(_ problem: String, limits: LocalSolver.Limits = LocalSolver.Limits()
 /// each.
 func answers(_ problems: [String]) async throws -> [String] {
     try await onLoop { loop in
-        let solver = LocalSolver(on: loop, limits: LocalSolver.Limits(time: .seconds(300), processesMax: 3))
+        let limits = LocalSolver.Limits(time: .seconds(300), waiting: .seconds(300), processesMax: 3)
+        let solver = LocalSolver(on: loop, limits: limits)
         let all = problems.map { problem in
             let whole = OneShot<String>(loop: loop)
             loop.spawn {

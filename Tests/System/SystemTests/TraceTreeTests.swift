@@ -27,6 +27,7 @@ struct TraceTreeTests {
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(port)", "AI_PROVIDERS": "openai",
             "OPENAI_BASE_URL": "http://127.0.0.1:\(port)/v1", "OPENAI_API_KEY": Hidden.providerKey,
             "OPENAI_MODEL": "m",
+            "AI_SEND_TRACEPARENT": "on",
         ]
         return Deployment.Plan(environment: settings.merging(changes) { $1 })
     }
@@ -84,8 +85,26 @@ struct TraceTreeTests {
                 #expect(calls.map { $0.attributes["error.type"] != nil } == [true, false])
                 let sent = calls.map { "00-\($0.id.traceId)-\($0.id.spanId)-01" }
                 #expect(collector.calls.map(\.traceparent) == sent)
-                #expect(collector.calls.map(\.tracestate) == [Self.headers[1].1, Self.headers[1].1])
+                #expect(collector.calls.map(\.tracestate) == [nil, nil])
                 try checkAnswer(try #require(calls.last), port)
+            }
+        }
+    }
+
+    @Test("a remote provider is sent nothing of a trace by default, and the trace is whole all the same")
+    func unsent() async throws {
+        try await TraceCollector.running { collector, port in
+            var plan = plan(port)
+            plan.environment["AI_SEND_TRACEPARENT"] = nil
+            try await Deployment.running(plan) { deployment in
+                let submitted = try submit(deployment.api)
+                #expect(try deployment.api.follow(submitted.streamUrl).terminal?.name == "completed")
+                let spans = try finish(deployment, collector)
+                #expect(collector.calls.map(\.traceparent) == [nil])
+                #expect(collector.calls.map(\.tracestate) == [nil])
+                let call = try #require(spans.first { $0.kind == 3 })
+                let attempt = try #require(spans.first { $0.kind == 5 })
+                #expect(call.isChild(of: attempt) && call.id.traceId == Self.trace)
             }
         }
     }
@@ -151,7 +170,7 @@ struct TraceTreeTests {
                     #expect(try client.follow(submitted.streamUrl).terminal?.name == "completed")
                 }
                 #expect(collector.calls.map(\.traceparent) == [Self.headers[0].1, nil])
-                #expect(collector.calls.map(\.tracestate) == [Self.headers[1].1, nil])
+                #expect(collector.calls.map(\.tracestate) == [nil, nil])
                 #expect(try finish(deployment, collector).isEmpty)
                 for replica in deployment.apis + deployment.workers {
                     #expect(replica.logText.contains(#""trace_id":"\#(Self.trace)""#))

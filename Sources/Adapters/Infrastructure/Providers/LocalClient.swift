@@ -8,19 +8,27 @@ package struct LocalClient: AIStreamingClient {
 
     package let identity = ProviderIdentity(name: "local", model: model)
 
+    /// How long a question stays away that could not be begun.
+    private static let busyPause = Duration.seconds(1)
+
     private let solver: LocalSolver
 
     package init(solver: LocalSolver) { self.solver = solver }
 
     package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         var tokens = 0
-        do {
+        do throws(LocalSolverFailure) {
             try await solver.solve(question.problem.text) { text in
                 tokens += 1
                 sink.receive(.token, text)
             }
         } catch {
-            throw .cancelled
+            switch error {
+            case .cancelled: throw .cancelled
+            case .busy:
+                let detail = "The provider local has as many problems in hand as it may have."
+                throw .noRoom(detail: detail, retryAfter: Self.busyPause)
+            }
         }
         let words = question.problem.text.split(whereSeparator: \.isWhitespace).count
         let usage = TokenUsage(inputTokens: words, outputTokens: tokens, isEstimated: false)

@@ -34,24 +34,14 @@ final class Calculator {
 
     private let loop: Loop
     private let limits: LocalSolver.Limits
-    private let gate: Gate
 
     init(loop: Loop, limits: LocalSolver.Limits) {
         self.loop = loop
         self.limits = limits
-        gate = Gate(width: limits.processesMax, on: loop)
     }
 
     /// Answers in the order of `questions`; nil for one that was not answered within its time.
     func ask(_ questions: [Question], until deadline: Deadline) async throws(CalculatorError) -> [String?] {
-        let isIn: Bool
-        do {
-            isIn = try await gate.enter(within: deadline.remaining(at: loop.nowMilliseconds))
-        } catch {
-            throw .cancelled
-        }
-        guard isIn else { throw .exhausted }
-        defer { gate.leave() }
         let remaining = deadline.remaining(at: loop.nowMilliseconds)
         guard remaining > .milliseconds(100) else { throw .exhausted }
         do {

@@ -67,6 +67,8 @@ package enum ProviderFailure: Error, Equatable {
     case noRoom(detail: String, retryAfter: Duration)
     /// It will not serve us, for want of the key, the model or the permission: only another provider helps.
     case refused(detail: String)
+    /// It refused the form of the request, which the client has changed: the same question may be asked again at once.
+    case adapted(detail: String)
     /// It judged the request itself wrong: nobody helps.
     case rejected(detail: String)
 }

@@ -56,6 +56,12 @@ static inline long long lemma_curl_retry_after(CURL *easy) {
     return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK ? seconds : 0;
 }
 
+/* How many bytes of the request were written so far, on whatever connections. */
+static inline long lemma_curl_request_size(CURL *easy) {
+    long bytes = 0;
+    return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : 0;
+}
+
 /* The finished transfer of a message, or NULL when there is no message or it tells something else. */
 static inline CURL *lemma_curl_multi_next_done(CURLM *multi, CURLcode *result) {
     int left = 0;

@@ -8,13 +8,15 @@ internal import Tracing
 /// A provider with everything that stands between it and us.
 ///
 /// ```
-///  retry ─► breaker: admitted? ─► slot free? ─► call under limits ─► verdict, usage
+///  retry ─► pause over? ─► breaker: admitted? ─► slot free? ─► call under limits ─► verdict, usage
 ///    ▲           └─ no ─► the next provider ◄─ no ─┘                    │
 ///    └───────────────── pause, where another try can help ◄─────────────┘
 /// ```
 package struct GuardedProvider {
     /// How long a request stays away that no provider has room for.
     private static let busyPause = Duration.seconds(5)
+    /// How often one question is asked again because the provider refused a part of the request: more than it has parts.
+    private static let adaptationsMax = 8
 
     private let client: any AIStreamingClient
     private let gate: ProviderGate
@@ -50,7 +52,9 @@ package struct GuardedProvider {
     /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
     func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
         var retry = 0
+        var adaptations = 0
         while true {
+            try await keepPause(question, mayWait: mayWait)
             let admission = try admit(question)
             do throws(ProviderFailure) {
                 try await takeSlot(for: question, mayWait: mayWait)
@@ -58,7 +62,7 @@ package struct GuardedProvider {
                 gate.breaker.settle(admission, .none, at: clock.now)
                 throw error
             }
-            let span = tracing?.begin(question, of: identity, retry: retry)
+            let span = tracing?.begin(question, of: identity, retry: retry + adaptations)
             let traced = span.map { question.within($0.context) } ?? question
             let (call, result) = await answer(traced, into: lane, admission)
             let account = ProviderAccount(
@@ -72,11 +76,33 @@ package struct GuardedProvider {
             case .success(let reason): return Solution(finishReason: reason, account: account)
             case .failure(let failure):
                 lane.take(account)
+                if let wish = failure.retryAfter { gate.pause.extend(until: clock.now + wish) }
+                if call.hasOutput { throw failure }
+                if case .adapted = failure, adaptations < Self.adaptationsMax {
+                    adaptations += 1
+                    gate.metrics.adaptations.increment()
+                    gate.metrics.retries.increment()
+                    continue
+                }
                 retry += 1
-                guard !call.hasOutput, let pause = retries.pause(before: retry, after: failure) else { throw failure }
+                // With another provider at hand nobody waits for this one.
+                let isPassed = failure.retryAfter != nil && !mayWait
+                guard !isPassed, let pause = retries.pause(before: retry, after: failure) else { throw failure }
                 gate.metrics.retries.increment()
                 do { try await clock.sleep(for: pause) } catch { throw .cancelled }
             }
+        }
+    }
+
+    /// Makes no call before the moment that the provider named: waits for it where that is soon and nobody else is left.
+    private func keepPause(_ question: Question, mayWait: Bool) async throws(ProviderFailure) {
+        while let rest = gate.pause.rest(at: clock.now) {
+            guard mayWait, rest <= RetryPolicy.retryAfterMax else {
+                gate.turnAway(question.attempt)
+                let detail = "The provider \(identity.name) wants to be left alone for a while."
+                throw .busy(detail: detail, retryAfter: rest)
+            }
+            do { try await clock.sleep(for: rest) } catch { throw .cancelled }
         }
     }
 
@@ -156,8 +182,18 @@ package struct GuardedProvider {
         case .failure(.timedOut(let detail)): (.timedOut, detail)
         case .failure(.unavailable(let detail, _)): (.failed, detail)
         case .failure(.busy(let detail, _)), .failure(.noRoom(let detail, _)): (.busy, detail)
-        case .failure(.refused(let detail)): (.refused, detail)
+        case .failure(.refused(let detail)), .failure(.adapted(let detail)): (.refused, detail)
         case .failure(.rejected(let detail)): (.rejected, detail)
+        }
+    }
+}
+
+extension ProviderFailure {
+    /// How long the provider wants no call.
+    fileprivate var retryAfter: Duration? {
+        switch self {
+        case .unavailable(_, let wish), .busy(_, let wish): wish
+        case .cancelled, .timedOut, .noRoom, .refused, .adapted, .rejected: nil
         }
     }
 }
@@ -168,7 +204,7 @@ extension CircuitBreaker.Verdict {
         switch result {
         case .success, .failure(.rejected): self = .good
         case .failure(.timedOut), .failure(.unavailable), .failure(.refused): self = .bad
-        case .failure(.cancelled), .failure(.busy), .failure(.noRoom): self = .none
+        case .failure(.cancelled), .failure(.busy), .failure(.noRoom), .failure(.adapted): self = .none
         }
     }
 }

@@ -125,7 +125,8 @@ final class ProviderCall: AnswerSink {
     func usage(after result: Result<FinishReason, ProviderFailure>) -> TokenUsage {
         if let told { return told }
         switch result {
-        case .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused), .failure(.rejected):
+        case .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused), .failure(.rejected),
+            .failure(.adapted):
             // Who did not begin to answer does not count.
             return hasOutput ? estimate.usage(of: question, to: client.identity) : .none
         case .success, .failure(.timedOut), .failure(.cancelled):

@@ -9,6 +9,9 @@ package struct ProviderGate: Sendable {
     package let name: String
     let breaker: CircuitBreaker
     let slots: CallSlots
+    let pause = CallPause()
+    /// What the provider's server has refused.
+    package let shape: RequestShape
     let metrics: ProviderMetrics
     private let logger: Logger
 
@@ -36,6 +39,12 @@ package struct ProviderGate: Sendable {
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
         metrics.limit.set(limits.callsMax)
         slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
+        shape = RequestShape { part in
+            logger.warning(
+                "provider is sent less than before",
+                ["provider": .string(name), "left_out": .string(part.rawValue)],
+            )
+        }
     }
 
     /// The breaker's state now.

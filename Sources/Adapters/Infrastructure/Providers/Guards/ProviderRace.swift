@@ -89,7 +89,8 @@ final class ProviderRace {
             switch result {
             // An answer without text, such as one that a filter suppressed.
             case .success, .failure(.rejected), .failure(.cancelled): return result
-            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused):
+            case .failure(.timedOut), .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused),
+                .failure(.adapted):
                 break
             }
         }
@@ -98,7 +99,20 @@ final class ProviderRace {
             startNext()
             return nil
         }
-        return .failure(lastFailure ?? .cancelled)
+        return .failure(failure)
+    }
+
+    /// The failure that tells best when another attempt helps: of a provider that was not asked for want of room, else the
+    /// one with the shortest pause, the last of several.
+    private var failure: ProviderFailure {
+        var best = lastFailure ?? .cancelled
+        for case .failure(let failure)? in lanes.map(\.result) {
+            if case .noRoom = best { break }
+            if case .noRoom = failure { best = failure }
+            guard let pause = failure.pauseBeforeNextAttempt else { continue }
+            if best.pauseBeforeNextAttempt.map({ pause < $0 }) ?? true { best = failure }
+        }
+        return best
     }
 
     // MARK: The lanes' side
@@ -124,6 +138,18 @@ final class ProviderRace {
     fileprivate var hasRoom: Bool { sink.hasRoom }
 
     fileprivate func waitForRoom() async throws(CancellationError) { try await sink.waitForRoom() }
+}
+
+extension ProviderFailure {
+    /// After what time another attempt may succeed; nil where it will end the same.
+    fileprivate var pauseBeforeNextAttempt: Duration? {
+        switch self {
+        case .unavailable(_, let wish), .busy(_, let wish): wish ?? .zero
+        case .noRoom(_, let pause): pause
+        case .timedOut, .adapted: .zero
+        case .cancelled, .refused, .rejected: nil
+        }
+    }
 }
 
 /// One provider's place in a race.

@@ -23,7 +23,7 @@ package struct RetryPolicy: Sendable {
         case .unavailable(_, let wish), .busy(_, let wish):
             guard retry <= retriesMax, wish ?? .zero <= Self.retryAfterMax else { return nil }
             return (wish ?? .zero) + backoff.pause(afterAttempt: retry)
-        case .cancelled, .timedOut, .noRoom, .refused, .rejected:
+        case .cancelled, .timedOut, .noRoom, .refused, .adapted, .rejected:
             return nil
         }
     }

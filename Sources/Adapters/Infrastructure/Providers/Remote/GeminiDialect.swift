@@ -1,13 +1,10 @@
 package import Application
 internal import Domain
-internal import FoundationEssentials
 package import HTTPClient
 internal import Shared
 
 /// Google's `streamGenerateContent`.
 package struct GeminiDialect: ProviderDialect {
-    private static let decoder = JSONDecoder()
-
     package let identity: ProviderIdentity
     private let endpoint: ProviderEndpoint
 
@@ -16,17 +13,27 @@ package struct GeminiDialect: ProviderDialect {
         identity = ProviderIdentity(name: name, model: endpoint.model, promptVersion: SystemPrompt.math.version)
     }
 
-    package func request(for question: Question) -> HTTPClientRequest {
+    /// `STOP` may come ahead of more text: the end of the response is the end, and this only for one that never comes.
+    package var closingLimit: Duration { .seconds(10) }
+
+    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+        var parts: Set<RequestPart> = [.systemRole]
+        if question.options.temperature != nil { parts.insert(.temperature) }
+        if question.options.maxOutputTokens != nil { parts.insert(.maxTokens) }
+        return parts.subtracting(omitted)
+    }
+
+    package func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         let model = endpoint.model.hasPrefix("models/") ? endpoint.model : "models/\(endpoint.model)"
         var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/\(model):streamGenerateContent?alt=sse")
         // In a field and not in the URL, which proxies and servers log.
         if let key = endpoint.apiKey { request.headers.append(("x-goog-api-key", key)) }
+        let parts = parts(for: question, without: omitted)
+        let prompt = SystemPrompt.math.text(for: question.context)
+        let turns = question.turns(beginningWith: parts.contains(.systemRole) ? nil : prompt)
         request.body = JSONWriter.object { json in
-            json.member(
-                "systemInstruction",
-                object: { write([SystemPrompt.math.text(for: question.context)], &$0) },
-            )
-            json.member("contents", array: question.turns) { json, turn in
+            if parts.contains(.systemRole) { json.member("systemInstruction", object: { write([prompt], &$0) }) }
+            json.member("contents", array: turns) { json, turn in
                 json.object { json in
                     switch turn.speaker {
                     case .student: json.member("role", "user")
@@ -38,8 +45,8 @@ package struct GeminiDialect: ProviderDialect {
             json.member(
                 "generationConfig",
                 object: { json in
-                    json.member("temperature", question.options.temperature)
-                    json.member("maxOutputTokens", question.options.maxOutputTokens)
+                    if parts.contains(.temperature) { json.member("temperature", question.options.temperature) }
+                    if parts.contains(.maxTokens) { json.member("maxOutputTokens", question.options.maxOutputTokens) }
                 },
             )
         }
@@ -50,79 +57,37 @@ package struct GeminiDialect: ProviderDialect {
         json.member("parts", array: parts) { json, text in json.object { $0.member("text", text) } }
     }
 
-    package func read(_ json: String) throws -> ProviderChunk {
-        let chunk = try Self.decoder.decode(Chunk.self, from: Data(json.utf8))
+    package func read(_ json: JSONValue) -> ProviderChunk {
         var result = ProviderChunk()
-        result.error = chunk.error?.reported
-        result.usage = chunk.usageMetadata?.tokens
-        if chunk.promptFeedback?.blockReason != nil { result.end = .finished(.contentFilter) }
-        guard let candidate = chunk.candidates?.first else { return result }
-        for part in candidate.content?.parts ?? [] {
-            if part.thought == true { result.reasoning += part.text ?? "" } else { result.answer += part.text ?? "" }
+        result.isDocument = true
+        result.error = ErrorReport.find(in: json)
+        result.usage = json["usageMetadata"].flatMap(usage)
+        if ProviderEnd(reason: json["promptFeedback"]?["blockReason"]) != nil {
+            result.end = .finished(.contentFilter)
         }
-        result.end = candidate.finishReason.map(end) ?? result.end
+        let candidates = json["candidates"]?.elements ?? []
+        if let candidate = candidates.first(where: { ($0["index"]?.integer ?? 0) == 0 }) {
+            read(candidate["content"], into: &result)
+            result.end = ProviderEnd(reason: candidate["finishReason"]) ?? result.end
+        }
         // Every chunk names it; it is read once.
-        if result.end != nil {
-            let origin = try? Self.decoder.decode(Origin.self, from: Data(json.utf8))
-            result.model = ProviderChunk.told(model: origin?.modelVersion)
-        }
+        if result.end != nil { result.model = ProviderChunk.told(model: json["modelVersion"]) }
         return result
     }
 
-    /// What nobody knows yet counts as an ordinary end.
-    private func end(_ reason: String) -> ProviderEnd {
-        switch reason {
-        case "MAX_TOKENS": .finished(.length)
-        case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY":
-            .finished(.contentFilter)
-        case "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL": .brokenOff
-        default: .finished(.stop)
+    private func read(_ content: JSONValue?, into result: inout ProviderChunk) {
+        for content in content?.elements ?? [] {
+            for part in content["parts"]?.elements ?? [content] {
+                result.add(part.isObject ? part["text"] : part, isThinking: part["thought"]?.isTrue == true)
+            }
         }
-    }
-}
-
-// The names are the wire's.
-extension GeminiDialect {
-    private struct Chunk: Decodable {
-        let candidates: [Candidate]?
-        let promptFeedback: Feedback?
-        let usageMetadata: Usage?
-        let error: ErrorReport?
-    }
-
-    private struct Origin: Decodable {
-        let modelVersion: String?
-    }
-
-    private struct Candidate: Decodable {
-        let content: Content?
-        let finishReason: String?
-    }
-
-    private struct Content: Decodable {
-        let parts: [Part]?
-    }
-
-    private struct Part: Decodable {
-        let text: String?
-        let thought: Bool?
-    }
-
-    private struct Feedback: Decodable {
-        let blockReason: String?
     }
 
     /// The thoughts are not among the candidates' tokens.
-    private struct Usage: Decodable {
-        let promptTokenCount: Int?
-        let candidatesTokenCount: Int?
-        let thoughtsTokenCount: Int?
-
-        var tokens: TokenUsage? {
-            guard let promptTokenCount else { return nil }
-            let output = (candidatesTokenCount ?? 0).addingReportingOverflow(thoughtsTokenCount ?? 0)
-            guard !output.overflow else { return nil }
-            return .told(input: promptTokenCount, output: output.partialValue, reasoning: thoughtsTokenCount)
-        }
+    private func usage(_ usage: JSONValue) -> TokenUsage? {
+        let thoughts = usage["thoughtsTokenCount"]?.integer
+        let output = (usage["candidatesTokenCount"]?.integer ?? 0).addingReportingOverflow(thoughts ?? 0)
+        guard !output.overflow else { return nil }
+        return .told(input: usage["promptTokenCount"]?.integer, output: output.partialValue, reasoning: thoughts)
     }
 }

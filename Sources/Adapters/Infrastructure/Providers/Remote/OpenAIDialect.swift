@@ -1,6 +1,5 @@
 package import Application
 internal import Domain
-internal import FoundationEssentials
 package import HTTPClient
 internal import Shared
 
@@ -8,8 +7,6 @@ internal import Shared
 package struct OpenAIDialect: ProviderDialect {
     /// Its newer models refuse the old name of the limit, and other servers do not know the new one.
     private static let ownHost = "https://api.openai.com/"
-
-    private static let decoder = JSONDecoder()
 
     package let identity: ProviderIdentity
     private let endpoint: ProviderEndpoint
@@ -19,33 +16,57 @@ package struct OpenAIDialect: ProviderDialect {
         identity = ProviderIdentity(name: name, model: endpoint.model, promptVersion: SystemPrompt.math.version)
     }
 
-    package func request(for question: Question) -> HTTPClientRequest {
+    package var endsWithDone: Bool { true }
+
+    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+        var parts: Set<RequestPart> = [.streamOptions, .systemRole]
+        if question.options.temperature != nil { parts.insert(.temperature) }
+        if question.options.maxOutputTokens != nil, let name = limitName(without: omitted) { parts.insert(name) }
+        return parts.subtracting(omitted)
+    }
+
+    /// The name of the limit that was not refused yet.
+    private func limitName(without omitted: Set<RequestPart>) -> RequestPart? {
+        let isOwnHost = endpoint.baseURL.hasPrefix(Self.ownHost)
+        let names: [RequestPart] = isOwnHost ? [.maxCompletionTokens, .maxTokens] : [.maxTokens, .maxCompletionTokens]
+        return names.first { !omitted.contains($0) }
+    }
+
+    package func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/chat/completions")
         if let key = endpoint.apiKey { request.headers.append(("Authorization", "Bearer \(key)")) }
         if let attempt = question.attempt {
             // Its own name for it, which its support can find.
             request.headers.append(("X-Client-Request-Id", "\(attempt.correlationID)-\(attempt.number)"))
         }
-        let limitsNewly = endpoint.baseURL.hasPrefix(Self.ownHost)
+        let parts = parts(for: question, without: omitted)
         request.body = JSONWriter.object { json in
             json.member("model", endpoint.model)
-            json.member("messages", array: messages(question)) { json, message in
+            let messages = messages(question, hasSystemRole: parts.contains(.systemRole))
+            json.member("messages", array: messages) { json, message in
                 json.object { json in
                     json.member("role", message.role)
                     json.member("content", message.content)
                 }
             }
             json.member("stream", true)
-            json.member("stream_options", object: { $0.member("include_usage", true) })
-            json.member("temperature", question.options.temperature)
-            json.member(limitsNewly ? "max_completion_tokens" : "max_tokens", question.options.maxOutputTokens)
+            if parts.contains(.streamOptions) {
+                json.member("stream_options", object: { $0.member("include_usage", true) })
+            }
+            if parts.contains(.temperature) { json.member("temperature", question.options.temperature) }
+            if parts.contains(.maxTokens) { json.member("max_tokens", question.options.maxOutputTokens) }
+            if parts.contains(.maxCompletionTokens) {
+                json.member("max_completion_tokens", question.options.maxOutputTokens)
+            }
         }
         return request
     }
 
-    private func messages(_ question: Question) -> [(role: String, content: String)] {
-        [("system", SystemPrompt.math.text(for: question.context))]
-            + question.turns.map { turn in
+    private func messages(_ question: Question, hasSystemRole: Bool) -> [(role: String, content: String)] {
+        let prompt = SystemPrompt.math.text(for: question.context)
+        let turns = question.turns(beginningWith: hasSystemRole ? nil : prompt)
+        return (hasSystemRole ? [("system", prompt)] : [])
+            + turns.map { turn in
                 switch turn.speaker {
                 case .student: ("user", turn.text)
                 case .teacher: ("assistant", turn.text)
@@ -53,98 +74,40 @@ package struct OpenAIDialect: ProviderDialect {
             }
     }
 
-    package func read(_ json: String) throws -> ProviderChunk {
+    package func read(_ json: JSONValue) -> ProviderChunk {
         var result = ProviderChunk()
-        if json == "[DONE]" {
-            result.isLast = true
+        result.error = ErrorReport.find(in: json)
+        result.usage = (json["usage"] ?? json["x_groq"]?["usage"]).flatMap(usage)
+        // Every chunk names it; it is read once.
+        if result.usage != nil { result.model = ProviderChunk.told(model: json["model"]) }
+        // More than one is never asked for.
+        guard let choice = json["choices"]?.elements.first(where: { ($0["index"]?.integer ?? 0) == 0 }) else {
             return result
         }
-        let chunk = try Self.decoder.decode(Chunk.self, from: Data(json.utf8))
-        result.error = chunk.error?.reported
-        result.usage = chunk.usage?.tokens
-        // Every chunk names it; it is read once.
-        if result.usage != nil {
-            let origin = try? Self.decoder.decode(Origin.self, from: Data(json.utf8))
-            result.model = ProviderChunk.told(model: origin?.model)
-        }
-        guard let choice = chunk.choices?.first else { return result }
-        if let text = choice.delta ?? choice.message {
-            result.answer = (text.content ?? "") + (text.refusal ?? "")
-            result.reasoning = text.reasoningContent ?? text.reasoning ?? ""
-        }
-        result.end = choice.finishReason.map(end)
+        result.error = result.error ?? ErrorReport.member(of: choice)
+        let delta = choice["delta"]
+        result.isDocument = delta == nil && choice["message"] != nil
+        read(delta ?? choice["message"] ?? choice["text"], into: &result)
+        let reasons = [choice, delta ?? .null, json].compactMap { $0.first(of: "finish_reason", "finishReason") }
+        result.end = reasons.lazy.compactMap { ProviderEnd(reason: $0) }.first
         return result
     }
 
-    /// What no tool was offered for and nobody knows yet counts as an ordinary end.
-    private func end(_ reason: String) -> ProviderEnd {
-        switch reason {
-        case "length", "max_tokens": .finished(.length)
-        case "content_filter": .finished(.contentFilter)
-        case "error", "abort", "cancelled": .brokenOff
-        default: .finished(.stop)
-        }
-    }
-}
-
-extension OpenAIDialect {
-    private struct Chunk: Decodable {
-        let choices: [Choice]?
-        let usage: Usage?
-        let error: ErrorReport?
+    private func read(_ text: JSONValue?, into result: inout ProviderChunk) {
+        guard let text, text.isObject else { return result.add(text) }
+        // Servers that send it under two names mean the same text.
+        result.add(text.first(of: "reasoning_content", "reasoning", "thinking", "reasoning_text"), isThinking: true)
+        if result.reasoning.isEmpty { result.add(text["reasoning_details"], isThinking: true) }
+        result.add(text["content"])
+        result.add(text["refusal"])
     }
 
-    private struct Origin: Decodable {
-        let model: String?
-    }
-
-    private struct Choice: Decodable {
-        let delta: Text?
-        /// In place of the delta where a server does not stream.
-        let message: Text?
-        let finishReason: String?
-
-        enum CodingKeys: String, CodingKey {
-            case delta, message
-            case finishReason = "finish_reason"
-        }
-    }
-
-    private struct Text: Decodable {
-        let content: String?
-        let refusal: String?
-        /// Both names are in use; servers that send both mean the same text.
-        let reasoning: String?
-        let reasoningContent: String?
-
-        enum CodingKeys: String, CodingKey {
-            case content, refusal, reasoning
-            case reasoningContent = "reasoning_content"
-        }
-    }
-
-    private struct Usage: Decodable {
-        let promptTokens: Int?
-        let completionTokens: Int?
-        let details: Details?
-
-        enum CodingKeys: String, CodingKey {
-            case promptTokens = "prompt_tokens"
-            case completionTokens = "completion_tokens"
-            case details = "completion_tokens_details"
-        }
-
-        struct Details: Decodable {
-            let reasoningTokens: Int?
-
-            enum CodingKeys: String, CodingKey {
-                case reasoningTokens = "reasoning_tokens"
-            }
-        }
-
-        var tokens: TokenUsage? {
-            guard let promptTokens, let completionTokens else { return nil }
-            return .told(input: promptTokens, output: completionTokens, reasoning: details?.reasoningTokens)
-        }
+    private func usage(_ usage: JSONValue) -> TokenUsage? {
+        let details = usage.first(of: "completion_tokens_details", "output_tokens_details")
+        return .told(
+            input: usage.first(of: "prompt_tokens", "input_tokens")?.integer,
+            output: usage.first(of: "completion_tokens", "output_tokens")?.integer,
+            reasoning: details?["reasoning_tokens"]?.integer,
+        )
     }
 }

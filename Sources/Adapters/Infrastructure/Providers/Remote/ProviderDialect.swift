@@ -7,10 +7,22 @@ package import HTTPClient
 /// Everything else is the same for all of them and done by ``RemoteClient``.
 package protocol ProviderDialect: Sendable {
     var identity: ProviderIdentity { get }
+    /// How long usage and formalities may take after a reason that came behind the whole text.
+    var closingLimit: Duration { get }
+    /// True where `[DONE]` ends a stream, so that an answer is whole with it even without a reason.
+    var endsWithDone: Bool { get }
+    /// What a request for `question` has of the parts that a server may refuse, `omitted` left out.
+    func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart>
     /// The request for an answer as a stream of server-sent events.
-    func request(for question: Question) -> HTTPClientRequest
-    /// Reads one event's data, or a body that came in place of a stream; throws what is no JSON of this dialect.
-    func read(_ json: String) throws -> ProviderChunk
+    func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest
+    /// Reads one event, or a body that came in place of a stream; what is not of this dialect is passed over.
+    func read(_ json: JSONValue) -> ProviderChunk
+}
+
+extension ProviderDialect {
+    package var closingLimit: Duration { .seconds(2) }
+    package var endsWithDone: Bool { false }
+    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> { [] }
 }
 
 /// Where a provider is reached.
@@ -41,14 +53,17 @@ package struct ProviderChunk: Sendable, Equatable {
     package var model: String?
     /// The provider reports that something went wrong.
     package var error: ReportedError?
-    /// Nothing follows.
-    package var isLast = false
+    /// True for a document that is an answer by itself and needs no reason.
+    package var isDocument = false
 
     package init() {}
 
+    var hasText: Bool { !answer.isEmpty || !reasoning.isEmpty }
+
     /// A model's name as a provider tells it: 1 to 128 visible characters of ASCII; anything else is not believed.
-    static func told(model: String?) -> String? {
-        guard let model, (1...128).contains(model.utf8.count), model.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    static func told(model: JSONValue?) -> String? {
+        guard let model = model?.string, (1...128).contains(model.utf8.count),
+            model.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
         return model
     }
@@ -69,6 +84,10 @@ package struct ReportedError: Sendable, Hashable {
     package var code: String?
     /// True for what is about the key or the account, whatever the status says.
     package var isAboutAccess = false
+    /// How long the provider wants to be left alone, where the error says so.
+    package var retryAfter: Duration?
+    /// What of the request the error is about.
+    package var refused = RefusedParts()
 
     package init(status: Int? = nil, code: String? = nil) {
         self.status = status
@@ -81,9 +100,9 @@ extension TokenUsage {
     private static let believable = 0...1_000_000_000
 
     /// As a provider tells it; `outputTokens` with those of the thinking.
-    static func told(input: Int, output: Int, reasoning: Int?) -> TokenUsage? {
-        let numbers = [input, output, reasoning ?? 0]
-        guard numbers.allSatisfy({ believable.contains($0) }) else { return nil }
+    static func told(input: Int?, output: Int?, reasoning: Int?) -> TokenUsage? {
+        guard let input, let output, believable.contains(input), believable.contains(output) else { return nil }
+        let reasoning = reasoning.flatMap { believable.contains($0) ? $0 : nil }
         return TokenUsage(inputTokens: input, outputTokens: output, reasoningTokens: reasoning, isEstimated: false)
     }
 }

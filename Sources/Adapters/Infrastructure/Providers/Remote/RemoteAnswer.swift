@@ -1,106 +1,132 @@
 internal import Application
 internal import Domain
 internal import HTTPClient
-internal import ServerSentEvents
 
-/// One response of a provider while it arrives: bytes ─► events ─► chunks ─► the sink.
+/// One response of a provider while it arrives: bytes ─► pieces ─► chunks ─► the sink.
 ///
 /// ```
-///  head ──┬─ 200, JSON ───► body, read as one chunk at the end
-///         ├─ 200 ─────────► events, each a chunk at once
-///         └─ else ────────► body, read as an error at the end
+///  head ──┬─ 200 to 203 ─► events or documents, each read at once
+///         └─ else ───────► body, read as an error at the end
 /// ```
-/// Holds at most one event, or a body up to its limit. Loop-owned.
+/// Two rules decide what is odd: what is not the answer never spoils it, and what may be a cut is never shown as complete.
+/// Holds at most one piece, or the body of an error up to its limit. Loop-owned.
 final class RemoteAnswer {
-    /// A body that is no stream; one event, and one line of it; all text of an answer.
+    /// A body that is an error.
     private static let bodyBytesMax = 1 << 20
-    private static let eventLimits = ServerSentEventLimits(lineBytesMax: 1 << 20, dataBytesMax: 1 << 20)
-    private static let textBytesMax = 1 << 20
-    /// How long usage and formalities may take once the answer is whole.
-    private static let closingLimit = Duration.seconds(2)
-
-    private enum Form {
-        case stream
-        case body
-    }
 
     private let dialect: any ProviderDialect
     private let sink: any AnswerSink
     private let failures: RemoteFailure
     private var head: HTTPClientResponse?
-    private var form = Form.stream
-    private var decoder = ServerSentEventDecoder(limits: eventLimits)
+    private var reader = ResponseReader()
     private var body: [UInt8] = []
-    private var textBytes = 0
-    private var finishReason: FinishReason?
-    private var isOver = false
+    private var texts: AnswerTexts
+    private var ending = AnswerEnding()
+    /// True once text came in a piece, and not as a document.
+    private var hasPieces = false
     private var failure: ProviderFailure?
+    /// True once something torn came behind a reason: no loss, unless the text goes on.
+    private var hasTornEnd = false
+    /// True for the last event, where its empty line is missing.
+    private var isFinishing = false
+    /// What the provider reported, and the status that it has.
+    private(set) var refusal: (status: Int, parts: RefusedParts)?
 
     init(_ dialect: any ProviderDialect, into sink: any AnswerSink) {
         self.dialect = dialect
         self.sink = sink
         failures = RemoteFailure(provider: dialect.identity.name)
+        texts = AnswerTexts(into: sink)
     }
+
+    /// True for a response that brings an answer.
+    var isAccepted: Bool { head.map { (200...203).contains($0.status) } ?? false }
 
     func begin(_ response: HTTPClientResponse) -> HTTPReadDecision {
         head = response
-        let isJSON = response["content-type"]?.lowercased().hasPrefix("application/json") == true
-        form = response.status == 200 && !isJSON ? .stream : .body
         return .proceed
     }
 
     func take(_ bytes: UnsafeRawBufferPointer) -> HTTPReadDecision {
-        switch form {
-        case .body:
+        guard isAccepted else {
             guard body.count + bytes.count <= Self.bodyBytesMax else { return .stop }
             body.append(contentsOf: bytes)
             return .proceed
-        case .stream:
-            do throws(ServerSentEventError) {
-                try decoder.decode(bytes) { takeEvent($0.data) }
-            } catch {
-                if !isOver { fail(failures.broken("broke the rules of its protocol: \(error)")) }
-            }
-            return decision
         }
+        do throws(ResponseReader.Unreadable) {
+            try reader.read(bytes) { take($0) }
+        } catch {
+            if !ending.isOver { fail(failures.broken("broke the rules of its protocol: \(error.reason)")) }
+        }
+        return decision
     }
 
     private var decision: HTTPReadDecision {
-        if failure != nil || isTooLong { return .stop }
-        if isOver { return .enough }
-        if finishReason != nil { return .conclude(within: Self.closingLimit) }
+        if failure != nil || texts.isTooLong { return .stop }
+        if ending.isOver { return .enough }
+        if ending.isFirm { return .conclude(within: dialect.closingLimit) }
         return sink.hasRoom ? .proceed : .pause
     }
 
-    private var isTooLong: Bool { textBytes > Self.textBytesMax }
+    /// Reads one event or document, which may hold several values.
+    private func take(_ piece: ResponseReader.Piece) {
+        guard failure == nil, !ending.isOver, !texts.isTooLong else { return }
+        var json = JSONReader(piece.data.withoutFieldNames)
+        if piece.isError {
+            let value = (try? json.value()) ?? .null
+            return report(ErrorReport.read(value))
+        }
+        while failure == nil, !json.isAtEnd {
+            if json.rest.isDone {
+                if dialect.endsWithDone { ending.isOver = true }
+                return
+            }
+            let rest = json.rest
+            guard let value = try? json.value() else { return takeUnreadable(rest) }
+            for value in value.elements where value.isObject {
+                take(dialect.read(value))
+                if ErrorReport.isDoubtful(value) { ending.isDoubtful = true }
+            }
+        }
+    }
 
-    private func takeEvent(_ data: String) {
-        guard failure == nil, !isOver, !isTooLong else { return }
-        guard let chunk = try? dialect.read(data) else { return fail(failures.broken("sent what is no answer")) }
-        take(chunk)
+    /// Words between the events are passed over; what may be the torn remains of an event is not.
+    private func takeUnreadable(_ rest: ArraySlice<UInt8>) {
+        guard !rest.isTornDone else { return }
+        let isTorn = rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[")
+        guard ending.reason == nil || isFinishing else {
+            if isTorn { hasTornEnd = true }
+            return
+        }
+        if isTorn {
+            fail(failures.broken("sent what is no answer"))
+        } else {
+            ending.isDoubtful = true
+        }
     }
 
     private func take(_ chunk: ProviderChunk) {
-        emit(.reasoning, chunk.reasoning)
-        emit(.token, chunk.answer)
+        // Some servers repeat the whole answer behind its pieces.
+        let isRepetition = chunk.isDocument && hasPieces && texts.hasAnswer
+        hasPieces = hasPieces || chunk.hasText && !chunk.isDocument
+        if !isRepetition { texts.take(chunk) }
         if let usage = chunk.usage {
             sink.take(ProviderAccount(provider: dialect.identity, usage: usage, answeringModel: chunk.model))
         }
-        if let error = chunk.error { return fail(failures.reported(error)) }
-        switch chunk.end {
-        case .finished(let reason): finishReason = reason
-        case .brokenOff: fail(failures.broken("broke its answer off"))
-        case nil: break
-        }
-        if chunk.isLast { isOver = true }
-        // Whoever never ends is cut like an answer that reaches its limit.
-        if isTooLong { finishReason = .length }
+        if let error = chunk.error { return report(error) }
+        if chunk.end == .brokenOff { return fail(failures.broken("broke its answer off")) }
+        let hasText = chunk.hasText && !isRepetition
+        if hasText, hasTornEnd { return fail(failures.broken("sent what is no answer")) }
+        ending.take(chunk, hasText: hasText, hasAnswer: texts.hasAnswer)
     }
 
-    private func emit(_ kind: AnswerText, _ text: String) {
-        guard !text.isEmpty else { return }
-        textBytes += text.utf8.count
-        sink.receive(kind, text)
+    func waitForRoom() async throws(CancellationError) { try await sink.waitForRoom() }
+
+    private func report(_ error: ReportedError) {
+        // What is whole stays so.
+        if ending.isFirm { return }
+        if !texts.hasAnswer, let status = error.status { refusal = (status, error.refused) }
+        fail(failures.reported(error))
     }
 
     private func fail(_ failure: ProviderFailure) { self.failure = failure }
@@ -108,29 +134,71 @@ final class RemoteAnswer {
     /// Why the answer ended, when the request has; `error` is the request's own.
     func end(_ error: HTTPClientError?) throws(ProviderFailure) -> FinishReason {
         if let failure { throw failure }
-        // An answer that is whole stays so, whatever happens to its connection.
-        if form == .stream, let reason = finishReason ?? (isOver ? .stop : nil) { return try checked(reason) }
-        if let error, error == .cancelled || head?.status ?? 200 == 200 { throw failures.transport(error) }
-        guard let head else { throw failures.broken("gave no answer") }
-        switch form {
-        case .stream: throw failures.broken("ended its answer too early")
-        case .body: return try endOfBody(head)
+        guard let head else { throw error.map(failures.transport) ?? failures.broken("gave no answer") }
+        guard isAccepted else {
+            if error == .cancelled { throw .cancelled }
+            throw endOfError(head)
         }
+        if texts.isTooLong { return .length }
+        let isOrderly = error == nil
+        if isOrderly, !ending.isFirm, !ending.isOver {
+            isFinishing = true
+            reader.finish { take($0) }
+        }
+        if let failure { throw failure }
+        if let reason = ending.reason(isOrderly && reader.isComplete, isCancelled: error == .cancelled, reader) {
+            return try checked(reason)
+        }
+        if let error { throw failures.transport(error) }
+        throw failures.broken(reader.isDocument ? "sent what is no answer" : "ended its answer too early")
     }
 
-    private func endOfBody(_ head: HTTPClientResponse) throws(ProviderFailure) -> FinishReason {
-        let chunk = try? dialect.read(String(decoding: body, as: UTF8.self))
-        guard head.status == 200 else { throw failures.status(head.status, chunk?.error, retryAfter: head.retryAfter) }
-        guard let chunk else { throw failures.broken("sent what is no answer") }
-        take(chunk)
-        if let failure { throw failure }
-        guard let finishReason else { throw failures.broken("sent what is no answer") }
-        return try checked(finishReason)
+    private func endOfError(_ head: HTTPClientResponse) -> ProviderFailure {
+        let text = String(decoding: body, as: UTF8.self)
+        var pieces: [ResponseReader.Piece] = []
+        var reader = ResponseReader()
+        body.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
+        reader.finish { pieces.append($0) }
+        let value = pieces.lazy.compactMap { try? JSONReader.value($0.data.withoutFieldNames) }.first
+        var error = value.map(ErrorReport.read)
+        refusal = (head.status, error?.refused ?? RefusedParts(text))
+        if error == nil, refusal?.parts.isAboutShape == true {
+            var plain = ReportedError()
+            plain.refused = RefusedParts(text)
+            error = plain
+        }
+        let hints = [RetryHint.inHead(head, isBusy: head.status == 429), error?.retryAfter]
+        return failures.status(head.status, error, retryAfter: hints.compactMap { $0 }.max())
     }
 
     /// Nothing at all is no answer to a question.
     private func checked(_ reason: FinishReason) throws(ProviderFailure) -> FinishReason {
-        if reason == .stop, textBytes == 0 { throw failures.broken("gave an empty answer") }
+        texts.finish()
+        if reason == .stop, !texts.hasAnswer { throw failures.broken("gave an empty answer") }
         return reason
+    }
+}
+
+extension String {
+    /// Without the name of the field, which some proxies write twice.
+    fileprivate var withoutFieldNames: Substring.UTF8View {
+        var text = self[...].utf8
+        while true {
+            let trimmed = text.drop { $0 <= 0x20 }
+            guard trimmed.starts(with: "data:".utf8) else { return text }
+            text = trimmed.dropFirst(5)
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// A beginning of `[DONE]`.
+    fileprivate var isTornDone: Bool { "[DONE]".utf8.starts(with: self) }
+
+    /// `[DONE]`, in whatever case, with or without quotation marks around it.
+    fileprivate var isDone: Bool {
+        guard count < 32 else { return false }
+        let word = filter { $0 > 0x20 && $0 != UInt8(ascii: "\"") }.map { $0 | 0x20 }
+        return word.elementsEqual("[done]".utf8.map { $0 | 0x20 })
     }
 }

@@ -11,25 +11,52 @@ package struct RemoteClient: AIStreamingClient {
     private let dialect: any ProviderDialect
     private let transport: HTTPTransport
     private let connectTimeout: Duration
+    private let shape: RequestShape
+    private let sendsTrace: Bool
 
     /// `connectTimeout` is for looking up the name, connecting and the handshake; all other limits are the caller's.
-    package init(_ dialect: any ProviderDialect, transport: HTTPTransport, connectTimeout: Duration) {
+    ///
+    /// `shape` remembers what the provider refuses, for all clients that have it; with `sendsTrace` the provider is sent a
+    /// `traceparent`.
+    package init(
+        _ dialect: any ProviderDialect,
+        transport: HTTPTransport,
+        connectTimeout: Duration,
+        shape: RequestShape = RequestShape(),
+        sendsTrace: Bool = false
+    ) {
         self.dialect = dialect
         self.transport = transport
         self.connectTimeout = connectTimeout
+        self.shape = shape
+        self.sendsTrace = sendsTrace
     }
 
     package var identity: ProviderIdentity { dialect.identity }
 
     package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+        let omitted = shape.leftOut
         let answer = RemoteAnswer(dialect, into: sink)
+        do throws(ProviderFailure) {
+            let reason = try await perform(request(question, without: omitted), answer)
+            shape.confirm(omitted)
+            return reason
+        } catch {
+            throw adapt(to: answer, after: error, question, without: omitted)
+        }
+    }
+
+    private func perform(
+        _ request: HTTPClientRequest,
+        _ answer: RemoteAnswer
+    ) async throws(ProviderFailure) -> FinishReason {
         do throws(HTTPClientError) {
-            try await transport.perform(request(question)) { head in
+            try await transport.perform(request) { head in
                 answer.begin(head)
             } onBody: { bytes in
                 answer.take(bytes)
             } waitForRoom: {
-                (try? await sink.waitForRoom()) != nil
+                (try? await answer.waitForRoom()) != nil
             }
         } catch {
             return try answer.end(error)
@@ -37,15 +64,31 @@ package struct RemoteClient: AIStreamingClient {
         return try answer.end(nil)
     }
 
-    private func request(_ question: Question) -> HTTPClientRequest {
-        var request = dialect.request(for: question)
+    /// Leaves out what was refused, where that may be the cause of `failure`.
+    private func adapt(
+        to answer: RemoteAnswer,
+        after failure: ProviderFailure,
+        _ question: Question,
+        without omitted: Set<RequestPart>
+    ) -> ProviderFailure {
+        guard let refusal = answer.refusal else { return failure }
+        let sent = dialect.parts(for: question, without: omitted)
+        let cause = refusal.parts.cause(status: refusal.status, sent: sent)
+        guard cause.isEmpty else {
+            shape.tryWithout(cause)
+            return RemoteFailure(provider: identity.name).adapted(cause)
+        }
+        if [400, 422].contains(refusal.status) { shape.restore(omitted) }
+        return failure
+    }
+
+    private func request(_ question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+        var request = dialect.request(for: question, without: omitted)
         request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
         if let attempt = question.attempt {
             request.headers.append(("X-Correlation-ID", attempt.correlationID.description))
-            if let trace = attempt.trace {
-                request.headers.append(("traceparent", trace.parent))
-                if let state = trace.state { request.headers.append(("tracestate", state)) }
-            }
+            // `tracestate` is of the client's own systems and goes to nobody.
+            if sendsTrace, let trace = attempt.trace { request.headers.append(("traceparent", trace.parent)) }
         }
         request.timeouts.connect = connectTimeout
         request.timeouts.idle = nil

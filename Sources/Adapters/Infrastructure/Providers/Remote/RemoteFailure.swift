@@ -16,6 +16,8 @@ struct RemoteFailure {
             )
         }
         switch status {
+        case 400 where error?.refused.isAboutShape == true:
+            return .refused(detail: "The provider \(provider) does not take such a request (\(status)\(name)).")
         case 400:
             return .rejected(detail: "The provider \(provider) rejected the request (\(status)\(name)).")
         case 401, 402, 403:
@@ -40,10 +42,13 @@ struct RemoteFailure {
 
     /// An error inside of an answer that began well.
     func reported(_ error: ReportedError) -> ProviderFailure {
-        if let status = error.status, !error.isAboutAccess { return self.status(status, error, retryAfter: nil) }
+        if let status = error.status, !error.isAboutAccess {
+            return self.status(status, error, retryAfter: error.retryAfter)
+        }
         let name = error.code.map { " (\($0))" } ?? ""
         let detail = "The provider \(provider) reported an error\(name)."
-        return error.isAboutAccess ? .refused(detail: detail) : .unavailable(detail: detail)
+        return error.isAboutAccess
+            ? .refused(detail: detail) : .unavailable(detail: detail, retryAfter: error.retryAfter)
     }
 
     func transport(_ error: HTTPClientError) -> ProviderFailure {
@@ -55,6 +60,12 @@ struct RemoteFailure {
         case .resolve, .connect, .tls, .tooLarge, .closed, .protocolViolation, .failed:
             .unavailable(detail: "The provider \(provider) failed: \(error).")
         }
+    }
+
+    /// The request is asked again in another form.
+    func adapted(_ parts: Set<RequestPart>) -> ProviderFailure {
+        let names = parts.map(\.rawValue).sorted().joined(separator: ", ")
+        return .adapted(detail: "The provider \(provider) does not take a part of the request (\(names)).")
     }
 
     func broken(_ how: String) -> ProviderFailure { .unavailable(detail: "The provider \(provider) \(how).") }

@@ -52,6 +52,13 @@ extension Question {
         if turn.answer.isEmpty { return noAnswer }
         return turn.isPartial ? "\(turn.answer)\n\n\(brokenOff)" : turn.answer
     }
+
+    /// The same, with `prompt` before the first of them, for a provider that takes no instructions in a place of their own.
+    func turns(beginningWith prompt: String?) -> [(speaker: Speaker, text: String)] {
+        var turns = turns
+        if let prompt { turns[0].text = "\(prompt)\n\n\(turns[0].text)" }
+        return turns
+    }
 }
 
 extension String {

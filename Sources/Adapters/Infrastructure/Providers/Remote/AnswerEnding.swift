@@ -1,0 +1,47 @@
+internal import Domain
+
+/// Whether an answer is whole, by all that its provider has said of its end.
+///
+/// ```
+///  open ──a reason behind the text──► firm: the answer is whole, whatever happens to its connection
+///   │ ▲ └─a reason beside text, or ahead of it──► loose: whole with the end of the response
+///   │ └──text──────────────────────────────────────┴──(from firm too: such a server's reasons are never firm again)
+///   └──[DONE]──► over
+/// ```
+struct AnswerEnding {
+    /// Why the answer ends, by the last word on that.
+    private(set) var reason: FinishReason?
+    /// True where only usage and formalities can follow.
+    private(set) var isFirm = false
+    /// The last word of the protocol was said: nothing counts behind it.
+    var isOver = false
+    /// True after words that are no part of the protocol: something may be missing.
+    var isDoubtful = false
+    /// True once text came behind a reason.
+    private var wasWrong = false
+    private var hasDocument = false
+
+    mutating func take(_ chunk: ProviderChunk, hasText: Bool, hasAnswer: Bool) {
+        if chunk.isDocument { hasDocument = true }
+        if hasText, reason != nil {
+            reason = nil
+            isFirm = false
+            wasWrong = true
+        }
+        guard case .finished(let end) = chunk.end else { return }
+        // An answer that is not there yet cannot be at its end; one that is filtered or too long can.
+        isFirm = isFirm || reason == nil && !hasText && !wasWrong && (hasAnswer || end != .stop)
+        reason = end
+    }
+
+    /// The reason of an answer that is whole; nil where it may be a cut.
+    ///
+    /// `isOrderly` is true where the response has ended as its framing says.
+    func reason(_ isOrderly: Bool, isCancelled: Bool, _ reader: ResponseReader) -> FinishReason? {
+        if isOver { return reason ?? (isDoubtful ? nil : .stop) }
+        if isFirm { return reason }
+        if isOrderly { return reason ?? (hasDocument && reader.isSingleDocument ? .stop : nil) }
+        // Silence behind a reason, until somebody's limit was over.
+        return isCancelled && !wasWrong ? reason : nil
+    }
+}

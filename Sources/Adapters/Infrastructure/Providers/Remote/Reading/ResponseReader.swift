@@ -1,0 +1,76 @@
+internal import ServerSentEvents
+
+/// The body of a response as the pieces that a provider sent, whatever its media type says.
+///
+/// ```
+///  white space, byte-order mark ─► first byte ──┬─ { or [ ─► DocumentSplitter ─► each object
+///                                               └─ else ───► ServerSentEventDecoder ─► each event
+/// ```
+/// Holds at most one piece.
+struct ResponseReader {
+    /// One event, and one line of it; one object.
+    private static let pieceBytesMax = 1 << 20
+
+    /// One event or object.
+    struct Piece {
+        let data: String
+        /// True for an event of that type, or a field of that name.
+        let isError: Bool
+    }
+
+    /// Why a body cannot be read on.
+    struct Unreadable: Error {
+        let reason: String
+    }
+
+    private enum Form {
+        case unknown
+        case events
+        case documents
+    }
+
+    private var form = Form.unknown
+    private var events = ServerSentEventDecoder(
+        limits: ServerSentEventLimits(lineBytesMax: pieceBytesMax, dataBytesMax: pieceBytesMax),
+        isLenient: true,
+    )
+    private var documents = DocumentSplitter(bytesMax: pieceBytesMax)
+
+    /// True for JSON that is no event stream.
+    var isDocument: Bool { form == .documents }
+    /// True where the body was one object and nothing else.
+    var isSingleDocument: Bool { isDocument && !documents.isList && documents.count == 1 && documents.isComplete }
+    /// False within JSON that is not complete.
+    var isComplete: Bool { !isDocument || documents.isComplete }
+
+    mutating func read(_ bytes: UnsafeRawBufferPointer, _ onPiece: (Piece) -> Void) throws(Unreadable) {
+        var bytes = bytes[...]
+        if form == .unknown {
+            bytes = bytes.drop { $0 <= 0x20 || $0 == 0xEF || $0 == 0xBB || $0 == 0xBF }
+            guard let first = bytes.first else { return }
+            form = first == UInt8(ascii: "{") || first == UInt8(ascii: "[") ? .documents : .events
+        }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes)
+        do {
+            if form == .documents {
+                try documents.split(rest) { onPiece(Piece(data: $0, isError: false)) }
+            } else {
+                try events.decode(rest) { onPiece(Piece(data: $0.data, isError: $0.isError)) }
+            }
+        } catch let error as ServerSentEventError {
+            throw Unreadable(reason: error.description)
+        } catch {
+            throw Unreadable(reason: "a document is too large")
+        }
+    }
+
+    /// Hands out a last event whose empty line is missing; to be called when the response has ended in good order.
+    mutating func finish(_ onPiece: (Piece) -> Void) {
+        guard form == .events else { return }
+        events.finish { onPiece(Piece(data: $0.data, isError: $0.isError)) }
+    }
+}
+
+extension ServerSentEvent {
+    fileprivate var isError: Bool { type != "message" && type.lowercased().filter { $0 != " " } == "error" }
+}

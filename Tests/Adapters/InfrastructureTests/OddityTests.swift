@@ -1,0 +1,524 @@
+import Application
+import Domain
+import Testing
+
+@testable import HTTPClient
+@testable import Infrastructure
+
+/// One odd answer and what it is read as: the rows of the table in `docs/providers.md`.
+struct Oddity: Sendable, CustomTestStringConvertible {
+    /// How an answer is read, without its words.
+    enum End: Equatable {
+        case whole(FinishReason)
+        /// Another try or another provider may do better.
+        case failed
+        case refused
+        case rejected
+        case busy
+    }
+
+    var name: String
+    var dialect: Int
+    var body: String
+    var type = "text/event-stream"
+    var status = 200
+    var fields: [(name: String, value: String)] = []
+    /// The connection broke at the end of the body.
+    var isTorn = false
+    var answer = "x = 2"
+    var reasoning = ""
+    var end = End.whole(.stop)
+
+    var testDescription: String { "\(["openai", "gemini"][dialect]): \(name)" }
+
+    /// Reads it in pieces of `size` bytes.
+    func reading(inPiecesOf size: Int) -> Reading {
+        let bytes = Array(body.utf8)
+        let pieces = stride(from: 0, to: bytes.count, by: size).map { bytes[$0..<min($0 + size, bytes.count)] }
+        let head = HTTPClientResponse(status: status, headers: [("content-type", type)] + fields)
+        return Reading(pieces, head, spokenDialects[dialect], isTorn ? .closed : nil)
+    }
+}
+
+extension Oddity.End {
+    init(_ end: Result<FinishReason, ProviderFailure>) {
+        switch end {
+        case .success(let reason): self = .whole(reason)
+        case .failure(.rejected): self = .rejected
+        case .failure(.refused): self = .refused
+        case .failure(.busy): self = .busy
+        case .failure: self = .failed
+        }
+    }
+}
+
+@Suite("What providers send oddly")
+struct OddityTests {
+    /// Each event, ended as the standard wants it.
+    private static func events(_ data: [String]) -> String { data.map { "data: \($0)\n\n" }.joined() }
+
+    /// An OpenAI-style stream.
+    private static func openAI(
+        _ name: String,
+        _ data: String...,
+        answer: String = "x = 2",
+        reasoning: String = "",
+        end: Oddity.End = .whole(.stop)
+    ) -> Oddity {
+        Oddity(name: name, dialect: 0, body: events(data), answer: answer, reasoning: reasoning, end: end)
+    }
+
+    private static func gemini(
+        _ name: String,
+        _ data: String...,
+        answer: String = "x = 2",
+        reasoning: String = "",
+        end: Oddity.End = .whole(.stop)
+    ) -> Oddity {
+        Oddity(name: name, dialect: 1, body: events(data), answer: answer, reasoning: reasoning, end: end)
+    }
+
+    /// A delta with `content` as JSON, and a finish reason as JSON.
+    private static func delta(_ content: String, _ reason: String = "null") -> String {
+        #"{"choices":[{"index":0,"delta":{"content":\#(content)},"finish_reason":\#(reason)}]}"#
+    }
+    private static func part(_ text: String, _ more: String = "") -> String {
+        #"{"candidates":[{"content":{"parts":[{"text":\#(text)}]}\#(more)}]}"#
+    }
+    private static let text = delta(#""x = 2""#)
+    private static let half = delta(#""x = ""#)
+    private static let stop = delta(#""""#, #""stop""#)
+    private static let done = "[DONE]"
+    private static let stopped = #","finishReason":"STOP""#
+    private static let whole = part(#""x = 2""#, stopped)
+
+    static let reasons = [
+        openAI("an empty reason", delta(#""x = ""#, #""""#), delta(#""2""#, #""stop""#), done),
+        openAI("the word null as reason", delta(#""x = ""#, #""null""#), delta(#""2""#, #""stop""#), done),
+        openAI("stop on every chunk", delta(#""x = ""#, #""stop""#), delta(#""2""#, #""stop""#), done),
+        openAI("stop ahead of the text", stop, half, delta(#""2""#), done),
+        openAI("a reason as number", delta(#""x = 2""#, "0"), stop, done),
+        openAI("a reason as number and no other", delta(#""x = 2""#, "0"), done),
+        openAI("a reason as object", delta(#""x = 2""#, #"{"type":"length"}"#), done, end: .whole(.length)),
+        openAI("a reason as empty object", delta(#""x = 2""#, "{}"), done),
+        openAI("an early reason and no end", delta(#""x = ""#, #""stop""#), delta(#""2""#), end: .failed),
+        openAI(
+            "resources at an end",
+            half,
+            delta(#""""#, #""insufficient_system_resource""#),
+            done,
+            answer: "x = ",
+            end: .failed
+        ),
+        openAI("a broken network", half, delta(#""""#, #""network_error""#), done, answer: "x = ", end: .failed),
+        openAI("sensitive", text, delta(#""""#, #""sensitive""#), done, end: .whole(.contentFilter)),
+        openAI("a full window", text, delta(#""""#, #""model_context_window_exceeded""#), done, end: .whole(.length)),
+        gemini("STOP on every chunk", part(#""x = ""#, stopped), part(#""2""#, stopped)),
+        gemini("STOP ahead of the text", #"{"candidates":[{"finishReason":"STOP"}]}"#, part(#""x = 2""#, stopped)),
+        gemini(
+            "STOP unspecified",
+            part(#""x = ""#, #","finishReason":"FINISH_REASON_UNSPECIFIED""#),
+            part(#""2""#, stopped)
+        ),
+        gemini("OTHER", part(#""x = ""#), part(#""""#, #","finishReason":"OTHER""#), answer: "x = ", end: .failed),
+        gemini(
+            "a malformed response",
+            part(#""x = ""#),
+            part(#""""#, #","finishReason":"MALFORMED_RESPONSE""#),
+            answer: "x = ",
+            end: .failed
+        ),
+        gemini(
+            "too many tool calls",
+            part(#""x = ""#, #","finishReason":"TOO_MANY_TOOL_CALLS""#),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "a reason beside text, then torn",
+            dialect: 0,
+            body: events([delta(#""x = ""#, #""stop""#)]),
+            isTorn: true,
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(name: "a reason behind the text, then torn", dialect: 0, body: events([text, stop]), isTorn: true),
+        Oddity(
+            name: "STOP beside text, then torn",
+            dialect: 1,
+            body: events([part(#""x = ""#, stopped)]),
+            isTorn: true,
+            answer: "x = ",
+            end: .failed
+        ),
+    ]
+
+    static let contents = [
+        openAI("a number as content", half, delta("2"), stop, done),
+        openAI("a number alone", delta("2.50"), stop, done, answer: "2.50"),
+        openAI(
+            "content as a list of parts",
+            delta(#"[{"type":"thinking","thinking":[{"type":"text","text":"2x is 4. "}]}]"#),
+            delta(#"[{"type":"text","text":"x = "},{"type":"image_url","image_url":{"url":"BAD"}}]"#),
+            delta(#""2""#),
+            stop,
+            done,
+            reasoning: "2x is 4. ",
+        ),
+        openAI("content as one part", delta(#"{"type":"text","text":"x = 2"}"#), stop, done),
+        openAI("content as a list of texts", delta(#"["x = ","2"]"#), stop, done),
+        openAI(
+            "reasoning as object",
+            #"{"choices":[{"delta":{"reasoning":{"text":"hm"},"content":"x = 2"}}]}"#,
+            stop,
+            done,
+            reasoning: "hm"
+        ),
+        openAI(
+            "reasoning as details",
+            #"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"hm"}],"content":"x = 2"}}]}"#,
+            stop,
+            done,
+            reasoning: "hm"
+        ),
+        openAI("an emoji in two chunks", delta(#""\ud83d""#), delta(#""\ude00""#), stop, done, answer: "😀"),
+        openAI("half an emoji", delta(#""x\ud83d""#), delta(#""y\ude00""#), stop, done, answer: "x\u{FFFD}y\u{FFFD}"),
+        openAI("half an emoji at the end", delta(#""x\ud83d""#), stop, done, answer: "x\u{FFFD}"),
+        openAI(
+            "other choices",
+            #"{"choices":[{"index":1,"delta":{"content":"BAD"},"finish_reason":"stop"},{"index":0,"delta":{"content":"x = 2"}}]}"#,
+            #"{"choices":[{"index":1,"delta":{"content":"BAD"}}]}"#,
+            stop,
+            done
+        ),
+        openAI("only spaces", delta(#"" \n""#), stop, done, answer: "", end: .failed),
+        openAI("a space of no width", delta(#""\u200b""#), stop, done, answer: "", end: .failed),
+        openAI("spaces, then text", delta(#"" ""#), delta(#""x""#), stop, done, answer: " x"),
+        gemini("a number as text", part("2", stopped), answer: "2"),
+        gemini("an emoji in two parts", part(#""\ud83d""#), part(#""\ude00""#, stopped), answer: "😀"),
+        gemini(
+            "other candidates",
+            #"{"candidates":[{"index":1,"content":{"parts":[{"text":"BAD"}]}},{"index":0,"content":{"parts":[{"text":"x = 2"}]},"finishReason":"STOP"}]}"#
+        ),
+        gemini("parts as object", #"{"candidates":[{"content":{"parts":{"text":"x = 2"}},"finishReason":"STOP"}]}"#),
+        gemini("only spaces", part(#"" ""#, stopped), answer: "", end: .failed),
+    ]
+
+    static let thinking = [
+        openAI(
+            "thinking in the text",
+            delta(#""<thi""#),
+            delta(#""nk>2x is 4</th""#),
+            delta(#""ink>\n\nx = 2""#),
+            stop,
+            done,
+            reasoning: "2x is 4"
+        ),
+        openAI("thinking behind a line end", delta(#""\n<think>\nhm</think>x = 2""#), stop, done, reasoning: "hm"),
+        openAI("empty thinking", delta(#""<think>\n\n</think>\n\nx = 2""#), stop, done),
+        openAI("a tag later on", delta(#""x <think>2</think>""#), stop, done, answer: "x <think>2</think>"),
+        openAI("less than", delta(#""<""#), delta(#""5""#), stop, done, answer: "<5"),
+        openAI("a beginning of a tag alone", delta(#""<thi""#), stop, done, answer: "<thi"),
+        openAI(
+            "thinking without end",
+            delta(#""<think>hm""#),
+            delta(#""""#, #""length""#),
+            done,
+            answer: "",
+            reasoning: "hm",
+            end: .whole(.length)
+        ),
+        gemini(
+            "thinking in the text",
+            part(#""<think>2x is 4</thi""#),
+            part(#""nk>x = 2""#, stopped),
+            reasoning: "2x is 4"
+        ),
+    ]
+
+    static let errors = [
+        openAI(
+            "an object that is an error",
+            half,
+            #"{"object":"error","code":500}"#,
+            done,
+            answer: "x = ",
+            end: .failed
+        ),
+        openAI(
+            "a bad request within the stream",
+            #"{"object":"error","code":400,"message":"m"}"#,
+            answer: "",
+            end: .rejected
+        ),
+        openAI("a limit within the stream", #"{"error":{"code":"429","message":"m"}}"#, answer: "", end: .busy),
+        openAI(
+            "an error of a choice",
+            half,
+            #"{"choices":[{"error":{"code":502,"message":"m"},"delta":{}}]}"#,
+            done,
+            answer: "x = ",
+            end: .failed
+        ),
+        openAI(
+            "no success",
+            half,
+            #"{"success":false,"errors":[{"message":"m"}]}"#,
+            done,
+            answer: "x = ",
+            end: .failed
+        ),
+        openAI("a detail", half, #"{"detail":"m"}"#, done, answer: "x = ", end: .failed),
+        openAI("a type of error", half, #"{"type":"error","message":"m"}"#, done, answer: "x = ", end: .failed),
+        Oddity(
+            name: "a field named error",
+            dialect: 0,
+            body: events([half]) + "error: {\"code\":500,\"message\":\"m\"}\n\n" + events([done]),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "a field named error before data",
+            dialect: 0,
+            body: events([half]) + "error:{\"code\":400,\"message\":\"m\"}\ndata: [DONE]\n\n",
+            answer: "x = ",
+            end: .rejected
+        ),
+        Oddity(
+            name: "an event named error",
+            dialect: 0,
+            body: events([half]) + "event: error\ndata: {\"message\":\"overloaded\"}\n\n" + events([done]),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "an event named error without data",
+            dialect: 0,
+            body: events([half]) + "event: error\n\n" + events([done]),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "an error without a field",
+            dialect: 0,
+            body: events([half]) + "{\"error\":{\"code\":500}}\n\n" + events([done]),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "words, and no reason",
+            dialect: 0,
+            body: events([half, "Internal Server Error", done]),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "an event named error",
+            dialect: 1,
+            body: events([part(#""x = ""#)]) + "event: error\r\ndata: {\"message\":\"overloaded\"}\r\n\r\n",
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "a list around an error",
+            dialect: 1,
+            body: #"[{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+            type: "application/json",
+            status: 400,
+            answer: "",
+            end: .refused
+        ),
+        Oddity(
+            name: "a list around an error at 200",
+            dialect: 1,
+            body: #"[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]"#,
+            type: "application/json",
+            answer: "",
+            end: .busy
+        ),
+        Oddity(
+            name: "a wrong question in a list",
+            dialect: 1,
+            body: #"[{"error":{"code":400,"status":"INVALID_ARGUMENT"}}]"#,
+            status: 400,
+            answer: "",
+            end: .rejected
+        ),
+        Oddity(
+            name: "a shape that it does not take",
+            dialect: 1,
+            body: #"{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"x\""}}"#,
+            status: 400,
+            answer: "",
+            end: .refused
+        ),
+    ]
+
+    static let surroundings = [
+        openAI("empty data", "", half, "", delta(#""2""#), " ", stop, done),
+        openAI("[DONE] with a space", text, stop, "[DONE] "),
+        openAI("[done]", text, "[done]"),
+        openAI("a message beside a whole answer", text, #"{"message":"processing"}"#, stop, done),
+        openAI("a ping with a message", text, #"{"type":"ping","message":"m"}"#, done),
+        openAI("garbage behind the reason", text, stop, "{garbage", done),
+        openAI("words between", "ping", half, "null", delta(#""2""#), #""ping""#, stop, done),
+        openAI("usage as text", #"{"usage":"12","choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
+        openAI("usage as fraction", #"{"usage":9.5,"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
+        openAI("usage as list", #"{"usage":[],"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
+        openAI(
+            "usage beyond all bounds",
+            #"{"usage":{"prompt_tokens":9223372036854775808},"choices":[{"delta":{"content":"x = 2"}}]}"#,
+            stop,
+            done
+        ),
+        openAI(
+            "an empty error",
+            #"{"error":"","choices":[{"delta":{"content":"x = "}}]}"#,
+            #"{"error":false,"choices":[{"delta":{"content":"2"}}]}"#,
+            #"{"error":{}}"#,
+            stop,
+            done
+        ),
+        openAI("NaN", #"{"logprob":NaN,"x":-Infinity,"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
+        openAI("two values in one event", half + "\n" + delta(#""2""#), stop, done),
+        openAI("the field's name twice", "data: " + text, stop, "data: [DONE]"),
+        openAI(
+            "the whole answer once more",
+            half,
+            delta(#""2""#),
+            #"{"choices":[{"message":{"content":"x = 2"},"finish_reason":"stop"}]}"#,
+            done
+        ),
+        gemini(
+            "usage as text",
+            #"{"usageMetadata":"x","candidates":[{"content":{"parts":[{"text":"x = 2"}]},"finishReason":"STOP"}]}"#
+        ),
+        gemini("[DONE]", whole, done),
+        gemini("empty data", "", whole, ""),
+        Oddity(
+            name: "pings",
+            dialect: 0,
+            body: "event: ping\ndata: {\"type\":\"ping\"}\n\n" + events([half]) + "event: ping\ndata:\n\n: c\n\n"
+                + events([delta(#""2""#), stop, done])
+        ),
+        Oddity(
+            name: "a last event without empty line",
+            dialect: 0,
+            body: events([half]) + "data: " + delta(#""2""#, #""stop""#)
+        ),
+        Oddity(
+            name: "a last event without empty line",
+            dialect: 1,
+            body: events([part(#""x = ""#)]) + "data: " + part(#""2""#, stopped) + "\r\n"
+        ),
+        Oddity(
+            name: "a torn rest",
+            dialect: 1,
+            body: events([part(#""x = ""#, stopped)]) + "data: " + part(#""2""#).dropLast(9),
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "a torn rest of a torn connection",
+            dialect: 1,
+            body: events([part(#""x = ""#)]) + "data: " + whole,
+            isTorn: true,
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "an event stream as JSON",
+            dialect: 0,
+            body: events([text, stop, done]),
+            type: "application/json"
+        ),
+        Oddity(
+            name: "an event stream as text",
+            dialect: 0,
+            body: "\u{FEFF}\r\n" + events([text, stop, done]),
+            type: "text/plain"
+        ),
+        Oddity(name: "status 201", dialect: 0, body: events([text, stop, done]), status: 201),
+        Oddity(name: "status 203", dialect: 1, body: events([whole]), status: 203),
+        Oddity(
+            name: "a document without reason",
+            dialect: 0,
+            body: #"{"choices":[{"message":{"content":"x = 2"}}]}"#,
+            type: "application/json"
+        ),
+        Oddity(name: "a document without reason", dialect: 1, body: part(#""x = 2""#), type: "application/json"),
+        Oddity(
+            name: "a document as event stream",
+            dialect: 0,
+            body: #"{"choices":[{"message":{"content":"x = 2"},"finish_reason":"stop"}]}"#
+        ),
+        Oddity(
+            name: "a torn document",
+            dialect: 1,
+            body: String(part(#""x = 2""#).dropLast(2)),
+            type: "application/json",
+            answer: "",
+            end: .failed
+        ),
+        Oddity(
+            name: "a list in place of a stream",
+            dialect: 1,
+            body: "[" + part(#""x = ""#) + "\n,\r\n" + part(#""2""#, stopped) + "]\n",
+            type: "application/json"
+        ),
+        Oddity(
+            name: "a list that is not closed",
+            dialect: 1,
+            body: "[" + part(#""x = ""#, stopped) + "\n,",
+            type: "application/json",
+            answer: "x = ",
+            end: .failed
+        ),
+        Oddity(
+            name: "lines of JSON",
+            dialect: 0,
+            body: half + "\n" + delta(#""2""#, #""stop""#) + "\n",
+            type: "application/x-ndjson"
+        ),
+    ]
+
+    @Test(
+        "each is read as its meaning, however it is cut",
+        arguments: reasons + contents + thinking + errors + surroundings
+    )
+    func oddities(_ oddity: Oddity) {
+        for size in [1, 2, 7, 1_000_000] {
+            let reading = oddity.reading(inPiecesOf: size)
+            #expect(reading.answer.joined() == oddity.answer, "\(size)")
+            #expect(reading.reasoning.joined() == oddity.reasoning, "\(size)")
+            #expect(Oddity.End(reading.end) == oddity.end, "\(size): \(reading.end)")
+        }
+    }
+
+    @Test("thinking is told apart wherever the text is cut")
+    func cuts() {
+        let text = "<think>2x is 4</think>".map(String.init) + [#"\n"#, #"\n"#] + "x = 2".map(String.init)
+        for first in 0...text.count {
+            for second in first...text.count {
+                let parts = [text[..<first], text[first..<second], text[second...]]
+                let chunks = parts.map { Self.delta("\"\($0.joined())\"") } + [Self.stop, Self.done]
+                let reading = Oddity(name: "", dialect: 0, body: Self.events(chunks)).reading(inPiecesOf: 1_000_000)
+                #expect(reading.answer.joined() == "x = 2", "\(first) \(second)")
+                #expect(reading.reasoning.joined() == "2x is 4", "\(first) \(second)")
+            }
+        }
+    }
+
+    @Test("what can be read of a usage is read")
+    func usage() {
+        let usage =
+            #"{"prompt_tokens":"3","completion_tokens":2.0,"completion_tokens_details":{"reasoning_tokens":[]}}"#
+        let odd = Self.openAI(
+            "",
+            #"{"usage":\#(usage),"choices":[{"delta":{"content":"x = 2"}}]}"#,
+            Self.stop,
+            Self.done
+        )
+        #expect(odd.reading(inPiecesOf: 100).usage == TokenUsage(inputTokens: 3, outputTokens: 2, isEstimated: false))
+    }
+}

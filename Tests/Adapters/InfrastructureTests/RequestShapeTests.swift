@@ -1,0 +1,83 @@
+import Synchronization
+import Testing
+
+@testable import HTTPClient
+@testable import Infrastructure
+
+@Suite("What a provider refuses of a request")
+struct RequestShapeTests {
+    private static let sent: Set<RequestPart> = [.streamOptions, .systemRole, .temperature, .maxTokens]
+
+    @Test(
+        "the part that is named is left out; a question's own fault leaves out nothing",
+        arguments: [
+            (400, #"{"error":{"message":"System role not supported"}}"#, [.systemRole]),
+            (500, #"{"error":{"code":500,"message":"System role not supported"}}"#, [.systemRole]),
+            (400, #"{"error":{"message":"Developer instruction is not enabled for models/gemma"}}"#, [.systemRole]),
+            (400, #"{"message":"Conversation roles must alternate user/assistant/user/assistant/..."}"#, [.systemRole]),
+            (
+                422,
+                #"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"Extra inputs are not permitted","#
+                    + #""input":{"temperature":1,"role":"system"}}]}"#, [.streamOptions]
+            ),
+            (400, #"{"message":"Only user, assistant and tool roles are supported, got system."}"#, [.systemRole]),
+            (
+                422,
+                #"{"detail":[{"loc":["body","messages",0,"role"],"msg":"Input should be 'user' or 'assistant'"}]}"#,
+                [.systemRole]
+            ),
+            (400, #"{"message":"stream_options is only for premium"}"#, [.streamOptions]),
+            (422, "{}", [.streamOptions]), (422, "no", [.streamOptions]), (400, "unknown field", [.streamOptions]),
+            (
+                400,
+                #"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use "#
+                    + #"'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#,
+                [.maxTokens]
+            ),
+            (
+                400,
+                #"{"error":{"message":"Unsupported value: 'temperature' does not support 0.5 with this model. "#
+                    + #"Only the default (1) value is supported.","param":"temperature"}}"#, [.temperature]
+            ),
+            (400, #"{"error":{"message":"temperature must be at most 1"}}"#, [.temperature]),
+            (400, #"{"error":{"message":"the prompt is too long"}}"#, []), (400, "", []),
+            (500, #"{"error":{"message":"temperature of the rack"}}"#, []), (429, "System role not supported", []),
+        ] as [(Int, String, Set<RequestPart>)],
+    )
+    func cause(status: Int, body: String, expected: Set<RequestPart>) throws {
+        let value = try? JSONReader.value(body[...].utf8)
+        let refused = value.map { ErrorReport.read($0).refused } ?? RefusedParts(body)
+        #expect(refused.cause(status: status, sent: Self.sent) == expected)
+    }
+
+    @Test("a part is left out for good once an answer came without it, and told of once")
+    func memory() {
+        let told = Mutex<[RequestPart]>([])
+        let shape = RequestShape { part in told.withLock { $0.append(part) } }
+        shape.tryWithout([.streamOptions])
+        #expect(shape.leftOut == [.streamOptions])
+        shape.restore([.streamOptions])
+        #expect(shape.leftOut == [])
+        shape.tryWithout([.streamOptions, .temperature])
+        shape.confirm([.streamOptions])
+        shape.confirm([.streamOptions])
+        shape.restore([.streamOptions, .temperature])
+        #expect(shape.leftOut == [.streamOptions])
+        #expect(told.withLock { $0 } == [.streamOptions])
+    }
+
+    @Test("without a part the request means the same")
+    func requests() {
+        let question = question("x", maxOutputTokens: 5)
+        func body(_ dialect: Int, _ omitted: Set<RequestPart>) -> String {
+            String(decoding: spokenDialects[dialect].request(for: question, without: omitted).body ?? [], as: UTF8.self)
+        }
+        let bare = body(0, [.streamOptions, .systemRole, .temperature, .maxTokens])
+        #expect(!bare.contains("stream_options") && !bare.contains(#""system""#))
+        #expect(bare.contains(#"[{"role":"user","content":"You are a patient"#) && bare.contains(#"\n\nx"}]"#))
+        #expect(bare.contains(#""max_completion_tokens":5"#))
+        #expect(!body(0, Set(RequestPart.allCases)).contains("max_"))
+        let gemini = body(1, [.systemRole])
+        #expect(!gemini.contains("systemInstruction") && gemini.contains(#"{"text":"You are a patient"#))
+    }
+}
