@@ -78,7 +78,7 @@ enum DeadLettersCommand {
         try await withLoop { loop in
             let keys = Keyspace(partitions: configuration.jobs.partitions)
             let store = RedisStore(
-                try RedisConfiguration(url: redis),
+                try RedisConfiguration(redis, configuration.redis),
                 keys: keys,
                 retention: Retention(configuration),
                 on: loop,

@@ -74,7 +74,7 @@ enum Replica {
         logger: Logger
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
-        let database = try postgres(stores.database, name)
+        let database = try PostgresConfiguration(uri: stores.database, applicationName: name)
         metrics.postgres.connectionsMax.set(database.connectionsMax)
         let pool = try await loops.loops[0].run { loop in
             let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
@@ -87,22 +87,13 @@ enum Replica {
             logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
             health: ProcessHealth(loops: loops.loops, metrics: metrics),
-            redis: try RedisConfiguration(url: stores.redis, clientName: name),
+            redis: try RedisConfiguration(stores.redis, configuration.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration.ai, metrics, logger),
             tracer: tracer,
         )
-    }
-
-    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
-    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
-        do {
-            return try PostgresConfiguration(uri: uri, applicationName: name)
-        } catch {
-            throw StartFailure("DATABASE_URL cannot be used: \(error)")
-        }
     }
 
     private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics, _ logger: Logger) -> [ProviderGate] {
@@ -142,16 +133,13 @@ enum Replica {
         }
     }
 
-    private static func mockScript(_ path: String?) throws -> MockScript {
+    /// What the mock provider's script says; ``SettingChecks`` has found nothing wrong with it.
+    static func mockScript(_ path: String?) throws -> MockScript {
         guard let path else { return .empty }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw StartFailure("MOCK_SCRIPT names \(path), which cannot be read")
+            throw StartFailure("the file cannot be read")
         }
-        do {
-            return try MockScript(String(decoding: data, as: UTF8.self))
-        } catch {
-            throw StartFailure("MOCK_SCRIPT, \(path), \(error)")
-        }
+        return try MockScript(String(decoding: data, as: UTF8.self))
     }
 }
 

@@ -39,15 +39,27 @@ extension Configuration.Ops {
 
 extension Configuration.Redis {
     init(_ reader: SettingReader, _ role: Role) {
-        let schemes = ["redis", "rediss", "unix", "redis+sentinel", "redis+cluster"]
         url = reader.optional(
             "REDIS_URL",
-            .url(schemes: schemes),
+            .url(schemes: ["redis", "rediss", "unix"], reserved: ["redis+sentinel", "redis+cluster"]),
             required: role.isReplica,
             documented: "required outside `dev`",
-            "Redis: `redis://user:password@host:6379/0`, `rediss://` with TLS, `unix://` for a socket, "
-                + "`redis+sentinel://h1,h2/master`, `redis+cluster://h1,h2`."
+            "Redis: `redis://user:password@host:6379/0`, `rediss://` with TLS, `unix:///path?db=0` for a socket. "
+                + "`redis+sentinel://` and `redis+cluster://` are reserved for a later release."
         )
+        tlsAuthorities = reader.optional(
+            "REDIS_TLS_CA",
+            .text,
+            documented: "the system's authorities",
+            "File with the certificate authorities (PEM) that `rediss://` trusts instead of the system's. The system's are "
+                + "OpenSSL's; `SSL_CERT_FILE` names another file of them for the whole process."
+        )
+        tlsCertificate = reader.optional(
+            "REDIS_TLS_CERT",
+            .text,
+            "File with the client's certificate chain (PEM), for a Redis that asks for one."
+        )
+        tlsKey = reader.optional("REDIS_TLS_KEY", .text, "File with the private key (PEM) of that certificate.")
     }
 }
 

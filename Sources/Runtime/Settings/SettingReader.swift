@@ -62,6 +62,14 @@ package final class SettingReader {
     /// Notes a mistake that concerns several settings.
     package func note(_ mistake: SettingMistake) { mistakes.append(mistake) }
 
+    /// Notes that the value of a setting, which has been read, cannot be used; `reason` names no secret.
+    package func refuse(_ name: String, because reason: String) {
+        guard let row = rows.first(where: { $0.name == name }) else {
+            preconditionFailure("there is no setting \(name)")
+        }
+        note(.unusable(name: name, value: row.shownValue ?? "", reason: reason, source: row.source))
+    }
+
     /// A setting that always has a value.
     package func value<Value>(
         _ name: String,
