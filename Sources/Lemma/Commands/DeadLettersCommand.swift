@@ -146,7 +146,9 @@ enum DeadLettersCommand {
         } catch let failure as RedriveDeadLetter.Failure {
             switch failure {
             case .unknown: throw CommandFailure("there is no dead letter \(text); was it redriven already?")
-            case .unusable: throw CommandFailure("\(text) is an entry that nobody could read; it can only be dropped")
+            case .unreadable: throw CommandFailure("\(text) is an entry that nobody could read; it can only be dropped")
+            case .conversationDeleted:
+                throw CommandFailure("the conversation of \(text) was deleted by its user; it can only be dropped")
             case .unavailable: throw unavailable
             }
         }

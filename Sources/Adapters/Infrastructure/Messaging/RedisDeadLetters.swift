@@ -37,7 +37,7 @@ package struct RedisDeadLetters: DeadLetterRepository {
         guard letter.partition < keys.partitions, let fields = try await fields(of: letter) else { return .unknown }
         guard let conversation = fields["conversation"].flatMap({ ConversationID($0) }),
             keys.partition(of: id) == letter.partition, keys.partition(of: conversation) == letter.partition
-        else { return .unusable }
+        else { return .unreadable }
         do {
             let reply = try await store.call(
                 .redrive,
@@ -49,7 +49,8 @@ package struct RedisDeadLetters: DeadLetterRepository {
             )
             switch reply.string {
             case "redriven": return .redriven
-            case "unusable": return .unusable
+            case "unreadable": return .unreadable
+            case "deleted": return .conversationDeleted
             default: return .unknown
             }
         } catch {

@@ -674,14 +674,15 @@ end
 
 -- redrive  KEYS scope dead
 --          ARGV group, entry of the dead letter, new id, TTL ms, `queued` data up to its position
--- returns 'redriven', 'unknown' or 'unusable'; a dead letter is used up by it
+-- returns 'redriven', 'unknown', 'unreadable' or 'deleted' (its conversation is); a dead letter is used up by it
 local function redrive(keys, args)
   local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[3]
   local entries = redis.call('XRANGE', dead, args[2], args[2])
   if #entries == 0 then return 'unknown' end
   local letter = by_name(entries[1][2])
   local known = redis.call('HMGET', scope.conversation, 'active', 'deleted')
-  if not letter['problem'] or known[2] == letter['user'] then return 'unusable' end
+  if not letter['problem'] then return 'unreadable' end
+  if known[2] == letter['user'] then return 'deleted' end
   local active = known[1] and is_open(scope, known[1]) and known[1]
   local given, waiting = queue_state(scope.jobs, args[1])
   local fields = { 'redriveOf', letter['id'] }

@@ -79,5 +79,7 @@ package enum RedriveResult: Sendable, Equatable {
     case redriven
     case unknown
     /// The letter holds nothing that could be submitted.
-    case unusable
+    case unreadable
+    /// The conversation that the problem belonged to was deleted.
+    case conversationDeleted
 }
