@@ -15,8 +15,8 @@ export function withoutPlaceholders(text) {
 }
 
 /**
- * Replaces the formulas in `source` by placeholders: `\( \)`, `\[ \]`, `$$ $$`, and `$ $` by Pandoc's rule.
- * Code is left alone. While the text is still `growing`, a formula without an end lasts to the end of the text.
+ * Replaces the formulas in `source` by placeholders: `\( \)`, `\[ \]`, `$$ $$`, and `$ $` by Pandoc's rules and one more
+ * (see `dollars`). Code is left alone. While the text is still `growing`, a formula without an end lasts to the end of the text.
  */
 export function extractFormulas(source, growing) {
   const formulas = [];
@@ -125,10 +125,15 @@ class Scanner {
     return null;
   }
 
+  /**
+   * A formula between single dollars by Pandoc's rules (`tex_math_dollars`): the opening one has no space right after it,
+   * the closing one no space right before it and no digit right after it. And the opening one has no digit right before
+   * it, so that prices such as `5$` are text.
+   */
   dollars(at) {
     const { source } = this;
     if (source[at + 1] === "$") return this.doubleDollars(at);
-    if (!/\S/.test(source[at + 1] ?? "")) return null;
+    if (!/\S/.test(source[at + 1] ?? "") || /\d/.test(source[at - 1] ?? "")) return null;
     const limit = this.endOfParagraph(at);
     for (let next = at + 2; next < limit; next += 1) {
       if (source[next] === "\\") next += 1;

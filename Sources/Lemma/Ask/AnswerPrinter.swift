@@ -4,7 +4,7 @@ internal import Shared
 
 /// Shows the events of one request: the answer on standard output, everything else on standard error.
 struct AnswerPrinter {
-    private let asJSON: Bool
+    let asJSON: Bool
     private let notes: Notes
     /// What is known of the position, so that it is told once.
     private var ahead = 0
@@ -108,13 +108,32 @@ struct AnswerPrinter {
         }
     }
 
+    /// Ends the lines of JSON with a `failed` event that no server sent: its data are the server's problem document, or
+    /// the failure's words in the form of one.
+    func showFailure(_ failure: AskFailure) throws(OutputError) {
+        let data =
+            failure.problem
+            ?? JSONWriter.object { writer in
+                writer.member("title", "There is no answer")
+                writer.member("detail", failure.words)
+            }
+        try Output.standard.write(Self.line("failed", id: nil, data))
+    }
+
+    /// Ends the lines of JSON of an aborted request whose terminal event did not come.
+    func showCancelled() throws(OutputError) {
+        try Output.standard.write(Self.line("cancelled", id: nil, Array(#"{"reason":"requested"}"#.utf8)))
+    }
+
     /// The event as one line of JSON.
-    static func line(_ event: ServerSentEvent) -> [UInt8] {
+    static func line(_ event: ServerSentEvent) -> [UInt8] { line(event.type, id: event.id, Array(event.data.utf8)) }
+
+    private static func line(_ type: String, id: String?, _ data: [UInt8]) -> [UInt8] {
         // A line break is white space in JSON: within a string it would be escaped.
-        let data = event.data.utf8.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") ? UInt8(ascii: " ") : $0 }
+        let data = data.map { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") ? UInt8(ascii: " ") : $0 }
         return JSONWriter.object { writer in
-            writer.member("event", event.type)
-            writer.member("id", event.id)
+            writer.member("event", type)
+            writer.member("id", id)
             writer.member("data", json: data)
         } + [UInt8(ascii: "\n")]
     }

@@ -26,6 +26,8 @@ struct Question: Sendable {
 /// Loop-owned.
 final class AskClient {
     private static let abortLimit = Duration.seconds(5)
+    /// How long the terminal event of an aborted request is waited for.
+    private static let endLimit = Duration.seconds(3)
 
     private let server: ServerURL
     private let transport: HTTPTransport
@@ -53,11 +55,11 @@ final class AskClient {
         request.timeouts.total = .seconds(30)
         let (response, body) = try await send(request)
         guard response.status == 202 || response.status == 200 else {
-            throw CommandFailure(Reply.words(status: response.status, retryAfter: response["retry-after"], body))
+            throw AskFailure(response, body)
         }
         guard let accepted = Reply.decode(Reply.Accepted.self, body), server.resolve(accepted.streamUrl) != nil,
             accepted.correlationId.utf8.allSatisfy({ "0123456789abcdef-".utf8.contains($0) })
-        else { throw CommandFailure("the server's answer to the submission cannot be read") }
+        else { throw AskFailure("the server's answer to the submission cannot be read") }
         return accepted
     }
 
@@ -65,7 +67,7 @@ final class AskClient {
         do throws(HTTPClientError) {
             return try await transport.collect(request)
         } catch {
-            throw CommandFailure("\(server.origin): \(error)")
+            throw AskFailure("\(server.origin): \(error)")
         }
     }
 
@@ -83,11 +85,11 @@ final class AskClient {
         while true {
             switch try await watch(accepted) {
             case .finished(let code): return code
-            case .refused(let words): throw CommandFailure(words)
+            case .refused(let failure): throw failure
             case .lost(let why):
                 try Task.checkCancellation()
                 guard let pause = delay.next() else {
-                    throw CommandFailure("the stream is lost: \(why); request \(accepted.correlationId) may go on")
+                    throw AskFailure("the stream is lost: \(why); request \(accepted.correlationId) may go on")
                 }
                 notes.tell("connection lost, trying again: \(why)")
                 try await transport.loop.sleep(for: pause)
@@ -99,12 +101,14 @@ final class AskClient {
     private enum End {
         case finished(ExitCode)
         /// Asking again is of no use.
-        case refused(String)
+        case refused(AskFailure)
         case lost(String)
     }
 
     private func watch(_ accepted: Reply.Accepted) async throws -> End {
-        guard let url = server.resolve(accepted.streamUrl) else { return .refused("the stream has no valid address") }
+        guard let url = server.resolve(accepted.streamUrl) else {
+            return .refused(AskFailure("the stream has no valid address"))
+        }
         var request = request("GET", url)
         request.headers = [("Accept", "text/event-stream, application/problem+json")]
         if !lastEventID.isEmpty { request.headers.append(("Last-Event-ID", lastEventID)) }
@@ -130,27 +134,30 @@ final class AskClient {
     private func end(of response: StreamResponse) throws -> End {
         if let error = response.outputError { throw error }
         if let code = response.exitCode { return .finished(code) }
-        if let error = response.streamError { return .refused("\(error)") }
+        if let error = response.streamError { return .refused(AskFailure("\(error)")) }
         if response.transportError == .cancelled { throw CancellationError() }
         guard let head = response.head else {
             return .lost(response.transportError?.description ?? "there was no answer")
         }
         switch head.status {
         case 200: return .lost(response.transportError?.description ?? "the stream ended early")
-        case 204: return .refused("the stream is over, but its end was never seen")
+        case 204: return .refused(AskFailure("the stream is over, but its end was never seen"))
         case 429, 500...599: return .lost("the server answered \(head.status)")
-        case let status:
-            return .refused(Reply.words(status: status, retryAfter: head["retry-after"], response.problem))
+        case _: return .refused(AskFailure(head, response.problem))
         }
     }
 
     // MARK: Aborting
 
-    /// Aborts the request on the server and says what came of it; never takes longer than a few seconds.
-    func abort(_ accepted: Reply.Accepted) async {
+    /// Aborts the request on the server and says what came of it unless `quietly`; never takes longer than a few seconds.
+    ///
+    /// True where the server took it.
+    @discardableResult
+    func abort(_ accepted: Reply.Accepted, quietly: Bool = false) async -> Bool {
         try? printer.endLine()
         let path = "\(server.origin)/api/math/requests/\(accepted.correlationId)"
         let query = accepted.streamUrl.drop { $0 != "?" }
+        var complaint = "the server did not abort the request"
         // The stream's ticket speaks for the user who has no token; a server may also not take it here.
         for url in query.isEmpty ? [path] : [path + query, path] {
             var request = request("DELETE", url)
@@ -159,11 +166,32 @@ final class AskClient {
                 let (response, body) = try await transport.collect(request)
                 guard response.status == 200 || response.status == 202 else { continue }
                 let isOver = Reply.decode(Reply.State.self, body)?.status == "completed"
-                return notes.tell(isOver ? "the request was completed already" : "aborted")
+                if !quietly { notes.tell(isOver ? "the request was completed already" : "aborted") }
+                return true
             } catch {
-                return notes.complain("the request could not be aborted: \(error)")
+                complaint = "the request could not be aborted: \(error)"
+                break
             }
         }
-        notes.complain("the server did not abort the request")
+        if !quietly { notes.complain(complaint) }
+        return false
+    }
+
+    // MARK: Ending
+
+    /// With `--json`, ends the output with the request's terminal event, or with what is known where that does not come.
+    func showEnd(ofAborted accepted: Reply.Accepted, _ wasAborted: Bool) async throws {
+        guard printer.asJSON else { return }
+        guard wasAborted else { return try printer.showFailure(AskFailure("interrupted; the request may go on")) }
+        let isShown = OneShot<Bool>(loop: transport.loop)
+        let task = transport.loop.spawn { isShown.succeed((try? await self.follow(accepted)) != nil) }
+        let timer = transport.loop.schedule(after: Self.endLimit) { task.cancel() }
+        defer { timer.close() }
+        if try await isShown.value() == false { try printer.showCancelled() }
+    }
+
+    /// With `--json`, ends the output with a failure that came as no event.
+    func showFailure(_ failure: AskFailure) throws(OutputError) {
+        if printer.asJSON { try printer.showFailure(failure) }
     }
 }

@@ -3,26 +3,26 @@ internal import Glibc
 internal import Lifecycle
 internal import Synchronization
 
-/// What `Ctrl-C` does: the first one cancels what runs, the second one ends the process at once.
+/// What `Ctrl-C`, SIGTERM and SIGHUP do: the first one cancels what runs, the second one ends the process at once.
 final class Interruption: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var isRaised = false
+        var first: StopSignal?
         var onRaise: (@Sendable () -> Void)?
     }
 
-    /// True after the first one.
-    var isRaised: Bool { state.withLock(\.isRaised) }
+    /// How the process ends after the first one, as a shell says it.
+    var exitCode: ExitCode { state.withLock { $0.first }.map { .signal($0) } ?? .interrupted }
 
     /// Watches until the returned watcher is cancelled.
     func watch() -> SignalWatcher {
-        SignalWatcher([.interrupt]) { _ in
+        SignalWatcher(StopSignal.allCases) { signal in
             let (isFirst, action) = self.state.withLock { state in
-                defer { state.isRaised = true }
-                return (!state.isRaised, state.onRaise)
+                defer { state.first = state.first ?? signal }
+                return (state.first == nil, state.onRaise)
             }
-            guard isFirst else { _exit(ExitCode.interrupted.rawValue) }
+            guard isFirst else { _exit(ExitCode.signal(signal).rawValue) }
             action?()
         }
     }
@@ -31,8 +31,19 @@ final class Interruption: Sendable {
     func onRaise(_ action: @escaping @Sendable () -> Void) {
         let isRaised = state.withLock { state in
             state.onRaise = action
-            return state.isRaised
+            return state.first != nil
         }
         if isRaised { action() }
+    }
+}
+
+extension ExitCode {
+    /// 128 and the signal's number, as a shell says it.
+    fileprivate static func signal(_ signal: StopSignal) -> ExitCode {
+        switch signal {
+        case .interrupt: .interrupted
+        case .terminate: .terminated
+        case .hangUp: .hungUp
+        }
     }
 }

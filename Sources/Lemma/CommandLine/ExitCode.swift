@@ -14,6 +14,10 @@ enum ExitCode: Int32, Error {
     case interrupted = 130
     /// SIGPIPE: 128 + 13.
     case readerGone = 141
+    /// SIGTERM: 128 + 15.
+    case terminated = 143
+    /// SIGHUP: 128 + 1.
+    case hungUp = 129
 }
 
 /// A failure at run time, in words for a person.
@@ -37,9 +41,10 @@ func loadConfiguration(_ role: Role) throws(ConfigurationFailure) -> LoadedConfi
         return try Configuration.load(
             environment: ProcessSources.environment(),
             dotEnv: try ProcessSources.dotEnv(),
-            role: role,
-            isTerminal: ProcessSources.isTerminal,
-        )
+            in: Surroundings(role: role, isTerminal: ProcessSources.isTerminal),
+        ) { configuration, reader in
+            SettingChecks(configuration, role, reader).run()
+        }
     } catch {
         throw ConfigurationFailure(mistakes: error)
     }

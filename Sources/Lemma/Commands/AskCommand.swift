@@ -19,11 +19,11 @@ enum AskCommand {
                 CommandOption("url", value: "URL", "the server (default: http://127.0.0.1:{HTTP_PORT})"),
                 CommandOption("conversation", value: "ID", "go on with this conversation, with what was said in it"),
                 CommandOption("provider", value: "NAME", "ask this provider"),
-                CommandOption(flag: "json", "print the events as JSON, one a line"),
+                CommandOption(flag: "json", "print the events as JSON, one a line; the last says how it ended"),
             ],
             details: """
                 A PROBLEM of "-" is read from standard input. The answer goes to standard output, notes go to standard error.
-                A second Ctrl-C exits at once.
+                SIGTERM, SIGHUP and a closed pipe abort as Ctrl-C does. A second Ctrl-C exits at once.
                 """,
             operandsMayBeginWithDash: true,
         )
@@ -73,25 +73,44 @@ enum AskCommand {
             defer { transport.close() }
             let printer = AnswerPrinter(asJSON: asJSON, notes: notes)
             let client = AskClient(server: server, transport: transport, printer: printer, notes: notes)
-            // Not cut short by Ctrl-C: without the answer nobody knows what is to be aborted.
-            let accepted = try await client.submit(question)
-            let outcome = OneShot<Result<ExitCode, any Error>>(loop: loop)
-            let task = loop.spawn {
-                do {
-                    let code = try await client.follow(accepted)
-                    if !asJSON { notes.tellHow(toContinue: accepted.conversationId) }
-                    outcome.succeed(.success(code))
-                } catch {
-                    outcome.succeed(.failure(error))
-                }
-            }
-            interruption.onRaise { task.cancel() }
             do {
-                return try await outcome.value().get()
-            } catch is CancellationError {
-                await client.abort(accepted)
-                return .interrupted
+                // Not cut short by a signal: without the answer nobody knows what is to be aborted.
+                let accepted = try await client.submit(question)
+                let code = try await follow(accepted, client, interruption, on: loop)
+                if !asJSON, code == .success || code == .failure { notes.tellHow(toContinue: accepted.conversationId) }
+                return code
+            } catch let failure as AskFailure {
+                try client.showFailure(failure)
+                throw CommandFailure(failure.words)
             }
+        }
+    }
+
+    /// Follows the answer to its end, or aborts the request at a signal and where the output can no longer be written.
+    private static func follow(
+        _ accepted: Reply.Accepted,
+        _ client: AskClient,
+        _ interruption: Interruption,
+        on loop: Loop
+    ) async throws -> ExitCode {
+        let outcome = OneShot<Result<ExitCode, any Error>>(loop: loop)
+        let task = loop.spawn {
+            do {
+                outcome.succeed(.success(try await client.follow(accepted)))
+            } catch {
+                outcome.succeed(.failure(error))
+            }
+        }
+        interruption.onRaise { task.cancel() }
+        do {
+            return try await outcome.value().get()
+        } catch is CancellationError {
+            let wasAborted = await client.abort(accepted)
+            try await client.showEnd(ofAborted: accepted, wasAborted)
+            return interruption.exitCode
+        } catch let error as OutputError {
+            await client.abort(accepted, quietly: true)
+            throw error
         }
     }
 }

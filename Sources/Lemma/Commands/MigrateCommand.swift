@@ -1,6 +1,7 @@
 internal import Console
 internal import EventLoop
 internal import Persistence
+internal import PostgresClient
 internal import Settings
 
 /// `lemma migrate`: brings the database's schema to this release's.
@@ -20,7 +21,7 @@ enum MigrateCommand {
             let mistake = SettingMistake.missing(name: "DATABASE_URL", allowed: "a libpq URI such as postgres://…")
             throw ConfigurationFailure(mistakes: InvalidSettings(mistakes: [mistake]))
         }
-        let postgres = try Replica.postgres(url.reveal(), "lemma-migrate")
+        let postgres = try PostgresConfiguration(uri: url.reveal(), applicationName: "lemma-migrate")
         let applied = try await withLoop { loop in try await Migrator(postgres, on: loop).migrate().map(\.title) }
         for title in applied { try Output.standard.write("applied \(title)\n") }
         if applied.isEmpty { try Output.standard.write("nothing to apply\n") }

@@ -49,8 +49,8 @@ final class APIService: Service {
         let made = graphs
         let configuration = environment.configuration
         let listener = try await HTTPListener.start(
-            host: configuration.http.host,
-            port: configuration.http.port,
+            host: .init("HTTP_HOST", configuration.http.host),
+            port: .init("HTTP_PORT", configuration.http.port),
             on: environment.loops.loops,
             options: try options(configuration),
             metrics: CountingHTTPMetrics(environment.metrics.http),

@@ -29,8 +29,12 @@ final class OperationsService: Service {
         let providers = environment.gates
         let ops = environment.configuration.ops
         let (logLevel, clock) = (environment.logLevel, environment.clock)
-        let listener = try await HTTPListener.start(host: ops.host, port: ops.port, on: [loop], options: options) {
-            loop in
+        let listener = try await HTTPListener.start(
+            host: .init("OPS_HOST", ops.host),
+            port: .init("OPS_PORT", ops.port),
+            on: [loop],
+            options: options,
+        ) { loop in
             OperationsHandler(
                 loop: loop,
                 registry: registry,

@@ -116,35 +116,43 @@ struct ReplicaHealth: HealthReporter {
 
     func readiness() async -> ReadinessReport {
         var reason: String?
-        let postgres = await Self.milliseconds { try await schema.look() }
-        if !schema.isCurrent { reason = "migrations missing: run lemma migrate" }
-        let redis = await Self.milliseconds { try await process.probeStores() }
-        if redis == nil { reason = "redis is not writable" }
+        let postgres = await Self.check { try await schema.look() }
+        if !schema.isCurrent { reason = Self.reason(of: schema, postgres) }
+        let redis = await Self.check { try await process.probeStores() }
+        if case .down(let cause) = redis { reason = "redis is not writable: \(cause)" }
         if process.isDraining { reason = "draining" }
         let metrics = process.metrics
         metrics.ready.set(reason == nil ? 1 : 0)
-        metrics.checks[.redis].set(redis == nil ? 0 : 1)
-        metrics.checks[.postgres].set(postgres == nil ? 0 : 1)
+        metrics.checks[.redis].set(redis.isUp ? 1 : 0)
+        metrics.checks[.postgres].set(postgres.isUp ? 1 : 0)
         metrics.checks[.migrations].set(schema.isCurrent ? 1 : 0)
         metrics.checks[.accepting].set(process.isDraining ? 0 : 1)
         return ReadinessReport(
             reason: reason,
-            redisLatencyMilliseconds: redis,
-            postgresLatencyMilliseconds: postgres,
+            redis: redis,
+            postgres: postgres,
             providers: providers.map { ($0.name, $0.state.rawValue) },
             backlog: process.backlog,
         )
     }
 
-    /// How long `work` took; nil where it failed.
-    private static func milliseconds(_ work: () async throws -> Void) async -> Double? {
+    /// Why a replica without this release's schema is not ready: it misses migrations only where somebody has looked.
+    private static func reason(of schema: SchemaWatch, _ postgres: DependencyCheck) -> String {
+        switch postgres {
+        case .down(let cause) where !schema.isKnown: "postgres cannot be reached since the start: \(cause)"
+        case .up, .down: "migrations missing: run lemma migrate"
+        }
+    }
+
+    /// How long `work` took, or why it failed.
+    private static func check(_ work: () async throws -> Void) async -> DependencyCheck {
         let start = ContinuousClock.now
         do {
             try await work()
         } catch {
-            return nil
+            return .down(reason: "\(error)")
         }
-        return Double((ContinuousClock.now - start).wholeMicroseconds) / 1000
+        return .up(milliseconds: Double((ContinuousClock.now - start).wholeMicroseconds) / 1000)
     }
 }
 
@@ -158,15 +166,19 @@ final class SchemaWatch: Sendable {
     private static let firstLimit = Duration.seconds(2)
 
     private let database: PostgresDatabase
-    private let current = Atomic<Bool>(false)
+    private let lastState = Mutex<SchemaState?>(nil)
 
     init(_ database: PostgresDatabase) { self.database = database }
 
-    var isCurrent: Bool { current.load(ordering: .relaxed) }
+    var isCurrent: Bool { lastState.withLock { $0 } == .current }
+
+    /// False until PostgreSQL has been asked once.
+    var isKnown: Bool { lastState.withLock { $0 } != nil }
 
     /// Looks again; throws where PostgreSQL cannot be asked, which leaves what is known.
     func look(within limit: Duration = SchemaWatch.limit) async throws(PostgresError) {
-        current.store(try await database.schemaState(within: limit) == .current, ordering: .relaxed)
+        let state = try await database.schemaState(within: limit)
+        lastState.withLock { $0 = state }
     }
 
     /// Looks for the first time, so that a replica knows without having been asked for its readiness.

@@ -76,7 +76,7 @@ enum Replica {
         roles: [ReplicaRole]
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
-        let database = try postgres(stores.database, name)
+        let database = try PostgresConfiguration(uri: stores.database, applicationName: name)
         metrics.postgres.connectionsMax.set(database.connectionsMax)
         let limit = DescriptorLimit.raise()
         let descriptors = try DescriptorBudget(
@@ -98,7 +98,7 @@ enum Replica {
             logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
             health: ProcessHealth(loops: loops.loops, metrics: metrics),
-            redis: try RedisConfiguration(url: stores.redis, clientName: name),
+            redis: try RedisConfiguration(stores.redis, configuration.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             descriptors: descriptors,
@@ -106,15 +106,6 @@ enum Replica {
             gates: gates(configuration.ai, metrics, logger),
             tracer: tracer,
         )
-    }
-
-    /// How to reach PostgreSQL, or a ``StartFailure`` in words.
-    static func postgres(_ uri: String, _ name: String) throws -> PostgresConfiguration {
-        do {
-            return try PostgresConfiguration(uri: uri, applicationName: name)
-        } catch {
-            throw StartFailure("DATABASE_URL cannot be used: \(error)")
-        }
     }
 
     private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics, _ logger: Logger) -> [ProviderGate] {
@@ -154,16 +145,13 @@ enum Replica {
         }
     }
 
-    private static func mockScript(_ path: String?) throws -> MockScript {
+    /// What the mock provider's script says; ``SettingChecks`` has found nothing wrong with it.
+    static func mockScript(_ path: String?) throws -> MockScript {
         guard let path else { return .empty }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw StartFailure("MOCK_SCRIPT names \(path), which cannot be read")
+            throw StartFailure("the file cannot be read")
         }
-        do {
-            return try MockScript(String(decoding: data, as: UTF8.self))
-        } catch {
-            throw StartFailure("MOCK_SCRIPT, \(path), \(error)")
-        }
+        return try MockScript(String(decoding: data, as: UTF8.self))
     }
 }
 

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Instrumentation
 import Lifecycle
+import PostgresClient
 import RedisClient
 import Settings
 import Telemetry
@@ -77,7 +78,8 @@ enum Serving {
             redis: configuration.redis.url == nil ? PrivateRedis.url : try redis(configuration),
             database: configuration.database.url?.reveal() ?? PrivatePostgres.uri,
         )
-        let postgres = try Replica.postgres(stores.database, configuration.otel.serviceName)
+        let name = configuration.otel.serviceName
+        let postgres = try PostgresConfiguration(uri: stores.database, applicationName: name)
         services.append(MigrationService(postgres, on: loop, logger: logger))
         return (stores, services)
     }
@@ -87,14 +89,10 @@ enum Serving {
         return Replica.Stores(redis: try redis(configuration), database: database.reveal())
     }
 
-    /// Where Redis is, or a ``StartFailure`` in words.
+    /// Where Redis is; ``SettingChecks`` has found nothing wrong with it.
     static func redis(_ configuration: Configuration) throws -> RedisURL {
         guard let url = configuration.redis.url else { throw StartFailure("REDIS_URL is required") }
-        do {
-            return try RedisURL(url.reveal())
-        } catch {
-            throw StartFailure("REDIS_URL cannot be used: \(error)")
-        }
+        return try RedisURL(url.reveal())
     }
 
     private static func logger(_ configuration: Configuration) -> Logger {

@@ -9,6 +9,17 @@ internal import COpenSSL
 package final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
 
+    /// A certificate chain and its private key, both PEM files.
+    package struct Identity: Sendable {
+        package let certificateFile: String
+        package let keyFile: String
+
+        package init(certificateFile: String, keyFile: String) {
+            self.certificateFile = certificateFile
+            self.keyFile = keyFile
+        }
+    }
+
     private init() throws(TLSError) {
         ERR_clear_error()
         guard let pointer = SSL_CTX_new(TLS_method()) else { throw .fromQueue("no TLS context") }
@@ -27,8 +38,11 @@ package final class TLSContext: @unchecked Sendable {
 
     /// A client that trusts the system's certificate authorities, or only those of a PEM file.
     ///
-    /// Certificate and host name are always verified.
-    package static func client(certificateAuthorityFile file: String? = nil) throws(TLSError) -> TLSContext {
+    /// Certificate and host name are always verified. A server that asks for a certificate gets the `identity`.
+    package static func client(
+        trusting file: String? = nil,
+        as identity: Identity? = nil
+    ) throws(TLSError) -> TLSContext {
         let context = try TLSContext()
         SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
         if let file {
@@ -40,21 +54,26 @@ package final class TLSContext: @unchecked Sendable {
                 throw .fromQueue("cannot read the system's certificate authorities")
             }
         }
+        if let identity { try context.use(identity) }
         return context
     }
 
     /// A server with a certificate chain and its private key, both PEM files.
     package static func server(certificateFile: String, keyFile: String) throws(TLSError) -> TLSContext {
         let context = try TLSContext()
-        guard SSL_CTX_use_certificate_chain_file(context.pointer, certificateFile) == 1 else {
-            throw .fromQueue("cannot use the certificate in \(certificateFile)")
-        }
-        guard SSL_CTX_use_PrivateKey_file(context.pointer, keyFile, SSL_FILETYPE_PEM) == 1 else {
-            throw .fromQueue("cannot use the private key in \(keyFile)")
-        }
-        guard SSL_CTX_check_private_key(context.pointer) == 1 else {
-            throw .fromQueue("the private key in \(keyFile) does not belong to the certificate")
-        }
+        try context.use(Identity(certificateFile: certificateFile, keyFile: keyFile))
         return context
+    }
+
+    private func use(_ identity: Identity) throws(TLSError) {
+        guard SSL_CTX_use_certificate_chain_file(pointer, identity.certificateFile) == 1 else {
+            throw .fromQueue("cannot use the certificate in \(identity.certificateFile)")
+        }
+        guard SSL_CTX_use_PrivateKey_file(pointer, identity.keyFile, SSL_FILETYPE_PEM) == 1 else {
+            throw .fromQueue("cannot use the private key in \(identity.keyFile)")
+        }
+        guard SSL_CTX_check_private_key(pointer) == 1 else {
+            throw .fromQueue("the private key in \(identity.keyFile) does not belong to the certificate")
+        }
     }
 }

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// What OpenSSL could not do; the text names no secret.
 package struct TLSError: Error, Equatable, CustomStringConvertible {
@@ -18,6 +19,13 @@ func drainErrorQueue() -> [String] {
     while true {
         let code = ERR_get_error()
         if code == 0 { return reasons }
-        reasons.append(ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)")
+        reasons.append(reason(code))
     }
+}
+
+private func reason(_ code: UInt) -> String {
+    if let text = ERR_reason_error_string(code) { return String(cString: text) }
+    // ERR_SYSTEM_FLAG, which is a macro in C: the rest is an `errno`.
+    let systemFlag: UInt = 1 << 31
+    return code & systemFlag == 0 ? "error \(code)" : String(cString: strerror(Int32(code & (systemFlag - 1))))
 }

@@ -49,7 +49,7 @@ package final class ServiceGroup: Sendable {
     /// caller's task is a stop as well.
     /// - Throws: the first failure: of a service that ended by itself, or a ``ServiceGroupError``.
     package func run(
-        signals: [StopSignal] = StopSignal.allCases,
+        signals: [StopSignal] = StopSignal.ofServers,
         onStop: @escaping @Sendable () -> Void = {},
         onUserSignal: (@Sendable () -> Void)? = nil
     ) async throws {

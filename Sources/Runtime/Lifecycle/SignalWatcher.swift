@@ -7,12 +7,18 @@ package enum StopSignal: Sendable, CaseIterable {
     case terminate
     /// SIGINT: from a terminal.
     case interrupt
+    /// SIGHUP: the terminal is gone.
+    case hangUp
+
+    /// The signals at which a server stops.
+    package static let ofServers: [StopSignal] = [.terminate, .interrupt]
 
     /// The system's number.
     package var number: Int32 {
         switch self {
         case .terminate: SIGTERM
         case .interrupt: SIGINT
+        case .hangUp: SIGHUP
         }
     }
 
@@ -21,6 +27,7 @@ package enum StopSignal: Sendable, CaseIterable {
         switch self {
         case .terminate: "SIGTERM"
         case .interrupt: "SIGINT"
+        case .hangUp: "SIGHUP"
         }
     }
 }
@@ -41,11 +48,13 @@ package final class SignalWatcher: Sendable {
     /// Begins to watch; until ``cancel()`` the signals no longer end the process.
     ///
     /// `handler` may block, and so may `onUserSignal`, which hears of SIGUSR1; without it that signal is left alone.
+    /// SIGHUP stays ignored where it was (nohup(1)).
     package init(
-        _ signals: [StopSignal] = StopSignal.allCases,
+        _ signals: [StopSignal] = StopSignal.ofServers,
         onUserSignal: (@Sendable () -> Void)? = nil,
         handler: @escaping @Sendable (StopSignal) -> Void
     ) {
+        let signals = signals.filter { $0 != .hangUp || !Self.isIgnored($0.number) }
         self.signals = signals
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "no file descriptor is left for the signal pipe")
@@ -90,6 +99,13 @@ package final class SignalWatcher: Sendable {
         }
         action.sa_flags = SA_RESTART
         sigaction(number, &action, nil)
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        // SIG_IGN, which is no function but the address 1.
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
     private static func startThread(_ reader: SignalReader) -> pthread_t {

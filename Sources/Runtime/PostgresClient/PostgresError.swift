@@ -1,7 +1,7 @@
 /// Why a batch of statements has no result.
 ///
 /// No case holds SQL, a parameter or a password.
-package enum PostgresError: Error, Equatable, Sendable {
+package enum PostgresError: Error, Equatable, Sendable, CustomStringConvertible {
     /// No connection came about; the batch was never sent. The reason names host and cause.
     case unreachable(reason: String)
     /// All connections of the pool were busy up to the waiting limit, or too many wait already. It was never sent.
@@ -16,6 +16,19 @@ package enum PostgresError: Error, Equatable, Sendable {
     case cancelled
     /// The pool was closed. It may have been executed.
     case closed
+
+    /// A short phrase.
+    package var description: String {
+        switch self {
+        case .unreachable(let reason): reason
+        case .exhausted: "all connections are busy"
+        case .timedOut: "no answer in time"
+        case .connectionLost: "the connection broke"
+        case .server(let error): "\(error)"
+        case .cancelled: "cancelled"
+        case .closed: "closed"
+        }
+    }
 
     /// True where the same batch may succeed if it is sent again at once, over another connection if need be.
     var isWorthRepeating: Bool {

@@ -1,5 +1,5 @@
 /// Why a command has no answer.
-package enum RedisError: Error, Equatable {
+package enum RedisError: Error, Equatable, CustomStringConvertible {
     /// Redis answered with an error.
     case server(RedisServerError)
     /// No answer within the command's deadline; the connection was given up. It may have been executed.
@@ -14,6 +14,19 @@ package enum RedisError: Error, Equatable {
     case cancelled
     /// The client was closed. It may have been executed.
     case closed
+
+    /// A short phrase; what Redis itself said, where it did.
+    package var description: String {
+        switch self {
+        case .server(let error): "\(error)"
+        case .timedOut: "no answer in time"
+        case .connectionLost: "the connection broke"
+        case .notConnected(let reason): reason
+        case .overloaded: "too many commands are waiting"
+        case .cancelled: "cancelled"
+        case .closed: "closed"
+        }
+    }
 
     /// False when Redis has certainly not executed the command.
     package var mayHaveExecuted: Bool {

@@ -47,9 +47,13 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
 
     private init(network rest: Substring, usesTLS: Bool) throws(RedisURLError) {
         let (authority, path) = rest.split(at: "/")
+        // Such a path is the rest of a password: nothing of it may be repeated.
+        guard path?.contains("@") != true else {
+            throw .malformed("a / in user or password must be percent-encoded, as %2F")
+        }
         let (login, address) = try Self.login(in: authority)
-        guard !address.contains("?"), path?.contains("?") != true else {
-            throw .malformed("options after ? belong to unix:// only")
+        if let options = address.split(at: "?").1 ?? path?.split(at: "?").1 {
+            throw .unknownOption(Self.optionName(options))
         }
         self.init(
             endpoint: try Self.endpoint(address),
@@ -70,7 +74,7 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
         guard path.utf8.count > 1, path.utf8.count < 108 else { throw .malformed("the path must have 2 to 107 bytes") }
         var database: Substring = ""
         for option in (options ?? "").split(separator: "&") {
-            guard option.hasPrefix("db=") else { throw .malformed("the only option is db") }
+            guard option.hasPrefix("db=") else { throw .unknownOption(Self.optionName(option)) }
             database = option.dropFirst(3)
         }
         self.init(
@@ -82,6 +86,13 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
     }
 
     // MARK: Parts
+
+    /// The name of the first option in a query; empty where it is not one, and may be part of something secret.
+    private static func optionName(_ options: Substring) -> String {
+        let name = options.prefix { $0 != "=" && $0 != "&" }
+        let isName = name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+        return isName ? String(name) : ""
+    }
 
     private static func login(
         in authority: Substring
@@ -153,13 +164,16 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
 /// Why a text is no usable Redis URL; it never repeats the text, which may hold a password.
 package enum RedisURLError: Error, Equatable, CustomStringConvertible {
     case malformed(String)
+    /// An option after `?` that is none of this form of URL; by name, without its value.
+    case unknownOption(String)
     /// A known form that this version does not serve.
     case notSupportedYet(String)
 
     package var description: String {
         switch self {
         case .malformed(let reason): reason
-        case .notSupportedYet(let scheme): "\(scheme):// is not supported yet"
+        case .unknownOption(let name): "it takes no option \(name.isEmpty ? "after ?" : name)"
+        case .notSupportedYet(let scheme): "\(scheme):// is reserved for a later release; this one serves one Redis"
         }
     }
 }
@@ -173,6 +187,15 @@ extension Substring {
 }
 
 extension UInt8 {
+    fileprivate var isLetterOrDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"):
+            true
+        default: false
+        }
+    }
+
     fileprivate var hexDigitValue: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")

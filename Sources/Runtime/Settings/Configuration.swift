@@ -86,17 +86,20 @@ package struct LoadedConfiguration: Sendable {
 extension Configuration {
     /// Reads the table out of the process environment and the text of `.env` (nil without the file).
     ///
-    /// Unknown names are ignored in the environment and give a warning in `.env`.
+    /// Unknown names are ignored in the environment and give a warning in `.env`. `check` notes in the reader what only
+    /// the modules that use a value can find wrong with it.
     /// - Throws: all mistakes at once.
     package static func load(
         environment: [String: String],
         dotEnv: String?,
-        in surroundings: Surroundings
+        in surroundings: Surroundings,
+        check: (Configuration, SettingReader) -> Void = { _, _ in }
     ) throws(InvalidSettings) -> LoadedConfiguration {
         let file = DotEnv(dotEnv ?? "")
         let reader = SettingReader(environment: environment, dotEnv: file.values)
         let configuration = Configuration(reader, surroundings)
         configuration.checkTogether(reader)
+        check(configuration, reader)
         let mistakes = file.mistakes + reader.mistakes
         guard mistakes.isEmpty else { throw InvalidSettings(mistakes: mistakes) }
         let names = reader.rows.map(\.name)
@@ -104,7 +107,7 @@ extension Configuration {
         return LoadedConfiguration(
             configuration: configuration,
             rows: reader.rows,
-            warnings: unknown + configuration.warnings(surroundings.role),
+            warnings: unknown + reader.rows.compactMap(\.reservation) + configuration.warnings(surroundings.role),
         )
     }
 
@@ -123,12 +126,17 @@ extension Configuration {
             let names = ["HTTP_TLS_CERT", "HTTP_TLS_KEY"]
             reader.note(.contradiction(names: names, reason: "set both of them, or neither"))
         }
+        if (redis.tlsCertificate == nil) != (redis.tlsKey == nil) {
+            let names = ["REDIS_TLS_CERT", "REDIS_TLS_KEY"]
+            reader.note(.contradiction(names: names, reason: "set both of them, or neither"))
+        }
         if Set(ai.providers).count != ai.providers.count {
             reader.note(.contradiction(names: ["AI_PROVIDERS"], reason: "each provider may stand once"))
         }
     }
 
     private func warnings(_ role: Role) -> [String] {
-        role.isReplica && limits.corsOrigins.contains("*") ? ["CORS_ORIGINS allows every origin"] : []
+        (role.isReplica && limits.corsOrigins.contains("*") ? ["CORS_ORIGINS allows every origin"] : [])
+            + redis.warnings
     }
 }

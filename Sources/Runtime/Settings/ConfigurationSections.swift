@@ -24,6 +24,22 @@ extension Configuration {
     package struct Redis: Sendable {
         /// `REDIS_URL`; never nil in a replica.
         package var url: ConnectionURL?
+        /// `REDIS_TLS_CA`, a path; nil for the system's authorities.
+        package var tlsAuthorities: String?
+        /// `REDIS_TLS_CERT`, a path; set exactly when the key is.
+        package var tlsCertificate: String?
+        /// `REDIS_TLS_KEY`, a path.
+        package var tlsKey: String?
+
+        /// What is set for TLS while the URL asks for none.
+        var warnings: [String] {
+            guard let url, url.scheme != "rediss" else { return [] }
+            let files = [
+                ("REDIS_TLS_CA", tlsAuthorities), ("REDIS_TLS_CERT", tlsCertificate), ("REDIS_TLS_KEY", tlsKey),
+            ]
+            return files.filter { $0.1 != nil }
+                .map { "\($0.0) has no effect: REDIS_URL does not begin with rediss://" }
+        }
     }
 
     /// PostgreSQL.

@@ -39,15 +39,27 @@ extension Configuration.Ops {
 
 extension Configuration.Redis {
     init(_ reader: SettingReader, _ role: Role) {
-        let schemes = ["redis", "rediss", "unix", "redis+sentinel", "redis+cluster"]
         url = reader.optional(
             "REDIS_URL",
-            .url(schemes: schemes),
+            .url(schemes: ["redis", "rediss", "unix"], reserved: ["redis+sentinel", "redis+cluster"]),
             required: role.isReplica,
             documented: "required outside `dev`",
-            "Redis: `redis://user:password@host:6379/0`, `rediss://` with TLS, `unix://` for a socket, "
-                + "`redis+sentinel://h1,h2/master`, `redis+cluster://h1,h2`."
+            "Redis: `redis://user:password@host:6379/0`, `rediss://` with TLS, `unix:///path?db=0` for a socket. "
+                + "`redis+sentinel://` and `redis+cluster://` are reserved for a later release."
         )
+        tlsAuthorities = reader.optional(
+            "REDIS_TLS_CA",
+            .text,
+            documented: "the system's authorities",
+            "File with the certificate authorities (PEM) that `rediss://` trusts instead of the system's. The system's are "
+                + "OpenSSL's; `SSL_CERT_FILE` names another file of them for the whole process."
+        )
+        tlsCertificate = reader.optional(
+            "REDIS_TLS_CERT",
+            .text,
+            "File with the client's certificate chain (PEM), for a Redis that asks for one."
+        )
+        tlsKey = reader.optional("REDIS_TLS_KEY", .text, "File with the private key (PEM) of that certificate.")
     }
 }
 
@@ -78,12 +90,14 @@ extension Configuration.Auth {
             "JWT_ACCESS_TTL",
             .duration(from: .seconds(1)),
             default: "15m",
+            reserved: true,
             "How long an access token is good."
         )
         refreshTTL = reader.value(
             "JWT_REFRESH_TTL",
             .duration(from: .seconds(1)),
             default: "30d",
+            reserved: true,
             "How long a refresh token is good."
         )
         required = reader.value(
@@ -326,18 +340,21 @@ extension Configuration.Limits {
             "RATE_LIMIT_SOLVE",
             SettingFormat<Rate>.rate.orOff(),
             default: rate("60/m"),
+            reserved: true,
             "Submissions per user."
         )
         auth = reader.value(
             "RATE_LIMIT_AUTH",
             SettingFormat<Rate>.rate.orOff(),
             default: rate("10/m"),
+            reserved: true,
             "Registrations and logins per address."
         )
         userMaxActive = reader.value(
             "USER_MAX_ACTIVE",
             SettingFormat<Int>.integer(1...1_000_000).orOff(),
             default: "4",
+            reserved: true,
             "Requests queued or running per user; does not hold for `anonymous`."
         )
         corsOrigins =

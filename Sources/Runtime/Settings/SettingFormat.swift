@@ -93,10 +93,12 @@ extension SettingFormat<String> {
 
 extension SettingFormat<ConnectionURL> {
     /// An absolute URL with one of `schemes`; its password is never shown.
-    package static func url(schemes: [String]) -> Self {
+    ///
+    /// `reserved` ones are taken too and left to be refused by the module that would use them, in its own words.
+    package static func url(schemes: [String], reserved: [String] = []) -> Self {
         let listed = schemes.map { "`\($0)://`" }.joined(separator: ", ")
         return Self("a URL that begins with \(listed)", masking: .url) { text in
-            guard let url = URLText(text), schemes.contains(url.scheme) else { return nil }
+            guard let url = URLText(text), (schemes + reserved).contains(url.scheme) else { return nil }
             return url.authority.isEmpty && url.rest.isEmpty ? nil : ConnectionURL(text)
         }
     }

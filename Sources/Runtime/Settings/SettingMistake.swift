@@ -4,6 +4,8 @@ package enum SettingMistake: Sendable, Hashable, CustomStringConvertible {
     case missing(name: String, allowed: String)
     /// A value is not allowed.
     case notAllowed(name: String, value: String, allowed: String, source: SettingSource)
+    /// A value has the right form, but the module that uses it cannot work with it.
+    case unusable(name: String, value: String, reason: String, source: SettingSource)
     /// Values that are fine by themselves do not go together.
     case contradiction(names: [String], reason: String)
     /// A line of `.env` cannot be read; numbered from 1.
@@ -16,6 +18,8 @@ package enum SettingMistake: Sendable, Hashable, CustomStringConvertible {
             "\(name) is required and not set; allowed: \(allowed)"
         case .notAllowed(let name, let value, let allowed, let source):
             "\(name) is \"\(value)\" (\(source)), which is not allowed; allowed: \(allowed)"
+        case .unusable(let name, let value, let reason, let source):
+            "\(name) is \"\(value)\" (\(source)), which cannot be used: \(reason)"
         case .contradiction(let names, let reason):
             "\(names.joined(separator: ", ")): \(reason)"
         case .unreadableLine(let number, let reason):

@@ -28,8 +28,8 @@ struct OperationsTests {
         loopsTurn: Bool = true,
         _ report: ReadinessReport = .init(
             reason: nil,
-            redisLatencyMilliseconds: 0.25,
-            postgresLatencyMilliseconds: 0.5,
+            redis: .up(milliseconds: 0.25),
+            postgres: .up(milliseconds: 0.5),
             providers: [("mock", "closed")],
             backlog: nil,
         ),
@@ -94,8 +94,8 @@ struct OperationsTests {
         let backlog = RecordBacklog(records: 3, age: .milliseconds(1500))
         let report = ReadinessReport(
             reason: "draining",
-            redisLatencyMilliseconds: nil,
-            postgresLatencyMilliseconds: nil,
+            redis: .down(reason: "no answer in time"),
+            postgres: .down(reason: "the \"server\" is away"),
             providers: [],
             backlog: backlog,
         )
@@ -103,7 +103,9 @@ struct OperationsTests {
             let response = try send("GET", "/readyz", [])
             #expect(response.status == 503)
             let persister = #""persister":{"waiting":3,"oldestMs":1500}"#
-            let checks = #"{"redis":{"status":"down"},"postgres":{"status":"down"},\#(persister),"providers":{}}"#
+            let redis = #""redis":{"status":"down","reason":"no answer in time"}"#
+            let postgres = #""postgres":{"status":"down","reason":"the \"server\" is away"}"#
+            let checks = #"{\#(redis),\#(postgres),\#(persister),"providers":{}}"#
             #expect(response.body == #"{"status":"not_ready","reason":"draining","checks":\#(checks)}"#)
         }
     }

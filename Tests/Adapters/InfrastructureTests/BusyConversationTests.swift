@@ -221,7 +221,8 @@ struct BusyConversationTests {
             #expect(try await bench.record(again.correlationID).jobNumber == nil, "behind the third")
             #expect(try await bench.end(first))
             let refused = try await letters.redrive(names[1], as: bench.makeRequest().correlationID)
-            #expect(refused == .unusable)
+            #expect(refused == .conversationDeleted)
+            #expect(try await letters.list(upTo: 2).map(\.name) == [names[1]], "an operator's to drop")
         }
     }
 

@@ -78,8 +78,8 @@ struct TLSFilterTests {
     func contexts() throws {
         let one = try TestCertificate()
         let two = try TestCertificate()
-        #expect(throws: TLSError.self) { try TLSContext.client(certificateAuthorityFile: "/nowhere") }
-        #expect(throws: TLSError.self) { try TLSContext.client(certificateAuthorityFile: one.keyFile) }
+        #expect(throws: TLSError.self) { try TLSContext.client(trusting: "/nowhere") }
+        #expect(throws: TLSError.self) { try TLSContext.client(trusting: one.keyFile) }
         let error = #expect(throws: TLSError.self) {
             try TLSContext.server(certificateFile: one.certificateFile, keyFile: two.keyFile)
         }
@@ -93,7 +93,7 @@ struct TLSFilterTests {
         _ trusted: TestCertificate,
         _ loop: isolated Loop,
     ) async throws -> (ByteStream, TLSFilter) {
-        let context = try TLSContext.client(certificateAuthorityFile: trusted.authorityFile)
+        let context = try TLSContext.client(trusting: trusted.authorityFile)
         let stream = try await ByteStream.connect(
             to: .tcp(host: "127.0.0.1", port: port),
             on: loop,

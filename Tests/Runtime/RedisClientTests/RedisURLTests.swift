@@ -46,6 +46,26 @@ struct RedisURLTests {
         if case .notSupportedYet = error { Issue.record("\(text) is malformed, not unsupported") }
     }
 
+    @Test(
+        "name an option that they do not take, and nothing that may belong to a password",
+        arguments: [
+            ("rediss://h?ssl_cert_reqs=required", "ssl_cert_reqs"), ("rediss://h/1?a&b=1", "a"),
+            ("unix:///run/r?database=1", "database"), ("redis://h?x y=1", ""),
+        ]
+    )
+    func option(text: String, name: String) {
+        #expect(throws: RedisURLError.unknownOption(name)) { try RedisURL(text) }
+    }
+
+    @Test("take a ? in a password as before, and refuse a / without repeating it")
+    func password() throws {
+        #expect(try RedisURL("redis://:pa?ss@h").password == "pa?ss")
+        let error = #expect(throws: RedisURLError.self) { try RedisURL("redis://:pa/ss?word@h/1") }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(!text.contains("ss") || text.contains("password must be"))
+        #expect(!text.contains("ss?") && !text.contains("word@"))
+    }
+
     @Test("for sentinels and clusters are recognised and put off")
     func unsupported() {
         #expect(throws: RedisURLError.notSupportedYet("redis+sentinel")) { try RedisURL("redis+sentinel://a,b/main") }

@@ -11,7 +11,7 @@ struct TLSTests {
         let certificate = try TestCertificate()
         try await server(certificate) { server in
             try await onLoop { loop in
-                let tls = try TLSContext.client(certificateAuthorityFile: certificate.authorityFile)
+                let tls = try TLSContext.client(trusting: certificate.authorityFile)
                 for host in ["localhost", "127.0.0.1"] {
                     let url = try RedisURL("rediss://\(host):\(server.tlsPort)")
                     var configuration = try RedisConfiguration(url: url, tls: tls)
@@ -41,8 +41,8 @@ struct TLSTests {
         let stranger = try TestCertificate()
         try await server(certificate) { server in
             try await onLoop { loop in
-                let own = try TLSContext.client(certificateAuthorityFile: certificate.authorityFile)
-                let other = try TLSContext.client(certificateAuthorityFile: stranger.authorityFile)
+                let own = try TLSContext.client(trusting: certificate.authorityFile)
+                let other = try TLSContext.client(trusting: stranger.authorityFile)
                 let expected: [(TLSContext?, String, String)] = [
                     (other, "localhost", "certificate: self-signed certificate in certificate chain"),
                     (nil, "localhost", "certificate: self-signed certificate in certificate chain"),

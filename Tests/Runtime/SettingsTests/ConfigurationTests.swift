@@ -114,6 +114,35 @@ struct ConfigurationTests {
         #expect(mistakes(["HTTP_TLS_CERT": "a", "HTTP_TLS_KEY": "b"]).isEmpty)
     }
 
+    @Test("files for TLS to Redis: certificate and key come together, and where nothing uses them a warning says so")
+    func redisTLS() throws {
+        #expect(mistakes(["REDIS_TLS_CERT": "a"]).count == 1)
+        #expect(mistakes(["REDIS_TLS_KEY": "b"]).count == 1)
+        let files = ["REDIS_TLS_CA": "c", "REDIS_TLS_CERT": "a", "REDIS_TLS_KEY": "b"]
+        for (url, warnings) in [("rediss://h", 0), ("redis://h", 3)] {
+            let environment = files.merging(["REDIS_URL": url]) { $1 }
+            let loaded = try Configuration.load(environment: environment, dotEnv: nil, role: .dev)
+            #expect(loaded.warnings.count == warnings)
+            #expect(
+                loaded.warnings.allSatisfy { $0.contains("has no effect: REDIS_URL does not begin with rediss://") }
+            )
+        }
+    }
+
+    @Test("a check of those who use the values is heard with all other mistakes, secrets masked")
+    func checks() {
+        let error = #expect(throws: InvalidSettings.self) {
+            try Configuration.load(
+                environment: ["REDIS_URL": "redis://:hunter2@h/x", "HTTP_PORT": "x"],
+                dotEnv: nil,
+                in: Surroundings(role: .dev),
+            ) { $1.refuse("REDIS_URL", because: "it is odd") }
+        }
+        let text = error?.description ?? ""
+        #expect(error?.mistakes.count == 2)
+        #expect(text.contains(#"REDIS_URL is "redis://:***@h/x" (environment), which cannot be used: it is odd"#))
+    }
+
     @Test("the chain of providers keeps its order and names none twice")
     func providers() throws {
         let environment = [

@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -200,10 +201,77 @@ struct AskTests {
     @Test("A reader of the output that goes away ends the program without a word")
     func brokenPipe() async throws {
         let many = (1...2000).map { Self.token("1-\($0)", "0123456789") }.joined()
-        let (outcome, _) = try await Self.ask([Stream(text: many, ending: .silence)], filter: "head -c 5")
+        let (outcome, server) = try await Self.ask([Stream(text: many, ending: .silence)], filter: "head -c 5")
         #expect(outcome.status == 141)
         #expect(outcome.output == "01234")
         #expect(outcome.errors.isEmpty)
+        #expect(
+            server.requests.last == "DELETE /api/math/requests/\(ScriptedServer.id)?ticket=t1",
+            "it is aborted, too"
+        )
+    }
+
+    @Test("SIGTERM and SIGHUP abort as Ctrl-C does", arguments: [(SIGTERM, Int32(143)), (SIGHUP, Int32(129))])
+    func signals(number: Int32, status: Int32) async throws {
+        var state = ScriptedServer.State()
+        state.streams = [Stream(text: Self.token("1-1", "part"), ending: .silence)]
+        try await ScriptedServer.serve(state) { server, port in
+            let run = try LemmaProgram(environment: ["HTTP_PORT": "\(port)"]).start(["ask", "x"])
+            #expect(try await eventually(within: .seconds(10)) { run.output == "part" })
+            run.signal(number)
+            let outcome = try await run.end()
+            #expect(outcome.status == status)
+            #expect(outcome.errors == "aborted\n")
+            #expect(server.requests.last == "DELETE /api/math/requests/\(ScriptedServer.id)?ticket=t1")
+        }
+    }
+
+    @Test(
+        "With --json an aborted request's last line is its terminal event, also where the server does not send it",
+        arguments: [true, false]
+    )
+    func interruptJSON(sendsEnd: Bool) async throws {
+        let end = Self.event("cancelled", "1-2", #"{"reason":"requested","attempts":1}"#)
+        var state = ScriptedServer.State()
+        state.streams = [Stream(text: Self.token("1-1", "part"), ending: .silence)]
+        if sendsEnd { state.streams.append(Stream(text: end)) }
+        try await ScriptedServer.serve(state) { server, port in
+            let run = try LemmaProgram(environment: ["HTTP_PORT": "\(port)"]).start(["ask", "x", "--json"])
+            #expect(try await eventually(within: .seconds(10)) { run.output.contains("part") })
+            run.interrupt()
+            let outcome = try await run.end()
+            #expect(outcome.status == 130)
+            let expected =
+                sendsEnd
+                ? #"{"event":"cancelled","id":"1-2","data":{"reason":"requested","attempts":1}}"#
+                : #"{"event":"cancelled","data":{"reason":"requested"}}"#
+            #expect(outcome.output.split(separator: "\n").last.map(String.init) == expected)
+            #expect(server.lastEventIDs == ["", "1-1"])
+        }
+    }
+
+    @Test("With --json a failure that is no event is the last line, too: the server's problem document, or our words")
+    func failedJSON() async throws {
+        var state = ScriptedServer.State()
+        state.submission = (422, #"{"title":"Not valid","type":"/problems/validation"}"#)
+        try await ScriptedServer.serve(state) { _, port in
+            let outcome = try await LemmaProgram(environment: ["HTTP_PORT": "\(port)"]).run(["ask", "x", "--json"])
+            #expect(outcome.status == 1)
+            let line = #"{"event":"failed","data":{"title":"Not valid","type":"/problems/validation"}}"#
+            #expect(outcome.output == line + "\n")
+            #expect(outcome.errors == "lemma: Not valid\n")
+        }
+        let (gone, _) = try await Self.ask([Stream(status: 204)], ["x", "--json"])
+        #expect(gone.status == 1)
+        #expect(
+            gone.output.hasPrefix(
+                #"{"event":"failed","data":{"title":"There is no answer","detail":"the stream is over"#
+            )
+        )
+        let port = try LoopbackSocket.freePort()
+        let nobody = try await LemmaProgram(environment: ["HTTP_PORT": "\(port)"]).run(["ask", "x", "--json"])
+        #expect(nobody.status == 1)
+        #expect(nobody.output.contains(#"{"event":"failed""#) && nobody.output.contains("could not be reached"))
     }
 }
 

@@ -45,6 +45,7 @@ struct LemmaProgram {
         var errors: String { textOfFile("\(directory.path)/err") }
 
         func interrupt() { process.signal(SIGINT) }
+        func signal(_ number: Int32) { process.signal(number) }
 
         /// Waits for the end; kills it after ten seconds.
         func end() async throws -> Outcome {

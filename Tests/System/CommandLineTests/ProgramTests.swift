@@ -77,6 +77,74 @@ struct ProgramTests {
         #expect(migrate.errors.contains("DATABASE_URL is required"))
     }
 
+    @Test(
+        "A value that only its user can judge is a configuration mistake too: reported with the others, with exit 2",
+        arguments: [
+            ("REDIS_URL", "redis://h/abc", "the database must be a number"),
+            ("REDIS_URL", "redis://h:99999", "the port must be 1 to 65535"),
+            ("REDIS_URL", "rediss://h?ssl_cert_reqs=required", "no option ssl_cert_reqs; remove it: rediss:// always"),
+            (
+                "REDIS_URL", "rediss://h/1?ssl_ca_certs=/ca.pem",
+                "no option ssl_ca_certs; remove it, and name the file in"
+            ),
+            ("REDIS_URL", "redis://h?db=1", "write the database's number behind the host"),
+            ("REDIS_URL", "redis+sentinel://a,b/main", "redis+sentinel:// is reserved for a later release"),
+            ("REDIS_URL", "redis://:hun/ter2@h/1", "a / in user or password must be percent-encoded"),
+            ("DATABASE_URL", "postgres://h/d?sslmod=require", "it is no URI of the form postgres://"),
+            ("MOCK_SCRIPT", "/nowhere", "the file cannot be read"),
+            ("REDIS_TLS_CA", "/nowhere", "No such file or directory"),
+        ],
+    )
+    func unusable(name: String, value: String, reason: String) async throws {
+        var environment = [
+            "REDIS_URL": "rediss://h", "DATABASE_URL": "postgres://h/d", "AI_PROVIDERS": "mock", "HTTP_PORT": "eighty",
+            "JWT_SECRET": "0123456789abcdef0123456789abcdef",
+        ]
+        environment[name] = value
+        let program = try LemmaProgram(environment: environment)
+        for arguments in [["config"], ["config", "--role", "worker"], ["api"], ["worker"], ["dev"]] {
+            let outcome = try await program.run(arguments)
+            #expect(outcome.status == 2, "\(arguments)")
+            #expect(outcome.output.isEmpty, "\(arguments)")
+            #expect(outcome.errors.contains("\n  \(name) is \""), "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains("which cannot be used: "), "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains(reason), "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains("HTTP_PORT is \"eighty\""), "\(arguments)")
+            #expect(!outcome.errors.contains("hun") && !outcome.errors.contains("ter2"))
+        }
+    }
+
+    @Test("lemma config says of a setting for a later release that it changes nothing yet")
+    func reserved() async throws {
+        let outcome = try await LemmaProgram(environment: ["USER_MAX_ACTIVE": "9"]).run(["config"])
+        #expect(outcome.status == 0)
+        let words = "USER_MAX_ACTIVE is set (environment), but this release does not use it yet"
+        #expect(outcome.errors.hasPrefix("warning: \(words)"))
+    }
+
+    @Test("A port that another process has is named with its address and settings, with exit 1")
+    func portTaken() async throws {
+        try await ScriptedServer.serve(ScriptedServer.State()) { _, port in
+            var environment = [
+                "REDIS_URL": "redis://127.0.0.1:1", "DATABASE_URL": "postgres://127.0.0.1:1/d", "AI_PROVIDERS": "mock",
+                "JWT_SECRET": "0123456789abcdef0123456789abcdef", "OPS_HOST": "127.0.0.1", "OPS_PORT": "0",
+                "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "EVENT_LOOPS": "1",
+            ]
+            for kind in ["HTTP", "OPS"] {
+                environment["\(kind)_PORT"] = "\(port)"
+                let outcome = try await LemmaProgram(environment: environment).run(["api"])
+                environment["\(kind)_PORT"] = "0"
+                #expect(outcome.status == 1)
+                #expect(
+                    outcome.errors.contains(
+                        "127.0.0.1:\(port) (\(kind)_HOST, \(kind)_PORT) cannot be listened on: another process listens there"
+                    ),
+                    "\(outcome.errors)"
+                )
+            }
+        }
+    }
+
     @Test("lemma config shows every value with its source and no secret, as text and as JSON")
     func config() async throws {
         let program = try LemmaProgram(environment: [

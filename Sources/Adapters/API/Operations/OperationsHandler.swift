@@ -106,14 +106,27 @@ package protocol HealthReporter {
     func readiness() async -> ReadinessReport
 }
 
+/// How a replica last found one of the servers that it depends on.
+package enum DependencyCheck: Sendable, Equatable {
+    /// The round trip of a query, or of a write where the server must take writes.
+    case up(milliseconds: Double)
+    /// Why it failed; holds no secret.
+    case down(reason: String)
+
+    package var isUp: Bool {
+        switch self {
+        case .up: true
+        case .down: false
+        }
+    }
+}
+
 /// What `/readyz` says (contract, section 9).
 package struct ReadinessReport: Sendable {
     /// Why the replica should get no traffic; nil when it is ready.
     package var reason: String?
-    /// The round trip of a write to Redis in milliseconds; nil where it failed.
-    package var redisLatencyMilliseconds: Double?
-    /// The round trip of a query to PostgreSQL in milliseconds; nil where it failed.
-    package var postgresLatencyMilliseconds: Double?
+    package var redis: DependencyCheck
+    package var postgres: DependencyCheck
     /// The providers by name, each with its breaker's state.
     package var providers: [(name: String, state: String)]
     /// What waits for PostgreSQL; nil where this process writes nothing there.
@@ -121,14 +134,14 @@ package struct ReadinessReport: Sendable {
 
     package init(
         reason: String?,
-        redisLatencyMilliseconds: Double?,
-        postgresLatencyMilliseconds: Double?,
+        redis: DependencyCheck,
+        postgres: DependencyCheck,
         providers: [(name: String, state: String)],
         backlog: RecordBacklog?
     ) {
         self.reason = reason
-        self.redisLatencyMilliseconds = redisLatencyMilliseconds
-        self.postgresLatencyMilliseconds = postgresLatencyMilliseconds
+        self.redis = redis
+        self.postgres = postgres
         self.providers = providers
         self.backlog = backlog
     }
@@ -142,8 +155,8 @@ package struct ReadinessReport: Sendable {
             json.member(
                 "checks",
                 object: { json in
-                    json.member("redis", object: { Self.write(latency: redisLatencyMilliseconds, &$0) })
-                    json.member("postgres", object: { Self.write(latency: postgresLatencyMilliseconds, &$0) })
+                    json.member("redis", object: { Self.write(redis, &$0) })
+                    json.member("postgres", object: { Self.write(postgres, &$0) })
                     if let backlog {
                         json.member(
                             "persister",
@@ -164,8 +177,11 @@ package struct ReadinessReport: Sendable {
         }
     }
 
-    private static func write(latency: Double?, _ json: inout JSONWriter) {
-        json.member("status", latency == nil ? "down" : "up")
-        json.member("latencyMs", latency)
+    private static func write(_ check: DependencyCheck, _ json: inout JSONWriter) {
+        json.member("status", check.isUp ? "up" : "down")
+        switch check {
+        case .up(let milliseconds): json.member("latencyMs", milliseconds)
+        case .down(let reason): json.member("reason", reason)
+        }
     }
 }

@@ -868,14 +868,15 @@ end
 
 -- redrive  KEYS scope dead
 --          ARGV group, entry of the dead letter, new id, TTL ms, `queued` data up to its position
--- returns 'redriven', 'unknown' or 'unusable'; a dead letter is used up by it
+-- returns 'redriven', 'unknown', 'unreadable' or 'deleted' (its conversation is); a dead letter is used up by it
 local function redrive(keys, args)
   local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[3]
   local entries = redis.call('XRANGE', dead, args[2], args[2])
   if #entries == 0 then return 'unknown' end
   local letter = by_name(entries[1][2])
   local known = redis.call('HMGET', scope.conversation, 'active', 'deleted')
-  if not letter['problem'] or known[2] == letter['user'] then return 'unusable' end
+  if not letter['problem'] then return 'unreadable' end
+  if known[2] == letter['user'] then return 'deleted' end
   local active = known[1] and is_open(scope, known[1]) and known[1]
   local given, waiting = queue_state(scope.jobs, args[1])
   local fields = { 'redriveOf', letter['id'] }
@@ -888,6 +889,20 @@ local function redrive(keys, args)
   redis.call('HSET', scope.conversation, 'user', letter['user'])
   admit(scope, id, letter['wish'] or '', active, given, waiting, now_ms(), args[4], args[5], fields)
   redis.call('XDEL', dead, args[2])
+  return 'redriven'
+end
+
+-- redrive_record  KEYS finished dead   ARGV entry of the dead letter
+-- returns 'redriven', 'unknown' or 'unreadable'; a dead letter is used up by it
+--
+-- The record as it was before `set_aside`, whose own fields come first.
+local function redrive_record(keys, args)
+  local entries = redis.call('XRANGE', keys[2], args[1], args[1])
+  if #entries == 0 then return 'unknown' end
+  local fields = entries[1][2]
+  if fields[1] ~= 'reason' or fields[3] ~= 'detail' or fields[5] ~= 'entry' or #fields < 8 then return 'unreadable' end
+  redis.call('XADD', keys[1], '*', unpack(fields, 7))
+  redis.call('XDEL', keys[2], args[1])
   return 'redriven'
 end
 
@@ -1031,7 +1046,9 @@ local function register_all(functions, flags)
   for i = 1, #functions, 2 do register(functions[i], functions[i + 1], flags) end
 end
 
-register_all({ 'submit', submit, 'vouch', vouch, 'redrive', redrive, 'remember', remember })
+register_all({
+  'submit', submit, 'vouch', vouch, 'redrive', redrive, 'redrive_record', redrive_record, 'remember', remember,
+})
 register_all({
   'claim', claim, 'append', append, 'postpone', postpone, 'promote', promote, 'finish', finish, 'cancel', cancel,
   'renew', renew, 'take_over', take_over, 'hand_back', hand_back, 'queue', queue, 'bury', bury, 'discard', discard,

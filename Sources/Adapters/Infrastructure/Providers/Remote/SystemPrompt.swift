@@ -48,16 +48,16 @@ extension Question {
         } + [(.student, problem.text)]
     }
 
-    private static func text(of turn: ConversationTurn) -> String {
-        if turn.answer.isEmpty { return noAnswer }
-        return turn.isPartial ? "\(turn.answer)\n\n\(brokenOff)" : turn.answer
-    }
-
     /// The same, with `prompt` before the first of them, for a provider that takes no instructions in a place of their own.
     func turns(beginningWith prompt: String?) -> [(speaker: Speaker, text: String)] {
         var turns = turns
         if let prompt { turns[0].text = "\(prompt)\n\n\(turns[0].text)" }
         return turns
+    }
+
+    private static func text(of turn: ConversationTurn) -> String {
+        if turn.answer.isEmpty { return noAnswer }
+        return turn.isPartial ? "\(turn.answer)\n\n\(brokenOff)" : turn.answer
     }
 }
 

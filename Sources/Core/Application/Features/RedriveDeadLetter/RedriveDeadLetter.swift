@@ -14,7 +14,9 @@ package struct RedriveDeadLetter: Command {
     package enum Failure: Error, Equatable {
         case unknown
         /// Nobody could read the job, so there is nothing to submit.
-        case unusable
+        case unreadable
+        /// The conversation that the problem belonged to was deleted, and so was the problem with it.
+        case conversationDeleted
         case unavailable
     }
 }
@@ -36,7 +38,8 @@ package struct RedriveDeadLetterHandler: CommandHandler {
             switch try await letters.redrive(command.letter, as: id) {
             case .redriven: return id
             case .unknown: throw RedriveDeadLetter.Failure.unknown
-            case .unusable: throw RedriveDeadLetter.Failure.unusable
+            case .unreadable: throw RedriveDeadLetter.Failure.unreadable
+            case .conversationDeleted: throw RedriveDeadLetter.Failure.conversationDeleted
             }
         } catch let failure as RedriveDeadLetter.Failure {
             throw failure
