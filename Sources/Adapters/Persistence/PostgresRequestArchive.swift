@@ -57,7 +57,7 @@ package struct PostgresRequestArchive: RequestArchive {
         static let find = PostgresStatement("SELECT * FROM answered_requests WHERE id = $1 AND user_id = $2")
         static let turns = PostgresStatement(
             """
-            SELECT id, problem, left(content, $3), status FROM answered_requests WHERE conversation_id = $1 AND content <> ''
+            SELECT id, problem, left(content, $3::integer), status FROM answered_requests WHERE conversation_id = $1 AND content <> ''
             ORDER BY created_at DESC, id DESC LIMIT $2
             """
         )

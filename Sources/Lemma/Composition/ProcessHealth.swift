@@ -24,6 +24,10 @@ final class ProcessHealth: Sendable {
     /// What waits for PostgreSQL, as this process's persister last saw it.
     private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
+    /// Redis' `maxmemory-policy`, as this process last saw it.
+    private let lastPolicy = Mutex<String?>(nil)
+    private static let safePolicy = "noeviction"
+
     /// A loop's last sign of life.
     private final class LastBeat: Sendable {
         /// Monotonic milliseconds.
@@ -51,6 +55,30 @@ final class ProcessHealth: Sendable {
     var backlog: RecordBacklog? { lastBacklog.withLock { $0 } }
 
     func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
+
+    /// Notes Redis' `maxmemory-policy`, and logs a change to or from one that loses requests.
+    func note(evictionPolicy policy: String, _ logger: Logger) {
+        let former = lastPolicy.withLock { last in
+            defer { last = policy }
+            return last ?? Self.safePolicy
+        }
+        guard policy != former else { return }
+        redis.mayEvict.set(policy == Self.safePolicy ? 0 : 1)
+        if policy == Self.safePolicy {
+            logger.info("redis does not evict keys any more")
+        } else {
+            logger.warning(
+                "redis may evict keys, which loses requests; set maxmemory-policy noeviction",
+                ["policy": .string(policy)],
+            )
+        }
+    }
+
+    /// What does not make the replica unready, but should not stay so.
+    var warnings: [String] {
+        guard let policy = lastPolicy.withLock({ $0 }), policy != Self.safePolicy else { return [] }
+        return ["redis may evict keys, which loses requests: maxmemory-policy is \(policy), not noeviction"]
+    }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
@@ -133,6 +161,7 @@ struct ReplicaHealth: HealthReporter {
             postgres: postgres,
             providers: providers.map { ($0.name, $0.state.rawValue) },
             backlog: process.backlog,
+            warnings: process.warnings,
         )
     }
 

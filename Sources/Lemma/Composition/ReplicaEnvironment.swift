@@ -98,7 +98,9 @@ struct ReplicaEnvironment: Sendable {
     /// Looks at the queue for the metrics; on the first loop only.
     func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueSurvey? {
         guard loop.index == 0 else { return nil }
-        let survey = QueueSurvey(store: store, metrics: metrics.queue)
+        let survey = QueueSurvey(store: store, metrics: metrics.queue) { [health, logger] policy in
+            health.note(evictionPolicy: policy, logger)
+        }
         survey.start()
         return survey
     }

@@ -196,6 +196,9 @@ struct ConformanceTests {
             try await archive.keep(entries)
             let turns = try await archive.recentTurns(of: mine.conversationID, limit: 3, textMax: 100)
             #expect(turns.map(\.answer) == ["answer 3", "answer 4", "part"])
+            #expect(turns.map(\.isPartial) == [false, false, true])
+            let cut = try await archive.recentTurns(of: mine.conversationID, limit: 1, textMax: 3)
+            #expect(cut.map(\.answer) == ["par"])
         }
     }
 

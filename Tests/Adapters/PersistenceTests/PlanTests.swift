@@ -52,7 +52,7 @@ struct PlanTests {
                 400
             ),
             (archive.find, "\(Self.request), 'ada'", "math_requests_pkey", 20),
-            (archive.turns, "\(id), 21", "math_requests_by_conversation", 200),
+            (archive.turns, "\(id), 21, 32001", "math_requests_by_conversation", 200),
         ]
         for (statement, values, index, pagesMax) in cases {
             let plan = try explain(statement, values, database)

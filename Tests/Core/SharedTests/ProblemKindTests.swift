@@ -18,8 +18,8 @@ struct ProblemKindTests {
     func row(kind: ProblemKind) {
         #expect((400...599).contains(kind.status))
         #expect(!kind.title.isEmpty && !kind.title.hasSuffix("."))
-        // What the client did wrong does not get better by itself, except for time, rate and a conversation's turn.
-        let passing: [ProblemKind] = [.requestTimeout, .tooManyRequests, .conversationBusy]
+        // What the client did wrong does not get better by itself, except for time, rate and what others of its problems wait for.
+        let passing: [ProblemKind] = [.requestTimeout, .tooManyRequests, .tooManyActive, .conversationBusy]
         if (400..<500).contains(kind.status) { #expect(kind.isRetryable == passing.contains(kind)) }
     }
 

@@ -12,7 +12,7 @@ struct ReaderTests {
 
     /// One of these differs from a setting's default and is allowed; a setting of another form needs one more.
     private static let values = [
-        "77", "1", "1234ms", "77KiB", "3/s", "true", "false", "0.25", "debug", "text", "timestamps", "always_off",
+        "77", "1", "1234ms", "77KiB", "3/s", "true", "false", "on", "0.25", "debug", "text", "timestamps", "always_off",
         "mock",
         "10.0.0.0/8", "https://other.example", "redis://other", "postgres://other/d", "a=b", "file",
         String(repeating: "k", count: 40),

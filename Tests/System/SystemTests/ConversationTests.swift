@@ -203,7 +203,11 @@ struct ConversationTests {
             #expect(try HTTPCall.send("DELETE", port: clients[1].port, path).status == 204)
             try transcript.read(stream)
             #expect(try transcript.data(Cancelled.self, of: "cancelled")?.reason == "conversation_deleted")
-            #expect(try clients[0].follow(waiting.streamUrl).terminal?.name == "cancelled")
+            #expect(try HTTPCall.send("GET", port: clients[0].port, waiting.streamUrl).status == 404)
+            #expect(
+                try deployment.askRedis("HGET", "lemma:{p0}:request:\(waiting.correlationId)", "status")
+                    == "cancelled\n"
+            )
             #expect(try clients[0].post("c", in: first.conversationId).status == 404)
             let isQuiet = try await eventually(within: .seconds(20)) {
                 try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n"

@@ -15,6 +15,8 @@ final class Deployment: Sendable {
         /// The content of the file that MOCK_SCRIPT names.
         var mockScript: String?
         var redis = RedisServer.Options()
+        /// As whom the replicas log in at Redis, as `name:password`; else as the default user.
+        var redisUser: String?
         /// The replicas' soft and hard limit of open files.
         var openFiles: String?
         /// Of a PostgreSQL server of its own, for tests that end or freeze it; else the database is on a shared one.
@@ -113,7 +115,8 @@ final class Deployment: Sendable {
     ) throws -> [String: String] {
         var settings = [
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "REDIS_URL": plan.redis.password.map { redis.url.replacing("://", with: "://:\($0)@") } ?? redis.url,
+            "REDIS_URL": (plan.redisUser ?? plan.redis.password.map { ":\($0)" })
+                .map { redis.url.replacing("://", with: "://\($0)@") } ?? redis.url,
             "DATABASE_URL": plan.databasePassword.map { database.url.replacing("@", with: ":\($0)@") } ?? database.url,
             "JWT_SECRET": "a secret that only this test knows and nobody else",
             "AUTH_REQUIRED": "false",

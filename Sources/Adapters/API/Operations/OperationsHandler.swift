@@ -131,19 +131,23 @@ package struct ReadinessReport: Sendable {
     package var providers: [(name: String, state: String)]
     /// What waits for PostgreSQL; nil where this process writes nothing there.
     package var backlog: RecordBacklog?
+    /// What an operator should change although the replica is ready.
+    package var warnings: [String]
 
     package init(
         reason: String?,
         redis: DependencyCheck,
         postgres: DependencyCheck,
         providers: [(name: String, state: String)],
-        backlog: RecordBacklog?
+        backlog: RecordBacklog?,
+        warnings: [String] = []
     ) {
         self.reason = reason
         self.redis = redis
         self.postgres = postgres
         self.providers = providers
         self.backlog = backlog
+        self.warnings = warnings
     }
 
     package var isReady: Bool { reason == nil }
@@ -152,6 +156,7 @@ package struct ReadinessReport: Sendable {
         JSONWriter.object { json in
             json.member("status", isReady ? "ready" : "not_ready")
             json.member("reason", reason)
+            if !warnings.isEmpty { json.member("warnings", array: warnings) { $0.string($1) } }
             json.member(
                 "checks",
                 object: { json in

@@ -41,6 +41,7 @@ struct FunctionLibrary: Sendable {
         case unqueued
         case nameJob = "name_job"
         case rights
+        case eviction
     }
 
     static let current = FunctionLibrary(template: String(decoding: PackageResources.lemma_lua, as: UTF8.self))

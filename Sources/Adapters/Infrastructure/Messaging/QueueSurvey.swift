@@ -3,7 +3,7 @@ internal import EventLoop
 package import Instrumentation
 internal import RedisClient
 
-/// Looks at the queue every few seconds, for the metrics.
+/// Looks at the queue and at Redis' policy of eviction every few seconds, for metrics and readiness.
 ///
 /// One call of bounded cost for each partition. Every replica sees the same; a time without Redis is a time without values.
 /// Loop-owned; one for each process is enough.
@@ -14,11 +14,16 @@ package final class QueueSurvey {
 
     private let store: RedisStore
     private let metrics: QueueMetrics
+    private let onEvictionPolicy: (String) -> Void
+    /// False once Redis has refused to tell: each refusal is an entry in its ACL LOG.
+    private var mayAskForPolicy = true
     private var looking: Task<Void, Never>?
 
-    package init(store: RedisStore, metrics: QueueMetrics) {
+    /// `onEvictionPolicy` hears Redis' `maxmemory-policy` each time, where the user may ask for it (INFO).
+    package init(store: RedisStore, metrics: QueueMetrics, onEvictionPolicy: @escaping (String) -> Void = { _ in }) {
         self.store = store
         self.metrics = metrics
+        self.onEvictionPolicy = onEvictionPolicy
     }
 
     package func start() {
@@ -32,7 +37,11 @@ package final class QueueSurvey {
         looking = nil
     }
 
-    func look() async { metrics.show(await levels()) }
+    func look() async {
+        metrics.show(await levels())
+        guard mayAskForPolicy, let policy = try? await store.evictionPolicy() else { return }
+        if policy.isEmpty { mayAskForPolicy = false } else { onEvictionPolicy(policy) }
+    }
 
     /// The sum of all partitions, and the largest of their times; nil where one cannot be asked.
     private func levels() async -> QueueLevels? {

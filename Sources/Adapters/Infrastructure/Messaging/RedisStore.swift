@@ -160,6 +160,12 @@ package final class RedisStore {
         return EventID(entry)
     }
 
+    /// Redis' `maxmemory-policy`; empty where the user may not ask for it.
+    func evictionPolicy() async throws(RedisError) -> String {
+        // By a function: a refusal by itself would be taken for a lost right, and the connection with it.
+        try await call(.eviction, keys: [keys.jobs(0)], [] as [String]).string ?? ""
+    }
+
     /// Round trip of a write, for readiness; throws where Redis does not take writes.
     package func probe() async throws(RedisError) {
         _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))

@@ -83,7 +83,10 @@ package final class UnqueuedSweep {
                 keys.jobs(partition), keys.delayed(partition), keys.waiting(partition), keys.unfinished(partition),
                 keys.requests(partition),
             ],
-            [Keyspace.group, String(lease.wholeMilliseconds), String(Self.batch)],
+            [
+                Keyspace.group, String(lease.wholeMilliseconds), String(Self.batch),
+                String(store.retention.live.wholeMilliseconds),
+            ],
         )
         let fields = (reply.array ?? []).compactMap(\.string)
         return stride(from: 0, to: fields.count - 2, by: 3).compactMap { place in

@@ -18,7 +18,7 @@
 --   turns    list    id, problem, answer in turn      the newest turns of a conversation, oldest first; TTL. The id is
 --                    followed by ` partial` where the answer has no end; texts are cut to what a context can hold
 --   waiting  zset    <conversation> <id> by the moment (ms) somebody last looked after it: all that stand in lines
---   unfinished zset  ids of the requests that are not over, by the moment (ms) their job was last seen in the queue
+--   unfinished zset  ids of the requests that are not over, by the moment (ms) their job was last seen in the queue; TTL
 --   watched  zset    request ids by the moment (ms) from which they count as abandoned; only of requests with
 --                    `onDisconnect: cancel` that somebody watches or has watched
 --   viewers  zset    loops of API replicas with viewers, by the moment (ms) their word expires; one a request, TTL
@@ -213,6 +213,7 @@ local function admit(scope, id, provider, active, given, waiting, now, ttl, queu
   redis.call('PEXPIRE', request, ttl)
   redis.call('PEXPIRE', events, ttl)
   redis.call('ZADD', scope.unfinished, now, id)
+  redis.call('PEXPIRE', scope.unfinished, ttl)
   redis.call('XADD', scope.finished, '*', 'v', '1', 'kind', 'submitted', 'id', id, 'status', 'queued', 'created', now,
     unpack(fields))
   return position
@@ -832,7 +833,8 @@ local function discard(keys, args)
   return { ended, dropped }
 end
 
--- unqueued  KEYS jobs delayed waiting unfinished, beginning of the requests' keys   ARGV group, ms, count
+-- unqueued  KEYS jobs delayed waiting unfinished, beginning of the requests' keys
+--           ARGV group, ms, count, TTL ms
 -- returns id, job entry or '' and number of attempts of each request, of up to `count` whose job has not been seen for so
 --         long, that has none: neither in the queue, nor between two attempts, nor waiting in its conversation
 --
@@ -849,6 +851,7 @@ local function unqueued(keys, args)
         or redis.call('ZSCORE', delayed, id .. ' ' .. (known[3] or ''))
         or redis.call('ZSCORE', waiting, (known[4] or '') .. ' ' .. id) then
       redis.call('ZADD', unfinished, 'XX', now, id)
+      redis.call('PEXPIRE', unfinished, args[4])
     else
       found[#found + 1] = id
       found[#found + 1] = known[2] or ''
@@ -987,6 +990,13 @@ local function retire(keys, args)
   return count
 end
 
+-- eviction  KEYS jobs
+-- returns Redis' `maxmemory-policy`, or '' where the user may not ask for it
+local function eviction(keys, args)
+  local info = redis.pcall('INFO', 'memory')
+  return type(info) == 'string' and string.match(info, 'maxmemory_policy:([%w-]+)') or ''
+end
+
 -- What the functions and the clients beside them do, on keys that end with what is in them.
 local commands = {
   { 'TIME' }, { 'EXISTS', ':text' }, { 'TYPE', ':text' },
@@ -1058,4 +1068,5 @@ register_all({
 }, { 'allow-oom' })
 register_all({
   'survey', survey, 'overdue', overdue, 'lines', lines, 'recall', recall, 'backlog', backlog, 'find', find,
+  'eviction', eviction,
 }, { 'no-writes' })
