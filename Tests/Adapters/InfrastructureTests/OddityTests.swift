@@ -495,6 +495,28 @@ struct OddityTests {
         }
     }
 
+    @Test(
+        "line ends and keep-alives between the events change nothing",
+        arguments: reasons + contents + thinking + errors + surroundings,
+    )
+    func surrounded(_ oddity: Oddity) {
+        let body = oddity.body
+        let isDocument = body.hasPrefix("{") || body.hasPrefix("[")
+        let pings = ["\n\n: c\n\n", "\n\ndata:\n\n", "\n\nevent: ping\ndata: {}\n\n", "\n\ndata: null\n\nretry: 5\n\n"]
+        let bodies =
+            ["\r\n", "\r"].map { body.replacing("\r", with: "").replacing("\n", with: $0) }
+            + pings.map { body.replacing("\n\n", with: $0) }
+            + (isDocument ? ["\n \r\n" + body] : pings.map { $0.dropFirst(2) + body })
+        for body in bodies {
+            var odd = oddity
+            odd.body = body
+            let reading = odd.reading(inPiecesOf: 1_000_000)
+            #expect(reading.answer.joined() == oddity.answer, "\(body)")
+            #expect(reading.reasoning.joined() == oddity.reasoning, "\(body)")
+            #expect(Oddity.End(reading.end) == oddity.end, "\(body): \(reading.end)")
+        }
+    }
+
     @Test("thinking is told apart wherever the text is cut")
     func cuts() {
         let text = "<think>2x is 4</think>".map(String.init) + [#"\n"#, #"\n"#] + "x = 2".map(String.init)
