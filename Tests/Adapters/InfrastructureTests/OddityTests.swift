@@ -361,7 +361,7 @@ struct OddityTests {
         openAI("a message beside a whole answer", text, #"{"message":"processing"}"#, stop, done),
         openAI("a ping with a message", text, #"{"type":"ping","message":"m"}"#, done),
         openAI("garbage behind the reason", text, stop, "{garbage", done),
-        openAI("words between", "ping", half, "null", delta(#""2""#), #""ping""#, stop, done),
+        openAI("words between", "ping", "[PING]", "[keep-alive]", half, "null", delta(#""2""#), #""ping""#, stop, done),
         openAI("usage as text", #"{"usage":"12","choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
         openAI("usage as fraction", #"{"usage":9.5,"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
         openAI("usage as list", #"{"usage":[],"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
