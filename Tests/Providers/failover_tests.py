@@ -32,16 +32,28 @@ class Retries(ProviderCase):
 
     async def test_retry_after_is_honoured_in_seconds_and_as_a_date(self):
         async with system(self, AI_MAX_RETRIES="1") as run:
-            later = formatdate(time.time() + 3, usegmt=True)
-            waits = {"[seconds]": ("2", 2), "[date]": (later, 2)}
-            for word, (value, _) in waits.items():
+            # One after the other: a pause holds for every question.
+            for word in ("[seconds]", "[date]"):
+                later = formatdate(time.time() + 3, usegmt=True)
+                value = "2" if word == "[seconds]" else later
                 run.openai.script[word] = [do.status(429, {"Retry-After": value}), do.answer()]
-            await asyncio.gather(*(ask(run.api, f"2 + 2 {word}") for word in waits))
-            for word, (_, wait) in waits.items():
+                await ask(run.api, f"2 + 2 {word}")
                 first, second = run.openai.about(word)
                 with self.subTest(word):
-                    self.assertGreaterEqual(second.at - first.at, wait - 0.01)
-                    self.assertLess(second.at - first.at, wait + 5)
+                    self.assertGreaterEqual(second.at - first.at, 2 - 0.01)
+                    self.assertLess(second.at - first.at, 2 + 5)
+
+    async def test_a_pause_holds_for_every_question(self):
+        async with system(self, AI_MAX_RETRIES="1") as run:
+            run.openai.script["[first]"] = [do.status(429, {"Retry-After": "2"}), do.answer()]
+            first = asyncio.create_task(ask(run.api, "2 + 2 [first]"))
+            self.assertTrue(await eventually(lambda: run.openai.about("[first]")))
+            (refused,) = run.openai.about("[first]")
+            await asyncio.sleep(0.2)
+            self.assertEqual((await ask(run.api, "2 + 2 [second]")).answer, ANSWER)
+            self.assertEqual((await first).answer, ANSWER)
+            (second,) = run.openai.about("[second]")
+            self.assertGreaterEqual(second.at - refused.at, 2 - 0.01)
 
     async def test_a_long_retry_after_does_not_make_the_student_wait_while_another_provider_can_answer(self):
         async with system(self, "openai,gemini", AI_MAX_RETRIES="2") as run:

@@ -1,6 +1,7 @@
 """A call is paid for: it is made as often as Lemma decides, and each is counted."""
 
 import asyncio
+import contextlib
 import unittest
 
 import behaviours as do
@@ -23,6 +24,31 @@ def calls(metrics):
     """Calls that the worker has counted, over all ends."""
     name = "lemma_gen_ai_client_operation_duration_seconds_count"
     return sum(value for series, value in metrics.items() if series.startswith(name))
+
+
+@contextlib.asynccontextmanager
+async def tunnel():
+    """A proxy that makes tunnels to ports of this machine; yields its address."""
+
+    async def pump(reader, writer):
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        port = int(head.split(b" ")[1].rsplit(b":", 1)[1])
+        there, onward = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+        await asyncio.gather(pump(reader, onward), pump(there, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 class Once(ProviderCase):
@@ -70,6 +96,20 @@ class Once(ProviderCase):
                             # The next question is answered, whatever became of the connections.
                             self.assertEqual((await ask(run.api, "2 + 2")).answer, "4")
                             self.assertEqual(provider.requests - before, 2)
+
+    async def test_through_a_proxy_it_is_the_same(self):
+        async with HTTP2Server() as provider, tunnel() as proxy:
+            url = f"https://localhost:{provider.port}/v1"
+            settings = {"OPENAI_BASE_URL": url, "SSL_CERT_FILE": provider.certificate, "https_proxy": proxy}
+            async with system(self, **settings) as run:
+                self.assertEqual((await ask(run.api, "2 + 2")).answer, "4")
+                for fault in FAULTS:
+                    with self.subTest(fault):
+                        before = provider.requests
+                        provider.faults = [fault]
+                        self.assertEqual((await ask(run.api, "2 + 2")).end["event"], "failed")
+                        self.assertEqual((await ask(run.api, "2 + 2")).answer, "4")
+                        self.assertEqual(provider.requests - before, 2)
 
     async def test_connections_are_used_again_all_the_same(self):
         async with HTTP2Server() as provider:

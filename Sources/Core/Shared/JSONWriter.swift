@@ -1,6 +1,6 @@
 /// Writes JSON (RFC 8259) straight into bytes, members in the order given and without white space.
 ///
-/// One writer for responses and for the events of the token path; reading JSON is left to Foundation.
+/// One writer for responses and for the events of the token path; reading JSON is left to Foundation, except for providers'.
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
     private var needsComma = false

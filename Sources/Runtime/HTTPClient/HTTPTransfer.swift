@@ -27,6 +27,8 @@ final class HTTPTransfer {
     private var head: ResponseHeadReader
     private var bodyBytes = 0
     private var lastProgress: Int64 = 0
+    /// What was written before the request itself, to a proxy; nil until then.
+    private var sizeBeforeRequest: Int?
     private var totalTimer: LoopTimer?
     private var responseTimer: LoopTimer?
     private var idleTimer: LoopTimer?
@@ -165,10 +167,12 @@ final class HTTPTransfer {
     /// libcurl repeats a request by itself when a reused connection dies before the first byte of a response, when an
     /// HTTP/2 server refuses the stream, and for authentication, each of which is a call that somebody pays for.
     private func didConnect() -> Bool {
-        guard request.isRepeatable || lemma_curl_request_size(easy) == 0 else {
+        let size = lemma_curl_request_size(easy)
+        guard request.isRepeatable || sizeBeforeRequest ?? size == size else {
             end(.closed)
             return false
         }
+        sizeBeforeRequest = size
         lastProgress = loop.nowMilliseconds
         if let limit = request.timeouts.response, responseTimer == nil {
             responseTimer = loop.schedule(after: limit) { [unowned self] in end(.timedOut(.response)) }

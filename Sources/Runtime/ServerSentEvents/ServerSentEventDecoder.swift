@@ -31,8 +31,8 @@ package struct ServerSentEventDecoder: Sendable {
 
     /// Makes a decoder for one response; `lastEventID` is what the earlier response of the same stream left.
     ///
-    /// With `isLenient` three things count that the standard drops: a field `error` and a line that begins with `{` are
-    /// events by themselves, an event of the type `error` needs no data, and names may have spaces around them.
+    /// With `isLenient` three things count that the standard drops: a field `error` and a line that begins with `{` or `[`
+    /// are events by themselves, an event of the type `error` needs no data, and names may have spaces around them.
     package init(
         limits: ServerSentEventLimits = ServerSentEventLimits(),
         lastEventID: String = "",
@@ -97,7 +97,7 @@ package struct ServerSentEventDecoder: Sendable {
             if line.starts(with: Self.mark) { line.removeFirst(Self.mark.count) }
         }
         guard !line.isEmpty else { return dispatch(onEvent) }
-        if isLenient, line.first == UInt8(ascii: "{") {
+        if isLenient, line.first == UInt8(ascii: "{") || line.first == UInt8(ascii: "[") {
             if hasData { return try take(field: Array("data".utf8)[...], line[...]) }
             return onEvent(ServerSentEvent(data: String(decoding: line, as: UTF8.self)))
         }

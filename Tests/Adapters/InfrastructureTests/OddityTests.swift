@@ -361,7 +361,7 @@ struct OddityTests {
         openAI("a message beside a whole answer", text, #"{"message":"processing"}"#, stop, done),
         openAI("a ping with a message", text, #"{"type":"ping","message":"m"}"#, done),
         openAI("garbage behind the reason", text, stop, "{garbage", done),
-        openAI("words between", "ping", half, "null", delta(#""2""#), #""ping""#, stop, done),
+        openAI("words between", "ping", "[PING]", "[keep-alive]", half, "null", delta(#""2""#), #""ping""#, stop, done),
         openAI("usage as text", #"{"usage":"12","choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
         openAI("usage as fraction", #"{"usage":9.5,"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
         openAI("usage as list", #"{"usage":[],"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
@@ -492,6 +492,28 @@ struct OddityTests {
             #expect(reading.answer.joined() == oddity.answer, "\(size)")
             #expect(reading.reasoning.joined() == oddity.reasoning, "\(size)")
             #expect(Oddity.End(reading.end) == oddity.end, "\(size): \(reading.end)")
+        }
+    }
+
+    @Test(
+        "line ends and keep-alives between the events change nothing",
+        arguments: reasons + contents + thinking + errors + surroundings,
+    )
+    func surrounded(_ oddity: Oddity) {
+        let body = oddity.body
+        let isDocument = body.hasPrefix("{") || body.hasPrefix("[")
+        let pings = ["\n\n: c\n\n", "\n\ndata:\n\n", "\n\nevent: ping\ndata: {}\n\n", "\n\ndata: null\n\nretry: 5\n\n"]
+        let bodies =
+            ["\r\n", "\r"].map { body.replacing("\r", with: "").replacing("\n", with: $0) }
+            + pings.map { body.replacing("\n\n", with: $0) }
+            + (isDocument ? ["\n \r\n" + body] : pings.map { $0.dropFirst(2) + body })
+        for body in bodies {
+            var odd = oddity
+            odd.body = body
+            let reading = odd.reading(inPiecesOf: 1_000_000)
+            #expect(reading.answer.joined() == oddity.answer, "\(body)")
+            #expect(reading.reasoning.joined() == oddity.reasoning, "\(body)")
+            #expect(Oddity.End(reading.end) == oddity.end, "\(body): \(reading.end)")
         }
     }
 

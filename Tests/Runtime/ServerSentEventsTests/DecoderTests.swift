@@ -116,6 +116,23 @@ struct DecoderTests {
         let everywhere = try Self.decode(bytes, cuts: Array(1..<bytes.count))
         #expect(everywhere == whole, "seed \(seed)")
     }
+
+    @Test("a lenient decoder keeps what servers send against the standard; a strict one drops it")
+    func lenient() throws {
+        let text = "error: {1}\n{2}\n[3]\n data : {4}\n{5}\n\nevent: error\n\ndata: 6"
+        func read(isLenient: Bool) throws -> [String] {
+            var decoder = ServerSentEventDecoder(isLenient: isLenient)
+            var events: [String] = []
+            try decoder.decode(Array(text.utf8)) { events.append("\($0.type) \($0.data)") }
+            decoder.finish { events.append("\($0.type) \($0.data)") }
+            return events
+        }
+        #expect(
+            try read(isLenient: true)
+                == ["error {1}", "message {2}", "message [3]", "message {4}\n{5}", "error ", "message 6"]
+        )
+        #expect(try read(isLenient: false) == ["message 6"])
+    }
 }
 
 /// SplitMix64: small, seeded, the same everywhere.

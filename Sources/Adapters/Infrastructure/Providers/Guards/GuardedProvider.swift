@@ -102,7 +102,7 @@ package struct GuardedProvider {
                 let detail = "The provider \(identity.name) wants to be left alone for a while."
                 throw .busy(detail: detail, retryAfter: rest)
             }
-            do { try await clock.sleep(for: rest) } catch { throw .cancelled }
+            do { try await clock.sleep(for: retries.wait(for: rest)) } catch { throw .cancelled }
         }
     }
 

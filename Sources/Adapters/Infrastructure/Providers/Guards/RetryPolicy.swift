@@ -3,8 +3,8 @@ package import Application
 /// When a failed call is repeated with the same provider.
 ///
 /// Only failures that another try can mend, only before the first token: exponential pauses with full jitter, and never
-/// earlier than the provider asks for. Whoever was silent too long has cost the student that time already and is not asked
-/// again; whoever wants to be left alone for longer than ``retryAfterMax`` is left to a later attempt.
+/// earlier than the provider asks for. After silence there is no retry: the student has waited that long already. A
+/// provider that asks for more than ``retryAfterMax`` is left to a later attempt.
 package struct RetryPolicy: Sendable {
     /// A longer pause would hold a worker's slot, and a student, for nothing.
     static let retryAfterMax = Duration.seconds(5)
@@ -16,6 +16,9 @@ package struct RetryPolicy: Sendable {
         self.retriesMax = retriesMax
         self.backoff = backoff
     }
+
+    /// How long to wait for the end of a pause, so that all that wait do not call at once.
+    func wait(for rest: Duration) -> Duration { rest + backoff.pause(afterAttempt: 1) }
 
     /// The pause before retry number `retry`, from 1; nil where there is none.
     func pause(before retry: Int, after failure: ProviderFailure) -> Duration? {

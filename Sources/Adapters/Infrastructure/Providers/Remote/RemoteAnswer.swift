@@ -6,20 +6,17 @@ internal import HTTPClient
 ///
 /// ```
 ///  head ──┬─ 200 to 203 ─► events or documents, each read at once
-///         └─ else ───────► body, read as an error at the end
+///         └─ else ───────► ErrorBody, read at the end
 /// ```
 /// Two rules decide what is odd: what is not the answer never spoils it, and what may be a cut is never shown as complete.
 /// Holds at most one piece, or the body of an error up to its limit. Loop-owned.
 final class RemoteAnswer {
-    /// A body that is an error.
-    private static let bodyBytesMax = 1 << 20
-
     private let dialect: any ProviderDialect
     private let sink: any AnswerSink
     private let failures: RemoteFailure
     private var head: HTTPClientResponse?
     private var reader = ResponseReader()
-    private var body: [UInt8] = []
+    private var errorBody = ErrorBody()
     private var texts: AnswerTexts
     private var ending = AnswerEnding()
     /// True once text came in a piece, and not as a document.
@@ -48,11 +45,7 @@ final class RemoteAnswer {
     }
 
     func take(_ bytes: UnsafeRawBufferPointer) -> HTTPReadDecision {
-        guard isAccepted else {
-            guard body.count + bytes.count <= Self.bodyBytesMax else { return .stop }
-            body.append(contentsOf: bytes)
-            return .proceed
-        }
+        guard isAccepted else { return errorBody.take(bytes) ? .proceed : .stop }
         do throws(ResponseReader.Unreadable) {
             try reader.read(bytes) { take($0) }
         } catch {
@@ -92,16 +85,11 @@ final class RemoteAnswer {
 
     /// Words between the events are passed over; what may be the torn remains of an event is not.
     private func takeUnreadable(_ rest: ArraySlice<UInt8>) {
-        guard !rest.isTornDone else { return }
-        let isTorn = rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[")
-        guard ending.reason == nil || isFinishing else {
-            if isTorn { hasTornEnd = true }
-            return
-        }
-        if isTorn {
-            fail(failures.broken("sent what is no answer"))
-        } else {
-            ending.isDoubtful = true
+        switch (rest.isTorn, ending.reason == nil || isFinishing) {
+        case (true, true): fail(failures.broken("sent what is no answer"))
+        case (true, false): hasTornEnd = true
+        case (false, true): ending.isDoubtful = true
+        case (false, false): break
         }
     }
 
@@ -137,7 +125,9 @@ final class RemoteAnswer {
         guard let head else { throw error.map(failures.transport) ?? failures.broken("gave no answer") }
         guard isAccepted else {
             if error == .cancelled { throw .cancelled }
-            throw endOfError(head)
+            let reported = errorBody.error
+            refusal = (head.status, reported.refused)
+            throw failures.status(head.status, reported, retryAfter: RetryHint.pause(head, reported))
         }
         if texts.isTooLong { return .length }
         let isOrderly = error == nil
@@ -153,52 +143,10 @@ final class RemoteAnswer {
         throw failures.broken(reader.isDocument ? "sent what is no answer" : "ended its answer too early")
     }
 
-    private func endOfError(_ head: HTTPClientResponse) -> ProviderFailure {
-        let text = String(decoding: body, as: UTF8.self)
-        var pieces: [ResponseReader.Piece] = []
-        var reader = ResponseReader()
-        body.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
-        reader.finish { pieces.append($0) }
-        let value = pieces.lazy.compactMap { try? JSONReader.value($0.data.withoutFieldNames) }.first
-        var error = value.map(ErrorReport.read)
-        refusal = (head.status, error?.refused ?? RefusedParts(text))
-        if error == nil, refusal?.parts.isAboutShape == true {
-            var plain = ReportedError()
-            plain.refused = RefusedParts(text)
-            error = plain
-        }
-        let hints = [RetryHint.inHead(head, isBusy: head.status == 429), error?.retryAfter]
-        return failures.status(head.status, error, retryAfter: hints.compactMap { $0 }.max())
-    }
-
     /// Nothing at all is no answer to a question.
     private func checked(_ reason: FinishReason) throws(ProviderFailure) -> FinishReason {
         texts.finish()
         if reason == .stop, !texts.hasAnswer { throw failures.broken("gave an empty answer") }
         return reason
-    }
-}
-
-extension String {
-    /// Without the name of the field, which some proxies write twice.
-    fileprivate var withoutFieldNames: Substring.UTF8View {
-        var text = self[...].utf8
-        while true {
-            let trimmed = text.drop { $0 <= 0x20 }
-            guard trimmed.starts(with: "data:".utf8) else { return text }
-            text = trimmed.dropFirst(5)
-        }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// A beginning of `[DONE]`.
-    fileprivate var isTornDone: Bool { "[DONE]".utf8.starts(with: self) }
-
-    /// `[DONE]`, in whatever case, with or without quotation marks around it.
-    fileprivate var isDone: Bool {
-        guard count < 32 else { return false }
-        let word = filter { $0 > 0x20 && $0 != UInt8(ascii: "\"") }.map { $0 | 0x20 }
-        return word.elementsEqual("[done]".utf8.map { $0 | 0x20 })
     }
 }

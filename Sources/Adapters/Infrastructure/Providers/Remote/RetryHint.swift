@@ -14,6 +14,11 @@ enum RetryHint {
     /// A longer pause is not believed.
     private static let pauseMax = Duration.seconds(3600)
 
+    /// The longest pause that a refusal names.
+    static func pause(_ head: HTTPClientResponse, _ error: ReportedError) -> Duration? {
+        [inHead(head, isBusy: head.status == 429), error.retryAfter].compactMap { $0 }.max()
+    }
+
     /// What the head of a refusal says; `isBusy` where limits of rate are its cause.
     static func inHead(_ head: HTTPClientResponse, isBusy: Bool, now: Date = Date()) -> Duration? {
         var hints = ["retry-after-ms", "x-ms-retry-after-ms"].compactMap { name in

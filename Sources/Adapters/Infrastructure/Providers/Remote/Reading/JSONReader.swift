@@ -2,7 +2,8 @@
 ///
 /// Foundation's decoder refuses a whole event for one odd member, and every emoji that two events share. Beyond the
 /// standard this one takes: half of a surrogate pair (see ``SurrogateJoiner``), `NaN`, `Infinity` and Python's words, line
-/// ends and unknown escapes in strings, and several values one after the other. What ends too early is never taken.
+/// ends and unknown escapes in strings, a comma behind the last element, and several values one after the other. What ends
+/// too early is never taken.
 struct JSONReader {
     /// Not JSON, or only a part of it.
     struct Malformed: Error {}
@@ -72,9 +73,8 @@ struct JSONReader {
         try descend()
         defer { depth -= 1 }
         var members: [JSONMember] = []
-        if try take(UInt8(ascii: "}")) { return members }
         while true {
-            skipWhitespace()
+            if try take(UInt8(ascii: "}")) { return members }
             guard try peek() == UInt8(ascii: "\"") else { throw Malformed() }
             let name = try string()
             guard try take(UInt8(ascii: ":")) else { throw Malformed() }
@@ -88,8 +88,8 @@ struct JSONReader {
         try descend()
         defer { depth -= 1 }
         var values: [JSONValue] = []
-        if try take(UInt8(ascii: "]")) { return values }
         while true {
+            if try take(UInt8(ascii: "]")) { return values }
             values.append(try value())
             if try take(UInt8(ascii: "]")) { return values }
             guard try take(UInt8(ascii: ",")) else { throw Malformed() }

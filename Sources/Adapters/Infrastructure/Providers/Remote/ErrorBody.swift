@@ -1,0 +1,29 @@
+/// The body of a response that is no answer: JSON, events or plain text, in whatever form.
+///
+/// Holds it up to its limit.
+struct ErrorBody {
+    private static let bytesMax = 1 << 20
+
+    private var bytes: [UInt8] = []
+
+    /// Takes a piece; false where it is beyond the limit.
+    mutating func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count + piece.count <= Self.bytesMax else { return false }
+        bytes.append(contentsOf: piece)
+        return true
+    }
+
+    /// What it reports; an error without a name where it is no JSON.
+    var error: ReportedError {
+        var pieces: [ResponseReader.Piece] = []
+        var reader = ResponseReader()
+        bytes.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
+        reader.finish { pieces.append($0) }
+        if let value = pieces.lazy.compactMap({ try? JSONReader.value($0.data.withoutFieldNames) }).first {
+            return ErrorReport.read(value)
+        }
+        var error = ReportedError()
+        error.refused = RefusedParts(String(decoding: bytes, as: UTF8.self))
+        return error
+    }
+}
