@@ -14,10 +14,18 @@ extension PostgresConnection {
         let deadline = ContinuousClock.now + configuration.connectLimit
         let target = try await ConnectionTarget.resolve(configuration, on: loop)
         let connection = try await ConnectionRace(target.rotations, on: loop).run(until: deadline)
+        let adopted: PostgresConnection
         do {
-            return try PostgresConnection(adopting: connection, on: loop)
+            adopted = try PostgresConnection(adopting: connection, on: loop)
         } catch {
             throw .unreachable(reason: "\(error)")
+        }
+        do throws(PostgresError) {
+            try await adopted.learnProcessID(within: deadline - .now)
+            return adopted
+        } catch {
+            adopted.close()
+            throw error == .cancelled ? .cancelled : .unreachable(reason: "\(target.place): \(error)")
         }
     }
 
@@ -117,6 +125,9 @@ struct ConnectionTarget {
             ConnectionTarget(parameters: parameters, places: Array(places[first...] + places[..<first]))
         }
     }
+
+    /// Host names, for a message.
+    var place: String { parameters["host"] ?? "the server" }
 
     /// Begins to connect; nil without memory.
     func start() -> OpaquePointer? {
