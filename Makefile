@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test lint format test-sanitizers fuzz chaos bench verify-ops test-image clean
+.PHONY: help setup assets build release run test lint format test-sanitizers fuzz chaos bench stranger verify-ops test-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -55,6 +55,10 @@ chaos: release ## run the chaos suite: RUNS=1000 seeded runs from SEED=random on
 bench: release ## measure delivery, memory and latency against the base line in C
 	@scripts/setup bench
 	Benchmarks/run
+
+stranger: release ## measure what SECONDS=600 of one hostile client cost the others
+	@scripts/setup bench test
+	Benchmarks/stranger --seconds $(or $(SECONDS),600)
 
 verify-ops: release ## check image, compose file, manifests, alerts, dashboard and proxy settings
 	@scripts/setup ops

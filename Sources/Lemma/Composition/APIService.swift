@@ -174,9 +174,10 @@ final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: environment.archive,
+                    ends: answers,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(environment, store, requests),
+                conversations: Self.conversations(environment, store, requests, answers.keptNotices),
                 answers: answers,
                 requests: requests,
                 tokens: SignedTicketService(
@@ -199,12 +200,14 @@ final class APIGraph {
     private static func conversations(
         _ environment: ReplicaEnvironment,
         _ store: RedisStore,
-        _ requests: RedisRequestRepository
+        _ requests: RedisRequestRepository,
+        _ notices: RedisArchiveNotices
     ) -> ConversationServices {
         let kept = PostgresConversationRepository(environment.database)
         let recent = RedisConversations(store: store)
-        let (time, clock) = (environment.clock, LoopClock(loop: store.loop))
-        let lookup = ConversationLookup(conversations: kept, wallClock: time, clock: clock)
+        let time = environment.clock
+        let catchUp = ArchiveCatchUp(notices: notices, clock: LoopClock(loop: store.loop))
+        let lookup = ConversationLookup(conversations: kept, wallClock: time, catchUp: catchUp)
         return ConversationServices(
             create: CreateConversationHandler(conversations: kept, identifiers: environment.identifiers, clock: time),
             list: ListConversationsHandler(conversations: kept),
@@ -216,7 +219,7 @@ final class APIGraph {
                 lookup: lookup,
                 requests: requests,
                 memory: recent,
-                clock: clock,
+                catchUp: catchUp,
             ),
         )
     }

@@ -144,8 +144,9 @@ private final class APIGraph {
             bus: LocalEventBus(),
         )
         let recent = RedisConversations(store: store)
-        let (time, clock) = (SystemClock(), LoopClock(loop: loop))
-        let lookup = ConversationLookup(conversations: archive, wallClock: time, clock: clock)
+        let time = SystemClock()
+        let catchUp = ArchiveCatchUp(notices: answers.keptNotices, clock: LoopClock(loop: loop))
+        let lookup = ConversationLookup(conversations: archive, wallClock: time, catchUp: catchUp)
         let conversations = ConversationServices(
             create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
             list: ListConversationsHandler(conversations: archive),
@@ -157,7 +158,7 @@ private final class APIGraph {
                 lookup: lookup,
                 requests: requests,
                 memory: recent,
-                clock: clock,
+                catchUp: catchUp,
             ),
         )
         handler = APIHandler(
@@ -169,6 +170,7 @@ private final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: archive,
+                    ends: answers,
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: conversations,

@@ -71,7 +71,7 @@ struct ConversationUseCaseTests {
             let clock = ManualClock(loop: loop, isAutomatic: true)
             let now = FixedWallClock()
             let handler = ReadConversationHandler(
-                lookup: ConversationLookup(conversations: archive, wallClock: now, clock: clock)
+                lookup: ConversationLookup(conversations: archive, wallClock: now, catchUp: catchUp(clock))
             )
             let old = Samples(user: UserID("ada"), number: 1).conversationID
             await #expect(throws: ReadConversation.Failure.notFound) {
@@ -83,7 +83,7 @@ struct ConversationUseCaseTests {
             await #expect(throws: ReadConversation.Failure.notFound) {
                 _ = try await handler.handle(ReadConversation(id: fresh, userID: UserID("ada")))
             }
-            #expect(clock.sleeps.count == 25)
+            #expect(clock.sleeps.count == 4)
         }
     }
 
@@ -102,27 +102,67 @@ struct ConversationUseCaseTests {
             let requests = RepositoryFake()
             let handler = ListMessagesHandler(
                 conversations: archive,
-                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), clock: clock),
+                lookup: lookup(archive, clock),
                 requests: requests,
                 memory: memory,
-                clock: clock,
+                catchUp: catchUp(clock),
             )
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
             #expect(try await handler.handle(query).items.map(\.role) == [.user, .assistant, .user])
-            #expect(clock.sleeps.count == 25)
+            #expect(clock.sleeps.count == 4)
             let place = MessagePlace(
                 request: RequestPlace(createdAt: Samples.time(1), id: mine.request(2).correlationID),
                 role: .user,
             )
             let older = ListMessages(id: mine.conversationID, userID: mine.user, place: place, size: .standard)
             #expect(try await handler.handle(older).items.map(\.role) == [.user, .assistant])
-            #expect(clock.sleeps.count == 25)
+            #expect(clock.sleeps.count == 4)
             try await archive.keep([.finished(mine.finished(2, at: 1))])
             #expect(try await handler.handle(query).items.count == 4)
-            #expect(clock.sleeps.count == 25)
+            #expect(clock.sleeps.count == 4)
             memory.failures = 1
             #expect(try await handler.handle(query).items.count == 4)
         }
+    }
+
+    @Test("what is kept while a reader waits is read at once")
+    func pushed() async throws {
+        let mine = mine
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            try await archive.keep([mine.submitted(1, at: 0)])
+            let memory = MemoryFake()
+            memory.recalled = RecalledTurns(
+                turns: [ConversationTurn(correlationID: mine.request(1).correlationID, problem: "p", answer: "a")],
+                isWhole: true,
+            )
+            let notices = NoticesFake(loop: loop)
+            let clock = ManualClock(loop: loop)
+            let catchUp = ArchiveCatchUp(notices: notices, clock: clock)
+            let handler = ListMessagesHandler(
+                conversations: archive,
+                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), catchUp: catchUp),
+                requests: RepositoryFake(),
+                memory: memory,
+                catchUp: catchUp,
+            )
+            loop.spawn {
+                try? await eventually("the reader waits", on: loop) { notices.isWaiting }
+                try? await archive.keep([.finished(mine.finished(1, at: 0))])
+                notices.tell()
+            }
+            let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
+            #expect(try await handler.handle(query).items.map(\.role) == [.user, .assistant])
+            #expect(notices.watchCount == 0)
+        }
+    }
+
+    private func lookup(_ archive: InMemoryArchive, _ clock: ManualClock) -> ConversationLookup {
+        ConversationLookup(conversations: archive, wallClock: FixedWallClock(), catchUp: catchUp(clock))
+    }
+
+    private func catchUp(_ clock: ManualClock) -> ArchiveCatchUp {
+        ArchiveCatchUp(notices: NoPushes(clock: clock), clock: clock)
     }
 
     @Test("an open request shows how it stands right now")
@@ -137,10 +177,10 @@ struct ConversationUseCaseTests {
             let clock = ManualClock(loop: loop)
             let handler = ListMessagesHandler(
                 conversations: archive,
-                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), clock: clock),
+                lookup: lookup(archive, clock),
                 requests: requests,
                 memory: MemoryFake(),
-                clock: clock,
+                catchUp: catchUp(clock),
             )
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
             #expect(try await handler.handle(query).items.map(\.status) == [.queued, .running])
@@ -181,7 +221,12 @@ struct ConversationUseCaseTests {
                     WatchAnswer(correlationID: open, userID: mine.user, cursor: nil, isKnown: false)
                 )
             }
-            let cancel = CancelMathRequestHandler(requests: requests, archive: archive, clock: ManualClock(loop: loop))
+            let cancel = CancelMathRequestHandler(
+                requests: requests,
+                archive: archive,
+                ends: NoPushes(clock: ManualClock(loop: loop)),
+                clock: ManualClock(loop: loop),
+            )
             let over = try await cancel.handle(CancelMathRequest(correlationID: id, userID: mine.user))
             #expect(over.isOver && over.answer == "x = 2")
         }

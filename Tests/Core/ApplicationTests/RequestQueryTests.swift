@@ -58,6 +58,7 @@ struct RequestQueryTests {
                 _ = try await CancelMathRequestHandler(
                     requests: away,
                     archive: emptyArchive(),
+                    ends: NoPushes(clock: ManualClock(loop: loop)),
                     clock: ManualClock(loop: loop)
                 )
                 .handle(CancelMathRequest(correlationID: id, userID: .anonymous))
@@ -161,6 +162,7 @@ struct RequestQueryTests {
             let handler = CancelMathRequestHandler(
                 requests: repository,
                 archive: emptyArchive(),
+                ends: NoPushes(clock: ManualClock(loop: loop)),
                 clock: ManualClock(loop: loop)
             )
             let output = try await handler.handle(CancelMathRequest(correlationID: identifier(1), userID: .anonymous))
@@ -180,7 +182,12 @@ struct RequestQueryTests {
                 return .over
             }
             let clock = ManualClock(loop: loop)
-            let handler = CancelMathRequestHandler(requests: repository, archive: emptyArchive(), clock: clock)
+            let handler = CancelMathRequestHandler(
+                requests: repository,
+                archive: emptyArchive(),
+                ends: NoPushes(clock: clock),
+                clock: clock,
+            )
             let output = try await handler.handle(CancelMathRequest(correlationID: id, userID: .anonymous))
             #expect(output.isOver && output.answer == nil)
             #expect(clock.sleeps.isEmpty)
@@ -194,7 +201,12 @@ struct RequestQueryTests {
             let id = identifier(1)
             repository.records[id] = sampleRecord(.running, attempts: 1)
             let clock = ManualClock(loop: loop, isAutomatic: true)
-            let handler = CancelMathRequestHandler(requests: repository, archive: emptyArchive(), clock: clock)
+            let handler = CancelMathRequestHandler(
+                requests: repository,
+                archive: emptyArchive(),
+                ends: NoPushes(clock: clock),
+                clock: clock,
+            )
             let command = CancelMathRequest(correlationID: id, userID: .anonymous)
             let begin = clock.now
             #expect(try await !handler.handle(command).isOver)
@@ -203,7 +215,7 @@ struct RequestQueryTests {
             var looks = 0
             repository.onFind = { record in
                 looks += 1
-                return looks > 3 ? sampleRecord(.cancelled, attempts: 1) : record
+                return looks > 1 ? sampleRecord(.cancelled, attempts: 1) : record
             }
             let output = try await handler.handle(command)
             #expect(output.isOver && output.record.status == .cancelled)
@@ -222,6 +234,7 @@ struct RequestQueryTests {
             let handler = CancelMathRequestHandler(
                 requests: repository,
                 archive: emptyArchive(),
+                ends: NoPushes(clock: ManualClock(loop: loop)),
                 clock: ManualClock(loop: loop)
             )
             await #expect(throws: CancelMathRequest.Failure.notFound) {

@@ -44,6 +44,8 @@ package struct Keyspace: Sendable {
     func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
+    /// The channel that tells that the archive has kept something of a conversation; made by `lemma.lua`, too.
+    func kept(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
     private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
@@ -62,6 +64,12 @@ package struct Keyspace: Sendable {
             jobs(partition), waiting(partition), finished(partition), unfinished(partition), conversation(id),
             line(id), turns(id), requests(partition), events(partition), live(partition),
         ]
+    }
+
+    /// The conversation a channel `kept` belongs to: its last 36 bytes.
+    func conversation(ofKept channel: UnsafeRawBufferPointer) -> ConversationID? {
+        guard channel.count > 36 else { return nil }
+        return channel.withMemoryRebound(to: UInt8.self) { ConversationID(ascii: $0.span.extracting(last: 36)) }
     }
 
     /// The request a live channel belongs to: its last 36 bytes.

@@ -25,6 +25,8 @@ package final class RedisAnswerStream: AnswerStream {
     let store: RedisStore
     let backoff: Backoff
     private(set) var subscriber: RedisSubscriber?
+    /// Readers that wait for the archive, on the same connection.
+    package let keptNotices = RedisArchiveNotices()
     private var feeds: [CorrelationID: AnswerFeed] = [:]
     private var ticker: LoopTimer?
     private var positions: QueuePositions?
@@ -47,6 +49,7 @@ package final class RedisAnswerStream: AnswerStream {
         self.presence = presence
         self.appends = appends
         subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
+        keptNotices.begin(subscriber, keys: store.keys)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }
@@ -57,6 +60,7 @@ package final class RedisAnswerStream: AnswerStream {
         ticker = nil
         for feed in feeds.values { feed.abandon() }
         feeds = [:]
+        keptNotices.close()
         subscriber?.close()
         subscriber = nil
     }
@@ -118,7 +122,9 @@ package final class RedisAnswerStream: AnswerStream {
 
 extension RedisAnswerStream: RedisSubscriberDelegate {
     package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id] else { return }
+        guard let id = store.keys.request(ofLive: channel), let feed = feeds[id] else {
+            return keptNotices.receive(on: channel)
+        }
         if let event = StoredEvent(pushed: payload) {
             feed.push(event)
         } else if let time = AppendTime(pushed: payload) {
@@ -133,5 +139,6 @@ extension RedisAnswerStream: RedisSubscriberDelegate {
 
     package func subscriberDidReconnect() {
         for feed in feeds.values { feed.readAgain() }
+        keptNotices.tellAll()
     }
 }

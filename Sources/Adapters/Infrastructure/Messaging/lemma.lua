@@ -660,13 +660,19 @@ end
 
 -- kept    KEYS finished, conversation, turns …   ARGV group, TTL ms, entry, 1 for an end or 0 …
 -- returns how many entries there were
+--
+-- Publishes once for each conversation on its channel `kept`, for readers that wait for the archive.
 local function kept(keys, args)
-  local finished, group, count = keys[1], args[1], 0
+  local finished, group, count, told = keys[1], args[1], 0, {}
   for i = 3, #args, 2 do
     redis.call('XACK', finished, group, args[i])
+    local conversation, turns = keys[i - 1], keys[i]
+    if not told[conversation] then
+      told[conversation] = true
+      redis.call('SPUBLISH', (string.gsub(conversation, ':conversation:', ':kept:', 1)), '')
+    end
     if redis.call('XDEL', finished, args[i]) == 1 then
       count = count + 1
-      local conversation, turns = keys[i - 1], keys[i]
       local known = args[i + 1] == '1' and redis.call('HMGET', conversation, 'unkept', 'active', 'deleted')
       if known and known[1] then
         local unkept = redis.call('HINCRBY', conversation, 'unkept', -1)

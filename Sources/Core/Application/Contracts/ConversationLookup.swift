@@ -3,36 +3,29 @@ package import Shared
 
 /// Finds conversations also while they are on their way to the archive, which is a moment behind.
 package struct ConversationLookup {
-    /// How long after its making a conversation may be on its way, and how long a reader waits for it.
+    /// How long after its making a conversation may be on its way.
     private static let freshMilliseconds: Int64 = 10_000
-    private static let patience = Duration.seconds(1)
-    private static let interval = Duration.milliseconds(40)
 
     private let conversations: any ConversationRepository
     private let wallClock: any WallClock
-    private let clock: any MonotonicClock
+    private let catchUp: ArchiveCatchUp
 
     package init(
         conversations: any ConversationRepository,
         wallClock: any WallClock,
-        clock: any MonotonicClock
+        catchUp: ArchiveCatchUp
     ) {
         self.conversations = conversations
         self.wallClock = wallClock
-        self.clock = clock
+        self.catchUp = catchUp
     }
 
     /// Nil where there is none of this user, for one that was just made after a moment of waiting.
     package func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation? {
-        let deadline = clock.now + (isFresh(id) ? Self.patience : .zero)
-        while true {
-            if let found = try await conversations.find(id, of: user) { return found }
-            guard clock.now < deadline else { return nil }
-            do {
-                try await clock.sleep(for: Self.interval)
-            } catch {
-                throw .unavailable
-            }
+        if let found = try await conversations.find(id, of: user) { return found }
+        guard isFresh(id) else { return nil }
+        return try await catchUp.wait(for: id) { () async throws(RepositoryFailure) in
+            try await conversations.find(id, of: user)
         }
     }
 

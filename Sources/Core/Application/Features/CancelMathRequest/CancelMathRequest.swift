@@ -30,16 +30,24 @@ package struct CancelMathRequest: Command {
 package struct CancelMathRequestHandler: CommandHandler {
     /// How long the answer waits for the worker to end a running request.
     private static let patience = Duration.milliseconds(500)
-    private static let interval = Duration.milliseconds(10)
+    /// How often it looks without a push, which can be lost.
+    private static let checkPeriod = Duration.milliseconds(250)
 
     private let requests: any RequestRepository
     private let archive: any RequestArchive
+    private let ends: any RequestEnds
     private let clock: any MonotonicClock
 
     /// `archive` has what `requests` has forgotten.
-    package init(requests: any RequestRepository, archive: any RequestArchive, clock: any MonotonicClock) {
+    package init(
+        requests: any RequestRepository,
+        archive: any RequestArchive,
+        ends: any RequestEnds,
+        clock: any MonotonicClock
+    ) {
         self.requests = requests
         self.archive = archive
+        self.ends = ends
         self.clock = clock
     }
 
@@ -52,22 +60,28 @@ package struct CancelMathRequestHandler: CommandHandler {
             guard record.request.userID == command.userID, !record.isDeleted else {
                 throw CancelMathRequest.Failure.notFound
             }
-            if !record.status.isTerminal {
-                _ = try await requests.cancel(record.request, .requested)
-                let deadline = clock.now + Self.patience
-                repeat {
-                    guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
-                    record = newer
-                    if record.status.isTerminal { break }
-                    try await clock.sleep(for: Self.interval)
-                } while clock.now < deadline
-            }
+            if !record.status.isTerminal { record = try await cancelled(record) }
             let answer = record.attempts > 0 ? try await requests.answer(of: id) : nil
             return CancelMathRequest.Output(record: record, answer: answer)
         } catch let error as CancelMathRequest.Failure {
             throw error
         } catch {
             throw .unavailable
+        }
+    }
+
+    /// The request after its cancellation; still running where its worker has not ended it in time.
+    private func cancelled(_ record: RequestRecord) async throws -> RequestRecord {
+        let id = record.request.correlationID
+        // Before the end, so that waiting for it reads no more of the answer than what follows.
+        let cursor = try await requests.lastEvent(of: id)
+        _ = try await requests.cancel(record.request, .requested)
+        let deadline = clock.now + Self.patience
+        while true {
+            guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
+            let left = deadline - clock.now
+            guard !newer.status.isTerminal, left > .zero, !Task.isCancelled else { return newer }
+            await ends.waitForEnd(of: newer, after: cursor, within: min(left, Self.checkPeriod))
         }
     }
 

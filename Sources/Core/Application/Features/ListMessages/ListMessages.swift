@@ -38,15 +38,11 @@ package struct MessagePlace: Sendable, Hashable {
 }
 
 package struct ListMessagesHandler: QueryHandler {
-    /// How long a reader waits for an answer that is over and on its way to the archive.
-    private static let patience = Duration.seconds(1)
-    private static let interval = Duration.milliseconds(40)
-
     private let conversations: any ConversationRepository
     private let lookup: ConversationLookup
     private let requests: any RequestRepository
     private let memory: any ConversationMemory
-    private let clock: any MonotonicClock
+    private let catchUp: ArchiveCatchUp
 
     /// `requests` and `memory` tell of what `conversations` does not know yet.
     package init(
@@ -54,13 +50,13 @@ package struct ListMessagesHandler: QueryHandler {
         lookup: ConversationLookup,
         requests: any RequestRepository,
         memory: any ConversationMemory,
-        clock: any MonotonicClock
+        catchUp: ArchiveCatchUp
     ) {
         self.conversations = conversations
         self.lookup = lookup
         self.requests = requests
         self.memory = memory
-        self.clock = clock
+        self.catchUp = catchUp
     }
 
     package func handle(_ query: ListMessages) async throws(ListMessages.Failure) -> ListMessages.Output {
@@ -91,14 +87,10 @@ package struct ListMessagesHandler: QueryHandler {
         else {
             return found
         }
-        let deadline = clock.now + Self.patience
-        while !(found ?? []).contains(where: { $0.isFinished(newest) }), clock.now < deadline {
-            do {
-                try await clock.sleep(for: Self.interval)
-            } catch {
-                throw .unavailable
-            }
+        if found?.contains(where: { $0.isFinished(newest) }) == true { return found }
+        _ = try await catchUp.wait(for: query.id) { () async throws(ListMessages.Failure) -> Bool? in
             found = try await page(query)
+            return found?.contains { $0.isFinished(newest) } == true ? true : nil
         }
         return found
     }

@@ -1,0 +1,85 @@
+package import Application
+internal import EventLoop
+internal import RedisClient
+package import Shared
+
+/// Hears from Redis what the persisters have told the archive of conversations.
+///
+/// All readers of a conversation on one loop share one subscription. Loop-owned.
+package final class RedisArchiveNotices: ArchiveNotices {
+    /// How long a reader waits for its subscription, without which it looks now and then.
+    private static let subscribeDeadline = Duration.milliseconds(250)
+
+    private var subscriber: RedisSubscriber?
+    private var keys = Keyspace(partitions: 1)
+    private var watches: [ConversationID: [KeptWatch]] = [:]
+
+    func begin(_ subscriber: RedisSubscriber?, keys: Keyspace) {
+        self.subscriber = subscriber
+        self.keys = keys
+    }
+
+    /// Lets every reader look for itself.
+    func close() {
+        tellAll()
+        subscriber = nil
+    }
+
+    package func watch(_ conversation: ConversationID) async -> any ArchiveWatch {
+        guard let subscriber else { preconditionFailure("notices are watched before they have a subscriber") }
+        let watch = KeptWatch(conversation, notices: self, loop: subscriber.loop)
+        watches[conversation, default: []].append(watch)
+        try? await subscriber.subscribe(to: keys.kept(conversation), deadline: Self.subscribeDeadline)
+        return watch
+    }
+
+    fileprivate func remove(_ watch: KeptWatch) {
+        watches[watch.conversation]?.removeAll { $0 === watch }
+        guard watches[watch.conversation]?.isEmpty == true else { return }
+        watches[watch.conversation] = nil
+        subscriber?.unsubscribe(from: keys.kept(watch.conversation))
+    }
+
+    func receive(on channel: UnsafeRawBufferPointer) {
+        guard !watches.isEmpty, let conversation = keys.conversation(ofKept: channel) else { return }
+        for watch in watches[conversation] ?? [] { watch.tell() }
+    }
+
+    /// Pushes may have been lost.
+    func tellAll() {
+        for watch in watches.values.joined() { watch.tell() }
+    }
+}
+
+/// One reader that waits.
+private final class KeptWatch: ArchiveWatch {
+    let conversation: ConversationID
+    private let notices: RedisArchiveNotices
+    private let loop: Loop
+    private var isTold = false
+    private var wait: OneShot<Void>?
+
+    init(_ conversation: ConversationID, notices: RedisArchiveNotices, loop: Loop) {
+        self.conversation = conversation
+        self.notices = notices
+        self.loop = loop
+    }
+
+    func tell() {
+        isTold = true
+        wait?.succeed(())
+    }
+
+    func next(within limit: Duration) async throws(CancellationError) {
+        if !isTold {
+            let wait = OneShot<Void>(loop: loop)
+            self.wait = wait
+            let timer = loop.schedule(after: limit) { wait.succeed(()) }
+            defer { timer.close() }
+            try await wait.value()
+        }
+        isTold = false
+    }
+
+    func close() { notices.remove(self) }
+}

@@ -1,0 +1,58 @@
+import Application
+import Domain
+import EventLoop
+import RedisClient
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+@Suite("Waiting by push, on Redis")
+struct PushedWaitTests {
+    /// Longer than any test waits: what returns before was pushed.
+    private static let limit = Duration.seconds(300)
+
+    @Test("readers of a conversation hear of each acknowledged record, and nobody else does", .timeLimit(.minutes(1)))
+    func kept() async throws {
+        try await withRedis { bench in
+            let queue = try await bench.recordQueue()
+            let request = try await bench.submit()
+            let other = try await bench.submit()
+            let notices = bench.answers.keptNotices
+            let readers = [await notices.watch(request.conversationID), await notices.watch(request.conversationID)]
+            let stranger = await notices.watch(other.conversationID)
+            let records = try await queue.receive(upTo: 10, waiting: true)
+            try await queue.acknowledge(records.filter { $0.entry.request.conversationID == request.conversationID })
+            for reader in readers { try await reader.next(within: Self.limit) }
+            let start = ContinuousClock.now
+            try await stranger.next(within: .milliseconds(20))
+            try await readers[0].next(within: .milliseconds(20))
+            #expect(ContinuousClock.now - start >= .milliseconds(35), "one push is told once")
+            for reader in readers + [stranger] { reader.close() }
+            let channel = bench.keys.kept(request.conversationID)
+            let hasNone = { try await bench.redis("PUBSUB", "SHARDNUMSUB", channel).array?.last?.integer == 0 }
+            #expect(try await TestSupport.eventually { try await hasNone() })
+        }
+    }
+
+    @Test("the end of a running request is told, and so is one that came before", .timeLimit(.minutes(1)))
+    func end() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            let record = try await bench.record(claim.request.correlationID)
+            let cursor = try await bench.repository.lastEvent(of: claim.request.correlationID)
+            let isOver = OneShot<Void>(loop: bench.loop)
+            bench.loop.spawn {
+                await bench.answers.waitForEnd(of: record, after: cursor, within: Self.limit)
+                isOver.succeed(())
+            }
+            try await bench.waitForSubscribers(1, of: claim.request.correlationID)
+            _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
+            try await isOver.value()
+            await bench.answers.waitForEnd(of: record, after: cursor, within: Self.limit)
+            #expect(bench.answers.feedCount == 0)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Application
+import Domain
+import EventLoop
+import Shared
+import TestSupport
+
+/// Where every push is lost: waiting takes its whole time.
+struct NoPushes: RequestEnds, ArchiveNotices {
+    let clock: ManualClock
+
+    func waitForEnd(of record: RequestRecord, after cursor: EventID?, within limit: Duration) async {
+        try? await clock.sleep(for: limit)
+    }
+
+    func watch(_ conversation: ConversationID) async -> any ArchiveWatch { Watch(clock: clock) }
+
+    private final class Watch: ArchiveWatch {
+        let clock: ManualClock
+        init(clock: ManualClock) { self.clock = clock }
+        func next(within limit: Duration) async throws(CancellationError) { try await clock.sleep(for: limit) }
+        func close() {}
+    }
+}
+
+/// Tells when the test does.
+final class NoticesFake: ArchiveNotices {
+    private let loop: Loop
+    private var wait: OneShot<Void>?
+    private(set) var watchCount = 0
+
+    init(loop: Loop) { self.loop = loop }
+
+    var isWaiting: Bool { wait != nil }
+
+    func tell() { wait?.succeed(()) }
+
+    func watch(_ conversation: ConversationID) async -> any ArchiveWatch {
+        watchCount += 1
+        return Watch(self)
+    }
+
+    private final class Watch: ArchiveWatch {
+        let notices: NoticesFake
+        init(_ notices: NoticesFake) { self.notices = notices }
+
+        func next(within limit: Duration) async throws(CancellationError) {
+            let wait = OneShot<Void>(loop: notices.loop)
+            notices.wait = wait
+            try await wait.value()
+        }
+
+        func close() { notices.watchCount -= 1 }
+    }
+}
