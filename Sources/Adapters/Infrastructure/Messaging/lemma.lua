@@ -87,6 +87,12 @@ local function append_and_publish(events, id, name, data, channel, time)
   return true
 end
 
+-- Notes the terminal event's id and the one before it: for the archive, whose replay has them.
+local function note_end(request, attempt, sequence, before_attempt, before_sequence)
+  redis.call('HSET', request, 'endId', event_id(attempt, sequence), 'beforeEndId',
+    event_id(before_attempt, before_sequence))
+end
+
 -- Notes that clients may have the ids of an attempt up to this one of events that are lost: an attempt of the same number
 -- may give them to others. What is known of the newest such attempt is kept.
 local function doubt(request, attempt, sequence)
@@ -229,6 +235,7 @@ local function stop(scope, group, id, cut)
     if attempt then
       append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut[3] .. known[2] .. cut[4],
         scope.live .. id)
+      note_end(request, attempt, sequence + 1, attempt, sequence)
       redis.call('PEXPIRE', events, cut[5])
     end
     conclude(scope, group, id, 'cancelled', known[4] or '', cut[5], cut[6], { 'cancelReason', cut[1] })
@@ -434,6 +441,7 @@ local function finish(keys, args)
       if place == 0 and last == attempt then return 'superseded' end
     end
     append_and_publish(events, event_id(attempt, place), args[6], args[7], scope.live .. id)
+    note_end(request, attempt, place, last, sequence)
     redis.call('PEXPIRE', events, args[10])
   end
   -- At a marker's place the attempt of that number never began.
