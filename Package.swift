@@ -65,7 +65,7 @@ let adapters: [Target] = [
         "Persistence",
         in: "Adapters",
         ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography"],
-        resources: [.embedInCode("Migrations/0001_conversations.sql")],
+        resources: [.embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql")],
     ),
     module(
         "API",

@@ -7,7 +7,7 @@
 //   recovering: read the request; over -> end with it, else open a new stream behind the last event seen -> connecting
 //
 // An event is handed on at most once: its id must lie behind every id before it. Events without an id come in two
-// places only, both told apart below: a new `queued` position, and the replay of a persisted answer.
+// places only, both told apart below: a new `queued` position, and `reset`.
 
 import { APIError, pause, readRequest } from "./api.js";
 

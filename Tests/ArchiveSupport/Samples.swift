@@ -49,12 +49,14 @@ package struct Samples: Sendable {
         _ place: UInt64,
         at milliseconds: Int64,
         _ status: RequestStatus = .completed,
-        answer: String = "x = 2"
+        answer: String = "x = 2",
+        attempts: Int = 1,
+        ending: EndingIDs? = EndingIDs(end: EventID("1-8"), before: EventID("1-7"))
     ) -> FinishedRequest {
         FinishedRequest(
             request: request(place),
             status: status,
-            attempts: 1,
+            attempts: attempts,
             createdAt: Self.time(milliseconds),
             startedAt: Self.time(milliseconds + 1),
             finishedAt: Self.time(milliseconds + 100),
@@ -67,6 +69,7 @@ package struct Samples: Sendable {
             failure: status == .failed ? RequestFailure(kind: .providerFailed, detail: "It failed.") : nil,
             usage: TokenUsage(inputTokens: 5, outputTokens: 50, isEstimated: false),
             timings: AnswerTimings(queueMilliseconds: 1, firstTokenMilliseconds: 2, durationMilliseconds: 99),
+            ending: ending,
         )
     }
 }

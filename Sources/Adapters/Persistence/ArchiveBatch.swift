@@ -123,6 +123,7 @@ struct ArchiveBatch {
             numbers(\.timings?.durationMilliseconds),
             .timestamps(all.map { $0.startedAt.map { PostgresTimestamp($0) } }),
             .timestamps(all.map { PostgresTimestamp($0.finishedAt) }),
+            texts(\.ending?.end.description), texts(\.ending?.before.description),
         ]
     }
 
@@ -156,13 +157,15 @@ struct ArchiveBatch {
             """
             INSERT INTO ai_responses (id, request_id, content, attempts, provider, model, prompt_version, finish_reason,
                 cancel_reason, failure_kind, failure_detail, input_tokens, output_tokens, reasoning_tokens,
-                usage_is_estimated, queue_ms, first_token_ms, duration_ms, started_at, created_at, updated_at)
+                usage_is_estimated, queue_ms, first_token_ms, duration_ms, started_at, created_at, end_id,
+                before_end_id, updated_at)
             SELECT a.*, a.created_at FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int8[], $5::text[], $6::text[],
                 $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[],
-                $15::bool[], $16::int8[], $17::int8[], $18::int8[], $19::timestamptz[], $20::timestamptz[])
+                $15::bool[], $16::int8[], $17::int8[], $18::int8[], $19::timestamptz[], $20::timestamptz[],
+                $21::text[], $22::text[])
                 AS a (id, request_id, content, attempts, provider, model, prompt_version, finish_reason, cancel_reason,
                 failure_kind, failure_detail, input_tokens, output_tokens, reasoning_tokens, usage_is_estimated,
-                queue_ms, first_token_ms, duration_ms, started_at, created_at)
+                queue_ms, first_token_ms, duration_ms, started_at, created_at, end_id, before_end_id)
             JOIN math_requests AS r ON r.id = a.request_id
             ORDER BY a.request_id
             ON CONFLICT (request_id) DO NOTHING

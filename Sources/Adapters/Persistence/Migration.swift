@@ -27,6 +27,7 @@ package struct Migration: Sendable {
 
     /// The steps of this release, in their order.
     package static let all = [
-        Migration(1, "conversations", PackageResources._001_conversations_sql)
+        Migration(1, "conversations", PackageResources._001_conversations_sql),
+        Migration(2, "ending_ids", PackageResources._002_ending_ids_sql),
     ]
 }

@@ -154,7 +154,7 @@ package struct PostgresConversationRepository: ConversationRepository {
         )
         static let requests = PostgresStatement(
             """
-            SELECT * FROM answered_requests
+            SELECT * FROM ended_requests
             WHERE conversation_id = $1 AND user_id = $2 AND (created_at, id) <= ($3, $4)
             ORDER BY created_at DESC, id DESC LIMIT $5
             """

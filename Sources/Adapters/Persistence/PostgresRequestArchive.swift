@@ -54,10 +54,11 @@ package struct PostgresRequestArchive: RequestArchive {
     }
 
     enum Statements {
-        static let find = PostgresStatement("SELECT * FROM answered_requests WHERE id = $1 AND user_id = $2")
+        static let find = PostgresStatement("SELECT * FROM ended_requests WHERE id = $1 AND user_id = $2")
         static let turns = PostgresStatement(
             """
-            SELECT id, problem, left(content, $3::integer), status FROM answered_requests WHERE conversation_id = $1 AND content <> ''
+            SELECT id, problem, left(content, $3::integer), status FROM ended_requests
+            WHERE conversation_id = $1 AND content <> ''
             ORDER BY created_at DESC, id DESC LIMIT $2
             """
         )

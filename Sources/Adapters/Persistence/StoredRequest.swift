@@ -3,7 +3,7 @@ internal import Domain
 internal import PostgresClient
 internal import Shared
 
-/// A request with its answer, as the view `answered_requests` gives it.
+/// A request with its answer, as the view `ended_requests` gives it.
 enum StoredRequest {
     /// Nil for a row of another release that this one cannot read.
     static func read(_ row: PostgresRow) -> ArchivedRequest? {
@@ -29,6 +29,7 @@ enum StoredRequest {
             failure: row.word(21, ProblemKind.self).map { RequestFailure(kind: $0, detail: row.text(22) ?? "") },
             usage: usage(row),
             timings: timings(row),
+            ending: EndingIDs(end: row.eventID(30), before: row.eventID(31)),
         )
         return .finished(finished, responseID)
     }

@@ -27,6 +27,8 @@ extension PostgresRow {
 
     func time(_ column: Int) -> Timestamp? { timestamp(column).map { Timestamp(milliseconds: $0.milliseconds) } }
 
+    func eventID(_ column: Int) -> EventID? { text(column).flatMap { EventID($0) } }
+
     func number(_ column: Int) -> Int? { integer(column).map { Int($0) } }
 
     func word<Word: RawRepresentable<String>>(_ column: Int, _: Word.Type = Word.self) -> Word? {

@@ -25,6 +25,8 @@ package struct FinishedRequest: Sendable {
     package let usage: TokenUsage?
     /// Of a completed request.
     package let timings: AnswerTimings?
+    /// Nil where an earlier release kept it, or its events had expired before its end.
+    package let ending: EndingIDs?
 
     package init(
         request: MathRequest,
@@ -41,7 +43,8 @@ package struct FinishedRequest: Sendable {
         cancelReason: CancelReason?,
         failure: RequestFailure?,
         usage: TokenUsage?,
-        timings: AnswerTimings?
+        timings: AnswerTimings?,
+        ending: EndingIDs?
     ) {
         self.request = request
         self.status = status
@@ -58,10 +61,24 @@ package struct FinishedRequest: Sendable {
         self.failure = failure
         self.usage = usage
         self.timings = timings
+        self.ending = ending
     }
 }
 
 extension FinishedRequest {
+    /// The ids that a replay of it has, the same whenever and wherever it is replayed.
+    ///
+    /// Where they were not kept they are those of an attempt that no request reaches, so that no client has one of them
+    /// from the events that have expired: the last marker is that of the attempt after the last that began.
+    package var replayIDs: EndingIDs {
+        let beyond = UInt64(max(0, attempts)) + 2
+        return ending
+            ?? EndingIDs(
+                end: EventID(attempt: beyond, sequence: 2),
+                before: EventID(attempt: beyond, sequence: 1),
+            )
+    }
+
     /// How it ended; nil where that is not known.
     package var outcome: AnswerOutcome? {
         switch status {
@@ -70,6 +87,25 @@ extension FinishedRequest {
         case .cancelled: .cancelled(cancelReason ?? .requested)
         case .queued, .running: nil
         }
+    }
+}
+
+/// The place of a request's end in its stream.
+package struct EndingIDs: Sendable, Hashable {
+    /// Of the terminal event.
+    package let end: EventID
+    /// Of the event before it.
+    package let before: EventID
+
+    package init(end: EventID, before: EventID) {
+        self.end = end
+        self.before = before
+    }
+
+    /// Nil where one of them is not known.
+    package init?(end: EventID?, before: EventID?) {
+        guard let end, let before, before < end else { return nil }
+        self.init(end: end, before: before)
     }
 }
 

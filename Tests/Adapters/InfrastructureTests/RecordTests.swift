@@ -44,6 +44,7 @@ struct RecordTests {
             let timings = AnswerTimings(queueMilliseconds: queued, firstTokenMilliseconds: 1, durationMilliseconds: 2)
             #expect(end.timings == timings)
             #expect(end.failure == nil && end.cancelReason == nil)
+            #expect(end.ending == EndingIDs(end: EventID("1-1"), before: EventID("1-0")))
         }
     }
 
@@ -65,6 +66,7 @@ struct RecordTests {
             var record = try await end()
             #expect(record.status == .cancelled && record.cancelReason == .disconnected && record.answer == "")
             #expect(record.startedAt == nil && record.attempts == 0)
+            #expect(record.ending == EndingIDs(end: EventID("0-2"), before: EventID("0-1")))
             _ = try await consumer.receive(upTo: 1)
 
             let patient = bench.consumer("b")
@@ -73,6 +75,7 @@ struct RecordTests {
             _ = try await bench.cancel(paused.request.correlationID, .requested)
             record = try await end()
             #expect(record.cancelReason == .requested && record.answer == "x =" && record.attempts == 1)
+            #expect(record.ending == EndingIDs(end: EventID("1-1"), before: EventID("1-0")))
 
             let lost = try await bench.claimed(by: consumer)
             for number in 1...3 { _ = try await bench.append("1-\(number)", "\(number)", to: lost) }
@@ -89,6 +92,7 @@ struct RecordTests {
             record = try await end()
             #expect(record.status == .failed && record.failure == failure && record.answer == "123")
             #expect(record.attempts == 1)
+            #expect(record.ending == EndingIDs(end: EventID("2-0"), before: EventID("1-3")))
 
             let cut = try await bench.claimed(by: consumer)
             _ = try await bench.append("1-1", "par", to: cut)

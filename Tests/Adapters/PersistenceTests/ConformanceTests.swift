@@ -250,6 +250,7 @@ struct ConformanceTests {
             failure: RequestFailure(kind: .providerTimedOut, detail: "It took too long."),
             usage: TokenUsage(inputTokens: 11, outputTokens: 12, reasoningTokens: 13, isEstimated: true),
             timings: AnswerTimings(queueMilliseconds: 21, firstTokenMilliseconds: 22, durationMilliseconds: 23),
+            ending: EndingIDs(end: EventID("4-0"), before: EventID("3-9007199254740991")),
         )
     }
 }

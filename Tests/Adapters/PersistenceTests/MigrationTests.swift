@@ -1,6 +1,10 @@
+import Application
+import ArchiveSupport
+import Domain
 import EventLoop
 import Persistence
 import PostgresClient
+import Shared
 import TestSupport
 import Testing
 
@@ -82,6 +86,39 @@ struct MigrationTests {
             }
         }
         #expect(failure.contains("127.0.0.1") && failure.contains("\(port)") && !failure.contains("secret"))
+    }
+
+    @Test("replicas of the release before go on over the migration, and this release's records wait for it")
+    func rollingUpgrade() async throws {
+        let database = try PostgresServer.shared.get().database()
+        _ = try await migrate(database, Array(Migration.all.prefix(1)))
+        let samples = Samples(user: UserID("ada"), number: 1)
+        let finished = samples.finished(1, at: 0)
+        try await withDatabase(database.url) { access in
+            let archive = PostgresRequestArchive(
+                access,
+                identifiers: IdentifierFactory(clock: SampleClock(), random: SampleRandom()),
+            )
+            await #expect(throws: ArchiveFailure.unavailable) { try await archive.keep([.finished(finished)]) }
+            await #expect(throws: RepositoryFailure.unavailable) {
+                _ = try await archive.find(finished.request.correlationID, of: samples.user)
+            }
+            // As the release before has it prepared on its connections.
+            let earlier = PostgresStatement("SELECT * FROM answered_requests WHERE user_id = $1")
+            func rows() async throws -> Int {
+                try await access.run([earlier(.text("ada"))], within: .seconds(20), mayRepeat: false)[0].count
+            }
+            #expect(try await rows() == 0)
+            #expect(try await migrate(database, Migration.all) == Migration.all.dropFirst().map(\.title))
+            #expect(try await rows() == 0)
+            try await archive.keep([.finished(finished)])
+            #expect(try await rows() == 1)
+            // What the release before wrote has no ids.
+            try database.sql("UPDATE ai_responses SET end_id = NULL, before_end_id = NULL")
+            guard case .finished(let kept, _) = try await archive.find(finished.request.correlationID, of: samples.user)
+            else { throw NeverHappened(what: "what was kept") }
+            #expect(kept.ending == nil && kept.answer == finished.answer)
+        }
     }
 
     @Test("the schema is current after this release's migrations, with later ones too, and not before")

@@ -208,13 +208,21 @@ struct ConversationUseCaseTests {
                 }
             }
             let watch = WatchAnswerHandler(requests: requests, archive: archive)
-            for cursor in [nil, EventID("1-4")] {
+            for (cursor, start) in [
+                (nil, .answer), ("1-4", .reset), ("9-9", .reset), ("1-7", .end),
+            ] as [(String?, WatchAnswer.ReplayStart)] {
+                let cursor = cursor.flatMap { EventID($0) }
                 let query = WatchAnswer(correlationID: id, userID: mine.user, cursor: cursor, isKnown: false)
-                guard case .replay(let finished, let isResumed) = try await watch.handle(query) else {
-                    Issue.record("no replay")
+                guard case .replay(let finished, start) = try await watch.handle(query) else {
+                    Issue.record("another output than a replay from \(start)")
                     return
                 }
-                #expect(finished.answer == "x = 2" && isResumed == (cursor != nil))
+                #expect(finished.answer == "x = 2")
+            }
+            let seen = WatchAnswer(correlationID: id, userID: mine.user, cursor: EventID("1-8"), isKnown: false)
+            guard case .nothingFollows = try await watch.handle(seen) else {
+                Issue.record("something follows the end")
+                return
             }
             await #expect(throws: WatchAnswer.Failure.gone) {
                 _ = try await watch.handle(
@@ -230,6 +238,18 @@ struct ConversationUseCaseTests {
             let over = try await cancel.handle(CancelMathRequest(correlationID: id, userID: mine.user))
             #expect(over.isOver && over.answer == "x = 2")
         }
+    }
+
+    @Test("what was kept without ids is replayed with ids that no event has had", arguments: [0, 1, 3])
+    func derivedIDs(attempts: Int) {
+        let known = mine.finished(1, at: 0)
+        #expect(known.replayIDs.end == EventID("1-8") && known.replayIDs.before == EventID("1-7"))
+        let ids = mine.finished(1, at: 0, attempts: attempts, ending: nil).replayIDs
+        // The last event there can be is a failure at the place of the next attempt's marker.
+        #expect(ids.before > EventID(attempt: UInt64(attempts) + 1, sequence: 0))
+        #expect(ids.end == ids.before.next)
+        #expect(EndingIDs(end: EventID("1-8"), before: nil) == nil)
+        #expect(EndingIDs(end: EventID("1-8"), before: EventID("1-8")) == nil)
     }
 
     @Test("a title is trimmed and bounded; one taken from a question is its first line, shortened")

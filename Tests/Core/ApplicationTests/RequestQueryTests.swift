@@ -79,7 +79,9 @@ struct RequestQueryTests {
         switch try await WatchAnswerHandler(requests: repository, archive: emptyArchive()).handle(query) {
         case .events(_, let after): return "events after \(after?.description ?? "nothing")"
         case .reset: return "reset"
-        case .replay(_, let isResumed): return isResumed ? "replay after a reset" : "replay"
+        case .replay(_, .answer): return "replay"
+        case .replay(_, .reset): return "replay after a reset"
+        case .replay(_, .end): return "replay of the end"
         case .nothingFollows: return "nothing follows"
         }
     }

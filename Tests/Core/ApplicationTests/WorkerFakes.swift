@@ -111,7 +111,7 @@ final class WriterFake: AnswerWriter {
 }
 
 final class AnswerStreamFake: AnswerStream {
-    func replay(of finished: FinishedRequest) -> [AnswerEvent] { [] }
+    func replay(of finished: FinishedRequest, withAnswer: Bool) -> [AnswerEvent] { [] }
 
     private(set) var writers: [WriterFake] = []
     var onWriter: (WriterFake) -> Void = { _ in }

@@ -28,6 +28,13 @@ struct ExpiryTests {
             // What Redis has forgotten is in the database by now.
             let kept = try client.follow(done.streamUrl)
             #expect(kept.names == ["token", "completed"] && kept.text == transcript.text)
+            let ids = transcript.events.compactMap(\.id).suffix(2)
+            #expect(kept.events.map(\.id) == Array(ids))
+            // What an EventSource asks for that is cut between the two, after both, and that comes back from before.
+            let (before, end) = (try #require(ids.first), try #require(ids.last))
+            #expect(try client.follow(done.streamUrl, after: before).events == Array(kept.events.suffix(1)))
+            #expect(try client.watch(done.streamUrl, after: end).status == 204)
+            #expect(try client.follow(done.streamUrl, after: "1-0").names == ["reset", "token", "completed"])
             #expect(try client.read(done.correlationId).answer == transcript.text)
             #expect(try client.delete(done.correlationId).status == 200)
         }

@@ -47,7 +47,7 @@ struct StreamRoute {
         do {
             switch try await services.watch.handle(query) {
             case .events(let record, let after): start(record, after: after, reset: false, headers, context)
-            case .replay(let finished, let isResumed): replay(finished, isResumed, headers, context)
+            case .replay(let finished, let start): replay(finished, from: start, headers, context)
             case .reset(let record): start(record, after: nil, reset: true, headers, context)
             case .nothingFollows:
                 context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
@@ -74,14 +74,15 @@ struct StreamRoute {
     /// Answers with what was kept of a request whose events have expired.
     private func replay(
         _ finished: FinishedRequest,
-        _ isResumed: Bool,
+        from start: WatchAnswer.ReplayStart,
         _ common: HTTPFields,
         _ context: RequestContext
     ) {
         let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
         let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
-        viewer.start(stream, reset: isResumed) { viewer in
-            for event in services.answers.replay(of: finished) { viewer.deliver(event) }
+        viewer.start(stream, reset: start == .reset) { viewer in
+            let events = services.answers.replay(of: finished, withAnswer: start != .end)
+            for event in events { viewer.deliver(event) }
             viewer.answerDidEnd(.terminal)
             return nil
         }

@@ -72,13 +72,14 @@ package final class RedisAnswerStream: AnswerStream {
         RedisAnswerWriter(store: store, claim: claim, backoff: backoff, appends: appends)
     }
 
-    package func replay(of finished: FinishedRequest) -> [AnswerEvent] {
+    package func replay(of finished: FinishedRequest, withAnswer: Bool) -> [AnswerEvent] {
+        let ids = finished.replayIDs
         var events: [AnswerEvent] = []
-        if !finished.answer.isEmpty {
-            events.append(AnswerEvent(id: nil, name: .token, data: EventData.text(finished.answer)))
+        if withAnswer, !finished.answer.isEmpty {
+            events.append(AnswerEvent(id: ids.before, name: .token, data: EventData.text(finished.answer)))
         }
         if let end = EventData.terminal(finished) {
-            events.append(AnswerEvent(id: nil, name: end.name, data: end.data))
+            events.append(AnswerEvent(id: ids.end, name: end.name, data: end.data))
         }
         return events
     }

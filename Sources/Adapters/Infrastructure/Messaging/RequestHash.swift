@@ -7,7 +7,7 @@ internal import Shared
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel, lost
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
-    case opening, cancelReason, queueMs, firstTokenMs, durationMs
+    case opening, endId, beforeEndId, cancelReason, queueMs, firstTokenMs, durationMs
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
     case lastErrorKind, lastErrorDetail
@@ -139,6 +139,7 @@ extension RequestHash {
                 durationMilliseconds: $0,
             )
         }
+        func eventID(_ field: RequestField) -> EventID? { values[field.rawValue].flatMap { EventID($0) } }
         let isCancelled = record.status == .cancelled
         return FinishedRequest(
             request: record.request,
@@ -156,6 +157,7 @@ extension RequestHash {
             failure: record.failure,
             usage: record.usage,
             timings: timings,
+            ending: EndingIDs(end: eventID(.endId), before: eventID(.beforeEndId)),
         )
     }
 

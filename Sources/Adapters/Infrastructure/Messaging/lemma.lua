@@ -105,6 +105,12 @@ local function append_and_publish(events, id, name, data, channel, time)
   return true
 end
 
+-- Notes the terminal event's id and the one before it: for the archive, whose replay has them.
+local function note_end(request, attempt, sequence, before_attempt, before_sequence)
+  redis.call('HSET', request, 'endId', event_id(attempt, sequence), 'beforeEndId',
+    event_id(before_attempt, before_sequence))
+end
+
 -- Notes that clients may have the ids of an attempt up to this one of events that are lost: an attempt of the same number
 -- may give them to others. What is known of the newest such attempt is kept.
 local function doubt(request, attempt, sequence)
@@ -286,6 +292,7 @@ local function stop(scope, group, id, cut)
     if attempt and not terminal[name] then
       append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut.before .. known[2] .. cut.after,
         scope.live .. id)
+      note_end(request, attempt, sequence + 1, attempt, sequence)
       redis.call('PEXPIRE', events, cut.ttl)
     end
     conclude(scope, group, id, 'cancelled', known[4] or '', cut.ttl, cut.kept, { 'cancelReason', cut.reason })
@@ -525,6 +532,7 @@ local function finish(keys, args)
       if place == 0 and last == attempt then return { 'superseded', 0 } end
     end
     append_and_publish(events, event_id(attempt, place), args[6], args[7], scope.live .. id)
+    note_end(request, attempt, place, last, sequence)
     redis.call('PEXPIRE', events, args[10])
   end
   -- At a marker's place the attempt of that number never began.
@@ -829,6 +837,7 @@ local function discard(keys, args)
       ended = 1
       append_and_publish(events, event_id(attempt, sequence + 1), 'failed',
         args[7] .. (tonumber(not known.err and known[2] or 0) or 0) .. args[8], args[6])
+      if not known.err and known[1] then note_end(request, attempt, sequence + 1, attempt, sequence) end
     end
     redis.call('PEXPIRE', events, args[5])
   end

@@ -13,9 +13,9 @@ package protocol AnswerStream {
         viewer: any AnswerViewer
     ) -> any AnswerSubscription
 
-    /// What is delivered of a request whose events have expired: its answer in one `token`, where there is one, and its
-    /// end, without ids.
-    func replay(of finished: FinishedRequest) -> [AnswerEvent]
+    /// What is delivered of a request whose events have expired: its answer in one `token`, where there is one and it is
+    /// wanted, and its end, with ``FinishedRequest/replayIDs``.
+    func replay(of finished: FinishedRequest, withAnswer: Bool) -> [AnswerEvent]
 
     /// A writer for a claimed attempt, whose marker is stored already.
     func writer(for claim: JobClaim) -> any AnswerWriter

@@ -22,10 +22,20 @@ package struct WatchAnswer: Query {
         case events(RequestRecord, after: EventID?)
         /// The store knows less than the viewer has seen: say so, then deliver everything.
         case reset(RequestRecord)
-        /// The events have expired: deliver what was kept. A viewer that resumes is told that its events are gone.
-        case replay(FinishedRequest, isResumed: Bool)
+        /// The events have expired: deliver what was kept.
+        case replay(FinishedRequest, ReplayStart)
         /// The viewer has it all and nothing follows.
         case nothingFollows
+    }
+
+    /// Where the replay of a kept answer begins for a viewer.
+    package enum ReplayStart: Sendable {
+        /// With the answer.
+        case answer
+        /// With the answer, after a `reset`: the viewer has events that are gone.
+        case reset
+        /// With the terminal event: the viewer has the answer.
+        case end
     }
 
     package enum Failure: Error, Equatable {
@@ -75,7 +85,11 @@ package struct WatchAnswerHandler: QueryHandler {
 
     private func archived(_ query: WatchAnswer, isKnown: Bool) async throws -> WatchAnswer.Output {
         switch try await archive.find(query.correlationID, of: query.userID) {
-        case .finished(let finished, _): return .replay(finished, isResumed: query.cursor != nil)
+        case .finished(let finished, _):
+            let ids = finished.replayIDs
+            guard let cursor = query.cursor else { return .replay(finished, .answer) }
+            if cursor == ids.end { return .nothingFollows }
+            return .replay(finished, cursor == ids.before ? .end : .reset)
         case .open: throw WatchAnswer.Failure.gone
         case nil: throw isKnown ? WatchAnswer.Failure.gone : .notFound
         }
