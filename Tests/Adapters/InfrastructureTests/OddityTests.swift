@@ -380,6 +380,41 @@ struct OddityTests {
             done
         ),
         openAI("NaN", #"{"logprob":NaN,"x":-Infinity,"choices":[{"delta":{"content":"x = 2"}}]}"#, stop, done),
+        openAI("a line end that is missing", half + "data: " + delta(#""2""#) + "data: [DONE]"),
+        openAI(
+            "an empty delta beside a message",
+            #"{"choices":[{"delta":{},"message":{"content":"x = 2"}}]}"#,
+            stop,
+            done
+        ),
+        openAI(
+            "an empty delta beside the whole message",
+            half,
+            delta(#""2""#),
+            #"{"choices":[{"delta":{"content":""},"message":{"content":"x = 2"},"finish_reason":"stop"}]}"#,
+            done
+        ),
+        openAI(
+            "an empty reasoning beside another",
+            #"{"choices":[{"delta":{"reasoning_content":"","reasoning":"hm","content":"x = 2"}}]}"#,
+            stop,
+            done,
+            reasoning: "hm"
+        ),
+        openAI("a reason of the delta", #"{"choices":[{"delta":{"content":"x = 2","finish_reason":"stop"}}]}"#),
+        openAI("one choice as object", #"{"choices":{"delta":{"content":"x = 2"},"finish_reason":"stop"}}"#),
+        openAI(
+            "an error without choices",
+            half,
+            #"{"object":"error","message":"m","choices":[]}"#,
+            done,
+            answer: "x = ",
+            end: .failed
+        ),
+        gemini(
+            "names with underscores",
+            #"{"candidates":[{"content":{"parts":[{"text":"x = 2"}]},"finish_reason":"STOP"}]}"#
+        ),
         openAI("two values in one event", half + "\n" + delta(#""2""#), stop, done),
         openAI("the field's name twice", "data: " + text, stop, "data: [DONE]"),
         openAI(

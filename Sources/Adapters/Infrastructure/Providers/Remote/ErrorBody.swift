@@ -19,7 +19,7 @@ struct ErrorBody {
         var reader = ResponseReader()
         bytes.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
         reader.finish { pieces.append($0) }
-        if let value = pieces.lazy.compactMap({ try? JSONReader.value($0.data.withoutFieldNames) }).first {
+        if let value = pieces.lazy.compactMap({ try? JSONReader.value($0.data[...].utf8) }).first {
             return ErrorReport.read(value)
         }
         var error = ReportedError()

@@ -17,7 +17,7 @@ enum ErrorReport {
     /// The error in a value that may be a piece of an answer; nil where it is one, or says nothing of an error.
     static func find(in value: JSONValue) -> ReportedError? {
         if let error = member(of: value) { return error }
-        guard value.first(of: "choices", "candidates") == nil, isError(value) else { return nil }
+        guard !isPiece(value), isError(value) else { return nil }
         return read(value, of: value)
     }
 
@@ -31,8 +31,14 @@ enum ErrorReport {
 
     /// True for an object with a message that is neither a piece of an answer nor surely an error.
     static func isDoubtful(_ value: JSONValue) -> Bool {
-        guard value.first(of: "choices", "candidates") == nil, !isPing(value) else { return false }
+        guard !isPiece(value), !isPing(value) else { return false }
         return [value["message"], value["msg"]].contains { $0?.string.map { isTelling(.string($0)) } ?? false }
+    }
+
+    /// True for a piece of an answer.
+    private static func isPiece(_ value: JSONValue) -> Bool {
+        guard let choices = value.first(of: "choices", "candidates") else { return false }
+        return choices != .array([])
     }
 
     private static func isPing(_ value: JSONValue) -> Bool {

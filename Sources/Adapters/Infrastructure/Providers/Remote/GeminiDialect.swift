@@ -61,17 +61,21 @@ package struct GeminiDialect: ProviderDialect {
         var result = ProviderChunk()
         result.isDocument = true
         result.error = ErrorReport.find(in: json)
-        result.usage = json["usageMetadata"].flatMap(usage)
-        if ProviderEnd(reason: json["promptFeedback"]?["blockReason"]) != nil {
+        result.usage = json.first(of: "usageMetadata", "usage_metadata").flatMap(usage)
+        if ProviderEnd(
+            reason: json.first(of: "promptFeedback", "prompt_feedback")?.first(of: "blockReason", "block_reason")
+        ) != nil {
             result.end = .finished(.contentFilter)
         }
         let candidates = json["candidates"]?.elements ?? []
         if let candidate = candidates.first(where: { ($0["index"]?.integer ?? 0) == 0 }) {
             read(candidate["content"], into: &result)
-            result.end = ProviderEnd(reason: candidate["finishReason"]) ?? result.end
+            result.end = ProviderEnd(reason: candidate.first(of: "finishReason", "finish_reason")) ?? result.end
         }
         // Every chunk names it; it is read once.
-        if result.end != nil { result.model = ProviderChunk.told(model: json["modelVersion"]) }
+        if result.end != nil {
+            result.model = ProviderChunk.told(model: json.first(of: "modelVersion", "model_version"))
+        }
         return result
     }
 
@@ -85,9 +89,14 @@ package struct GeminiDialect: ProviderDialect {
 
     /// The thoughts are not among the candidates' tokens.
     private func usage(_ usage: JSONValue) -> TokenUsage? {
-        let thoughts = usage["thoughtsTokenCount"]?.integer
-        let output = (usage["candidatesTokenCount"]?.integer ?? 0).addingReportingOverflow(thoughts ?? 0)
+        let thoughts = usage.first(of: "thoughtsTokenCount", "thoughts_token_count")?.integer
+        let output = (usage.first(of: "candidatesTokenCount", "candidates_token_count")?.integer ?? 0)
+            .addingReportingOverflow(thoughts ?? 0)
         guard !output.overflow else { return nil }
-        return .told(input: usage["promptTokenCount"]?.integer, output: output.partialValue, reasoning: thoughts)
+        return .told(
+            input: usage.first(of: "promptTokenCount", "prompt_token_count")?.integer,
+            output: output.partialValue,
+            reasoning: thoughts
+        )
     }
 }

@@ -8,6 +8,10 @@ package struct OpenAIDialect: ProviderDialect {
     /// Its newer models refuse the old name of the limit, and other servers do not know the new one.
     private static let ownHost = "https://api.openai.com/"
 
+    private static let reasoningNames = [
+        "reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details",
+    ]
+
     package let identity: ProviderIdentity
     private let endpoint: ProviderEndpoint
 
@@ -86,8 +90,11 @@ package struct OpenAIDialect: ProviderDialect {
         }
         result.error = result.error ?? ErrorReport.member(of: choice)
         let delta = choice["delta"]
-        result.isDocument = delta == nil && choice["message"] != nil
-        read(delta ?? choice["message"] ?? choice["text"], into: &result)
+        read(delta ?? choice["text"], into: &result)
+        if !result.hasText, let message = choice["message"] {
+            result.isDocument = true
+            read(message, into: &result)
+        }
         let reasons = [choice, delta ?? .null, json].compactMap { $0.first(of: "finish_reason", "finishReason") }
         result.end = reasons.lazy.compactMap { ProviderEnd(reason: $0) }.first
         return result
@@ -96,8 +103,7 @@ package struct OpenAIDialect: ProviderDialect {
     private func read(_ text: JSONValue?, into result: inout ProviderChunk) {
         guard let text, text.isObject else { return result.add(text) }
         // Servers that send it under two names mean the same text.
-        result.add(text.first(of: "reasoning_content", "reasoning", "thinking", "reasoning_text"), isThinking: true)
-        if result.reasoning.isEmpty { result.add(text["reasoning_details"], isThinking: true) }
+        for name in Self.reasoningNames where result.reasoning.isEmpty { result.add(text[name], isThinking: true) }
         result.add(text["content"])
         result.add(text["refusal"])
     }

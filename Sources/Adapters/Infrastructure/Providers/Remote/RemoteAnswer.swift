@@ -64,12 +64,14 @@ final class RemoteAnswer {
     /// Reads one event or document, which may hold several values.
     private func take(_ piece: ResponseReader.Piece) {
         guard failure == nil, !ending.isOver, !texts.isTooLong else { return }
-        var json = JSONReader(piece.data.withoutFieldNames)
+        var json = JSONReader(piece.data[...].utf8)
         if piece.isError {
             let value = (try? json.value()) ?? .null
             return report(ErrorReport.read(value))
         }
         while failure == nil, !json.isAtEnd {
+            // Some proxies write the field's name twice, or forget the end of a line.
+            json.skip("data:")
             if json.rest.isDone {
                 if dialect.endsWithDone { ending.isOver = true }
                 return

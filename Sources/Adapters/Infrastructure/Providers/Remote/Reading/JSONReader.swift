@@ -32,6 +32,13 @@ struct JSONReader {
         }
     }
 
+    /// Passes over a word, if it is next.
+    mutating func skip(_ word: StaticString) {
+        skipWhitespace()
+        let isNext = word.withUTF8Buffer { rest.starts(with: $0) }
+        if isNext { position += word.utf8CodeUnitCount }
+    }
+
     /// What is left, without white space before it.
     var rest: ArraySlice<UInt8> { bytes[position...] }
 

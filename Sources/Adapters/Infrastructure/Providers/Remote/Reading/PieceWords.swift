@@ -1,15 +1,3 @@
-extension String {
-    /// Without the name of the field, which some proxies write twice.
-    var withoutFieldNames: Substring.UTF8View {
-        var text = self[...].utf8
-        while true {
-            let trimmed = text.drop { $0 <= 0x20 }
-            guard trimmed.starts(with: "data:".utf8) else { return text }
-            text = trimmed.dropFirst(5)
-        }
-    }
-}
-
 extension ArraySlice<UInt8> {
     /// True for what can only be the beginning of a value, or one that was damaged: neither a word nor a word in brackets,
     /// such as `[PING]`.
