@@ -11,6 +11,7 @@ struct EasyOptions {
         set(CURLOPT_USERAGENT, options.userAgent)
         // Signals would hit the whole process.
         set(CURLOPT_NOSIGNAL, 1)
+        lemma_curl_keep_sockets(easy)
         // A look-up that hangs must not hold the loop when its request ends.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_FOLLOWLOCATION, 0)

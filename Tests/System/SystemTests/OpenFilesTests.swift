@@ -53,4 +53,17 @@ struct OpenFilesTests {
             #expect(2048..<4096 ~= places)
         }
     }
+
+    @Test("a limit that is too low for any use is an error that tells what to do")
+    func tooLow() throws {
+        let folder = try TemporaryDirectory()
+        let settings = [
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "REDIS_URL": "redis://127.0.0.1:1", "AI_PROVIDERS": "mock",
+            "DATABASE_URL": "postgres://lemma@127.0.0.1:1/lemma", "JWT_SECRET": "a secret that only this test knows",
+        ]
+        let log = "\(folder.path)/log"
+        let starting = try Replica.start("worker", environment: settings, logPath: log, openFiles: "100:100")
+        #expect(starting.process.wait() == 1 << 8)
+        #expect(starting.log.text.contains("limit of open files is 100, and at least 256 are needed: raise it"))
+    }
 }

@@ -4,6 +4,7 @@
 /* The setters of libcurl are variadic, which Swift does not import: one typed shim for each kind of value. */
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 static inline CURLcode lemma_curl_set_long(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
@@ -32,6 +33,17 @@ typedef int (*lemma_curl_prereq_callback)(void *context, char *, char *, int, in
 
 static inline CURLcode lemma_curl_set_prereq_callback(CURL *easy, lemma_curl_prereq_callback callback) {
     return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
+}
+
+/* libcurl opens sockets that child processes inherit: such a connection would outlive its close here. */
+static inline curl_socket_t lemma_curl_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static inline CURLcode lemma_curl_keep_sockets(CURL *easy) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, lemma_curl_open_socket);
 }
 
 typedef int (*lemma_curl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *poll);
