@@ -191,7 +191,6 @@ package final class JobRunner {
         case .settled: logger.debug("nothing to do", ["correlation_id": .string(id.description)])
         case .discarded(let detail):
             metrics.refused[.malformed].increment()
-            metrics.deadLetters[.malformed].increment()
             logger.error(
                 "job discarded",
                 ["correlation_id": .string(id.description), "error": .string(detail)],

@@ -14,7 +14,7 @@ struct LogTests {
         static let redisPassword = "lighthousepassword"
         static let databasePassword = "marzipanpassword"
         static let jwtSecret = "thirty-two bytes of glockenspielsecret"
-        static let token = "eyJhbGciOiJIUzI1NiJ9.ottertoken.xx"
+        static let token = "eyJhbGciOiJIUzI1NiJ9.ottertokenss.xxxx"
         static let ticket = "walrusticket"
         static let idempotencyKey = "pelicankey"
         static let mail = "gardener@example.org"

@@ -9,7 +9,7 @@ struct TraceTreeTests {
         static let problem = "zeppelinproblem"
         static let providerKey = "sk-mangrovekey"
         static let idempotencyKey = "pelicankey"
-        static let token = "eyJhbGciOiJIUzI1NiJ9.ottertoken.xx"
+        static let token = "eyJhbGciOiJIUzI1NiJ9.ottertokenss.xxxx"
         static let all = [
             problem, "quaggaanswer", providerKey, idempotencyKey, token, "gardener@example.org", "ticket=",
         ]
