@@ -19,6 +19,7 @@ struct FunctionLibrary: Sendable {
         case queue
         case survey
         case redrive
+        case redriveRecord = "redrive_record"
         case bury
         case attend
         case leave

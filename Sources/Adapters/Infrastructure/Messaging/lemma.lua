@@ -698,6 +698,20 @@ local function redrive(keys, args)
   return 'redriven'
 end
 
+-- redrive_record  KEYS finished dead   ARGV entry of the dead letter
+-- returns 'redriven', 'unknown' or 'unreadable'; a dead letter is used up by it
+--
+-- The record as it was before `set_aside`, whose own fields come first.
+local function redrive_record(keys, args)
+  local entries = redis.call('XRANGE', keys[2], args[1], args[1])
+  if #entries == 0 then return 'unknown' end
+  local fields = entries[1][2]
+  if fields[1] ~= 'reason' or fields[3] ~= 'detail' or fields[5] ~= 'entry' or #fields < 8 then return 'unreadable' end
+  redis.call('XADD', keys[1], '*', unpack(fields, 7))
+  redis.call('XDEL', keys[2], args[1])
+  return 'redriven'
+end
+
 -- attend  KEYS watched, request, viewers …   ARGV watcher, presence ms, grace ms, TTL ms, id …
 --
 -- Notes that `watcher` has viewers for the next `presence`. A request is due to be abandoned a grace after the last word
@@ -797,6 +811,7 @@ register('queue', queue)
 register('survey', survey, { 'no-writes' })
 register('bury', bury)
 register('redrive', redrive)
+register('redrive_record', redrive_record)
 register('attend', attend)
 register('leave', leave, { 'allow-oom' })
 register('overdue', overdue, { 'no-writes' })
