@@ -1,6 +1,4 @@
-internal import Application
 internal import Console
-internal import Domain
 internal import EventLoop
 internal import FoundationEssentials
 internal import Infrastructure
@@ -8,37 +6,62 @@ internal import RedisClient
 internal import Settings
 internal import Shared
 
-/// `lemma dead-letters`: the jobs that were given up.
+/// `lemma dead-letters`: the jobs that were given up, and the records that PostgreSQL refused.
 enum DeadLettersCommand {
-    private static let listMax = 1000
+    /// What an action does to the kind of letters that it is asked for.
+    protocol Actions {
+        func list(asJSON: Bool) async throws
+        func show(_ id: String, asJSON: Bool) async throws
+        func redrive(_ id: String) async throws
+        func drop(_ id: String) async throws
+    }
+
+    private static let records = CommandOption(
+        flag: "records",
+        "the records that PostgreSQL refused, instead of the jobs"
+    )
 
     private static let list = CommandSpecification(
         "dead-letters list",
         summary: "show the jobs that were given up, the oldest first",
-        options: [CommandOption(flag: "json", "one JSON object a line")],
+        options: [records, CommandOption(flag: "json", "one JSON object a line")],
+    )
+    private static let show = CommandSpecification(
+        "dead-letters show",
+        summary: "show everything that is kept of a dead letter, problem and answer included",
+        operands: ["ID"],
+        options: [records, CommandOption(flag: "json", "as one JSON object")],
     )
     private static let redrive = CommandSpecification(
         "dead-letters redrive",
-        summary: "submit a dead letter's problem again; prints the new request's id",
+        summary:
+            "submit a dead letter's problem again and print the new request's id; give a record to PostgreSQL again",
         operands: ["ID"],
+        options: [records],
     )
     private static let drop = CommandSpecification(
         "dead-letters drop",
         summary: "delete a dead letter for good",
         operands: ["ID"],
+        options: [records],
     )
 
     static let command = Command(
-        raw: CommandSpecification("dead-letters", summary: "list, redrive or drop the jobs that were given up")
+        raw: CommandSpecification(
+            "dead-letters",
+            summary: "list, show, redrive or drop the jobs that were given up, or records that PostgreSQL refused",
+        )
     ) { words in
         switch words.first {
-        case "list": try await run(list, words) { arguments, tools in try await show(arguments.has("json"), tools) }
-        case "redrive": try await run(redrive, words) { try await redrive($0.operands[0], $1) }
-        case "drop": try await run(drop, words) { try await drop($0.operands[0], $1) }
+        case "list": try await run(list, words) { try await $1.list(asJSON: $0.has("json")) }
+        case "show": try await run(show, words) { try await $1.show($0.operands[0], asJSON: $0.has("json")) }
+        case "redrive": try await run(redrive, words) { try await $1.redrive($0.operands[0]) }
+        case "drop": try await run(drop, words) { try await $1.drop($0.operands[0]) }
         case "--help", "-h": try Output.standard.write(help)
         case let word:
             let shown = word ?? ""
-            let mistake = UsageError.notAllowed(name: "the action", value: shown, allowed: "list, redrive ID, drop ID")
+            let allowed = "list, show ID, redrive ID, drop ID"
+            let mistake = UsageError.notAllowed(name: "the action", value: shown, allowed: allowed)
             throw CommandUsageError(command: list, mistake: mistake)
         }
         return .success
@@ -46,25 +69,23 @@ enum DeadLettersCommand {
 
     private static var help: String {
         """
-        usage: \(Program.name) dead-letters list [--json]
-               \(Program.name) dead-letters redrive ID
-               \(Program.name) dead-letters drop ID
+        usage: \(Program.name) dead-letters list [--records] [--json]
+               \(Program.name) dead-letters show ID [--records] [--json]
+               \(Program.name) dead-letters redrive ID [--records]
+               \(Program.name) dead-letters drop ID [--records]
 
+        Without --records, the jobs that were given up: redrive submits the problem again, as a new request.
+        With --records, what PostgreSQL refused to keep of a request or nobody could read: redrive gives it to PostgreSQL
+        again, once the cause is mended.
         Works on the Redis that REDIS_URL names; without it, on that of the lemma dev in this folder.
 
         """
     }
 
-    /// What the actions work with, on one loop.
-    private struct Tools {
-        let letters: RedisDeadLetters
-        let identifiers: IdentifierFactory
-    }
-
     private static func run(
         _ specification: CommandSpecification,
         _ words: [String],
-        _ action: @escaping @Sendable (ParsedArguments, Tools) async throws -> Void
+        _ action: @escaping @Sendable (ParsedArguments, any Actions) async throws -> Void
     ) async throws {
         let arguments: ParsedArguments
         do {
@@ -85,9 +106,11 @@ enum DeadLettersCommand {
                 observer: nil,
             )
             defer { store.close() }
-            let letters = RedisDeadLetters(store: store)
-            let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
-            try await action(arguments, Tools(letters: letters, identifiers: identifiers))
+            if arguments.has("records") {
+                try await action(arguments, DeadRecordActions(records: RedisDeadRecords(store: store)))
+            } else {
+                try await action(arguments, DeadJobActions(letters: RedisDeadLetters(store: store)))
+            }
         }
     }
 
@@ -97,80 +120,5 @@ enum DeadLettersCommand {
             throw CommandFailure("REDIS_URL is not set, and no lemma dev has run in this folder")
         }
         return PrivateRedis.url
-    }
-
-    // MARK: Actions
-
-    private static func show(_ asJSON: Bool, _ tools: Tools) async throws {
-        let handler = ListDeadLettersHandler(letters: tools.letters)
-        let letters: [DeadLetter]
-        do {
-            letters = try await handler.handle(ListDeadLetters(count: listMax))
-        } catch {
-            throw unavailable
-        }
-        for letter in letters {
-            if asJSON {
-                try Output.standard.write(json(letter) + [UInt8(ascii: "\n")])
-            } else {
-                let request = letter.correlationID?.description ?? "-"
-                let detail = printable(letter.lastFailure?.detail ?? "")
-                let line =
-                    "\(letter.name)  \(letter.buriedAt)  \(letter.reason)  \(letter.attempts)  \(request)  \(detail)\n"
-                try Output.standard.write(line)
-            }
-        }
-        if letters.isEmpty { Output.error.note("there are no dead letters\n") }
-    }
-
-    private static func json(_ letter: DeadLetter) -> [UInt8] {
-        JSONWriter.object { json in
-            json.member("id", letter.name.description)
-            json.member("buriedAt", letter.buriedAt.description)
-            json.member("reason", letter.reason)
-            json.member("correlationId", letter.correlationID?.description)
-            json.member("attempts", letter.attempts)
-            json.member("error", letter.lastFailure?.kind.rawValue)
-            json.member("detail", letter.lastFailure?.detail)
-            json.member("origin", letter.origin)
-            json.member("redriveOf", letter.redriveOf?.description)
-        }
-    }
-
-    private static func redrive(_ text: String, _ tools: Tools) async throws {
-        let letter = try name(text, redrive)
-        let handler = RedriveDeadLetterHandler(letters: tools.letters, identifiers: tools.identifiers)
-        do {
-            let id = try await handler.handle(RedriveDeadLetter(letter: letter))
-            try Output.standard.write("\(id)\n")
-        } catch let failure as RedriveDeadLetter.Failure {
-            switch failure {
-            case .unknown: throw CommandFailure("there is no dead letter \(text); was it redriven already?")
-            case .unreadable: throw CommandFailure("\(text) is an entry that nobody could read; it can only be dropped")
-            case .conversationDeleted:
-                throw CommandFailure("the conversation of \(text) was deleted by its user; it can only be dropped")
-            case .unavailable: throw unavailable
-            }
-        }
-    }
-
-    private static func drop(_ text: String, _ tools: Tools) async throws {
-        let letter = try name(text, drop)
-        do throws(DropDeadLetter.Failure) {
-            try await DropDeadLetterHandler(letters: tools.letters).handle(DropDeadLetter(letter: letter))
-        } catch {
-            switch error {
-            case .unknown: throw CommandFailure("there is no dead letter \(text)")
-            case .unavailable: throw unavailable
-            }
-        }
-    }
-
-    private static var unavailable: CommandFailure { CommandFailure("Redis cannot be reached or written") }
-
-    private static func name(_ text: String, _ command: CommandSpecification) throws -> DeadLetterName {
-        if let name = DeadLetterName(text) { return name }
-        let allowed = "an id as dead-letters list prints it"
-        throw CommandUsageError(command: command, mistake: .notAllowed(name: "ID", value: text, allowed: allowed))
     }
 }

@@ -167,6 +167,45 @@ struct RecordTests {
         }
     }
 
+    @Test("a record that was set aside is given to the persisters again as it was, once, or dropped")
+    func redriven() async throws {
+        try await withRedis { bench in
+            let queue = try await bench.recordQueue()
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            _ = try await consumer.finish(bench.finished(claim, answer: "x = 2"), at: .afterLast)
+            let key = bench.keys.finished(0)
+            let written = try await bench.redis("XRANGE", key, "-", "+").array?.compactMap { $0.array?.last }
+            for record in try await queue.receive(upTo: 10, waiting: true) {
+                try await queue.setAside(record, detail: "value refused")
+            }
+            let letters = RedisDeadRecords(store: bench.store)
+            let names = try await letters.list(upTo: 10).map(\.name)
+            let listed = try #require(try await letters.list(upTo: 10).last)
+            #expect(listed.kind == "finished" && listed.reason == "refused" && listed.detail == "value refused")
+            #expect(listed.correlationID == claim.request.correlationID)
+            let kept = try #require(try await letters.fields(of: names[1]))
+            #expect(kept.prefix(3).map(\.name) == ["reason", "detail", "entry"])
+            #expect(kept.contains(DeadLetterField(name: "answer", value: "x = 2")))
+            for name in names {
+                #expect(try await letters.redrive(name) == .redriven)
+                #expect(try await letters.redrive(name) == .unknown)
+                #expect(try await letters.fields(of: name) == nil)
+            }
+            let again = try await bench.redis("XRANGE", key, "-", "+").array?.compactMap { $0.array?.last }
+            #expect(again == written)
+            #expect(try finished(try await queue.receive(upTo: 10, waiting: true).last).answer == "x = 2")
+
+            let dead = bench.keys.finishedDead(0)
+            try await bench.redis("XADD", dead, "9999999999999-1", "no", "record")
+            let odd = DeadLetterName(partition: 0, entry: "9999999999999-1")
+            #expect(try await letters.redrive(odd) == .unreadable)
+            #expect(try await letters.drop(odd))
+            #expect(try await !letters.drop(odd))
+            #expect(try await letters.redrive(DeadLetterName(partition: 7, entry: "1-1")) == .unknown)
+        }
+    }
+
     @Test("a flushed Redis gets stream and group again, and a full one lets records be acknowledged")
     func losses() async throws {
         try await withRedis { bench in

@@ -145,10 +145,21 @@ final class Deployment: Sendable {
         }
     }
 
-    /// Runs another command of the program, with the replicas' settings.
-    func run(_ words: String...) throws {
+    /// Runs another command of the program, with the replicas' settings; throws where it does not exit 0.
+    func run(_ words: String...) throws { try run(words, outputPath: "/dev/null") }
+
+    /// The same, and gives what it writes.
+    func output(_ words: String...) throws -> String {
+        let path = "\(folder.path)/output"
+        unlink(path)
+        try run(words, outputPath: path)
+        return Log(path: path).text
+    }
+
+    private func run(_ words: [String], outputPath: String) throws {
         let settings = try Self.settings(plan, redis, database, folder).map { "\($0.key)=\($0.value)" }
-        try ChildProcess.run(["/usr/bin/env", "-C", folder.path, "-i"] + settings + [try Replica.program] + words)
+        let command = ["/usr/bin/env", "-C", folder.path, "-i"] + settings + [try Replica.program] + words
+        try ChildProcess.run(command, outputPath: outputPath)
     }
 
     /// Sends one command to Redis and returns what redis-cli prints.

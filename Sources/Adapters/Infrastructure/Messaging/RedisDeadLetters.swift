@@ -9,24 +9,20 @@ package struct RedisDeadLetters: DeadLetterRepository {
 
     package init(store: RedisStore) { self.store = store }
 
+    private var streams: DeadLetterStreams {
+        DeadLetterStreams(store: store) { [keys = store.keys] in keys.dead($0) }
+    }
+
     package func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadLetter] {
-        var letters: [DeadLetter] = []
-        for partition in 0..<store.keys.partitions {
-            let command = RedisCommand("XRANGE", store.keys.dead(partition), "-", "+", "COUNT", count)
-            letters += try await call(command).array?.compactMap { letter($0, in: partition) } ?? []
-        }
-        return Array(letters.sorted { $0.buriedAt < $1.buriedAt }.prefix(count))
+        try await streams.list(upTo: count).map { letter($0) }
     }
 
     package func request(of letter: DeadLetterName) async throws(RepositoryFailure) -> CorrelationID? {
-        try await fields(of: letter)?["id"].flatMap { CorrelationID($0) }
+        try await fields(of: letter)?.first { $0.name == "id" }.flatMap { CorrelationID($0.value) }
     }
 
-    /// Nil for an unknown letter.
-    private func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [String: String]? {
-        let key = store.keys.dead(letter.partition)
-        let entries = try await call(RedisCommand("XRANGE", key, letter.entry, letter.entry)).array ?? []
-        return entries.first?.array?.last?.fields
+    package func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [DeadLetterField]? {
+        try await streams.fields(of: letter)
     }
 
     package func redrive(
@@ -34,8 +30,9 @@ package struct RedisDeadLetters: DeadLetterRepository {
         as id: CorrelationID
     ) async throws(RepositoryFailure) -> RedriveResult {
         let keys = store.keys
-        guard letter.partition < keys.partitions, let fields = try await fields(of: letter) else { return .unknown }
-        guard let conversation = fields["conversation"].flatMap({ ConversationID($0) }),
+        guard let fields = try await fields(of: letter) else { return .unknown }
+        let named = fields.first { $0.name == "conversation" }?.value
+        guard let conversation = named.flatMap({ ConversationID($0) }),
             keys.partition(of: id) == letter.partition, keys.partition(of: conversation) == letter.partition
         else { return .unreadable }
         do {
@@ -59,28 +56,17 @@ package struct RedisDeadLetters: DeadLetterRepository {
     }
 
     package func drop(_ letter: DeadLetterName) async throws(RepositoryFailure) -> Bool {
-        try await call(RedisCommand("XDEL", store.keys.dead(letter.partition), letter.entry)).integer == 1
+        try await streams.drop(letter)
     }
 
-    private func call(_ command: RedisCommand) async throws(RepositoryFailure) -> RedisValue {
-        do {
-            return try await store.call(command)
-        } catch {
-            throw .unavailable
-        }
-    }
-
-    private func letter(_ entry: RedisValue, in partition: Int) -> DeadLetter? {
-        guard let parts = entry.array, parts.count == 2, let name = parts[0].string,
-            let milliseconds = name.split(separator: "-").first.flatMap({ Int64($0) })
-        else { return nil }
-        let fields = parts[1].fields
+    private func letter(_ entry: DeadLetterStreams.Entry) -> DeadLetter {
+        let fields = entry.fields
         let failure = fields["errorKind"].flatMap { ProblemKind(rawValue: $0) }.map {
             RequestFailure(kind: $0, detail: fields["errorDetail"] ?? "")
         }
         return DeadLetter(
-            name: DeadLetterName(partition: partition, entry: name),
-            buriedAt: Timestamp(milliseconds: milliseconds),
+            name: entry.name,
+            buriedAt: Timestamp(milliseconds: entry.milliseconds),
             reason: fields["reason"] ?? "unknown",
             correlationID: fields["id"].flatMap { CorrelationID($0) },
             attempts: fields["attempts"].flatMap { Int($0) } ?? 0,

@@ -63,10 +63,23 @@ package struct DeadLetterName: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(partition)-\(entry)" }
 }
 
+/// One thing that is kept of a dead letter.
+package struct DeadLetterField: Sendable, Equatable {
+    package let name: String
+    package let value: String
+
+    package init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
 /// The jobs that were given up.
 package protocol DeadLetterRepository {
     /// The oldest ones first, at most `count`.
     func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadLetter]
+    /// Everything that is kept of a letter, in the order in which it was written; nil for an unknown one.
+    func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [DeadLetterField]?
     /// Submits the problem of a dead letter again, as the new request `id`, and uses the letter up: it happens once.
     func redrive(_ letter: DeadLetterName, as id: CorrelationID) async throws(RepositoryFailure) -> RedriveResult
     /// The request a letter belonged to; nil for an unknown letter or one that nobody could read.
