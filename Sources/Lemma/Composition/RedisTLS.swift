@@ -3,9 +3,9 @@ import RedisClient
 import Settings
 
 extension RedisConfiguration {
-    /// How to reach `url`, with the settings' files where it asks for TLS.
-    init(_ url: RedisURL, _ settings: Configuration.Redis, clientName: String? = nil) throws(TLSError) {
-        let tls = url.usesTLS ? try TLSContext.client(trusting: settings.tlsAuthorities, as: settings.identity) : nil
+    /// How to reach `url`, with the files of the settings where it asks for TLS.
+    init(_ url: RedisURL, _ redis: Configuration.Redis, clientName: String? = nil) throws(TLSError) {
+        let tls = url.usesTLS ? try TLSContext.client(trusting: redis.tlsAuthorities, as: redis.identity) : nil
         try self.init(url: url, clientName: clientName, tls: tls)
     }
 }

@@ -107,7 +107,7 @@ extension Configuration {
         return LoadedConfiguration(
             configuration: configuration,
             rows: reader.rows,
-            warnings: unknown + configuration.warnings(surroundings.role),
+            warnings: unknown + reader.rows.compactMap(\.reservation) + configuration.warnings(surroundings.role),
         )
     }
 

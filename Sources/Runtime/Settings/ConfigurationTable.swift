@@ -90,12 +90,14 @@ extension Configuration.Auth {
             "JWT_ACCESS_TTL",
             .duration(from: .seconds(1)),
             default: "15m",
+            reserved: true,
             "How long an access token is good."
         )
         refreshTTL = reader.value(
             "JWT_REFRESH_TTL",
             .duration(from: .seconds(1)),
             default: "30d",
+            reserved: true,
             "How long a refresh token is good."
         )
         required = reader.value(
@@ -307,18 +309,21 @@ extension Configuration.Limits {
             "RATE_LIMIT_SOLVE",
             SettingFormat<Rate>.rate.orOff(),
             default: rate("60/m"),
+            reserved: true,
             "Submissions per user."
         )
         auth = reader.value(
             "RATE_LIMIT_AUTH",
             SettingFormat<Rate>.rate.orOff(),
             default: rate("10/m"),
+            reserved: true,
             "Registrations and logins per address."
         )
         userMaxActive = reader.value(
             "USER_MAX_ACTIVE",
             SettingFormat<Int>.integer(1...1_000_000).orOff(),
             default: "4",
+            reserved: true,
             "Requests queued or running per user; does not hold for `anonymous`."
         )
         corsOrigins =

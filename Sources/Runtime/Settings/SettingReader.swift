@@ -14,6 +14,8 @@ package struct Setting: Sendable {
     package let shownValue: String?
     /// Where that value came from.
     package let source: SettingSource
+    /// True for one that only a later release gives a meaning: it is checked, and changes nothing.
+    package let isReserved: Bool
 }
 
 /// What holds when a variable is not set.
@@ -71,17 +73,21 @@ package final class SettingReader {
     }
 
     /// A setting that always has a value.
+    ///
+    /// A `reserved` one is for a later release, and where it is set a warning says that it changes nothing yet.
     package func value<Value>(
         _ name: String,
         _ format: SettingFormat<Value>,
         default fallback: SettingDefault,
+        reserved: Bool = false,
         _ summary: String
     ) -> Value {
         guard let defaultValue = format.parse(fallback.text) else {
             preconditionFailure("the default of \(name) is not allowed by its own format")
         }
         let (text, source) = find(name)
-        record(name, format, fallback.documented, summary, shown: text ?? fallback.text, source: source)
+        let row = row(name, format, fallback.documented, summary, shown: text ?? fallback.text, source: source)
+        rows.append(reserved ? row.reserved : row)
         guard let text else { return defaultValue }
         return parse(text, name, format, source) ?? defaultValue
     }
@@ -98,7 +104,7 @@ package final class SettingReader {
         _ summary: String
     ) -> Value? {
         let (text, source) = find(name)
-        record(name, format, documented, summary, shown: text ?? fallback, source: source)
+        rows.append(row(name, format, documented, summary, shown: text ?? fallback, source: source))
         guard let text = text ?? fallback else {
             if required { mistakes.append(.missing(name: name, allowed: format.allowed)) }
             return nil
@@ -127,15 +133,15 @@ package final class SettingReader {
         return nil
     }
 
-    private func record<Value>(
+    private func row<Value>(
         _ name: String,
         _ format: SettingFormat<Value>,
         _ documented: String,
         _ summary: String,
         shown: String?,
         source: SettingSource
-    ) {
-        let row = Setting(
+    ) -> Setting {
+        Setting(
             name: name,
             section: section,
             defaultText: documented,
@@ -143,7 +149,29 @@ package final class SettingReader {
             summary: summary,
             shownValue: shown.map(format.masking.apply(to:)),
             source: source,
+            isReserved: false,
         )
-        rows.append(row)
+    }
+}
+
+extension Setting {
+    /// The same for a later release.
+    fileprivate var reserved: Setting {
+        Setting(
+            name: name,
+            section: section,
+            defaultText: defaultText,
+            allowed: allowed,
+            summary: "\(summary) Reserved: this release does not use it yet.",
+            shownValue: shownValue,
+            source: source,
+            isReserved: true,
+        )
+    }
+
+    /// What is to be said where it is set and changes nothing.
+    var reservation: String? {
+        guard isReserved, source != .default else { return nil }
+        return "\(name) is set (\(source)), but this release does not use it yet: it changes nothing"
     }
 }
