@@ -34,7 +34,8 @@ package enum MigrationFailure: Error, Equatable, CustomStringConvertible {
 
 /// Brings a database's schema to this release's: each missing migration in a transaction of its own.
 ///
-/// Idempotent, and safe from several processes at once: an advisory lock lets one do the work, the others find it done.
+/// Idempotent, and safe from several processes at once: an advisory lock lets one apply a migration, the others find it
+/// applied. The lock belongs to the transaction, not to the session, which a pooler may give to others in between.
 package struct Migrator {
     /// Any number, the same for ever: "lemma" in ASCII.
     private static let lockNumber: Int64 = 0x6C_656D_6D61
@@ -62,14 +63,36 @@ package struct Migrator {
         }
         // Ends the transaction and the lock, whatever happened.
         defer { connection.close() }
+        var applied: [Migration] = []
+        while true {
+            try await begin(over: connection)
+            guard let next = try await missing(connection).first else { break }
+            try await apply(next, over: connection)
+            applied.append(next)
+        }
+        try await call([Statements.commit()], over: connection)
+        return applied
+    }
+
+    /// Begins a transaction in which no other process migrates.
+    private func begin(over connection: PostgresConnection) async throws(MigrationFailure) {
+        try await call([Statements.begin()], over: connection)
         do {
             _ = try await connection.call([Statements.lock(.integer(Self.lockNumber))], within: Self.lockLimit)
         } catch {
             throw error == .timedOut ? .locked : failure(error, in: nil)
         }
-        let missing = try await missing(connection)
-        for migration in missing { try await apply(migration, over: connection) }
-        return missing
+    }
+
+    private func call(
+        _ calls: [PostgresCall],
+        over connection: PostgresConnection
+    ) async throws(MigrationFailure) {
+        do {
+            _ = try await connection.call(calls, within: Self.callLimit)
+        } catch {
+            throw failure(error, in: nil)
+        }
     }
 
     private func missing(_ connection: PostgresConnection) async throws(MigrationFailure) -> [Migration] {
@@ -89,7 +112,6 @@ package struct Migrator {
 
     private func apply(_ migration: Migration, over connection: PostgresConnection) async throws(MigrationFailure) {
         do {
-            _ = try await connection.call([Statements.begin()], within: Self.callLimit)
             try await connection.call(migration.script, within: Self.migrationLimit)
             let record = Statements.record(
                 .integer(Int64(migration.number)),
@@ -111,7 +133,7 @@ package struct Migrator {
     }
 
     private enum Statements {
-        static let lock = PostgresStatement("SELECT pg_advisory_lock($1)")
+        static let lock = PostgresStatement("SELECT pg_advisory_xact_lock($1)")
         static let begin = PostgresStatement("BEGIN")
         static let commit = PostgresStatement("COMMIT")
         static let createTable = PostgresStatement(

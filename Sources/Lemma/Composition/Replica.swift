@@ -74,9 +74,10 @@ enum Replica {
         logger: Logger
     ) async throws -> ReplicaEnvironment {
         let name = configuration.otel.serviceName
-        let database = try PostgresConfiguration(uri: stores.database, applicationName: name)
+        var database = try PostgresConfiguration(uri: stores.database, applicationName: name)
+        database.connectionsMax = configuration.database.maxConnections
         metrics.postgres.connectionsMax.set(database.connectionsMax)
-        let pool = try await loops.loops[0].run { loop in
+        let pool = try await loops.loops[0].run { [database] loop in
             let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
             return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
         }

@@ -20,10 +20,18 @@ extension PostgresConnection {
             PQfinish(connection)
             throw error
         }
+        let adopted: PostgresConnection
         do {
-            return try PostgresConnection(adopting: connection, on: loop)
+            adopted = try PostgresConnection(adopting: connection, on: loop)
         } catch {
             throw .unreachable(reason: "\(error)")
+        }
+        do throws(PostgresError) {
+            try await adopted.learnProcessID(within: deadline - .now)
+            return adopted
+        } catch {
+            adopted.close()
+            throw error == .cancelled ? .cancelled : .unreachable(reason: "\(target.place): \(error)")
         }
     }
 
@@ -127,6 +135,9 @@ private struct ConnectionTarget {
         defer { PQconninfoFree(defaults) }
         return PostgresConfiguration.values(defaults)["host"]
     }
+
+    /// Host names, for a message.
+    var place: String { parameters["host"] ?? "the server" }
 
     /// Begins to connect; nil without memory.
     func start() -> OpaquePointer? {

@@ -8,7 +8,11 @@ package import EventLoop
 ///              └─────────────┴── socket broken, server's FATAL, close() ──► closed
 /// ```
 /// A batch is sent in pipeline mode with one synchronisation point at its end, so it is one round trip and one
-/// transaction: all of it is kept, or nothing. Loop-owned.
+/// transaction: all of it is kept, or nothing.
+///
+/// Statements are prepared once by name, but not behind a pooler: one that gives each transaction another session, as
+/// PgBouncer does with `pool_mode = transaction`, would run under that name what another client has prepared, or nothing.
+/// Loop-owned.
 package final class PostgresConnection {
     package typealias Completion = (Result<[PostgresRows], PostgresError>) -> Void
 
@@ -27,8 +31,8 @@ package final class PostgresConnection {
     }
 
     package let loop: Loop
-    /// The server process behind this connection.
-    package let processID: Int32
+    /// The server process behind this connection; nil where a pooler stands between, which may change it.
+    package private(set) var processID: Int32?
     /// Called once, when the connection broke or was closed.
     var onClose: (() -> Void)?
     package private(set) var isClosed = false
@@ -43,7 +47,6 @@ package final class PostgresConnection {
     init(adopting connection: OpaquePointer, on loop: Loop) throws(NetworkError) {
         self.loop = loop
         self.connection = connection
-        processID = PQbackendPID(connection)
         PQsetnonblocking(connection, 1)
         // Notices would go to standard error.
         _ = PQsetNoticeProcessor(connection, { _, _ in }, nil)
@@ -56,6 +59,15 @@ package final class PostgresConnection {
     deinit { if !isClosed { PQfinish(connection) } }
 
     package var isBusy: Bool { work != nil }
+
+    private static let askProcessID = PostgresStatement("SELECT pg_backend_pid()::int8")
+
+    /// Finds out whether the server process is the one that was announced at the start, which is a pooler's own invention.
+    func learnProcessID(within limit: Duration) async throws(PostgresError) {
+        let announced = PQbackendPID(connection)
+        let real = try await call([Self.askProcessID()], within: limit).first?.first?.integer(0)
+        processID = real == Int64(announced) ? announced : nil
+    }
 
     // MARK: Sending
 
@@ -99,6 +111,11 @@ package final class PostgresConnection {
         var names: [ObjectIdentifier: String] = [:]
         var isSent = true
         for call in calls where isSent {
+            guard processID != nil else {
+                due.append(.rows)
+                isSent = execute(call, named: nil)
+                continue
+            }
             let identity = ObjectIdentifier(call.statement)
             if prepared[identity] == nil, names[identity] == nil {
                 let name = nextName()
@@ -107,7 +124,7 @@ package final class PostgresConnection {
                 isSent = prepare(call, as: name)
             }
             due.append(.rows)
-            isSent = isSent && execute(call, prepared[identity] ?? names[identity] ?? "")
+            isSent = isSent && execute(call, named: prepared[identity] ?? names[identity] ?? "")
         }
         due.append(.synchronised)
         work = Work(due: due, completion: completion)
@@ -131,15 +148,11 @@ package final class PostgresConnection {
 
     private func prepare(_ call: PostgresCall, as name: String) -> Bool {
         let types = call.values.map(\.type)
-        // Safety: a static string ends with a zero byte and lives for ever.
-        return call.statement.sql.withUTF8Buffer { sql in
-            sql.withMemoryRebound(to: CChar.self) { sql in
-                PQsendPrepare(connection, name, sql.baseAddress, Int32(types.count), types) == 1
-            }
-        }
+        return call.statement.withSQL { PQsendPrepare(connection, name, $0, Int32(types.count), types) == 1 }
     }
 
-    private func execute(_ call: PostgresCall, _ name: String) -> Bool {
+    /// Sends a call of the prepared statement, or with the statement's text where there is no name.
+    private func execute(_ call: PostgresCall, named name: String?) -> Bool {
         var bytes: [UInt8] = []
         let places = call.values.map { value in
             let start = bytes.count
@@ -153,7 +166,12 @@ package final class PostgresConnection {
         return bytes.withUnsafeBufferPointer { bytes in
             bytes.withMemoryRebound(to: CChar.self) { bytes in
                 let values = places.map { place in place.flatMap { bytes.baseAddress?.advanced(by: $0.lowerBound) } }
-                return PQsendQueryPrepared(connection, name, Int32(values.count), values, lengths, formats, 1) == 1
+                let count = Int32(values.count)
+                if let name { return PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1) == 1 }
+                let types = call.values.map(\.type)
+                return call.statement.withSQL { sql in
+                    PQsendQueryParams(connection, sql, count, types, values, lengths, formats, 1) == 1
+                }
             }
         }
     }

@@ -217,8 +217,10 @@ package final class PostgresPool {
     }
 
     private func cancelStatement(of connection: PostgresConnection) async {
+        // Behind a pooler the process may serve another client by now: closing the connection is all there is.
+        guard let processID = connection.processID else { return }
         guard !isClosed, let canceller = try? await PostgresConnection.open(configuration, on: loop) else { return }
-        let call = Self.cancelBackend(.integer(Int64(connection.processID)))
+        let call = Self.cancelBackend(.integer(Int64(processID)))
         _ = try? await canceller.call([call], within: configuration.connectLimit)
         canceller.close()
     }

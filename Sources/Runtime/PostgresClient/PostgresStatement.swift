@@ -7,6 +7,12 @@ package final class PostgresStatement: Sendable {
 
     package init(_ sql: StaticString) { self.sql = sql }
 
+    /// Gives the text as C has it.
+    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+        // Safety: a static string ends with a zero byte and lives for ever.
+        sql.withUTF8Buffer { $0.withMemoryRebound(to: CChar.self) { body($0.baseAddress) } }
+    }
+
     /// The statement with its parameters.
     package func callAsFunction(_ values: PostgresValue...) -> PostgresCall { PostgresCall(self, values) }
 }

@@ -46,6 +46,8 @@ extension Configuration {
     package struct Database: Sendable {
         /// `DATABASE_URL`; never nil in a replica.
         package var url: ConnectionURL?
+        /// `DATABASE_MAX_CONNECTIONS`, of one process.
+        package var maxConnections: Int
     }
 
     /// Tokens and who may come in.

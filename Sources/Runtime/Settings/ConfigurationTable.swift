@@ -71,7 +71,13 @@ extension Configuration.Database {
             required: role.isReplica,
             documented: "required outside `dev`",
             "PostgreSQL, as a libpq URI: `postgres://user:password@host:5432/database`, with `?sslmode=verify-full` for TLS, "
-                + "several hosts and `target_session_attrs`."
+                + "several hosts and `target_session_attrs`. A pooler may stand between, also one for each transaction."
+        )
+        maxConnections = reader.value(
+            "DATABASE_MAX_CONNECTIONS",
+            .integer(1...1000),
+            default: "8",
+            "Connections to PostgreSQL at most, per process; they are opened when they are needed."
         )
     }
 }

@@ -29,6 +29,21 @@ struct MigrationTests {
         #expect(try database.sql("SELECT count(*) FROM one") == "1")
     }
 
+    @Test("ten at once apply everything once by way of a pooler that gives each transaction another session")
+    func pooled() async throws {
+        let database = try PostgresServer.shared.get().database()
+        let pooler = try PgBouncer(before: database.server, sessions: 3)
+        let applied = try await withThrowingTaskGroup(of: [String].self) { group in
+            for _ in 0..<10 { group.addTask { try await migrate(database, [Self.first, Self.second], pooler) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(applied.sorted() == ["0001_one", "0002_two"])
+        #expect(try database.sql("SELECT count(*) FROM one") == "1")
+        let locks =
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory'"
+        #expect(try database.sql("\(locks) AND datname = '\(database.name)'") == "0", "no session keeps the lock")
+    }
+
     @Test("a changed file and an unknown migration are named, and nothing is applied")
     func drift() async throws {
         let database = try PostgresServer.shared.get().database()
@@ -85,9 +100,14 @@ struct MigrationTests {
     }
 }
 
-func migrate(_ database: PostgresTestDatabase, _ migrations: [Migration]) async throws -> [String] {
+func migrate(
+    _ database: PostgresTestDatabase,
+    _ migrations: [Migration],
+    _ pooler: PgBouncer? = nil
+) async throws -> [String] {
     try await onLoop { loop in
-        var configuration = try PostgresConfiguration(uri: database.url, applicationName: "lemma-test")
+        let url = pooler?.url(database) ?? database.url
+        var configuration = try PostgresConfiguration(uri: url, applicationName: "lemma-test")
         configuration.connectLimit = .seconds(30)
         return try await Migrator(configuration, on: loop, migrations: migrations).migrate().map(\.title)
     }

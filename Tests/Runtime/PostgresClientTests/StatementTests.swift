@@ -132,7 +132,7 @@ struct StatementTests {
             let error = await failure { () async throws(PostgresError) in
                 try await pool.run(insert(.integer(1), .text("secret")))
             }
-            #expect(error.map { "\($0)" } == "server(SQLSTATE 23505)")
+            #expect(error.map { "\($0)" } == "SQLSTATE 23505")
             let kinds: [(String, PostgresServerError.Kind)] = [
                 ("08006", .unavailable), ("57P01", .unavailable), ("53300", .unavailable), ("42P01", .unavailable),
                 ("40001", .conflicting), ("40P01", .conflicting), ("55P03", .conflicting), ("57014", .conflicting),

@@ -27,9 +27,12 @@ struct ArchiveTests {
         try HTTPCall.send(method, port: client.port, "/api/conversations\(path)", body: body ?? "")
     }
 
-    @Test("what a client has seen end is in its conversation at once, on any replica")
-    func atOnce() async throws {
-        try await Deployment.running(Deployment.Plan(apis: 2, workers: 2)) { deployment in
+    @Test(
+        "what a client has seen end is in its conversation at once, on any replica, through a pooler as well",
+        arguments: [false, true]
+    )
+    func atOnce(isPooled: Bool) async throws {
+        try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, isPooled: isPooled)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }
             var conversation: String?
             for round in 1...10 {
@@ -99,7 +102,7 @@ struct ArchiveTests {
                     #expect(ContinuousClock.now - start < .seconds(5), "\(method) \(path)")
                 }
                 let readiness = try HTTPCall.send("GET", port: deployment.apis[0].opsPort, "/readyz")
-                #expect(readiness.status == 200 && readiness.body.contains(#""postgres":{"status":"down"}"#))
+                #expect(readiness.status == 200 && readiness.body.contains(#""postgres":{"status":"down""#))
                 let other = try client.follow(try client.submit("d").streamUrl)
                 #expect(other.terminal?.name == "completed")
                 if isFrozen { deployment.database.server.resume() }

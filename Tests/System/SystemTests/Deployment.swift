@@ -17,6 +17,8 @@ final class Deployment: Sendable {
         var redis = RedisServer.Options()
         /// Of a PostgreSQL server of its own, for tests that end or freeze it; else the database is on a shared one.
         var postgres: PostgresServer.Options?
+        /// Whether the replicas, and the migration, reach the database through PgBouncer, a session for each transaction.
+        var isPooled = false
         /// Told to the replicas, though the server asks for none.
         var databasePassword: String?
     }
@@ -65,8 +67,13 @@ final class Deployment: Sendable {
                 let folder = try TemporaryDirectory()
                 let server = try plan.postgres.map { try PostgresServer.start($0) } ?? PostgresServer.shared.get()
                 let database = try server.database()
+                let pooler = try plan.isPooled ? PgBouncer(before: database.server, sessions: 3) : nil
+                defer { withExtendedLifetime(pooler) {} }
+                var plan = plan
+                if let pooler { plan.environment["DATABASE_URL"] = pooler.url(database) }
                 let settings = try settings(plan, redis, database, folder)
-                let migrate = ["/usr/bin/env", "DATABASE_URL=\(database.url)", try Replica.program, "migrate"]
+                let url = settings["DATABASE_URL"] ?? database.url
+                let migrate = ["/usr/bin/env", "DATABASE_URL=\(url)", try Replica.program, "migrate"]
                 try ChildProcess.run(migrate)
                 var started: [Replica.Starting] = []
                 // Also when a replica does not start.
