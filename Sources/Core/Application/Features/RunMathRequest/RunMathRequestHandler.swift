@@ -32,7 +32,12 @@ package struct RunMathRequestHandler: CommandHandler {
         let choice = solver.firstChoice(requested: command.delivery.requestedProvider)
         var restartReason = RestartReason.workerLost
         while true {
-            let plan = AttemptPlan(provider: choice.name, model: choice.model, restartReason: restartReason)
+            let plan = AttemptPlan(
+                provider: choice.name,
+                model: choice.model,
+                restartReason: restartReason,
+                trace: environment.traces.plan(),
+            )
             guard
                 let result = await persist({ () async throws(QueueFailure) in
                     try await consumer.claim(command.delivery, plan)
@@ -77,8 +82,9 @@ package struct RunMathRequestHandler: CommandHandler {
 
     /// Runs one claimed attempt.
     private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
-        bus.publish(AttemptStarted(claim))
         let trace = environment.traces.begin(claim, provider: choice.name)
+        control.trace = trace.carrier
+        bus.publish(AttemptStarted(claim, trace.carrier))
         let writer = answers.writer(for: claim)
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
@@ -88,7 +94,7 @@ package struct RunMathRequestHandler: CommandHandler {
         writer.onFailure = nil
         let attemptResult = AttemptResult(end, control.reason)
         trace.end(attemptResult)
-        bus.publish(AttemptEnded(claim, attemptResult, sink))
+        bus.publish(AttemptEnded(claim, attemptResult, sink, trace.carrier))
         return end
     }
 
@@ -359,7 +365,8 @@ extension AttemptResult {
 }
 
 extension AttemptStarted {
-    fileprivate init(_ claim: JobClaim) {
+    fileprivate init(_ claim: JobClaim, _ trace: TraceCarrier?) {
+        self.trace = trace
         correlationID = claim.request.correlationID
         cause = claim.cause
         queueMilliseconds = claim.queueMilliseconds
@@ -367,7 +374,8 @@ extension AttemptStarted {
 }
 
 extension AttemptEnded {
-    fileprivate init(_ claim: JobClaim, _ result: AttemptResult, _ sink: AttemptSink) {
+    fileprivate init(_ claim: JobClaim, _ result: AttemptResult, _ sink: AttemptSink, _ trace: TraceCarrier?) {
+        self.trace = trace
         correlationID = claim.request.correlationID
         self.result = result
         firstTokenMilliseconds = sink.firstTokenMilliseconds
