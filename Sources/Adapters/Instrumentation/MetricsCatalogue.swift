@@ -88,6 +88,7 @@ package enum MetricsCatalogue {
         metrics.provider("", model: "").observeBreaker { nil }
         metrics.http.prepare(method: "", route: "")
         metrics.replica.observeIdleTime(ofLoop: 0) { nil }
+        metrics.replica.observeLostLogLines { 0 }
         metrics.traces.observeQueue { 0 }
         return registry
     }

@@ -47,14 +47,14 @@ package struct OutcomeMetrics: Sendable {
         )
     }
 
-    /// Counts a request that ended so long after its submission.
-    package func count(_ outcome: AnswerOutcome, after duration: Duration) {
+    /// Counts a request that ended so long after its submission; `exemplar` is the id of its trace.
+    package func count(_ outcome: AnswerOutcome, after duration: Duration, exemplar: String? = nil) {
         switch outcome {
         case .completed(let reason): completed[reason]?.increment()
         case .failed(let failure): (failed[failure.kind] ?? failed[.internalError])?.increment()
         case .cancelled(let reason): cancelled[reason]?.increment()
         }
-        seconds[outcome.status]?.observe(duration)
+        seconds[outcome.status]?.observe(duration, exemplar: exemplar)
     }
 
     /// Counts a request that nobody took before Redis forgot it.

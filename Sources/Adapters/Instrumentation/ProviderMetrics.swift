@@ -119,8 +119,10 @@ package struct ProviderMetrics: Sendable {
         limit = registry.gauge("lemma_provider_calls_limit", help: "Calls that may be under way", labels: provider)
     }
 
-    /// Counts a call that took so long.
-    package func count(_ outcome: ProviderOutcome, after duration: Duration) { calls[outcome]?.observe(duration) }
+    /// Counts a call that took so long; `exemplar` is the id of its trace.
+    package func count(_ outcome: ProviderOutcome, after duration: Duration, exemplar: String? = nil) {
+        calls[outcome]?.observe(duration, exemplar: exemplar)
+    }
 
     /// Counts what a call used.
     ///

@@ -43,6 +43,14 @@ package struct ReplicaMetrics: Sendable {
         )
     }
 
+    /// Log lines that could not be written, asked for at each scrape; once.
+    package func observeLostLogLines(_ count: @escaping @Sendable () -> Int) {
+        registry.observeCounter(
+            "lemma_log_lines_lost_total",
+            help: "Log lines not written: the pipe was full or its reader gone, or the disk was full",
+        ) { Double(count()) }
+    }
+
     /// The time that a loop has waited for something to do, asked for at each scrape; once for each loop.
     package func observeIdleTime(ofLoop index: Int, _ read: @escaping @Sendable () -> Double?) {
         registry.observeCounter(

@@ -10,6 +10,11 @@ extension TraceContext {
     package var carrier: TraceCarrier { TraceCarrier(parent: traceparent, state: state) }
 }
 
+extension TraceCarrier {
+    /// The trace's id where it is recorded, for an exemplar.
+    package var sampledID: String? { TraceContext(self)?.sampledTraceID }
+}
+
 extension Span {
     /// Says what is done with a job, by OpenTelemetry's semantic conventions for messaging.
     package func describeJob(operation: String) {

@@ -1,27 +1,32 @@
 package import Application
 internal import Domain
 internal import Instrumentation
-internal import Shared
+package import Shared
 package import Tracing
 
 /// Records attempts as spans, by OpenTelemetry's semantic conventions for messaging.
 ///
 /// The first attempt is a child of the span that submitted the request. Each redelivery begins a trace of its own that
-/// links to it: a trace is not held open by what comes minutes later, and a trace's picture not mixed with a second one.
+/// links to it and to the attempt before: a trace is not held open by what comes minutes later, and a trace's picture not
+/// mixed with a second one.
 package struct AttemptTracer: AttemptTracing {
     private let tracer: Tracer?
 
     /// Without a tracer, what the request carries is passed on as it is.
     package init(_ tracer: Tracer?) { self.tracer = tracer }
 
+    package func plan() -> TraceCarrier? { tracer?.plan().carrier }
+
     package func begin(_ claim: JobClaim, provider: String) -> any AttemptTrace {
         let submission = claim.request.trace.flatMap { TraceContext($0) }
         guard let tracer else { return PassedTrace(carrier: submission?.carrier) }
         let span: Span
+        let planned = claim.trace.flatMap { TraceContext($0) }
         switch claim.cause {
-        case .first: span = tracer.begin("process lemma.jobs", .consumer, parent: submission)
+        case .first: span = tracer.begin("process lemma.jobs", .consumer, parent: submission, at: planned)
         case .redriven, .workerLost, .handedOver, .providerFailed, .historyLost:
-            span = tracer.begin("process lemma.jobs", .consumer, links: submission.map { [$0] } ?? [])
+            let links = [submission, claim.earlierTrace.flatMap { TraceContext($0) }].compactMap { $0 }
+            span = tracer.begin("process lemma.jobs", .consumer, links: links, at: planned)
         }
         guard span.isRecording else { return SpannedTrace(span) }
         span.describeJob(operation: "process")

@@ -4,6 +4,7 @@ package import EventLoop
 package import Instrumentation
 package import Shared
 package import Telemetry
+internal import Tracing
 
 /// Takes jobs from the queue and runs them, as many at once as it has slots, on one loop.
 ///
@@ -183,18 +184,17 @@ package final class JobRunner {
 
     private func didRun(_ id: CorrelationID, _ output: RunMathRequest.Output) {
         metrics.active.decrement()
+        var fields: LogFields = ["correlation_id": .string(id.description)]
+        fields.add(active[id]?.control.trace.flatMap { TraceContext($0) })
         switch output {
-        case .lost:
-            logger.warning("attempt lost", ["correlation_id": .string(id.description)])
-        case .handedOver: logger.info("job handed back", ["correlation_id": .string(id.description)])
-        case .postponed: logger.info("request postponed", ["correlation_id": .string(id.description)])
-        case .settled: logger.debug("nothing to do", ["correlation_id": .string(id.description)])
+        case .lost: logger.warning("attempt lost", fields)
+        case .handedOver: logger.info("job handed back", fields)
+        case .postponed: logger.info("request postponed", fields)
+        case .settled: logger.debug("nothing to do", fields)
         case .discarded(let detail):
             metrics.refused[.malformed].increment()
-            logger.error(
-                "job discarded",
-                ["correlation_id": .string(id.description), "error": .string(detail)],
-            )
+            fields["error"] = .string(detail)
+            logger.error("job discarded", fields)
         case .finished: break
         }
         active[id] = nil

@@ -101,17 +101,22 @@ extension LemmaMetrics {
         bus.subscribe(to: AttemptStarted.self) { event in
             work.started[event.cause].increment()
             switch event.cause {
-            case .first, .redriven: work.queueWaitSeconds.observe(.milliseconds(event.queueMilliseconds))
+            case .first, .redriven:
+                work.queueWaitSeconds.observe(.milliseconds(event.queueMilliseconds), exemplar: event.trace?.sampledID)
             case .workerLost, .handedOver, .providerFailed, .historyLost: break
             }
         }
         bus.subscribe(to: AttemptEnded.self) { event in
             work.ended[event.result].increment()
-            if let first = event.firstTokenMilliseconds { work.firstTokenSeconds.observe(.milliseconds(first)) }
-            work.attemptSeconds.observe(.milliseconds(event.durationMilliseconds))
+            let exemplar = event.trace?.sampledID
+            if let first = event.firstTokenMilliseconds {
+                work.firstTokenSeconds.observe(.milliseconds(first), exemplar: exemplar)
+            }
+            work.attemptSeconds.observe(.milliseconds(event.durationMilliseconds), exemplar: exemplar)
         }
         bus.subscribe(to: MathRequestFinished.self) { event in
-            outcomes.count(event.outcome, after: .milliseconds(event.totalMilliseconds))
+            let duration = Duration.milliseconds(event.totalMilliseconds)
+            outcomes.count(event.outcome, after: duration, exemplar: event.trace?.sampledID)
             if event.isGivenUp { work.deadLetters[.attemptsExhausted].increment() }
         }
     }

@@ -34,6 +34,7 @@ enum Replica {
             metrics: metrics.traces.exports,
             logger: logger,
         )
+        metrics.replica.observeLostLogLines { logger.output.droppedLines }
         metrics.traces.observeQueue { tracing?.queuedSpans ?? 0 }
         let environment = try await environment(
             configuration,

@@ -25,8 +25,8 @@ final class TracingService: Service {
 
     /// Nil where there is no collector: tracing is off.
     init?(_ otel: Configuration.OTel, on loop: Loop, metrics: SpanExportMetrics, logger: Logger) {
-        guard let endpoint = otel.endpoint else { return nil }
-        url = endpoint + "/v1/traces"
+        guard let tracesURL = otel.tracesURL else { return nil }
+        url = tracesURL
         headers = otel.headers.map { ($0.name, $0.value.reveal()) }
         self.loop = loop
         self.metrics = metrics
@@ -38,6 +38,7 @@ final class TracingService: Service {
             instance: Base64URL.encode(SecureRandom.bytes(9)),
             host: ProcessInfo.processInfo.hostName,
             processID: Int(ProcessInfo.processInfo.processIdentifier),
+            others: otel.resourceAttributes.map { ($0.key, $0.value) },
         )
     }
 

@@ -52,7 +52,7 @@ extension Configuration {
 
     /// Tokens and who may come in.
     package struct Auth: Sendable {
-        /// `JWT_SECRET`: the first signs, all verify; never empty in a replica.
+        /// `JWT_SECRET`: the first signs, all verify; never empty in an API replica.
         package var jwtSecrets: [Secret]
         /// `JWT_ACCESS_TTL`.
         package var accessTTL: Duration
@@ -222,8 +222,11 @@ extension Configuration {
             case parentRatio = "parentbased_traceidratio"
         }
 
-        /// `OTEL_EXPORTER_OTLP_ENDPOINT`; nil switches tracing off.
-        package var endpoint: String?
+        /// Where traces go: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or a path below `OTEL_EXPORTER_OTLP_ENDPOINT`; nil
+        /// switches tracing off.
+        package var tracesURL: String?
+        /// `OTEL_RESOURCE_ATTRIBUTES`, without `service.name`.
+        package var resourceAttributes: [ResourceAttribute]
         /// `OTEL_EXPORTER_OTLP_HEADERS`: fields that each request to the collector carries.
         package var headers: [HeaderField]
         /// `OTEL_SERVICE_NAME`.

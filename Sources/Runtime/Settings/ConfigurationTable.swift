@@ -87,8 +87,8 @@ extension Configuration.Auth {
         let secrets = reader.optional(
             "JWT_SECRET",
             SettingFormat<Secret>.secret(bytesMin: 32).list(),
-            required: role.isReplica,
-            documented: "required outside `dev`",
+            required: role == .api,
+            documented: "required for `api`",
             "Keys of the access tokens. The first signs, all verify, so that a key can be changed without a gap."
         )
         jwtSecrets = secrets ?? []
@@ -405,21 +405,37 @@ extension Configuration.Logging {
 
 extension Configuration.OTel {
     init(_ reader: SettingReader, _ role: Role) {
-        endpoint = reader.optional(
+        let base = reader.optional(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             .httpURL,
-            "Collector of traces; without it, tracing is off."
+            "Collector of traces, which go to `/v1/traces` below it; without it and the next one, tracing is off."
         )
+        let traces = reader.optional(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            .exactHTTPURL,
+            "Where traces go, used as it is; wins over the one before."
+        )
+        tracesURL = traces ?? base.map { "\($0)/v1/traces" }
         let headers = reader.optional(
             "OTEL_EXPORTER_OTLP_HEADERS",
             SettingFormat<HeaderField>.headerField.list(),
             "Header fields of the requests to the collector, such as its key.",
         )
         self.headers = headers ?? []
+        let attributes = reader.optional(
+            "OTEL_RESOURCE_ATTRIBUTES",
+            SettingFormat<ResourceAttribute>.resourceAttribute.list(),
+            "What traces say of the process besides, such as `deployment.environment=staging,k8s.cluster.name=eu`."
+        )
+        resourceAttributes = (attributes ?? []).filter { $0.key != ResourceAttribute.serviceName }
+        let named = attributes?.last { $0.key == ResourceAttribute.serviceName }?.value
         serviceName = reader.value(
             "OTEL_SERVICE_NAME",
             .text,
-            default: SettingDefault("lemma-\(role.rawValue)", documented: "`lemma-api`, `lemma-worker`, …"),
+            default: SettingDefault(
+                named ?? "lemma-\(role.rawValue)",
+                documented: "`service.name` of `OTEL_RESOURCE_ATTRIBUTES`, else `lemma-api`, `lemma-worker`, …",
+            ),
             "Name of the service in traces and logs."
         )
         sampler = reader.value(

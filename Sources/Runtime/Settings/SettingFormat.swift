@@ -71,11 +71,16 @@ extension SettingFormat<String> {
 
     /// An absolute `http` or `https` URL without user information; a trailing slash is dropped.
     package static var httpURL: Self {
+        exactHTTPURL.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
+    }
+
+    /// The same, unchanged.
+    package static var exactHTTPURL: Self {
         Self("an http:// or https:// URL without user and password", masking: .url) { text in
             guard let url = URLText(text), ["http", "https"].contains(url.scheme), !url.authority.isEmpty,
                 !url.authority.contains("@")
             else { return nil }
-            return text.hasSuffix("/") ? String(text.dropLast()) : text
+            return text
         }
     }
 

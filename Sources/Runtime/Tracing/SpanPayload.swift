@@ -5,13 +5,29 @@ package struct TraceResource: Sendable {
     package let attributes: [(key: String, value: SpanValue)]
 
     /// `instance` tells the replicas of a service apart.
-    package init(service: String, version: String, instance: String, host: String, processID: Int) {
-        attributes = [
-            ("service.name", .string(service)), ("service.version", .string(version)),
-            ("service.instance.id", .string(instance)), ("host.name", .string(host)),
-            ("process.pid", .int(processID)), ("telemetry.sdk.name", "lemma"),
-            ("telemetry.sdk.language", "swift"), ("telemetry.sdk.version", .string(version)),
+    ///
+    /// What an operator says in `others` wins, except over the service's
+    /// name and what makes the spans.
+    package init(
+        service: String,
+        version: String,
+        instance: String,
+        host: String,
+        processID: Int,
+        others: [(key: String, value: String)] = []
+    ) {
+        let fixed: [(key: String, value: SpanValue)] = [
+            ("service.name", .string(service)), ("telemetry.sdk.name", "lemma"), ("telemetry.sdk.language", "swift"),
+            ("telemetry.sdk.version", .string(version)),
         ]
+        let found: [(key: String, value: SpanValue)] = [
+            ("service.version", .string(version)), ("service.instance.id", .string(instance)),
+            ("host.name", .string(host)), ("process.pid", .int(processID)),
+        ]
+        // Of two with the same key the first counts.
+        let all = fixed + others.reversed().map { ($0.key, .string($0.value)) } + found
+        var keys: Set<String> = []
+        attributes = all.filter { keys.insert($0.key).inserted }
     }
 }
 

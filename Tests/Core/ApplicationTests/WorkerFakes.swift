@@ -201,6 +201,8 @@ final class TracesFake: AttemptTracing {
     /// `begin 1`, `completed` and so on, in order.
     private(set) var events: [String] = []
 
+    func plan() -> TraceCarrier? { nil }
+
     func begin(_ claim: JobClaim, provider: String) -> any AttemptTrace {
         events.append("begin \(claim.attempt)")
         return Trace(TraceCarrier(parent: "attempt \(claim.attempt)", state: nil)) { [unowned self] in events.append($0)

@@ -56,7 +56,7 @@ struct ConfigurationTests {
         #expect(value.limits.userMaxActive == 4 && value.limits.corsOrigins == [] && value.limits.trustedProxies == [])
         #expect(value.context.maxTurns == 20 && value.context.maxTokens == 8000)
         #expect(value.logging.level == .info && value.logging.format == .json)
-        #expect(value.otel.endpoint == nil && value.otel.serviceName == "lemma-api")
+        #expect(value.otel.tracesURL == nil && value.otel.serviceName == "lemma-api")
         #expect(value.otel.sampler == .parentAlwaysOn && value.otel.samplerRatio == 1)
     }
 
@@ -65,7 +65,8 @@ struct ConfigurationTests {
         let names = mistakes([:], role: role).compactMap { mistake in
             if case .missing(let name, _) = mistake { name } else { nil }
         }
-        #expect(names == ["REDIS_URL", "DATABASE_URL", "JWT_SECRET", "AI_PROVIDERS"])
+        let secret = role == .api ? ["JWT_SECRET"] : []
+        #expect(names == ["REDIS_URL", "DATABASE_URL"] + secret + ["AI_PROVIDERS"], "a worker checks no tokens")
     }
 
     @Test("the environment wins over .env, and an empty value counts as not set")
@@ -206,6 +207,35 @@ struct ConfigurationTests {
         #expect(value.otel.headers.map { $0.value.reveal() } == ["a=b", "one,two"])
         for wrong in ["no mark", "=value", "a b=c", "a=%0d%0ab: c", "a=%zz", "a=1,,b=2", "ä=1"] {
             #expect(mistakes(["OTEL_EXPORTER_OTLP_HEADERS": wrong]).count == 1, "\(wrong)")
+        }
+    }
+
+    @Test("traces go to the endpoint of traces as it is, else below the general one")
+    func tracesEndpoint() throws {
+        let (base, traces) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        let cases: [([String: String], String?)] = [
+            ([base: "http://c:4318/"], "http://c:4318/v1/traces"), ([traces: "http://c/x/"], "http://c/x/"),
+            ([base: "http://b", traces: "https://t/v1/traces"], "https://t/v1/traces"), ([:], nil),
+        ]
+        for (environment, url) in cases {
+            let loaded = try Configuration.load(environment: environment, dotEnv: nil, role: .dev)
+            #expect(loaded.configuration.otel.tracesURL == url)
+        }
+    }
+
+    @Test("resource attributes are percent-decoded; the service's name among them counts where no other is set")
+    func resourceAttributes() throws {
+        let name = "OTEL_RESOURCE_ATTRIBUTES"
+        var environment = [name: "deployment.environment = a%2Cb , service.name=of%20attributes,empty="]
+        var otel = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration.otel
+        #expect(otel.resourceAttributes.map(\.key) == ["deployment.environment", "empty"])
+        #expect(otel.resourceAttributes.map(\.value) == ["a,b", ""])
+        #expect(otel.serviceName == "of attributes")
+        environment["OTEL_SERVICE_NAME"] = "explicit"
+        otel = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration.otel
+        #expect(otel.serviceName == "explicit")
+        for wrong in ["no mark", "=value", "a=b=c", "a=%zz", "a=1,,b=2", "a=%00", "service.name="] {
+            #expect(mistakes([name: wrong]).count == 1, "\(wrong)")
         }
     }
 

@@ -46,6 +46,23 @@ struct SpanPayloadTests {
         return try ExportedSpans(payload.finished())
     }
 
+    @Test("an operator's attributes win over what was found, not over the service and what exports")
+    func otherAttributes() {
+        let resource = TraceResource(
+            service: "s",
+            version: "1",
+            instance: "i",
+            host: "h",
+            processID: 1,
+            others: [("host.name", "mine"), ("team", "math"), ("service.name", "x"), ("telemetry.sdk.name", "x")],
+        )
+        let keys = resource.attributes.map(\.key)
+        #expect(Set(keys).count == keys.count)
+        let values = Dictionary(uniqueKeysWithValues: resource.attributes.map { ($0.key, $0.value) })
+        #expect(values["host.name"] == .string("mine") && values["team"] == .string("math"))
+        #expect(values["service.name"] == .string("s") && values["telemetry.sdk.name"] == .string("lemma"))
+    }
+
     @Test("the resource tells the process, its service and what exports")
     func resource() throws {
         let request = try Self.exported()

@@ -140,6 +140,34 @@ struct LogTests {
         }
     }
 
+    @Test("lines that a full disk does not take are counted in the metrics")
+    func lostLines() async throws {
+        try await onOwnThreads {
+            let folder = try TemporaryDirectory()
+            let port = try LoopbackSocket.freePort()
+            let settings = [
+                "REDIS_URL": "redis://127.0.0.1:1", "DATABASE_URL": "postgres://127.0.0.1:1/none",
+                "AI_PROVIDERS": "mock", "OPS_HOST": "127.0.0.1", "OPS_PORT": "\(port)", "EVENT_LOOPS": "1",
+                "LOG_FORMAT": "json",
+            ]
+            // A worker, which needs no JWT_SECRET either.
+            let process = try ChildProcess.start(
+                ["/usr/bin/env", "-C", folder.path, try Replica.program, "worker"],
+                outputPath: "/dev/full",
+                environment: settings,
+            )
+            defer {
+                process.signal(SIGKILL)
+                _ = process.waitForExit(within: .seconds(10))
+            }
+            let isCounted = try await eventually(within: .seconds(20)) {
+                let metrics = (try? HTTPCall.send("GET", port: port, "/metrics").body) ?? ""
+                return metrics.firstMatch(of: /(?m)^lemma_log_lines_lost_total [1-9]/) != nil
+            }
+            #expect(isCounted && process.isRunning)
+        }
+    }
+
     @Test("every line is whole, tells whose it is and hides what is secret, in good times and in bad")
     func lines() async throws {
         try await withProviders { well, ill in

@@ -141,7 +141,10 @@ struct TraceTreeTests {
                 #expect(attempts.count == 1)
                 let second = try #require(attempts.first)
                 #expect(second.attributes["lemma.attempt"] == "2" && second.parent == nil)
-                #expect(second.links == [send.id] && second.id.traceId != Self.trace)
+                #expect(second.links.first == send.id && second.id.traceId != Self.trace)
+                // The killed worker's attempt, whose span nobody exported.
+                #expect(second.links.count == 2 && second.links.last?.traceId == Self.trace)
+                #expect(second.links.last?.spanId != send.id.spanId)
                 let call = try #require(spans.first { $0.kind == 3 })
                 #expect(call.isChild(of: second))
                 let told = collector.calls.map { $0.traceparent?.split(separator: "-")[1] }
@@ -150,6 +153,48 @@ struct TraceTreeTests {
                 let streams = spans.filter { $0.name == "GET /api/math/stream/{id}" }
                 #expect(streams.map { $0.attributes["lemma.stream.resumed"] } == ["false", "true"])
                 #expect(streams.allSatisfy { $0.links == [send.id] && $0.parent == nil })
+            }
+        }
+    }
+
+    @Test("an attempt after a failed one links to that, whose log line and measurements name its trace")
+    func retried() async throws {
+        try await TraceCollector.running([.fail, .fail]) { collector, port in
+            try await Deployment.running(plan(port, ["AI_MAX_RETRIES": "0"])) { deployment in
+                let client = deployment.api
+                let submitted = try submit(client)
+                #expect(try client.follow(submitted.streamUrl).terminal?.name == "completed")
+                let worker = deployment.workers[0]
+                let accept = [("Accept", "application/openmetrics-text; version=1.0.0")]
+                let metrics = try HTTPCall.send("GET", port: worker.opsPort, "/metrics", headers: accept).body
+                let spans = try finish(deployment, collector)
+                let send = try #require(spans.first { $0.kind == 4 })
+                let attempts = spans.filter { $0.kind == 5 }
+                    .sorted { $0.attributes["lemma.attempt"] ?? "" < $1.attributes["lemma.attempt"] ?? "" }
+                try #require(attempts.count == 3)
+                #expect(attempts[0].isChild(of: send) && attempts[0].links == [])
+                #expect(attempts[1].links == [send.id, attempts[0].id])
+                #expect(attempts[2].links == [send.id, attempts[1].id])
+                let postponed = worker.logText.split(separator: "\n").filter { $0.contains("request postponed") }
+                #expect(postponed.count == 2)
+                for (line, attempt) in zip(postponed, attempts) {
+                    #expect(line.contains(#""trace_id":"\#(attempt.id.traceId)""#), "\(line)")
+                    #expect(line.contains(#""span_id":"\#(attempt.id.spanId)""#), "\(line)")
+                }
+                let names = [
+                    "lemma_queue_wait_seconds", "lemma_attempt_first_token_seconds", "lemma_attempt_duration_seconds",
+                    "lemma_request_duration_seconds",
+                ]
+                let traces = Set(attempts.map(\.id.traceId))
+                for name in names {
+                    let lines = metrics.split(separator: "\n").filter {
+                        $0.hasPrefix("\(name)_bucket") && $0.contains("# {")
+                    }
+                    #expect(
+                        lines.contains { line in traces.contains { line.contains(#"trace_id="\#($0)""#) } },
+                        "\(name)"
+                    )
+                }
             }
         }
     }

@@ -143,7 +143,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                         String(store.retention.live.wholeMilliseconds), String(terms.attemptsMax),
                         plan.restartReason.rawValue,
                         EventData.markerSuffix(plan),
-                    ],
+                    ] + (plan.trace.map { [$0.parent] } ?? []),
                 ).array ?? []
         } catch {
             throw QueueFailure(error)
@@ -168,6 +168,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                 lastFailure: RequestHash.lastFailure(reply[3]),
                 answer: answer,
                 opensConversation: RequestHash.opensConversation(reply[3]),
+                trace: plan.trace,
+                earlierTrace: RequestHash.earlierAttempt(reply[3]),
             )
         }
         switch reply[0].string {

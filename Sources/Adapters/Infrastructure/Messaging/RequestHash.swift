@@ -11,7 +11,7 @@ enum RequestField: String {
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
     case lastErrorKind, lastErrorDetail
-    case traceParent, traceState
+    case traceParent, traceState, attemptTrace
 }
 
 /// Between a request and the fields of its hash.
@@ -62,6 +62,11 @@ enum RequestHash {
         case .cancelled(let reason): add(.cancelReason, reason.rawValue)
         }
         return fields
+    }
+
+    /// Where the attempt before was recorded, of a hash as `claim` gives it.
+    static func earlierAttempt(_ reply: RedisValue) -> TraceCarrier? {
+        reply.fields[RequestField.attemptTrace.rawValue].map { TraceCarrier(parent: $0, state: nil) }
     }
 
     /// Reads a hash as HGETALL gives it; nil where it is none of ours.

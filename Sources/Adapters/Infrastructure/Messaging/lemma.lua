@@ -400,6 +400,7 @@ end
 
 -- claim   KEYS jobs request events
 --         ARGV group, consumer, entry, channel, TTL ms, max attempts, restart reason, end of the marker's data
+--              [, traceparent of the attempt's span, kept for the attempt after it]
 -- returns {'claimed' | 'exhausted' | 'cancelled', attempt, ms from submission to first claim, fields, ms from submission
 --         to this claim, why there is this attempt}, {'settled'}, or {'expired'} where the request expired and this call
 --         noticed it first
@@ -410,7 +411,7 @@ local function claim(keys, args)
   local group, consumer, entry = args[1], args[2], args[3]
   if #redis.call('XPENDING', jobs, group, entry, entry, 1, consumer) == 0 then return { 'settled' } end
   local known = redis.call('HMGET', request, 'status', 'cancel', 'created', 'started', 'handovers', 'handing',
-    'restart', 'redriveOf')
+    'restart', 'redriveOf', 'traceParent')
   local status, cancel = known[1], known[2]
   local last, sequence, name = last_event(events)
   if status and last and terminal[name] and not terminal[status] then
@@ -452,7 +453,13 @@ local function claim(keys, args)
   redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started, 'entry', entry)
   redis.call('PEXPIRE', request, args[5])
   redis.call('PEXPIRE', events, args[5])
-  return { 'claimed', attempt, queued, redis.call('HGETALL', request), age, reason }
+  -- With the span of the attempt before. A first attempt's is in the trace of the submission.
+  local fields, span = redis.call('HGETALL', request), args[9]
+  if span and reason == 'first' and known[9] then
+    span = string.sub(known[9], 1, 36) .. string.sub(span, 37, 52) .. string.sub(known[9], 53, 55)
+  end
+  if span then redis.call('HSET', request, 'attemptTrace', span) end
+  return { 'claimed', attempt, queued, fields, age, reason }
 end
 
 -- append  KEYS events   ARGV id, event name, data, channel [, time of the append in microseconds since 1970]

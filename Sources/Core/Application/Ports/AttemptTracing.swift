@@ -5,7 +5,9 @@ package import Shared
 ///
 /// Recording never waits and never fails.
 package protocol AttemptTracing {
-    /// Begins to record an attempt that was just claimed.
+    /// A place for the record of an attempt that is to be claimed; nil where nothing is recorded.
+    func plan() -> TraceCarrier?
+    /// Begins to record an attempt that was just claimed, at the place that was planned for it.
     func begin(_ claim: JobClaim, provider: String) -> any AttemptTrace
 }
 

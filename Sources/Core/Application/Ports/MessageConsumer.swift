@@ -33,6 +33,9 @@ package struct JobClaim: Sendable {
     package let answer: String
     /// True for the first request of its conversation.
     package let opensConversation: Bool
+    /// What was planned for the record of this attempt, and where the attempt before was recorded.
+    package let trace: TraceCarrier?
+    package let earlierTrace: TraceCarrier?
 
     package init(
         delivery: JobDelivery,
@@ -43,7 +46,9 @@ package struct JobClaim: Sendable {
         ageMilliseconds: Int,
         lastFailure: RequestFailure? = nil,
         answer: String = "",
-        opensConversation: Bool = false
+        opensConversation: Bool = false,
+        trace: TraceCarrier? = nil,
+        earlierTrace: TraceCarrier? = nil
     ) {
         self.delivery = delivery
         self.request = request
@@ -54,6 +59,8 @@ package struct JobClaim: Sendable {
         self.lastFailure = lastFailure
         self.answer = answer
         self.opensConversation = opensConversation
+        self.trace = trace
+        self.earlierTrace = earlierTrace
     }
 
     /// The same job one attempt later, for the end of a request that gets no further attempt.
@@ -68,6 +75,8 @@ package struct JobClaim: Sendable {
             lastFailure: failure,
             answer: answer,
             opensConversation: opensConversation,
+            trace: trace,
+            earlierTrace: earlierTrace,
         )
     }
 }
@@ -90,11 +99,14 @@ package struct AttemptPlan: Sendable {
     package let model: String
     /// Ignored for the first attempt.
     package let restartReason: RestartReason
+    /// Where the attempt will be recorded, which is kept for the attempt after it; nil where none is.
+    package let trace: TraceCarrier?
 
-    package init(provider: String, model: String, restartReason: RestartReason) {
+    package init(provider: String, model: String, restartReason: RestartReason, trace: TraceCarrier? = nil) {
         self.provider = provider
         self.model = model
         self.restartReason = restartReason
+        self.trace = trace
     }
 }
 

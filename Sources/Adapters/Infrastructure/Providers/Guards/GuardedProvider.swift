@@ -114,7 +114,7 @@ package struct GuardedProvider {
         let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
         call.onFirstToken = { [gate] delay in
             gate.breaker.sawToken(admission)
-            gate.metrics.firstChunkSeconds.observe(delay)
+            gate.metrics.firstChunkSeconds.observe(delay, exemplar: question.attempt?.trace?.sampledID)
         }
         call.onFurtherToken = { [seconds = gate.metrics.chunkSeconds] in seconds.observe($0) }
         gate.metrics.active.increment()

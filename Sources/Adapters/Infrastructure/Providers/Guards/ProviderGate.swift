@@ -58,7 +58,7 @@ package struct ProviderGate: Sendable {
         _ detail: String? = nil,
         for attempt: AttemptName?
     ) {
-        metrics.count(outcome, after: duration)
+        metrics.count(outcome, after: duration, exemplar: attempt?.trace?.sampledID)
         if let detail {
             logger.warning("provider call failed", fields(outcome, attempt).merging(["error": .string(detail)]))
         } else {

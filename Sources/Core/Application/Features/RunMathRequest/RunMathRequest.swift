@@ -60,6 +60,8 @@ package enum AbortReason: Sendable, Equatable {
 /// The first reason counts. Loop-owned.
 package final class AttemptControl {
     package private(set) var reason: AbortReason?
+    /// Where the attempt is recorded, once it has begun.
+    package internal(set) var trace: TraceCarrier?
     /// The provider's call, or the pause between two of them.
     private var solving: Task<Void, Never>?
 
@@ -92,6 +94,8 @@ package struct AttemptStarted: DomainEvent {
     package let cause: AttemptCause
     /// From submission to the first claim.
     package let queueMilliseconds: Int
+    /// Where the attempt is recorded.
+    package let trace: TraceCarrier?
 }
 
 /// An attempt that this worker began is over for it, whatever becomes of the request.
@@ -102,6 +106,8 @@ package struct AttemptEnded: DomainEvent {
     package let firstTokenMilliseconds: Int?
     /// From the start of the attempt.
     package let durationMilliseconds: Int
+    /// Where the attempt is recorded.
+    package let trace: TraceCarrier?
 }
 
 /// A request reached its terminal event, by this worker.

@@ -32,7 +32,12 @@ package struct RunMathRequestHandler: CommandHandler {
         let choice = solver.firstChoice(requested: command.delivery.requestedProvider)
         var restartReason = RestartReason.workerLost
         while true {
-            let plan = AttemptPlan(provider: choice.name, model: choice.model, restartReason: restartReason)
+            let plan = AttemptPlan(
+                provider: choice.name,
+                model: choice.model,
+                restartReason: restartReason,
+                trace: environment.traces.plan(),
+            )
             let claimed = await persist(command.control) { () async throws(QueueFailure) in
                 try await consumer.claim(command.delivery, plan)
             }
@@ -81,8 +86,9 @@ package struct RunMathRequestHandler: CommandHandler {
 
     /// Runs one claimed attempt.
     private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
-        bus.publish(AttemptStarted(claim))
         let trace = environment.traces.begin(claim, provider: choice.name)
+        control.trace = trace.carrier
+        bus.publish(AttemptStarted(claim, trace.carrier))
         let writer = answers.writer(for: claim)
         writer.onFailure = { control.abort(.writeFailed($0)) }
         let sink = AttemptSink(writer: writer, clock: environment.clock)
@@ -92,7 +98,7 @@ package struct RunMathRequestHandler: CommandHandler {
         writer.onFailure = nil
         let attemptResult = AttemptResult(end, control.reason)
         trace.end(attemptResult)
-        bus.publish(AttemptEnded(claim, attemptResult, sink))
+        bus.publish(AttemptEnded(claim, attemptResult, sink, trace.carrier))
         return end
     }
 
@@ -407,7 +413,8 @@ extension AttemptResult {
 }
 
 extension AttemptStarted {
-    fileprivate init(_ claim: JobClaim) {
+    fileprivate init(_ claim: JobClaim, _ trace: TraceCarrier?) {
+        self.trace = trace
         correlationID = claim.request.correlationID
         cause = claim.cause
         queueMilliseconds = claim.queueMilliseconds
@@ -415,7 +422,8 @@ extension AttemptStarted {
 }
 
 extension AttemptEnded {
-    fileprivate init(_ claim: JobClaim, _ result: AttemptResult, _ sink: AttemptSink) {
+    fileprivate init(_ claim: JobClaim, _ result: AttemptResult, _ sink: AttemptSink, _ trace: TraceCarrier?) {
+        self.trace = trace
         correlationID = claim.request.correlationID
         self.result = result
         firstTokenMilliseconds = sink.firstTokenMilliseconds
