@@ -349,17 +349,60 @@ struct AnswerStreamTests {
         }
     }
 
-    @Test("what is lost stays noted: the furthest event of the newest attempt, and never for a request that is gone")
+    @Test("what is lost stays noted: the furthest event of each attempt, and never for a request that is gone")
     func lostEvents() async throws {
         try await withRedis { bench in
             let id = try await bench.submit().correlationID
-            for (told, kept) in [("2-3", "2-3"), ("1-9", "2-3"), ("2-2", "2-3"), ("2-10", "2-10"), ("3-1", "3-1")] {
+            for (told, kept) in [
+                ("2-3", ["2-3"]), ("1-9", ["1-9", "2-3"]), ("2-2", ["1-9", "2-3"]), ("2-10", ["1-9", "2-10"]),
+                ("3-1", ["1-9", "2-10", "3-1"]),
+            ] {
                 try await bench.repository.distrust(try #require(EventID(told)), of: id)
-                #expect(try await bench.record(id).lost?.description == kept)
+                #expect(Set(try await bench.record(id).lost.map(\.description)) == Set(kept))
             }
             try await bench.redis("DEL", bench.keys.request(id))
             try await bench.repository.distrust(.queued, of: id)
             #expect(try await bench.redis("EXISTS", bench.keys.request(id)).integer == 0)
+        }
+    }
+
+    @Test("what a client makes up is not noted, so that a true loss shows and others are not reset")
+    func claims() async throws {
+        try await withRedis { bench in
+            let claim = try await bench.claimed(by: bench.consumer())
+            let id = claim.request.correlationID
+            for number in 1...3 { _ = try await bench.append("1-\(number)", "\(number)", to: claim) }
+            // Before, beyond what any attempt can be, longer than there was time for, and before this attempt.
+            for made in ["9999-9999", "6-1", "9007199254740991-1", "1-9007199254740991", "1-60000", "0-5"] {
+                try await bench.repository.distrust(try #require(EventID(made)), of: id)
+                #expect(try await bench.record(id).lost.isEmpty, "\(made)")
+            }
+            // One that could be true hides no other.
+            try await bench.repository.distrust(try #require(EventID("5-7")), of: id)
+            #expect(try await !bench.record(id).doubts(EventID(attempt: 1, sequence: 2)))
+
+            // Redis forgets the attempt, another one gets its number and passes the client's last event.
+            try await bench.redis("DEL", bench.keys.events(id))
+            try await bench.redis("XADD", bench.keys.events(id), "0-1", "e", "queued", "d", "{}")
+            let lost = EventID(attempt: 1, sequence: 3)
+            try await bench.repository.distrust(lost, of: id)
+            for number in 0...5 {
+                try await bench.redis("XADD", bench.keys.events(id), "1-\(number)", "e", "token", "d", "{}")
+            }
+            let record = try await bench.record(id)
+            #expect(record.doubts(lost) && !record.doubts(EventID(attempt: 1, sequence: 4)))
+        }
+    }
+
+    @Test("a note of the release before counts, and it finds one of this release")
+    func notesOfBothReleases() async throws {
+        try await withRedis { bench in
+            let id = try await bench.submit().correlationID
+            try await bench.redis("HSET", bench.keys.request(id), "lost", "1-4")
+            #expect(try await bench.record(id).lost == [EventID(attempt: 1, sequence: 4)])
+            try await bench.repository.distrust(EventID(attempt: 2, sequence: 1), of: id)
+            #expect(try await bench.redis("HGET", bench.keys.request(id), "lost").string == "2-1")
+            #expect(try await bench.record(id).doubts(EventID(attempt: 1, sequence: 4)))
         }
     }
 

@@ -82,7 +82,7 @@ struct FinishTests {
             #expect(try await consumer.finish(end, at: .id(EventID(attempt: 1, sequence: 3))) == .historyLost)
             let record = try await bench.record(claim.request.correlationID)
             #expect(record.status == .running)
-            #expect(record.lost == EventID(attempt: 1, sequence: 2), "as far as this attempt had come")
+            #expect(Set(record.lost) == [EventID(attempt: 1, sequence: 2)], "as far as this attempt had come")
             guard case .claimed(let newer) = try await consumer.claim(claim.delivery, bench.plan()) else { return }
             #expect(try await consumer.finish(end, at: .id(EventID(attempt: 1, sequence: 2))) == .superseded)
             #expect(

@@ -127,7 +127,7 @@ func sampleRecord(
     _ status: RequestStatus,
     attempts: Int = 0,
     user: UserID = .anonymous,
-    lost: EventID? = nil
+    lost: [EventID] = []
 ) -> RequestRecord {
     RequestRecord(
         request: sampleRequest(user: user),

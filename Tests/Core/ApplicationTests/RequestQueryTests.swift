@@ -114,13 +114,13 @@ struct RequestQueryTests {
         ],
     )
     func lostEvents(cursor: String, expected: String) async throws {
-        let record = sampleRecord(.running, lost: EventID(attempt: 2, sequence: 3))
+        let record = sampleRecord(.running, lost: [EventID(attempt: 2, sequence: 3)])
         #expect(try await watch(repository(record, last: "2-7"), cursor) == expected)
     }
 
     @Test("who has seen the end is told that nothing follows, whatever was lost before it")
     func endAfterLoss() async throws {
-        let record = sampleRecord(.cancelled, lost: EventID(attempt: 2, sequence: 9))
+        let record = sampleRecord(.cancelled, lost: [EventID(attempt: 2, sequence: 9)])
         #expect(try await watch(repository(record, last: "2-7"), "2-7") == "nothing follows")
         #expect(try await watch(repository(record, last: "2-7"), "2-6") == "reset")
     }

@@ -39,7 +39,7 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
         do {
-            try await store.distrust(event, of: id)
+            try await store.distrust(event, of: id, isClaimed: true)
         } catch {
             throw .unavailable
         }

@@ -148,9 +148,11 @@ package final class RedisStore {
     }
 
     /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.
-    func distrust(_ event: EventID, of id: CorrelationID) async throws(RedisError) {
-        let arguments = [String(event.attempt), String(event.sequence)]
-        _ = try await call(.distrust, keys: [keys.request(id)], arguments)
+    ///
+    /// What only a client claims to have is noted as far as the request can have come.
+    func distrust(_ event: EventID, of id: CorrelationID, isClaimed: Bool) async throws(RedisError) {
+        let arguments = [String(event.attempt), String(event.sequence), isClaimed ? "claimed" : "delivered"]
+        _ = try await call(.distrust, keys: [keys.request(id), keys.events(id)], arguments)
     }
 
     /// The id of a stream's last event; nil where the stream is gone.

@@ -125,8 +125,18 @@ enum RequestHash {
                 RequestFailure(kind: $0, detail: text(.errorDetail) ?? "")
             },
             jobNumber: number(.number),
-            lost: text(.lost).flatMap { EventID($0) },
+            lost: lostEvents(values),
         )
+    }
+
+    /// The furthest event of each attempt that is noted as lost; `lost` alone comes of an earlier release.
+    private static func lostEvents(_ values: [String: String]) -> [EventID] {
+        var lost = values[RequestField.lost.rawValue].flatMap { EventID($0) }.map { [$0] } ?? []
+        let prefix = "\(RequestField.lost.rawValue):"
+        for (name, sequence) in values where name.hasPrefix(prefix) {
+            if let event = EventID("\(name.dropFirst(prefix.count))-\(sequence)") { lost.append(event) }
+        }
+        return lost
     }
 }
 

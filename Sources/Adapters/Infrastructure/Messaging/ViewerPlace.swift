@@ -247,8 +247,10 @@ final class ViewerPlace: AnswerSubscription {
     private func startOver() {
         state = .lost
         let (store, id, lost) = (feed.hub.store, feed.id, cursor)
+        // Without data nothing was delivered here: the cursor is the client's.
+        let isClaimed = cursorData == nil
         store.loop.spawn { [weak self] in
-            let isNoted = (try? await store.distrust(lost, of: id)) != nil
+            let isNoted = (try? await store.distrust(lost, of: id, isClaimed: isClaimed)) != nil
             self?.didNoteLoss(isNoted)
         }
     }

@@ -112,12 +112,16 @@ local function note_end(request, attempt, sequence, before_attempt, before_seque
 end
 
 -- Notes that clients may have the ids of an attempt up to this one of events that are lost: an attempt of the same number
--- may give them to others. What is known of the newest such attempt is kept.
+-- may give them to others. Kept for each attempt, in `lost:<attempt>`; `lost` has the newest attempt alone, for replicas of
+-- the release before.
 local function doubt(request, attempt, sequence)
-  local known = redis.call('HMGET', request, 'status', 'lost')
+  local field = string.format('lost:%.0f', attempt)
+  local known = redis.call('HMGET', request, 'status', 'lost', field)
   if not known[1] then return end
+  if sequence > tonumber(known[3] or -1) then redis.call('HSET', request, field, string.format('%.0f', sequence)) end
   if known[2] then
     local before, upto = string.match(known[2], '^(%d+)-(%d+)$')
+    redis.call('HSETNX', request, 'lost:' .. before, upto)
     before, upto = tonumber(before), tonumber(upto)
     if before > attempt or (before == attempt and upto >= sequence) then return end
   end
@@ -606,11 +610,23 @@ local function find(keys, args)
   return { deleted and 1 or 0, fields }
 end
 
--- distrust  KEYS request   ARGV attempt, sequence
+-- What a client may claim to have of events that are lost: attempts beyond the last one stored, and the length of an
+-- attempt, in events beside one for each millisecond since the submission.
+local attempts_lost_max, events_beside_time = 4, 1000
+
+-- distrust  KEYS request events   ARGV attempt, sequence, 'delivered' by a replica or 'claimed' by a client
+-- returns 1, or 0 where the request cannot have had what a client claims
 --
--- Who finds that this event is lost says so, before anything is told or done because of it.
+-- Called before anything is reported or done because of the loss. An attempt before the last one needs no note: its ids are
+-- given to no other event.
 local function distrust(keys, args)
-  doubt(keys[1], tonumber(args[1]), tonumber(args[2]))
+  local attempt, sequence = tonumber(args[1]), tonumber(args[2])
+  if args[3] == 'claimed' then
+    local last, created = last_event(keys[2]), redis.call('HGET', keys[1], 'created')
+    if not last or not created or attempt < last or attempt > last + attempts_lost_max then return 0 end
+    if sequence > events_beside_time + math.max(0, now_ms() - tonumber(created)) then return 0 end
+  end
+  doubt(keys[1], attempt, sequence)
   return 1
 end
 

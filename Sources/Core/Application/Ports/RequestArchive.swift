@@ -66,7 +66,7 @@ extension RequestRecord {
             usage: finished.usage,
             failure: finished.failure,
             jobNumber: nil,
-            lost: nil,
+            lost: [],
         )
     }
 }

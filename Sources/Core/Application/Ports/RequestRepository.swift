@@ -17,8 +17,8 @@ package struct RequestRecord: Sendable {
     /// The job's number in its queue, from which its place in line follows; nil while the request waits for the one
     /// before it in its conversation.
     package let jobNumber: Int?
-    /// The newest event that was delivered and then lost by the store, as far as anybody noticed.
-    package let lost: EventID?
+    /// The furthest event of each attempt that was delivered and then lost by the store, as far as that was noticed.
+    package let lost: [EventID]
     /// True where the owner has deleted the conversation: for clients there is no such request.
     package var isDeleted = false
 
@@ -35,7 +35,7 @@ package struct RequestRecord: Sendable {
         usage: TokenUsage?,
         failure: RequestFailure?,
         jobNumber: Int?,
-        lost: EventID?
+        lost: [EventID]
     ) {
         self.request = request
         self.status = status
@@ -55,8 +55,7 @@ package struct RequestRecord: Sendable {
     /// True where the event that a client means by `cursor` may be a lost one, whose id another has by now: the store
     /// forgot that an attempt had begun, and the next one got its number.
     package func doubts(_ cursor: EventID) -> Bool {
-        guard let lost, cursor.attempt == lost.attempt else { return false }
-        return cursor.sequence > 0 && cursor.sequence <= lost.sequence
+        cursor.sequence > 0 && lost.contains { $0.attempt == cursor.attempt && cursor.sequence <= $0.sequence }
     }
 }
 
@@ -68,8 +67,9 @@ package protocol RequestRepository {
     func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String?
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
-    /// Notes that a client has an event which the store has lost, so that its id is not taken for that of another event
-    /// later; see ``RequestRecord/doubts(_:)``. Does nothing for a request that is unknown.
+    /// Notes that a client claims to have an event which the store has lost, so that its id is not taken for that of another
+    /// event later; see ``RequestRecord/doubts(_:)``. Does nothing for a request that is unknown, or that cannot have had
+    /// the event.
     func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
     /// Ends a waiting request at once, or asks the worker of a running one to.
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
