@@ -119,7 +119,7 @@ struct LogTests {
             ("POST", "/api/math/solve", [], #"{"problem":"\#(Hidden.problem)""#),
             ("POST", "/api/math/solve", [], #"{"problem":["\#(Hidden.problem)"]}"#),
             ("POST", "/api/math/solve", [], #"{"problem":"1","provider":"\#(Hidden.mail)"}"#),
-            ("POST", "/api/math/solve", [("Authorization", "Bearer \(Hidden.token)")], #"{"problem":"1"}"#),
+            ("POST", "/api/math/solve", [("Authorization", "Bearer lm_\(Hidden.token)")], #"{"problem":"1"}"#),
             ("GET", "/api/math/stream/\(id)?ticket=\(Hidden.ticket)", [], ""),
             ("GET", "/api/math/stream/\(id)?lastEventId=\(Hidden.mail)", [], ""),
             ("GET", "/api/math/requests/\(Hidden.mail)", [], ""),

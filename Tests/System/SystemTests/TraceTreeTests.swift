@@ -58,7 +58,7 @@ struct TraceTreeTests {
                 let submitted = try submit(client)
                 #expect(try client.follow(submitted.streamUrl).terminal?.name == "completed")
                 #expect(try submit(client).correlationId == submitted.correlationId, "a replay")
-                let secret = [("Authorization", "Bearer \(Hidden.token)")]
+                let secret = [("Authorization", "Bearer lm_\(Hidden.token)")]
                 #expect(try client.post(Hidden.problem, headers: secret).status == 401)
                 let spans = try finish(deployment, collector)
 
