@@ -39,7 +39,9 @@ package struct PostgresRequestArchive: RequestArchive {
         limit: Int,
         textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
-        let rows = try await database.ask([Statements.turns(.id(conversation), .integer(Int64(limit)), .integer(Int64(textMax)))])[0]
+        let rows = try await database.ask([
+            Statements.turns(.id(conversation), .integer(Int64(limit)), .integer(Int64(textMax)))
+        ])[0]
         let turns = rows.map { row in
             row.id(0).map {
                 ConversationTurn(

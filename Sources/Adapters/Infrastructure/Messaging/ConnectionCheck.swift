@@ -8,8 +8,9 @@ struct ConnectionCheck: Sendable {
     let keys: Keyspace
     let functions: FunctionLibrary
 
-    /// Throws `notConnected` with what is missing. Loads the function library where Redis does not have it.
+    /// Throws `notConnected` with what is missing.
     ///
+    /// Loads the function library where Redis does not have it.
     /// What fails for another reason, such as a server that is loading, is left to the commands that follow.
     func run(on connection: RedisConnection) async throws(RedisError) {
         var missing: [String] = []

@@ -35,8 +35,9 @@ package final class UnqueuedSweep {
     private let onEnd: (CorrelationID) -> Void
     private var sweeping: Task<Void, Never>?
 
-    /// A job may be unseen for `lease`; `choice` is the provider that a request would have been given. `onEnd` hears of each
-    /// request that this sweep has ended.
+    /// A job may be unseen for `lease`.
+    ///
+    /// `choice` is the provider that a request would have been given. `onEnd` hears of each request that this sweep has ended.
     package init(
         store: RedisStore,
         consumer: any MessageConsumer,
