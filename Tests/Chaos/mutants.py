@@ -33,7 +33,7 @@ MUTANTS = {
             "  return append_and_publish(keys[1], id, args[2], args[3], args[4], args[5]) and 1 or 0\n",
         )
     ],
-    "no idempotency": [("redis.call('GET', idempotency)", "nil")],
+    "no idempotency": [("redis.call('GET', once)", "nil")],
     "attempts without a bound": [
         ("if attempt - handovers > tonumber(args[6]) then", "if false then"),
         ("if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end", ""),
@@ -41,8 +41,8 @@ MUTANTS = {
     # Either alone is made good by the other.
     "a job that is never acknowledged": [
         (
-            "attempts', attempts, unpack(fields))\n  end\n  settle(jobs, group, entry)\n",
-            "attempts', attempts, unpack(fields))\n  end\n",
+            "  settle(jobs, group, entry)\n  return { 'finished', dropped }\n",
+            "  return { 'finished', dropped }\n",
         ),
         (
             "    local was_first = settle(jobs, group, entry) == 1\n",
