@@ -46,14 +46,12 @@ struct MemoryTableTests {
         return try #require(Int(text.dropLast(2))) << 30
     }
 
-    private func usage(_ key: [UInt8], _ bench: RedisBench) async throws -> Int {
-        let reply = try await bench.store.call(RedisCommand("MEMORY", "USAGE", key, "SAMPLES", 0))
-        return try #require(reply.integer) + Self.expiryBytes
-    }
-
     private func usage(_ keys: [String], _ bench: RedisBench) async throws -> Int {
         var sum = 0
-        for key in keys { sum += try await usage(Array(key.utf8), bench) }
+        for key in keys {
+            let reply = try await bench.redis("MEMORY", "USAGE", key, "SAMPLES", "0")
+            sum += try #require(reply.integer) + Self.expiryBytes
+        }
         return sum
     }
 
@@ -86,7 +84,7 @@ struct MemoryTableTests {
                 [bench.keys.conversation(request.conversationID), bench.keys.turns(request.conversationID)],
                 bench,
             ),
-            "idempotency": try await usage(bench.keys.submission(submission.name).once, bench),
+            "idempotency": try await usage([bench.keys.submission(submission.name).once], bench),
             // Two of a request: of its submission and of its end.
             "record": records / 2,
             "letter": try await usage([bench.keys.dead(0)], bench),

@@ -1,4 +1,5 @@
 internal import Application
+internal import Cryptography
 package import Shared
 
 /// Every key and channel name in Redis: the one place that builds them.
@@ -85,13 +86,14 @@ struct SubmissionKeys {
     private static let digestBytes = 16
 
     let partition: Int
-    let once: [UInt8]
+    /// With the digest in base64url: tools that list keys take them for text.
+    let once: String
     /// As releases before 1.1 wrote it.
-    let former: [UInt8]
+    let former: String
 
     init(_ name: Fingerprint, in partition: Int) {
         self.partition = partition
-        once = Array("lemma:{p\(partition)}:once:".utf8) + name.bytes.prefix(Self.digestBytes)
-        former = Array("lemma:{p\(partition)}:idempotency:\(name)".utf8)
+        once = "lemma:{p\(partition)}:once:\(Base64URL.encode(name.bytes.prefix(Self.digestBytes)))"
+        former = "lemma:{p\(partition)}:idempotency:\(name)"
     }
 }

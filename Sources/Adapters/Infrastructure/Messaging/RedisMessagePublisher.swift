@@ -38,10 +38,10 @@ package struct RedisMessagePublisher: MessagePublisher {
     ) async throws(PublishFailure) -> Publication {
         let noted = submission.map { store.keys.submission($0.name, beside: request.conversationID) }
         if let submission, let noted { try await vouch(for: submission, notedBy: noted, request, standing) }
-        let keys = store.keys.scope(of: request.conversationID).map { RedisData.text($0) }
+        let keys = store.keys.scope(of: request.conversationID) + (noted?.all ?? [])
         let arguments = arguments(request, standing, submission)
         while true {
-            let reply = try await call(.submit, keys: keys + (noted?.data ?? []), arguments).array ?? []
+            let reply = try await call(.submit, keys: keys, arguments).array ?? []
             // An interruption ends what waits in steps, between which Redis serves others.
             guard reply.count == 3, reply[0].string == "stopped" else { return try publication(reply) }
             store.tellEnds(.interrupted, reply[1], sum: reply[2])
@@ -95,12 +95,12 @@ package struct RedisMessagePublisher: MessagePublisher {
             .bytes(submission.meaning.noted), .text(submission.meaning.description),
             .text(String(store.retention.submissions.wholeMilliseconds)),
         ]
-        guard try await call(.vouch, keys: own.data, arguments).integer == 1 else { throw .keyReused }
+        guard try await call(.vouch, keys: own.all, arguments).integer == 1 else { throw .keyReused }
     }
 
     private func call(
         _ function: FunctionLibrary.Function,
-        keys: [RedisData],
+        keys: [String],
         _ arguments: [RedisData]
     ) async throws(PublishFailure) -> RedisValue {
         do {
@@ -158,7 +158,7 @@ private enum SubmittedIDs {
 }
 
 extension SubmissionKeys {
-    fileprivate var data: [RedisData] { [.bytes(once), .bytes(former)] }
+    fileprivate var all: [String] { [once, former] }
 }
 
 extension Fingerprint {
