@@ -99,13 +99,28 @@ class CheckerTests(unittest.TestCase):
     def test_an_answer_from_the_archive_that_is_broken_off_and_read_again(self):
         self.row("limits")["keeps_data"] = False
         first = [dict(op="open", viewer="w", id=ID, replica="api-0", cursor="", status=200)]
-        first += [dict(op="event", viewer="w", eid="", name="token", data=token("a b c "))]
-        last = first + [dict(op="event", viewer="w", eid="", name="completed", data="{}")]
+        first += [dict(op="event", viewer="w", eid="1-3", name="token", data=token("a b c "))]
+        last = [dict(op="open", viewer="w", id=ID, replica="api-0", cursor="1-3", status=200)]
+        last += [dict(op="event", viewer="w", eid="1-4", name="completed", data="{}")]
         last += [dict(op="seen", viewer="w", result="terminal")]
         self.rows[-1:-1] = first + last
         self.assertEqual(check(self.rows), [])
-        self.rows[-1:-1] = [dict(op="event", viewer="w", eid="", name="token", data=token("a b c "))]
+        self.rows[-1:-1] = [dict(op="event", viewer="w", eid="1-5", name="token", data=token("a b c "))]
         self.found("after the terminal event")
+
+    def test_an_answer_from_the_archive_that_goes_on(self):
+        self.row("limits")["keeps_data"] = False
+        rows = [dict(op="open", viewer="w", id=ID, replica="api-0", cursor="", status=200)]
+        rows += [dict(op="event", viewer="w", eid="1-3", name="token", data=token("a b "))]
+        rows += [dict(op="event", viewer="w", eid="1-4", name="token", data=token("c "))]
+        self.rows[-1:-1] = rows
+        self.found("token 1-4 after the answer from the archive")
+
+    def test_an_answer_that_begins_in_its_middle_though_nothing_was_lost(self):
+        rows = [dict(op="open", viewer="w", id=ID, replica="api-0", cursor="", status=200)]
+        rows += [dict(op="event", viewer="w", eid="1-3", name="token", data=token("a b c "))]
+        self.rows[-1:-1] = rows
+        self.found("begins with 1-3")
 
     def test_a_request_that_is_not_in_the_archive(self):
         self.final["archive"] = {}
