@@ -19,7 +19,7 @@ import Tracing
 /// What all services of one process share.
 struct ReplicaEnvironment: Sendable {
     /// Told by `--version`, logs and metrics.
-    static let version = "1.0.0"
+    static let version = "1.1.0"
 
     let configuration: Configuration
     let loops: LoopGroup

@@ -68,6 +68,9 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
     /// True for states of the server that pass.
     package var isRetryable: Bool { Self.retryableCodes.contains(code) }
 
+    /// Of errors that have no code of their own: too many clients, an operator's FUNCTION KILL.
+    private static let passing = ["max number of clients", "killed by user"]
+
     /// True where the connection's user lacks a right (ACL), by itself or within a function: nothing works until an operator
     /// has granted it.
     package var isMissingRight: Bool {
@@ -79,7 +82,7 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
     package var isPermanent: Bool {
         switch code {
         case "WRONGTYPE", "CROSSSLOT": true
-        case "ERR": !isMissingRight && !isFunctionNotFound && !message.contains("max number of clients")
+        case "ERR": !isMissingRight && !isFunctionNotFound && !Self.passing.contains { message.contains($0) }
         default: false
         }
     }

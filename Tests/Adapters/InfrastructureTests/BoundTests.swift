@@ -150,6 +150,41 @@ struct BoundTests {
         }
     }
 
+    @Test("a replica of the release before finds an idempotency key of this one for a while")
+    func laterKeys() async throws {
+        try await withRedis { bench in
+            let fingerprints = SHA256Fingerprinting()
+            let submission = IdempotentSubmission(
+                name: fingerprints.fingerprint("key"),
+                meaning: fingerprints.fingerprint("1+1"),
+            )
+            let request = bench.makeRequest()
+            let made = try await bench.publisher().publish(request, in: .new, as: submission)
+            let key = "lemma:{p0}:idempotency:\(submission.name)"
+            let words = [
+                "\(submission.meaning)", "\(made.createdAt.milliseconds)", "\(request.correlationID)",
+                "\(request.conversationID)",
+            ]
+            #expect(try await bench.redis("GET", key).string == words.joined(separator: " "))
+            let milliseconds = try #require(try await bench.redis("PTTL", key).integer)
+            #expect((1...600_000).contains(milliseconds))
+        }
+    }
+
+    @Test("an interruption that has begun is not refused for the records that it writes")
+    func interruptionBehind() async throws {
+        try await withRedis { bench in
+            let first = try await bench.submit()
+            for _ in 0..<150 { _ = try await bench.submit(after: first) }
+            var limits = RedisMessagePublisher.Limits(waiting: 1000)
+            limits.records = 200
+            let publisher = RedisMessagePublisher(store: bench.store, limits: limits)
+            let last = bench.makeRequest(in: first.conversationID, onBusy: .interrupt)
+            _ = try await publisher.publish(last, in: .named, as: nil)
+            #expect(try await bench.record(last.correlationID).status == .queued)
+        }
+    }
+
     @Test("an idempotency key is forgotten when its time is over, and gives the time of submission until then")
     func forgottenKeys() async throws {
         try await withRedis { bench in

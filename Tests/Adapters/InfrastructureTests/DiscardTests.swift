@@ -41,6 +41,85 @@ struct DiscardTests {
         }
     }
 
+    @Test("what can be read of a discarded request is archived as failed with its text, and the conversation goes on")
+    func archived() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            let next = try await bench.submit(after: claim.request)
+            #expect(try await bench.append("1-1", "x =", to: claim) == 1)
+            try await consumer.discard(claim.delivery, detail: "no")
+            let queue = try await bench.recordQueue()
+            let records = try await queue.receive(upTo: 9, waiting: false)
+            guard case .finished(let record) = records.last?.entry else { throw NeverHappened(what: "a record") }
+            #expect(record.status == .failed && record.answer == "x =" && record.failure?.kind == .internalError)
+            #expect(try await bench.claimNext(by: consumer).request.correlationID == next.correlationID)
+        }
+    }
+
+    @Test("one broken hash holds up neither the delayed, nor a hand-over, nor the presence of viewers")
+    func siblings() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let failure = RequestFailure(kind: .providerFailed, detail: "broken")
+            var postponed: [JobClaim] = []
+            for _ in 0..<2 {
+                let claim = try await bench.claimed(by: consumer)
+                _ = try await consumer.postpone(claim, for: .zero, .providerFailed, failure, answer: "")
+                postponed.append(claim)
+            }
+            let broken = bench.keys.request(postponed[0].request.correlationID)
+            try await bench.redis("SET", broken, "something else")
+            #expect(try await eventually { try await consumer.promote(upTo: 9) == 2 })
+            #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 2, "each once")
+            #expect(try await bench.redis("ZCARD", bench.keys.delayed(0)).integer == 0)
+            let deliveries = try await consumer.receive(upTo: 9)
+            try await consumer.handBack(deliveries)
+            #expect(try await bench.consumer("b").takeOver(upTo: 9).count == 2)
+            let presence = ViewerPresence(
+                store: bench.store,
+                watcher: "w",
+                grace: .seconds(10),
+                timeToLive: .seconds(60),
+            )
+            let healthy = try await bench.submit()
+            presence.begin(postponed[0].request.correlationID)
+            presence.begin(healthy.correlationID)
+            let watched = bench.keys.watched(0)
+            #expect(try await eventually { try await bench.redis("ZCARD", watched).integer == 1 })
+        }
+    }
+
+    @Test(
+        "turns that something else has taken the place of are read from the archive, and no end fails because of them"
+    )
+    func turns() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            let conversation = claim.request.conversationID
+            try await bench.redis("SET", bench.keys.turns(conversation), "something else")
+            let recalled = try await bench.conversations.recall(conversation)
+            #expect(recalled.turns.isEmpty && !recalled.isWhole)
+            #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+            #expect(try await bench.record(claim.request.correlationID).status == .completed)
+        }
+    }
+
+    @Test("records are acknowledged also where the archive's notice cannot be published")
+    func keptWithoutChannel() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
+            let queue = try await bench.recordQueue()
+            let records = try await queue.receive(upTo: 9, waiting: false)
+            try await bench.redis("ACL", "SETUSER", "default", "resetchannels")
+            try await queue.acknowledge(records)
+            #expect(try await bench.redis("XLEN", bench.keys.finished(0)).integer == 0)
+        }
+    }
+
     @Test("a key of another type in the place of the request, or of its events", arguments: ["request", "events"])
     func otherType(_ kind: String) async throws {
         try await withRedis { bench in
@@ -97,10 +176,13 @@ struct DiscardTests {
                 "d",
                 "{}"
             )
-            guard case .settled = try await consumer.claim(second.delivery, bench.plan()) else {
-                throw NeverHappened(what: "nothing left to do")
+            guard case .cancelled(let rest, let reason) = try await consumer.claim(second.delivery, bench.plan()) else {
+                throw NeverHappened(what: "an end to complete")
             }
-            #expect(try await bench.record(second.request.correlationID).status == .failed)
+            let end = bench.finished(rest, .cancelled(reason))
+            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
+            #expect(try await bench.record(second.request.correlationID).status == .failed, "as its event says")
+            #expect(try await bench.eventNames(of: second.request.correlationID).count == 3)
         }
     }
 

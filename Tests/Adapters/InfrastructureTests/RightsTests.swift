@@ -1,6 +1,7 @@
 import Application
 import Domain
 import EventLoop
+import FoundationEssentials
 import RedisClient
 import Shared
 import TestSupport
@@ -65,7 +66,8 @@ struct RightsTests {
             ("&* ~lemma:* +@all -xadd", "XADD"), ("&* ~lemma:* +@all -fcall", "FCALL"),
             ("&* ~lemma:* +@all -function|load", "FUNCTION|LOAD"), ("&* ~lemma:* +@all -ssubscribe", "SSUBSCRIBE"),
             ("&* ~lemma:* +@all -xgroup|create -hset", "HSET, XGROUP|CREATE"),
-            ("&* ~lemma:* +@all -del", "DEL"), ("&* ~lemma:* +@all -spublish", "SPUBLISH"),
+            ("&* ~lemma:* +@all -del", "DEL"), ("&* ~lemma:* +@all -xread", "XREAD"),
+            ("&* ~lemma:* +@all -spublish", "SPUBLISH"),
         ]
     )
     func named(_ rights: String, _ missing: String) async throws {
@@ -89,6 +91,26 @@ struct RightsTests {
             let keys = try await outside.call(RedisCommand("DBSIZE"), deadline: .seconds(5)).integer
             #expect(keys == 0)
         }
+    }
+
+    @Test("the check tries every command that the library and its clients use")
+    func complete() throws {
+        let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let folder = "\(root)/Sources/Adapters/Infrastructure/Messaging"
+        let library = textOfFile("\(folder)/lemma.lua")
+        let table = try #require(library.split(separator: "local commands = {").last?.split(separator: "\n}\n").first)
+        let tried = Set(table.matches(of: /\{ '([A-Z]+)'/).map { String($0.1) })
+        var used = Set(library.matches(of: /p?call\('([A-Z]+)'/).map { String($0.1) })
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".swift") {
+            let code = textOfFile("\(folder)/\(name)")
+            used.formUnion(code.matches(of: /RedisCommand\(\s*"([A-Z]+)"/).map { String($0.1) })
+        }
+        // Tried by other means, or not needed: `INFO` for a warning, `CLIENT` and `PING` of a connection, the probe's own.
+        let others: Set = [
+            "DEL", "PEXPIRE", "SPUBLISH", "FCALL", "FUNCTION", "SSUBSCRIBE", "INFO", "CLIENT", "PING",
+        ]
+        #expect(used.count > 30)
+        #expect(used.subtracting(tried).subtracting(others).isEmpty)
     }
 
     @Test("that is taken away while Lemma runs is named, and nothing needs a restart once it is given back")
@@ -143,6 +165,15 @@ struct RightsTests {
             try await queue.acknowledge(try await queue.receive(upTo: 99, waiting: false))
             _ = try await queue.backlog()
             _ = try await consumer.removeSilentConsumers()
+            _ = try await consumer.receive(upTo: 9, within: .milliseconds(1))
+            let reading = bench.loop.spawn { _ = try? await consumer.receive(upTo: 1, within: .seconds(60)) }
+            #expect(
+                try await eventually {
+                    try await bench.redis("INFO", "clients").string?.contains("blocked_clients:1") == true
+                }
+            )
+            consumer.stopWaiting()
+            await reading.value
             await consumer.leave()
             #expect(try await bench.end(first))
             await UnqueuedSweep(

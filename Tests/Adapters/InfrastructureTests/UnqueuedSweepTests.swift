@@ -40,6 +40,24 @@ struct UnqueuedSweepTests {
         }
     }
 
+    @Test("one of many is found in one sweep, and one that cannot be read does not hold the others up")
+    func many() async throws {
+        try await withRedis { bench in
+            var requests: [MathRequest] = []
+            for _ in 0..<250 { requests.append(try await bench.submit()) }
+            let entries = try await bench.redis("XRANGE", bench.keys.jobs(0), "-", "+").array ?? []
+            for index in [3, 240] {
+                try await bench.redis("XDEL", bench.keys.jobs(0), entries[index].array?.first?.string ?? "")
+            }
+            try await bench.redis("SET", bench.keys.request(requests[3].correlationID), "something else")
+            await sweep(bench).sweep()
+            #expect(try await bench.record(requests[240].correlationID).status == .failed)
+            #expect(try await bench.eventNames(of: requests[3].correlationID).last == "0-2 failed")
+            #expect(try await bench.redis("ZCARD", bench.keys.unfinished(0)).integer == 248)
+            #expect(try await bench.redis("XLEN", bench.keys.dead(0)).integer == 2)
+        }
+    }
+
     @Test("a worker that still has such a job is fenced, and what it had written stays")
     func running() async throws {
         try await withRedis { bench in
@@ -71,8 +89,17 @@ struct UnqueuedSweepTests {
             #expect(try await bench.cancel(first.request.correlationID, .requested) == .asked)
             let second = try await bench.claimed(by: consumer)
             try await bench.redis("XTRIM", bench.keys.jobs(0), "MAXLEN", "0")
+            #expect(try await bench.append("1-1", "x = 2 \u{1F600}", to: second) == 1)
+            let control = ChannelRecorder()
+            let subscriber = RedisSubscriber(bench.configuration, on: bench.loop, delegate: control)
+            defer { subscriber.close() }
+            try await subscriber.subscribe(to: bench.keys.control(0), deadline: .seconds(5))
             #expect(try await bench.cancel(second.request.correlationID, .requested) == .over)
             #expect(try await bench.record(second.request.correlationID).status == .cancelled)
+            let told = "cancel \(second.request.correlationID) requested"
+            #expect(try await eventually { control.messages == [told] }, "a worker that has it cuts its call")
+            let records = try await bench.redis("XREVRANGE", bench.keys.finished(0), "+", "-", "COUNT", "1").array ?? []
+            #expect(records.first?.array?.last?.fields["answer"] == "x = 2 \u{1F600}")
             await sweep(bench).sweep()
             #expect(try await bench.eventNames(of: first.request.correlationID).last == "1-1 cancelled")
         }

@@ -18,6 +18,8 @@ final class GroupReader {
     /// What Redis calls the connection; nil before there was one.
     private final class Client {
         var number: Int?
+        /// Whether the user may end its wait (ACL).
+        var mayUnblock = false
     }
 
     /// `streams` are in the order of the partitions; `consumer` is a name that no other consumer of the group has.
@@ -42,6 +44,8 @@ final class GroupReader {
         ) { connection async throws(RedisError) in
             let reply = try await connection.call(RedisCommand("CLIENT", "ID"), deadline: RedisStore.commandDeadline)
             client.number = reply.integer
+            let unblock = RedisCommand("CLIENT", "UNBLOCK", 0)
+            client.mayUnblock = (try? await connection.call(unblock, deadline: RedisStore.commandDeadline)) != nil
         }
     }
 
@@ -99,7 +103,7 @@ final class GroupReader {
 
     /// Lets a `read` that waits return at once, with what it may have been given already.
     func stopWaiting() {
-        guard let number = client.number else { return }
+        guard let number = client.number, client.mayUnblock else { return }
         let command = RedisCommand("CLIENT", "UNBLOCK", number)
         store.commander.send(command, deadline: RedisStore.commandDeadline) { _ in }
     }

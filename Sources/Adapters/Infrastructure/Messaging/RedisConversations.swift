@@ -13,7 +13,14 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
     package init(store: RedisStore) { self.store = store }
 
     package func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
-        let reply = try await call(.recall, keys: turnKeys(of: conversation), []).array ?? []
+        let reply: [RedisValue]
+        do {
+            reply = try await store.call(.recall, keys: turnKeys(of: conversation), [] as [String]).array ?? []
+        } catch {
+            // Where something else has taken the place of a key, the archive knows the turns.
+            if case .server(let answer) = error, answer.isPermanent { return RecalledTurns(turns: [], isWhole: false) }
+            throw .unavailable
+        }
         let fields = reply.last?.array?.compactMap(\.string) ?? []
         var turns: [ConversationTurn] = []
         for position in stride(from: 0, to: fields.count - 2, by: 3) {

@@ -232,6 +232,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             detail: "What is known of this problem cannot be read any more. Please send it again.",
         )
         let data = EventData.FailedBetweenAttempts(failure, id)
+        // What there is of the answer; nothing where the events are what is broken.
+        let answer = try? await StoredAnswer(store: store).text(of: id)
         do {
             let reply =
                 try await store.call(
@@ -243,7 +245,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                     [
                         Keyspace.group, delivery.entry, id.description, String(store.retention.deadLetters),
                         String(store.retention.afterEnd.wholeMilliseconds), keys.live(id), data.prefix, data.suffix,
-                        failure.kind.rawValue, detail,
+                        failure.kind.rawValue, detail, String(store.retention.turns),
+                        String(store.retention.turnBytes), answer ?? "",
                     ],
                 ).array ?? []
             store.tellDropped(reply.last)

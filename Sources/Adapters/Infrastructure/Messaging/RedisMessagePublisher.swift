@@ -39,14 +39,19 @@ package struct RedisMessagePublisher: MessagePublisher {
         let noted = submission.map { store.keys.submission($0.name, beside: request.conversationID) }
         if let submission, let noted { try await vouch(for: submission, notedBy: noted, request, standing) }
         let keys = store.keys.scope(of: request.conversationID) + (noted?.all ?? [])
-        let arguments = arguments(request, standing, submission)
+        var arguments = arguments(request, standing, submission)
         while true {
             let reply = try await call(.submit, keys: keys, arguments).array ?? []
             // An interruption ends what waits in steps, between which Redis serves others.
             guard reply.count == 3, reply[0].string == "stopped" else { return try publication(reply) }
             store.tellEnds(.interrupted, reply[1], sum: reply[2])
+            // Each end has written a record: what has begun is not to be refused for those.
+            arguments[Self.recordsArgument] = .text(String(Int.max))
         }
     }
+
+    /// The place of ``Limits/records`` among the arguments of `submit`.
+    private static let recordsArgument = 10
 
     private func arguments(
         _ request: MathRequest,

@@ -63,20 +63,28 @@ package final class UnqueuedSweep {
         sweeping = nil
     }
 
-    /// What fails is done by the next sweep.
+    /// What fails is done by a later sweep.
     func sweep() async {
         for partition in 0..<store.keys.partitions {
-            while let found = try? await unqueued(in: partition), !found.isEmpty {
-                guard let entries = try? await jobs(in: partition) else { break }
-                var ended = 0
-                for request in found where await settle(request, entries[request.id]) { ended += 1 }
-                // What could not be ended comes again.
-                guard ended == found.count, ended == Self.batch else { break }
+            var isFull = true
+            var unseenSince: Int?
+            while isFull, let batch = try? await unqueued(in: partition, since: unseenSince) {
+                isFull = batch.inspected == Self.batch
+                unseenSince = batch.unseenSince
+                guard !batch.requests.isEmpty, let entries = try? await jobs(in: partition) else { continue }
+                for request in batch.requests { await settle(request, entries[request.id]) }
             }
         }
     }
 
-    private func unqueued(in partition: Int) async throws(RedisError) -> [Unqueued] {
+    private struct Batch {
+        let inspected: Int
+        /// By Redis' clock, in milliseconds: what has been seen since is not looked at in this sweep.
+        let unseenSince: Int?
+        let requests: [Unqueued]
+    }
+
+    private func unqueued(in partition: Int, since time: Int?) async throws(RedisError) -> Batch {
         let keys = store.keys
         let reply = try await store.call(
             .unqueued,
@@ -86,14 +94,20 @@ package final class UnqueuedSweep {
             ],
             [
                 Keyspace.group, String(lease.wholeMilliseconds), String(Self.batch),
-                String(store.retention.live.wholeMilliseconds),
+                String(store.retention.live.wholeMilliseconds), time.map { String($0) } ?? "",
             ],
         )
-        let fields = (reply.array ?? []).compactMap(\.string)
-        return stride(from: 0, to: fields.count - 2, by: 3).compactMap { place in
+        let answer = reply.array ?? []
+        let fields = answer.dropFirst(2).compactMap(\.string)
+        let requests: [Unqueued] = stride(from: 0, to: fields.count - 2, by: 3).compactMap { place in
             guard let id = CorrelationID(fields[place]), let attempts = UInt64(fields[place + 2]) else { return nil }
             return Unqueued(id: id, entry: fields[place + 1], attempts: attempts)
         }
+        return Batch(
+            inspected: answer.first?.integer ?? 0,
+            unseenSince: answer.dropFirst().first?.integer,
+            requests: requests,
+        )
     }
 
     /// The newest entry of each request in the job stream, read in steps between which Redis serves others.
@@ -114,31 +128,37 @@ package final class UnqueuedSweep {
         }
     }
 
-    /// True where the request is settled by this.
-    private func settle(_ request: Unqueued, _ entry: String?) async -> Bool {
+    private func settle(_ request: Unqueued, _ entry: String?) async {
         if let entry, entry != request.entry {
-            return (try? await store.call(.nameJob, keys: [store.keys.request(request.id)], [entry])) != nil
-        }
-        do {
-            return try await end(request)
-        } catch {
-            return false
+            _ = try? await store.call(.nameJob, keys: [store.keys.request(request.id)], [entry])
+        } else {
+            try? await end(request)
         }
     }
 
-    private func end(_ request: Unqueued) async throws -> Bool {
-        let reply = try await store.call(RedisCommand("HGETALL", store.keys.request(request.id)))
-        guard let record = RequestHash.record(request.id, reply), !record.status.isTerminal else { return true }
+    private func end(_ request: Unqueued) async throws {
+        let delivery = JobDelivery(
+            entry: request.entry.isEmpty ? "0-0" : request.entry,
+            correlationID: request.id,
+            requestedProvider: nil,
+        )
+        let reply: RedisValue
+        do {
+            reply = try await store.call(RedisCommand("HGETALL", store.keys.request(request.id)))
+        } catch {
+            guard case .server(let answer) = error, answer.isPermanent else { throw error }
+            return try await consumer.discard(delivery, detail: answer.message)
+        }
+        guard let record = RequestHash.record(request.id, reply) else {
+            return try await consumer.discard(delivery, detail: "the request's record cannot be read")
+        }
+        guard !record.status.isTerminal else { return }
         let wish = reply.fields[RequestField.cancel.rawValue]
         let answer = request.attempts > 0 ? try await StoredAnswer(store: store).text(of: request.id) ?? "" : ""
         let age = max(0, UnixTime.microseconds / 1000 - record.createdAt.milliseconds)
         let attempt = FinishedAttempt(
             claim: JobClaim(
-                delivery: JobDelivery(
-                    entry: request.entry.isEmpty ? "0-0" : request.entry,
-                    correlationID: request.id,
-                    requestedProvider: record.request.requestedProvider,
-                ),
+                delivery: delivery,
                 request: record.request,
                 attempt: request.attempts + (wish == nil ? 1 : 0),
                 cause: .workerLost,
@@ -158,13 +178,12 @@ package final class UnqueuedSweep {
             at: wish == nil ? marker : .afterLast,
             letter: wish == nil ? .removedFromQueue : nil,
         )
-        guard result == .finished else { return true }
+        guard result == .finished else { return }
         onEnd(request.id)
         switch attempt.outcome {
         case .cancelled(let reason): store.onEnd?(.cancelled(reason, after: .milliseconds(age)))
         case .failed(let failure): store.onEnd?(.failed(failure.kind, after: .milliseconds(age)))
         case .completed: break
         }
-        return true
     }
 }

@@ -8,7 +8,7 @@
 --   once     string  one a client's idempotency key, TTL; 44 bytes: the first 8 of the meaning's digest, 6 of the time of
 --                    submission in ms, 16 of the request's id, 14 of its conversation's (the last 2 are the request's);
 --                    the first 8 alone where the submission itself is noted in another partition
---   idempotency string <meaning> <created ms> <id> <conversation>     the same as releases before 1.1 write it; only read
+--   idempotency string <meaning> <created ms> <id> <conversation>     the same as the release before has it, for 10 min
 --   delayed  sorted set  <id> <provider> by due ms    requests between two attempts
 --   dead     stream  v, reason, …                     jobs given up, with what a new request needs, or raw; bounded
 --   finished stream  v, kind, id, …                   what the archive is to be told: `submitted`, then `finished` with
@@ -137,7 +137,9 @@ end
 -- True where the group will still deliver a job's entry, or has delivered it to a consumer that has not acknowledged it.
 local function is_queued(jobs, group, entry)
   if not entry or #redis.call('XRANGE', jobs, entry, entry) == 0 then return false end
-  if #redis.call('XPENDING', jobs, group, entry, entry, 1) > 0 then return true end
+  -- Without the group, which an operator destroyed, all entries will be delivered again.
+  local pending = redis.pcall('XPENDING', jobs, group, entry, entry, 1)
+  if pending.err or #pending > 0 then return true end
   for _, fields in ipairs(redis.call('XINFO', 'GROUPS', jobs)) do
     local state = by_name(fields)
     if state['name'] == group then
@@ -182,6 +184,17 @@ local function scope_of(keys)
 end
 
 local scope_count, day_ms = 10, 86400000
+
+-- The same for a conversation that only its request names; `jobs` is the partition's.
+local function scope_at(jobs, conversation)
+  local partition = string.sub(jobs, 1, -5)
+  local keys = { jobs }
+  for _, name in ipairs({ 'waiting', 'finished', 'unfinished', 'conversation:' .. conversation, 'line:' .. conversation,
+    'turns:' .. conversation, 'request:', 'events:', 'live:' }) do
+    keys[#keys + 1] = partition .. name
+  end
+  return scope_of(keys)
+end
 
 -- Requests ended in one call at most: each takes Redis about 50 us, in which it serves nobody else.
 local stop_step = 100
@@ -235,7 +248,7 @@ local function begin_next(scope, group)
   while id do
     local stood = redis.call('ZREM', scope.waiting, scope.id .. ' ' .. id)
     local request = scope.requests .. id
-    local known = redis.call('HMGET', request, 'status', 'wish')
+    local known = redis.pcall('HMGET', request, 'status', 'wish')
     if known[1] == 'queued' then
       local given, waiting = queue_state(scope.jobs, group)
       local entry = redis.call('XADD', scope.jobs, '*', 'v', '1', 'id', id, 'provider', known[2] or '')
@@ -243,7 +256,7 @@ local function begin_next(scope, group)
       redis.call('HSET', scope.conversation, 'active', id)
       return expired
     end
-    if not known[1] then expired = expired + stood end
+    if not known.err and not known[1] then expired = expired + stood end
     id = redis.call('LPOP', scope.line)
   end
   redis.call('HDEL', scope.conversation, 'active')
@@ -260,13 +273,15 @@ local function conclude(scope, group, id, status, answer, ttl, kept, facts)
   -- All there is, its version among it: choosing would cost Redis more than the few fields that the archive ignores.
   local record = redis.call('HGETALL', request)
   redis.call('XADD', scope.finished, '*', 'kind', 'finished', 'id', id, 'answer', answer, unpack(record))
-  local known = redis.call('HMGET', scope.conversation, 'active', 'deleted', 'user')
+  -- What something else has taken the place of is left alone: this function must not end between two of its writes.
+  local known = redis.pcall('HMGET', scope.conversation, 'active', 'deleted', 'user')
+  if known.err then return end
   -- Who is not its owner cannot have deleted it.
   if known[3] and known[2] ~= known[3] then
     if answer ~= '' then
       local name = status == 'completed' and id or id .. ' partial'
-      redis.call('RPUSH', scope.turns, name, clip(by_name(record)['problem'], kept.bytes), clip(answer, kept.bytes))
-      redis.call('LTRIM', scope.turns, -3 * kept.turns, -1)
+      redis.pcall('RPUSH', scope.turns, name, clip(by_name(record)['problem'], kept.bytes), clip(answer, kept.bytes))
+      redis.pcall('LTRIM', scope.turns, -3 * kept.turns, -1)
       redis.call('PEXPIRE', scope.turns, day_ms)
     end
     redis.call('HINCRBY', scope.conversation, 'unkept', 1)
@@ -283,6 +298,15 @@ end
 
 local cut_count = 7
 
+-- The text of an attempt so far.
+local function text_of(events, attempt)
+  local texts = {}
+  for _, entry in ipairs(redis.call('XRANGE', events, event_id(attempt, 0), string.format('%.0f', attempt))) do
+    if entry[2][2] == 'token' then texts[#texts + 1] = cjson.decode(entry[2][4])['text'] end
+  end
+  return table.concat(texts)
+end
+
 -- Ends a request that no worker has at the moment, or asks the worker that has it; see `cancel`.
 -- Returns 'ended' with the ms since its submission, 'over' where it had ended, 'asked' or 'unknown'.
 local function stop(scope, group, id, cut)
@@ -290,16 +314,24 @@ local function stop(scope, group, id, cut)
   local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created', 'entry')
   if not known[1] then return 'unknown' end
   if terminal[known[1]] then return 'over' end
-  -- A running one whose job an operator took out of the queue has nobody left to ask.
-  if known[1] == 'queued' or known[3] or not is_queued(scope.jobs, group, known[6]) then
+  -- A running one whose job an operator took out of the queue ends here, too: no other worker will get it.
+  local is_orphan = known[1] ~= 'queued' and not known[3] and not is_queued(scope.jobs, group, known[6])
+  if known[1] == 'queued' or known[3] or is_orphan then
     local attempt, sequence, name = last_event(events)
+    local answer = known[4] or ''
+    if is_orphan and attempt then
+      answer = text_of(events, attempt)
+      -- For a worker that does not know yet.
+      redis.pcall('SPUBLISH', cut.control, 'cancel ' .. id .. ' ' .. cut.reason)
+    end
     if attempt and not terminal[name] then
       append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', cut.before .. known[2] .. cut.after,
         scope.live .. id)
       note_end(request, attempt, sequence + 1, attempt, sequence)
       redis.call('PEXPIRE', events, cut.ttl)
     end
-    conclude(scope, group, id, 'cancelled', known[4] or '', cut.ttl, cut.kept, { 'cancelReason', cut.reason })
+    local status = terminal[name] and name or 'cancelled'
+    conclude(scope, group, id, status, answer, cut.ttl, cut.kept, { 'cancelReason', cut.reason })
     return 'ended', math.max(0, now_ms() - tonumber(known[5]))
   end
   redis.call('HSETNX', request, 'cancel', cut.reason)
@@ -386,7 +418,12 @@ local function submit(keys, args)
     redis.call('HSET', scope.requests .. id, 'opening', 1)
   end
   local position = admit(scope, id, args[5], active, given, waiting, now, args[3], args[6], fields)
-  if once then redis.call('SET', once, args[12] .. struct.pack('>I6', now) .. args[14], 'PX', args[15]) end
+  if once then
+    redis.call('SET', once, args[12] .. struct.pack('>I6', now) .. args[14], 'PX', args[15])
+    -- For replicas of the release before, which may get the repetition while they are replaced.
+    redis.call('SET', keys[scope_count + 2],
+      table.concat({ args[13], string.format('%.0f', now), id, scope.id }, ' '), 'PX', math.min(args[15], 600000))
+  end
   return { 'ok', now, position, interrupted, age_sum }
 end
 
@@ -418,11 +455,6 @@ local function claim(keys, args)
     'restart', 'redriveOf', 'traceParent')
   local status, cancel = known[1], known[2]
   local last, sequence, name = last_event(events)
-  if status and last and terminal[name] and not terminal[status] then
-    -- Its end was written in part, by a release that could fail in between.
-    redis.call('HSET', request, 'status', name, 'finished', now_ms())
-    status = name
-  end
   if not status or terminal[status] or not last then
     local was_first = settle(jobs, group, entry) == 1
     -- A cancelled request may be forgotten before its job is taken, but one that still waits lives for the TTL at least.
@@ -433,7 +465,8 @@ local function claim(keys, args)
   local now = now_ms()
   local started = tonumber(known[4] or now)
   local queued, age = started - tonumber(known[3]), now - tonumber(known[3])
-  if cancel then return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' } end
+  -- An end that a release before wrote in part is completed like a wish to cancel: `finish` writes no second event.
+  if cancel or terminal[name] then return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' } end
 
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)
@@ -504,10 +537,10 @@ local function promote(keys, args)
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now_ms(), 'LIMIT', 0, args[1])
   for _, member in ipairs(due) do
     local id, provider = string.match(member, '^(%S+) (%S*)')
+    redis.call('ZREM', delayed, member)
     local entry = redis.call('XADD', jobs, '*', 'v', '1', 'id', id, 'provider', provider)
     local request = keys[3] .. id
-    if redis.call('EXISTS', request) == 1 then redis.call('HSET', request, 'entry', entry) end
-    redis.call('ZREM', delayed, member)
+    if redis.call('EXISTS', request) == 1 then redis.pcall('HSET', request, 'entry', entry) end
   end
   return #due
 end
@@ -548,7 +581,8 @@ local function finish(keys, args)
   end
   -- At a marker's place the attempt of that number never began.
   local attempts = args[5] == '0' and attempt - 1 or attempt
-  conclude(scope, group, id, args[9], args[15], args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
+  local status = terminal[name] and name or args[9]
+  conclude(scope, group, id, status, args[15], args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
     { 'attempts', attempts, 'finisher', finisher, unpack(args, 16) })
   local dropped = 0
   if dead then
@@ -700,11 +734,11 @@ local function kept(keys, args)
     local conversation, turns = keys[i - 1], keys[i]
     if not told[conversation] then
       told[conversation] = true
-      redis.call('SPUBLISH', (string.gsub(conversation, ':conversation:', ':kept:', 1)), '')
+      redis.pcall('SPUBLISH', (string.gsub(conversation, ':conversation:', ':kept:', 1)), '')
     end
     if redis.call('XDEL', finished, args[i]) == 1 then
       count = count + 1
-      local known = args[i + 1] == '1' and redis.call('HMGET', conversation, 'unkept', 'active', 'deleted')
+      local known = args[i + 1] == '1' and redis.pcall('HMGET', conversation, 'unkept', 'active', 'deleted')
       if known and known[1] then
         local unkept = redis.call('HINCRBY', conversation, 'unkept', -1)
         if unkept <= 0 and not known[2] and not known[3] then let_live(conversation, turns, args[2]) end
@@ -783,7 +817,7 @@ local function hand_back(keys, args)
   for i = 4, #args do
     if #redis.call('XPENDING', jobs, group, args[i], args[i], 1, consumer) > 0 then
       redis.call('XCLAIM', jobs, group, consumer, 0, args[i], 'IDLE', args[3], 'JUSTID')
-      if redis.call('HGET', keys[i - 2], 'status') == 'running' then
+      if redis.pcall('HGET', keys[i - 2], 'status') == 'running' then
         redis.call('HSET', keys[i - 2], 'handing', '1')
       end
       count = count + 1
@@ -834,37 +868,42 @@ end
 
 -- discard KEYS jobs dead request events unfinished
 --         ARGV group, entry, id, max dead letters, TTL ms, channel, data of `failed` before and after the number of
---              attempts, error kind, detail
+--              attempts, error kind, detail, turns, bytes of a turn's text, the answer so far
 -- returns 1 where the request ended by this, else 0, and how many old dead letters were dropped
 --
 -- Ends a request that Redis cannot go on with: its record cannot be read, or something else has taken the place of one of
--- its keys. Each of the two may be what is broken.
+-- its keys. Each of the two may be what is broken; what can be read is kept and told as at any other end.
 local function discard(keys, args)
-  local jobs, dead, request, events = keys[1], keys[2], keys[3], keys[4]
-  local letter = { 'v', '1', 'reason', 'unreadable', 'id', args[3], 'entry', args[2],
-    'errorKind', args[9], 'errorDetail', args[10] }
-  local known, ended = redis.pcall('HMGET', request, 'status', 'attempts'), 0
-  local is_over = not known.err and known[1] and terminal[known[1]]
-  if not known.err then
-    for _, field in ipairs(present(request, input_fields)) do letter[#letter + 1] = field end
-    if known[1] and not terminal[known[1]] then
-      ended = 1
-      redis.call('HSET', request, 'status', 'failed', 'finished', now_ms(), 'errorKind', args[9], 'errorDetail', args[10])
-      redis.call('PEXPIRE', request, args[5])
-    end
-  end
+  local jobs, dead, request, events, id = keys[1], keys[2], keys[3], keys[4], args[3]
+  local known, ended = redis.pcall('HMGET', request, 'status', 'attempts', 'conversation', 'user', 'problem'), 0
+  local is_readable = not known.err and known[1]
+  local is_over = is_readable and terminal[known[1]]
+  local letter = { 'v', '1', 'reason', 'unreadable', 'id', id, 'entry', args[2], 'errorKind', args[9],
+    'errorDetail', args[10] }
+  for _, field in ipairs(is_readable and present(request, input_fields) or {}) do letter[#letter + 1] = field end
   local kind = redis.call('TYPE', events).ok
-  if kind == 'stream' then
+  if kind == 'stream' and not is_over then
     local attempt, sequence, name = last_event(events)
     if attempt and not terminal[name] then
       ended = 1
       append_and_publish(events, event_id(attempt, sequence + 1), 'failed',
-        args[7] .. (tonumber(not known.err and known[2] or 0) or 0) .. args[8], args[6])
-      if not known.err and known[1] then note_end(request, attempt, sequence + 1, attempt, sequence) end
+        args[7] .. (tonumber(is_readable and known[2] or 0) or 0) .. args[8], args[6])
+      if is_readable then note_end(request, attempt, sequence + 1, attempt, sequence) end
     end
     redis.call('PEXPIRE', events, args[5])
   end
-  redis.call('ZREM', keys[5], args[3])
+  if is_readable and not is_over then
+    ended = 1
+    local facts = { 'errorKind', args[9], 'errorDetail', args[10] }
+    if known[3] and #known[3] == 36 and known[4] and known[5] then
+      conclude(scope_at(jobs, known[3]), args[1], id, 'failed', args[13], args[5],
+        { turns = tonumber(args[11]), bytes = tonumber(args[12]) }, facts)
+    else
+      redis.call('HSET', request, 'status', 'failed', 'finished', now_ms(), unpack(facts))
+      redis.call('PEXPIRE', request, args[5])
+    end
+  end
+  redis.call('ZREM', keys[5], id)
   local is_known = known.err or known[1] or kind ~= 'none'
   local dropped = is_known and not is_over and add_letter(dead, args[4], letter) or 0
   settle(jobs, args[1], args[2])
@@ -872,25 +911,30 @@ local function discard(keys, args)
 end
 
 -- unqueued  KEYS jobs delayed waiting unfinished, beginning of the requests' keys
---           ARGV group, ms, count, TTL ms
--- returns id, job entry or '' and number of attempts of each request, of up to `count` whose job has not been seen for so
---         long, that has none: neither in the queue, nor between two attempts, nor waiting in its conversation
+--           ARGV group, ms, count, TTL ms, the time that an earlier call of the same sweep returned or ''
+-- returns how many requests were looked at, of up to `count` whose job has not been seen for so long, and since when that
+--         is; then id, job entry or '' and number of attempts of each that has none: neither in the queue, nor between two attempts, nor waiting in
+--         its conversation. Those come again after a second, for the case that they are not ended
 --
 -- Entries go without Redis' knowledge only by an operator's hand (XDEL, XTRIM, XACK).
 local function unqueued(keys, args)
   local jobs, delayed, waiting, unfinished = keys[1], keys[2], keys[3], keys[4]
-  local now, found = now_ms(), {}
+  local now = now_ms()
+  local seen_before = tonumber(args[5] or '') or now - tonumber(args[2])
+  local found = { 0, seen_before }
   queue_state(jobs, args[1])
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', unfinished, '-inf', now - tonumber(args[2]), 'LIMIT', 0, args[3])) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', unfinished, '-inf', seen_before, 'LIMIT', 0, args[3])) do
+    found[1] = found[1] + 1
     local known = redis.pcall('HMGET', keys[5] .. id, 'status', 'entry', 'wish', 'conversation', 'attempts')
-    if known.err or not known[1] or terminal[known[1]] then
+    if not known.err and (not known[1] or terminal[known[1]]) then
       redis.call('ZREM', unfinished, id)
-    elseif is_queued(jobs, args[1], known[2] or nil)
+    elseif not known.err and (is_queued(jobs, args[1], known[2] or nil)
         or redis.call('ZSCORE', delayed, id .. ' ' .. (known[3] or ''))
-        or redis.call('ZSCORE', waiting, (known[4] or '') .. ' ' .. id) then
+        or redis.call('ZSCORE', waiting, (known[4] or '') .. ' ' .. id)) then
       redis.call('ZADD', unfinished, 'XX', now, id)
       redis.call('PEXPIRE', unfinished, args[4])
     else
+      redis.call('ZADD', unfinished, 'XX', seen_before + 1000, id)
       found[#found + 1] = id
       found[#found + 1] = known[2] or ''
       found[#found + 1] = known[5] or '0'
@@ -957,8 +1001,8 @@ local function attend(keys, args)
   local due = until_ms + tonumber(args[3])
   for i = 5, #args do
     local id, request, viewers = args[i], keys[2 * (i - 4)], keys[2 * (i - 4) + 1]
-    local status = redis.call('HGET', request, 'status')
-    if not status or terminal[status] then
+    local status = redis.pcall('HGET', request, 'status')
+    if type(status) ~= 'string' or terminal[status] then
       redis.call('ZREM', watched, id)
       redis.call('DEL', viewers)
     else
@@ -1046,7 +1090,7 @@ local commands = {
   { 'ZADD', ':set', '1', 'a' }, { 'ZSCORE', ':set', 'a' }, { 'ZCARD', ':set' }, { 'ZRANGE', ':set', '0', '-1' },
   { 'ZRANGEBYSCORE', ':set', '0', '1' }, { 'ZREM', ':set', 'b' },
   { 'XADD', ':stream', '1-1', 'a', '1' }, { 'XLEN', ':stream' }, { 'XRANGE', ':stream', '-', '+' },
-  { 'XREVRANGE', ':stream', '+', '-' }, { 'XTRIM', ':stream', 'MAXLEN', '9' }, { 'XINFO', 'STREAM', ':stream' },
+  { 'XREVRANGE', ':stream', '+', '-' }, { 'XREAD', 'STREAMS', ':stream', '0' }, { 'XTRIM', ':stream', 'MAXLEN', '9' }, { 'XINFO', 'STREAM', ':stream' },
   { 'XGROUP', 'CREATE', ':stream', 'g', '0' }, { 'XINFO', 'GROUPS', ':stream' },
   { 'XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', ':stream', '>' }, { 'XINFO', 'CONSUMERS', ':stream', 'g' },
   { 'XPENDING', ':stream', 'g' }, { 'XCLAIM', ':stream', 'g', 'c', '0', '1-1', 'JUSTID' }, { 'XACK', ':stream', 'g', '1-1' },
