@@ -36,6 +36,17 @@ struct PushedWaitTests {
         }
     }
 
+    @Test("a conversation that is first read while the replica closes makes its reader look", .timeLimit(.minutes(1)))
+    func closed() async throws {
+        try await withRedis { bench in
+            let conversation = try await bench.submit().conversationID
+            bench.answers.close()
+            let reader = await bench.answers.keptNotices.watch(conversation)
+            try await reader.next(within: Self.limit)
+            reader.close()
+        }
+    }
+
     @Test("the end of a running request is told, and so is one that came before", .timeLimit(.minutes(1)))
     func end() async throws {
         try await withRedis { bench in
