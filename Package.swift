@@ -29,16 +29,17 @@ let system: [Target] = [
 let runtime: [Target] = [
     module("EventLoop", in: "Runtime", ["CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
-    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "CLLHTTP"]),
-    module("HTTPClient", in: "Runtime", ["EventLoop", "CCurl"]),
-    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "CHiredis"]),
+    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CLLHTTP"]),
+    module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "CCurl"]),
+    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CHiredis"]),
     module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
     module("Telemetry", in: "Runtime", []),
     module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient"]),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
-    module("Settings", in: "Runtime", ["Console"]),
-    module("ServerSentEvents", in: "Runtime", []),
+    module("Settings", in: "Runtime", ["Console", "Text"]),
+    module("ServerSentEvents", in: "Runtime", ["Text"]),
     module("Console", in: "Runtime", []),
+    module("Text", in: "Runtime", []),
 ]
 
 /// Business rules: they see ports only.
@@ -72,7 +73,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Settings", "Console",
+            "Instrumentation", "Settings", "Console", "Text",
         ],
     ),
     module(
@@ -116,6 +117,7 @@ let tests: [Target] = [
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
+    suite("Text", in: "Runtime", ["Text"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared"]),

@@ -14,6 +14,7 @@ package struct APIServices {
     package let conversations: ConversationServices
     package let answers: any AnswerStream
     package let requests: any RequestRepository
+    package let ends: any RequestEnds
     package let tokens: any TokenService
     package let isAuthenticationRequired: Bool
     package let identifiers: IdentifierFactory
@@ -34,6 +35,7 @@ package struct APIServices {
         conversations: ConversationServices,
         answers: any AnswerStream,
         requests: any RequestRepository,
+        ends: any RequestEnds,
         tokens: any TokenService,
         isAuthenticationRequired: Bool,
         identifiers: IdentifierFactory,
@@ -52,6 +54,7 @@ package struct APIServices {
         self.conversations = conversations
         self.answers = answers
         self.requests = requests
+        self.ends = ends
         self.tokens = tokens
         self.isAuthenticationRequired = isAuthenticationRequired
         self.identifiers = identifiers

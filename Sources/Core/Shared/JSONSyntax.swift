@@ -8,7 +8,7 @@
 /// ```
 /// Makes no values. Members are compared as their names decode, without regard to Unicode equivalence.
 package struct JSONSyntax {
-    /// What is wrong with a text, where it can be told to whoever wrote it.
+    /// What is wrong with a text, as far as it can be reported to the client.
     package enum Failure: Error, Equatable {
         case malformed
         case notUTF8

@@ -65,7 +65,7 @@ struct DeadJobActions: DeadLettersCommand.Actions {
         } catch {
             switch error {
             case .unknown: throw CommandFailure("there is no dead letter \(id); was it redriven already?")
-            case .unreadable: throw CommandFailure("\(id) is an entry that nobody could read; it can only be dropped")
+            case .unreadable: throw CommandFailure("\(id) cannot be decoded; it can only be dropped")
             case .conversationDeleted:
                 throw CommandFailure("the conversation of \(id) was deleted by its user; it can only be dropped")
             case .unavailable: throw DeadLetterOutput.unavailable

@@ -75,8 +75,8 @@ enum DeadLettersCommand {
                \(Program.name) dead-letters drop ID [--records]
 
         Without --records, the jobs that were given up: redrive submits the problem again, as a new request.
-        With --records, what PostgreSQL refused to keep of a request or nobody could read: redrive gives it to PostgreSQL
-        again, once the cause is mended.
+        With --records, the records that PostgreSQL rejected or that cannot be decoded: redrive gives one to PostgreSQL
+        again, once the cause is fixed.
         Works on the Redis that REDIS_URL names; without it, on that of the lemma dev in this folder.
 
         """

@@ -4,7 +4,7 @@ internal import Domain
 internal import Infrastructure
 internal import Shared
 
-/// `lemma dead-letters --records`: what PostgreSQL refused to keep, or nobody could read.
+/// `lemma dead-letters --records`: the records that PostgreSQL rejected or that cannot be decoded.
 struct DeadRecordActions: DeadLettersCommand.Actions {
     let records: RedisDeadRecords
 
@@ -47,7 +47,7 @@ struct DeadRecordActions: DeadLettersCommand.Actions {
             Output.error.note("a worker writes it into PostgreSQL; if that refuses it again, it comes back\n")
         case .unknown: throw unknown(id)
         case .unreadable, .conversationDeleted:
-            throw CommandFailure("\(id) is no record that was set aside; it can only be dropped")
+            throw CommandFailure("\(id) cannot be decoded; it can only be dropped")
         }
     }
 

@@ -180,6 +180,7 @@ final class APIGraph {
                 conversations: Self.conversations(environment, store, requests, answers.keptNotices),
                 answers: answers,
                 requests: requests,
+                ends: answers,
                 tokens: SignedTicketService(
                     secrets: environment.secrets,
                     lifetime: environment.streamLifetime,

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Puts the head of a response together out of the lines that libcurl hands over.
 ///
 /// Interim responses (1xx) are passed over, and so are trailer fields, which come after the head is complete.
@@ -28,7 +30,8 @@ struct ResponseHeadReader {
         if text.hasPrefix("HTTP/"), headers.isEmpty, status == 0 {
             status = Int(text.drop { $0 != " " }.dropFirst().prefix(3)) ?? 0
         } else if let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) {
-            headers.append((text[..<colon].lowercased(), trimmed(text[text.utf8.index(after: colon)...])))
+            let value = text.utf8[colon...].dropFirst().trimmingBlanks
+            headers.append((text[..<colon].lowercased(), String(Substring(value))))
         }
         return .more
     }
@@ -41,12 +44,5 @@ struct ResponseHeadReader {
         }
         isComplete = true
         return .complete(HTTPClientResponse(status: status, headers: headers))
-    }
-
-    private func trimmed(_ text: Substring) -> String {
-        let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        var value = text.utf8.drop(while: isBlank)
-        while let last = value.last, isBlank(last) { value = value.dropLast() }
-        return String(Substring(value))
     }
 }

@@ -26,13 +26,6 @@ extension UInt8 {
     }
 
     var lowercasedASCII: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
-
-    /// The value of a hexadecimal digit.
-    var hexadecimalValue: UInt8? {
-        if isDigit { return self &- 0x30 }
-        let letter = lowercasedASCII &- 0x61
-        return letter < 6 ? letter + 10 : nil
-    }
 }
 
 extension [UInt8] {

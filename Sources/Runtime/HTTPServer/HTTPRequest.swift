@@ -1,3 +1,5 @@
+internal import Text
+
 /// The method of a request.
 package enum HTTPMethod: Sendable, Hashable {
     case get
@@ -70,6 +72,6 @@ package struct HTTPQuery: Sendable {
     }
 
     private func decoded(_ bytes: ArraySlice<UInt8>) -> String {
-        String(decoding: percentDecoded(bytes, plusIsSpace: true) ?? [], as: UTF8.self)
+        String(decoding: PercentEncoding.decode(bytes, plusIsSpace: true) ?? [], as: UTF8.self)
     }
 }

@@ -3,8 +3,8 @@ internal import EventLoop
 /// A connection above a limit: its first request is answered 503, then it closes.
 ///
 /// A GET of an event stream is not answered: an `EventSource` connects again after a connection that broke, and never
-/// after a 503. Only the head is read, and only its beginning. Loop-owned; the service and the stream hold it until the
-/// stream has closed.
+/// after a 503. Only the head is read; one that is not complete within `headBytesMax` may be such a GET, so it is not
+/// answered either. Loop-owned; the service and the stream hold it until the stream has closed.
 final class RefusedConnection: ByteStreamDelegate {
     /// How long the request may take to arrive.
     private static let patience = Duration.seconds(2)
@@ -28,7 +28,10 @@ final class RefusedConnection: ByteStreamDelegate {
     func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
         head.append(contentsOf: bytes.prefix(Self.headBytesMax - head.count))
         let isComplete = head.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) != nil
-        guard isComplete || head.count == Self.headBytesMax else { return }
+        guard isComplete else {
+            if head.count == Self.headBytesMax { stream.close() }
+            return
+        }
         let text = String(decoding: head, as: UTF8.self).lowercased()
         if text.hasPrefix("get "), text.contains("text/event-stream") { return stream.close() }
         answer(isHead: text.hasPrefix("head "))

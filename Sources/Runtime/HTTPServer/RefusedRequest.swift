@@ -1,3 +1,5 @@
+internal import Text
+
 /// What could be read of a request that the server refuses itself; what could not is nil.
 package struct RefusedRequest: Sendable {
     /// The path, where so much of the target was found valid.
@@ -30,7 +32,7 @@ extension RequestParser {
         // One empty line may stand before the request line.
         for line in lines.drop(while: \.isEmpty).dropFirst().prefix(while: { !$0.isEmpty }) {
             guard let colon = line.firstIndex(of: .colon), isName(line[..<colon], name) else { continue }
-            let value = line[(colon + 1)...].trimmingSpace
+            let value = line[(colon + 1)...].trimmingBlanks
             return value.allSatisfy(\.isVisible) && !value.isEmpty ? String(decoding: value, as: UTF8.self) : nil
         }
         return nil
@@ -39,13 +41,5 @@ extension RequestParser {
     private func isName(_ bytes: ArraySlice<UInt8>, _ name: StaticString) -> Bool {
         bytes.count == name.utf8CodeUnitCount
             && name.withUTF8Buffer { bytes.lazy.map(\.lowercasedASCII).elementsEqual($0) }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate var trimmingSpace: ArraySlice<UInt8> {
-        var slice = drop { $0 == .space || $0 == .tab }
-        while let last = slice.last, last == .space || last == .tab { slice.removeLast() }
-        return slice
     }
 }

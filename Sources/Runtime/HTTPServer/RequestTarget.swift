@@ -1,3 +1,5 @@
+internal import Text
+
 /// The parts of a request target (RFC 9112, section 3.2), as ranges of the head's bytes.
 struct RequestTarget {
     let path: String
@@ -27,7 +29,8 @@ struct RequestTarget {
         }
         let pathEnd = bytes[start..<end].firstIndex(of: UInt8(ascii: "?")) ?? end
         query = min(pathEnd + 1, end)..<end
-        guard !bytes[start..<end].contains(UInt8(ascii: "#")), percentDecoded(bytes[query], plusIsSpace: true) != nil,
+        guard !bytes[start..<end].contains(UInt8(ascii: "#")),
+            PercentEncoding.decode(bytes[query], plusIsSpace: true) != nil,
             let path = Self.decodedPath(bytes[start..<pathEnd])
         else { throw .malformedTarget }
         self.path = path
@@ -54,7 +57,7 @@ struct RequestTarget {
             previous = byte
         }
         if isPlain { return String(decoding: bytes, as: UTF8.self) }
-        guard let decoded = percentDecoded(bytes, plusIsSpace: false),
+        guard let decoded = PercentEncoding.decode(bytes),
             decoded.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }),
             decoded.count(where: { $0 == UInt8(ascii: "/") }) == bytes.count(where: { $0 == UInt8(ascii: "/") }),
             let path = String(validating: decoded, as: UTF8.self),
@@ -66,25 +69,4 @@ struct RequestTarget {
     private static func isDotSegment(_ segment: Substring.UTF8View) -> Bool {
         segment.count <= 2 && segment.allSatisfy { $0 == UInt8(ascii: ".") }
     }
-}
-
-/// Decodes `%41` and, where asked, `+`; nil when a percent sign has no two hexadecimal digits behind it.
-func percentDecoded(_ bytes: ArraySlice<UInt8>, plusIsSpace: Bool) -> [UInt8]? {
-    var decoded: [UInt8] = []
-    decoded.reserveCapacity(bytes.count)
-    var index = bytes.startIndex
-    while index < bytes.endIndex {
-        let byte = bytes[index]
-        if byte == UInt8(ascii: "%") {
-            guard index + 2 < bytes.endIndex, let high = bytes[index + 1].hexadecimalValue,
-                let low = bytes[index + 2].hexadecimalValue
-            else { return nil }
-            decoded.append(high << 4 | low)
-            index += 3
-        } else {
-            decoded.append(plusIsSpace && byte == UInt8(ascii: "+") ? .space : byte)
-            index += 1
-        }
-    }
-    return decoded
 }

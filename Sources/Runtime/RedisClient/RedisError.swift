@@ -77,7 +77,7 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
         code == "NOPERM" || message.contains("The user executing the script can't")
     }
 
-    /// True where the same command on the same keys fails again, whoever sends it: a key of another type, or an error in a
+    /// True where the same command on the same keys fails again on any connection: a key of another type, or an error in a
     /// function.
     package var isPermanent: Bool {
         switch code {

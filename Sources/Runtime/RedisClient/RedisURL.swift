@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Text
 
 /// Where a Redis server is and how to enter it, as one URL says.
 ///
@@ -132,17 +133,8 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
     }
 
     private static func percentDecoded(_ text: Substring, _ part: String) throws(RedisURLError) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst()?.hexDigitValue, let low = rest.popFirst()?.hexDigitValue else {
-                throw .malformed("a % in the \(part) must be followed by two hexadecimal digits")
-            }
-            bytes.append(high << 4 | low)
+        guard let bytes = PercentEncoding.decode(Array(text.utf8)[...]) else {
+            throw .malformed("a % in the \(part) must be followed by two hexadecimal digits")
         }
         guard let decoded = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             throw .malformed("the \(part) is no text")
@@ -193,15 +185,6 @@ extension UInt8 {
             UInt8(ascii: "A")...UInt8(ascii: "Z"):
             true
         default: false
-        }
-    }
-
-    fileprivate var hexDigitValue: UInt8? {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-        default: nil
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Reads server-sent events (WHATWG HTML, section 9.2.6) out of bytes that may be cut anywhere, also between CR and LF,
 /// in the byte-order mark or inside a UTF-8 character: how the stream is cut never shows in the events.
 ///
@@ -104,7 +106,7 @@ package struct ServerSentEventDecoder: Sendable {
         let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
         var value = line[colon...].dropFirst()
         if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
-        let field = isLenient ? line[..<colon].trimmingSpaces : line[..<colon]
+        let field = isLenient ? line[..<colon].trimming { $0 == UInt8(ascii: " ") } : line[..<colon]
         if isLenient, field.elementsEqual("error".utf8) {
             return onEvent(ServerSentEvent(type: "error", data: String(decoding: value, as: UTF8.self)))
         }
@@ -152,13 +154,5 @@ package struct ServerSentEventDecoder: Sendable {
         guard hasData || isLenient && type == "error" else { return }
         let text = String(decoding: data, as: UTF8.self)
         onEvent(ServerSentEvent(type: type.isEmpty ? "message" : type, data: text, id: id))
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate var trimmingSpaces: ArraySlice<UInt8> {
-        var field = drop { $0 == UInt8(ascii: " ") }
-        while field.last == UInt8(ascii: " ") { field.removeLast() }
-        return field
     }
 }

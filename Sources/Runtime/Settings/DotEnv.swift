@@ -1,3 +1,5 @@
+internal import Text
+
 /// The content of a `.env` file.
 ///
 /// A line is empty, a comment (`# …`), or `NAME=value`, optionally after `export `. A value is one of
@@ -48,7 +50,7 @@ package struct DotEnv: Sendable {
         guard let equals = rest.firstIndex(of: "=") else {
             throw LineError(reason: "expected NAME=value, found no \"=\"")
         }
-        let name = rest[..<equals].trimmingBlanks()
+        let name = String(rest[..<equals].trimmingBlanks)
         guard isName(name) else {
             throw LineError(reason: "a name consists of letters, digits and \"_\", and begins with no digit")
         }
@@ -72,10 +74,10 @@ package struct DotEnv: Sendable {
     private static func bare(_ text: Substring) -> String {
         var previous: Character = " "
         for index in text.indices {
-            if text[index] == "#", isBlank(previous) { return text[..<index].trimmingBlanks() }
+            if text[index] == "#", isBlank(previous) { return String(text[..<index].trimmingBlanks) }
             previous = text[index]
         }
-        return text.trimmingBlanks()
+        return String(text.trimmingBlanks)
     }
 
     private static func doubleQuoted(_ text: Substring) throws(LineError) -> String {

@@ -1,3 +1,5 @@
+internal import Text
+
 /// A field of requests to somebody else's server; the value may be a key.
 package struct HeaderField: Sendable {
     package let name: String
@@ -9,9 +11,9 @@ extension SettingFormat<HeaderField> {
     package static var headerField: Self {
         Self("`name=value`, percent-encoded where it holds a comma", masking: .whole) { text in
             guard let mark = text.firstIndex(of: "=") else { return nil }
-            let name = text[..<mark].trimmingBlanks()
+            let name = String(text[..<mark].trimmingBlanks)
             guard !name.isEmpty, name.utf8.allSatisfy(isNameByte),
-                let value = PercentEncoding.decode(text[text.index(after: mark)...].trimmingBlanks()),
+                let value = PercentEncoding.decode(text[text.index(after: mark)...].trimmingBlanks),
                 !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
             else { return nil }
             return HeaderField(name: name, value: Secret(value))

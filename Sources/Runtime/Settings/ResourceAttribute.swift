@@ -1,3 +1,5 @@
+internal import Text
+
 /// An attribute of OpenTelemetry's resource: what a process says of itself.
 package struct ResourceAttribute: Sendable, Hashable {
     static let serviceName = "service.name"
@@ -10,7 +12,7 @@ extension SettingFormat<ResourceAttribute> {
     /// `key=value`, both of which may be percent-encoded.
     package static var resourceAttribute: Self {
         Self("`key=value`, percent-encoded where it holds a comma or an equals sign") { text in
-            let parts = text.split(separator: "=", omittingEmptySubsequences: false).map { $0.trimmingBlanks() }
+            let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(\.trimmingBlanks)
             guard parts.count == 2, let key = PercentEncoding.decode(parts[0]), !key.isEmpty,
                 let value = PercentEncoding.decode(parts[1]),
                 key != ResourceAttribute.serviceName || !value.isEmpty,

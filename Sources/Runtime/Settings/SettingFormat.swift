@@ -1,3 +1,5 @@
+internal import Text
+
 /// How one kind of value is written: what is allowed, in words, and the parser.
 package struct SettingFormat<Value: Sendable>: Sendable {
     /// What is allowed, as it follows "allowed: " in a message, such as "an integer from 1 to 64".
@@ -45,7 +47,7 @@ package struct SettingFormat<Value: Sendable>: Sendable {
         return SettingFormat<[Value]>("a comma-separated list, each \(allowed)", masking: masking) { text in
             var values: [Value] = []
             for item in text.split(separator: ",", omittingEmptySubsequences: false) {
-                let item = item.trimmingBlanks()
+                let item = String(item.trimmingBlanks)
                 guard !item.isEmpty, let value = parse(item) else { return nil }
                 values.append(value)
             }
@@ -172,15 +174,4 @@ extension UInt8 {
     var isLetter: Bool { (0x41...0x5A).contains(self) || (0x61...0x7A).contains(self) }
     /// An ASCII digit.
     var isDigit: Bool { (0x30...0x39).contains(self) }
-}
-
-extension StringProtocol {
-    /// Without the spaces and tabs around it.
-    func trimmingBlanks() -> String {
-        let blank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        guard let first = firstIndex(where: { !blank($0) }), let last = lastIndex(where: { !blank($0) }) else {
-            return ""
-        }
-        return String(self[first...last])
-    }
 }

@@ -50,6 +50,11 @@ struct APIBench: Sendable {
         try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
     }
 
+    /// After which event each wait for an end began.
+    func waitCursors() async throws -> [EventID?] {
+        try await loop.run { [graph] _ in graph.onLoop.ends.cursors }
+    }
+
     /// Tells the archive what a persister would.
     func keep(_ entries: [ArchiveEntry]) async throws {
         try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
@@ -113,6 +118,19 @@ struct APIBench: Sendable {
     }
 }
 
+/// The real port, and where each wait began.
+private final class RecordedEnds: RequestEnds {
+    private let ends: any RequestEnds
+    private(set) var cursors: [EventID?] = []
+
+    init(_ ends: any RequestEnds) { self.ends = ends }
+
+    func watchEnd(of record: RequestRecord, after cursor: EventID?) -> any EndWatch {
+        cursors.append(cursor)
+        return ends.watchEnd(of: record, after: cursor)
+    }
+}
+
 /// The objects of one loop, as the composition root makes them.
 private final class APIGraph {
     let handler: APIHandler
@@ -123,6 +141,7 @@ private final class APIGraph {
     private var control: RedisControlChannel?
     private var runner: JobRunner?
     let archive: InMemoryArchive
+    let ends: RecordedEnds
     let metrics = LemmaMetrics(MetricsRegistry())
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
@@ -133,6 +152,7 @@ private final class APIGraph {
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
         answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
+        ends = RecordedEnds(answers)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
         let requests = RedisRequestRepository(store: store)
         let solve = SolveMathProblemHandler(
@@ -170,12 +190,13 @@ private final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: archive,
-                    ends: answers,
+                    ends: ends,
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: conversations,
                 answers: answers,
                 requests: requests,
+                ends: ends,
                 tokens: tokens,
                 isAuthenticationRequired: options.isAuthenticationRequired,
                 identifiers: identifiers,

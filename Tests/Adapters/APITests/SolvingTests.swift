@@ -149,6 +149,25 @@ struct SolvingTests {
         }
     }
 
+    @Test("Prefer: wait on a request that has begun waits behind its newest event")
+    func waitingBehindText() async throws {
+        var options = withWorker
+        options.script = "hang:2 when talking"
+        try await withAPI(options) { api in
+            let id = try api.accepted("talking for long")
+            let path = "/api/math/requests/\(id)"
+            let hasText = try await eventually { try api.send("GET", path).body.contains(#""answer":"talking for ""#) }
+            #expect(hasText)
+            #expect(try api.send("GET", path, ["Prefer: wait=1"]).status == 200)
+            #expect(try await api.waitCursors().map { $0?.description } == ["1-2"])
+            let read = try api.client("GET", path, ["Prefer: wait=30"])
+            let isWaiting = try await eventually { try await api.waitCursors().count == 2 }
+            #expect(isWaiting)
+            #expect(try api.send("DELETE", path).status == 200)
+            #expect(try read.readResponse().body.contains(#""status":"cancelled""#))
+        }
+    }
+
     @Test("aborting in each phase ends the stream with cancelled", arguments: ["waiting", "silent", "talking"])
     func aborting(phase: String) async throws {
         var options = APIOptions()

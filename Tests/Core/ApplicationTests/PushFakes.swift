@@ -8,11 +8,19 @@ import TestSupport
 struct NoPushes: RequestEnds, ArchiveNotices {
     let clock: ManualClock
 
-    func waitForEnd(of record: RequestRecord, after cursor: EventID?, within limit: Duration) async {
-        try? await clock.sleep(for: limit)
-    }
+    func watchEnd(of record: RequestRecord, after cursor: EventID?) -> any EndWatch { End(clock: clock) }
 
     func watch(_ conversation: ConversationID) async -> any ArchiveWatch { Watch(clock: clock) }
+
+    private final class End: EndWatch {
+        let clock: ManualClock
+        init(clock: ManualClock) { self.clock = clock }
+        func wait(within limit: Duration) async -> Bool {
+            try? await clock.sleep(for: limit)
+            return false
+        }
+        func giveUp() {}
+    }
 
     private final class Watch: ArchiveWatch {
         let clock: ManualClock

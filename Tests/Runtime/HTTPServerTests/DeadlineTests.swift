@@ -189,4 +189,24 @@ struct DeadlineTests {
             #expect(try fourth.readResponse().status == 200)
         }
     }
+
+    @Test("Above the number of connections allowed, an event stream whose Accept is far behind gets no 503 either")
+    func largeHeadAboveConnectionsMax() async throws {
+        func adjust(_ options: inout HTTPServerOptions) {
+            options.connectionsMax = 1
+            options.refusedConnectionsMax = 8
+        }
+        try await withServer(adjust) { server in
+            let first = try server.client()
+            first.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try first.readResponse().status == 200)
+            let cookie = "Cookie: \(String(repeating: "c", count: 6000))"
+            let source = "GET /stream HTTP/1.1\r\nHost: a\r\n\(cookie)\r\nAccept: text/event-stream\r\n\r\n"
+            let second = try server.client()
+            second.send(source)
+            // Reset where the rest of the head was not read, else closed.
+            #expect((try? second.readToEnd()) ?? "" == "")
+            #expect(try await eventually { try await server.listener.connectionCount() == 1 })
+        }
+    }
 }

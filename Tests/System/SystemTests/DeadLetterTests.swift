@@ -52,6 +52,26 @@ struct DeadLetterTests {
         }
     }
 
+    @Test("dead letters above DEAD_LETTERS_MAX push the oldest out, which a metric counts")
+    func dropped() async throws {
+        let settings = ["JOB_MAX_ATTEMPTS": "1", "DEAD_LETTERS_MAX": "2"]
+        let plan = Deployment.Plan(workers: 1, environment: settings, mockScript: "fail\n")
+        try await Deployment.running(plan) { deployment in
+            let client = deployment.api
+            var ids: [String] = []
+            for number in 0..<5 {
+                let submitted = try client.submit("problem \(number)")
+                #expect(try client.follow(submitted.streamUrl).terminal?.name == "failed")
+                ids.append(submitted.correlationId)
+            }
+            let worker = deployment.workers[0]
+            #expect(try await eventually { try worker.metric("lemma_dead_letters_dropped_total") == 3 })
+            #expect(try worker.metric("lemma_dead_letters_total") == 5)
+            let letters: [Letter] = try Self.lines(try deployment.output("dead-letters", "list", "--json"))
+            #expect(letters.map(\.correlationId) == Array(ids.suffix(2)))
+        }
+    }
+
     @Test("a job that was given up is listed, shown and dropped; records and jobs are kept apart")
     func jobs() async throws {
         let plan = Deployment.Plan(environment: ["JOB_MAX_ATTEMPTS": "1"], mockScript: "fail\n")

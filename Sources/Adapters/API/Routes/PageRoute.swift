@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import Shared
+internal import Text
 
 /// `GET /` and `GET /assets/…`: the web page.
 struct PageRoute {
@@ -33,7 +34,7 @@ struct PageRoute {
     /// Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses makes a tag weak.
     private static func isKnown(_ tag: String, to header: String?) -> Bool {
         (header ?? "").split(separator: ",").contains { member in
-            let member = member.trimmed
+            let member = member.trimmingBlanks
             return member == "*" || member == tag || member == "W/\(tag)"
         }
     }

@@ -10,9 +10,11 @@ struct RequestRoutes {
     func read(_ context: RequestContext) async throws(Problem) {
         let id = try context.identifier(CorrelationID.self)
         let user = try services.authentication.user(of: context.request)
+        let limit = preferredWait(context.request.headers["Prefer"])
+        let cursor = limit == nil ? nil : try await lastEvent(of: id)
         var document = try await find(id, user)
-        if !document.record.status.isTerminal, let limit = preferredWait(context.request.headers["Prefer"]) {
-            await waitForEnd(of: document.record, within: limit, context)
+        if !document.record.status.isTerminal, let limit {
+            _ = await waitForEnd(of: document.record, after: cursor, within: limit, context)
             document = try await find(id, user)
         }
         respond(context, 200, document.record, document.answer)
@@ -49,21 +51,33 @@ struct RequestRoutes {
         within limit: Duration,
         _ context: RequestContext
     ) async throws(Problem) -> [UInt8]? {
+        let cursor = try await lastEvent(of: id)
         let record = try await find(id, user).record
-        guard await waitForEnd(of: record, within: limit, context) else { return nil }
+        guard await waitForEnd(of: record, after: cursor, within: limit, context) else { return nil }
         let document = try await find(id, user)
         return RequestDocument.json(document.record, answer: document.answer)
     }
 
-    @discardableResult
+    /// `cursor` was read before `record`, so that the end of a request that is not over comes after it.
     private func waitForEnd(
         of record: RequestRecord,
+        after cursor: EventID?,
         within limit: Duration,
         _ context: RequestContext
     ) async -> Bool {
-        let waiter = EndWaiter(registry: services.streams)
-        context.exchange.onClose { waiter.giveUp() }
-        return await waiter.wait(within: limit) { services.answers.watch(record, after: nil, viewer: $0) }
+        // Its end may be the cursor itself, after which nothing comes.
+        guard !record.status.isTerminal else { return true }
+        let end = services.ends.watchEnd(of: record, after: cursor)
+        context.exchange.onClose { end.giveUp() }
+        return await services.streams.wait(for: end, within: limit)
+    }
+
+    private func lastEvent(of id: CorrelationID) async throws(Problem) -> EventID? {
+        do {
+            return try await services.requests.lastEvent(of: id)
+        } catch {
+            throw .storeUnavailable
+        }
     }
 
     private func find(_ id: CorrelationID, _ user: UserID) async throws(Problem) -> ReadMathRequest.Output {

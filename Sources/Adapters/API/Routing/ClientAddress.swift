@@ -1,5 +1,6 @@
 internal import HTTPServer
 package import Settings
+internal import Text
 
 /// Who a request comes from, behind the proxies that are trusted.
 package struct ClientAddress: Sendable {
@@ -20,7 +21,7 @@ package struct ClientAddress: Sendable {
         var address = peer
         guard isTrusted(address), let header else { return address }
         for hop in header.split(separator: ",").reversed() {
-            let hop = String(hop.trimmed)
+            let hop = String(hop.trimmingBlanks)
             guard !hop.contains("/"), IPNetwork(hop) != nil else { return address }
             address = hop
             if !isTrusted(address) { return address }

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import Shared
+internal import Text
 
 /// What an `Authorization` header carries.
 enum Credential {
@@ -18,7 +19,7 @@ enum Credential {
             self = .otherScheme
             return
         }
-        let token = parts[1].trimmed
+        let token = parts[1].trimmingBlanks
         self = token.hasPrefix("lm_") || Self.isJWT(token) ? .token : .otherToken
     }
 

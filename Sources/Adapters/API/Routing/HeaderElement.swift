@@ -1,3 +1,5 @@
+internal import Text
+
 /// One member of a header's list, with its parameters: `text/html;q=0.5`, `wait="10"` (RFC 9110, section 5.6).
 struct HeaderElement: Equatable {
     /// What stands before the first `;`, without a value behind `=`, in lower case.
@@ -53,7 +55,7 @@ struct HeaderElement: Equatable {
     }
 
     private static func assignment(_ text: Substring) -> (name: String, value: String?) {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(\.trimmed)
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(\.trimmingBlanks)
         return (parts[0].lowercased(), parts.count == 2 ? unquoted(parts[1]) : nil)
     }
 
@@ -70,14 +72,5 @@ struct HeaderElement: Equatable {
             }
         }
         return value
-    }
-}
-
-extension Substring {
-    /// Without spaces and tabs around it.
-    var trimmed: Substring {
-        var text = drop { $0 == " " || $0 == "\t" }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
     }
 }

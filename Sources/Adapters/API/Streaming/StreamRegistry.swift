@@ -1,3 +1,4 @@
+internal import Application
 package import EventLoop
 package import Instrumentation
 internal import Shared
@@ -20,7 +21,7 @@ package final class StreamRegistry {
     /// True once every stream is being ended, also those yet to come.
     private(set) var isEnding = false
     private var viewers: [SSEViewer] = []
-    private var waiters: [ObjectIdentifier: EndWaiter] = [:]
+    private var waits: [ObjectIdentifier: any EndWatch] = [:]
     /// What the gauge has of this loop.
     private var bufferedBytes = 0
     private var nextVanishedSweep: Int64 = 0
@@ -39,7 +40,7 @@ package final class StreamRegistry {
     }
 
     /// Open streams, and requests that wait.
-    package var count: Int { viewers.count + waiters.count }
+    package var count: Int { viewers.count + waits.count }
 
     func add(_ viewer: SSEViewer) {
         viewer.slot = viewers.count
@@ -58,14 +59,13 @@ package final class StreamRegistry {
         metrics.active.decrement()
     }
 
-    /// False where nothing waits any more.
-    func add(_ waiter: EndWaiter) -> Bool {
+    /// Waits for the end of a request; false where it was not seen within `limit`, or before the replica drains.
+    func wait(for end: any EndWatch, within limit: Duration) async -> Bool {
         guard !isEnding else { return false }
-        waiters[ObjectIdentifier(waiter)] = waiter
-        return true
+        waits[ObjectIdentifier(end)] = end
+        defer { waits[ObjectIdentifier(end)] = nil }
+        return await end.wait(within: limit)
     }
-
-    func remove(_ waiter: EndWaiter) { waiters[ObjectIdentifier(waiter)] = nil }
 
     private func sendHeartbeats() {
         let now = loop.nowMilliseconds
@@ -88,7 +88,7 @@ package final class StreamRegistry {
     /// with the state of this moment; so do those that begin later.
     package func endAll() {
         isEnding = true
-        for waiter in waiters.values { waiter.giveUp() }
+        for end in waits.values { end.giveUp() }
         for viewer in viewers { viewer.sendAway(.drained) }
     }
 

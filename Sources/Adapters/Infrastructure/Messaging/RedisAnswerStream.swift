@@ -26,7 +26,7 @@ package final class RedisAnswerStream: AnswerStream {
     let backoff: Backoff
     private(set) var subscriber: RedisSubscriber?
     /// Readers that wait for the archive, on the same connection.
-    package let keptNotices = RedisArchiveNotices()
+    package let keptNotices: RedisArchiveNotices
     private var feeds: [CorrelationID: AnswerFeed] = [:]
     private var ticker: LoopTimer?
     private var positions: QueuePositions?
@@ -48,8 +48,9 @@ package final class RedisAnswerStream: AnswerStream {
         self.backoff = backoff
         self.presence = presence
         self.appends = appends
+        keptNotices = RedisArchiveNotices(keys: store.keys, on: store.loop)
         subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
-        keptNotices.begin(subscriber, keys: store.keys)
+        keptNotices.begin(subscriber)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
     }

@@ -10,14 +10,18 @@ package final class RedisArchiveNotices: ArchiveNotices {
     /// How long a reader waits for its subscription, without which it looks now and then.
     private static let subscribeDeadline = Duration.milliseconds(250)
 
+    private let loop: Loop
+    private let keys: Keyspace
+    /// Nil before ``begin(_:)`` and after ``close()``.
     private var subscriber: RedisSubscriber?
-    private var keys = Keyspace(partitions: 1)
     private var watches: [ConversationID: [KeptWatch]] = [:]
 
-    func begin(_ subscriber: RedisSubscriber?, keys: Keyspace) {
-        self.subscriber = subscriber
+    init(keys: Keyspace, on loop: Loop) {
         self.keys = keys
+        self.loop = loop
     }
+
+    func begin(_ subscriber: RedisSubscriber?) { self.subscriber = subscriber }
 
     /// Lets every reader look for itself.
     func close() {
@@ -26,8 +30,12 @@ package final class RedisArchiveNotices: ArchiveNotices {
     }
 
     package func watch(_ conversation: ConversationID) async -> any ArchiveWatch {
-        guard let subscriber else { preconditionFailure("notices are watched before they have a subscriber") }
-        let watch = KeptWatch(conversation, notices: self, loop: subscriber.loop)
+        let watch = KeptWatch(conversation, notices: self, loop: loop)
+        guard let subscriber else {
+            // Closed: nothing is pushed any more, so the reader looks for itself.
+            watch.tell()
+            return watch
+        }
         watches[conversation, default: []].append(watch)
         try? await subscriber.subscribe(to: keys.kept(conversation), deadline: Self.subscribeDeadline)
         return watch

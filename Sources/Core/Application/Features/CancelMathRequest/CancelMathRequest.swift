@@ -81,7 +81,7 @@ package struct CancelMathRequestHandler: CommandHandler {
             guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
             let left = deadline - clock.now
             guard !newer.status.isTerminal, left > .zero, !Task.isCancelled else { return newer }
-            await ends.waitForEnd(of: newer, after: cursor, within: min(left, Self.checkPeriod))
+            _ = await ends.watchEnd(of: newer, after: cursor).wait(within: min(left, Self.checkPeriod))
         }
     }
 
