@@ -407,7 +407,6 @@ struct OddityTests {
             "an index that cannot be read",
             half,
             #"{"choices":[{"index":1e30,"delta":{"content":"2"}}]}"#,
-
             stop,
             done
         ),
