@@ -142,7 +142,7 @@ class Shapes(ProviderCase):
     openai = {
         "stream_options": (422, {"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}),
         "system": (400, {"object": "error", "message": "System role not supported", "code": 400}),
-        "temperature": (400, {"error": {"message": "'temperature' does not support 0.5", "param": "temperature"}}),
+        "temperature": (400, {"error": {"message": "Only the default temperature is supported", "param": "temperature"}}),
         "max_tokens": (400, {"error": {"message": "'max_tokens' is not supported. Use 'max_completion_tokens'."}}),
     }
     gemini = {
@@ -170,6 +170,20 @@ class Shapes(ProviderCase):
                         with open(run.worker.log_path, encoding="utf-8") as log:
                             told = [line for line in log if "provider is sent less than before" in line]
                         self.assertEqual(len(told), 1)
+
+    async def test_an_option_whose_value_is_refused_is_left_out_for_that_question_only(self):
+        for member, words in (
+            ("temperature", "temperature must be between 0 and 0.4"),
+            ("max_tokens", "max_tokens: Input should be less than or equal to 64"),
+        ):
+            with self.subTest(member):
+                async with system(self, "openai") as run:
+                    run.openai.script["2 + 0"] = [refusing(member, 422, {"error": {"message": words}}), answer()]
+                    for number in range(2):
+                        transcript = await ask(run.api, f"2 + {number}", options=self.options)
+                        self.assertEqual(transcript.answer, ANSWER)
+                    sent = [member in request.json for request in run.openai.requests]
+                    self.assertEqual(sent, [True, False, True])
 
     async def test_a_refusal_that_nothing_mends_goes_to_the_next_provider(self):
         async with system(self, "openai,gemini") as run:

@@ -14,7 +14,7 @@ extension Configuration.AI {
         endpoints = [:]
         for provider in Provider.allCases {
             guard let remote = provider.remote else { continue }
-            // Only who asks it needs a model.
+            // The model is required only in a process that calls the provider.
             let isAsked = (role == .dev || role == .worker) && providers.contains(provider)
             endpoints[provider.rawValue] = Endpoint(reader, provider.rawValue, remote, isAsked: isAsked)
         }

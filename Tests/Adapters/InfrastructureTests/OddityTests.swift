@@ -92,6 +92,11 @@ struct OddityTests {
     private static let stopped = #","finishReason":"STOP""#
     private static let whole = part(#""x = 2""#, stopped)
 
+    private static let digits = String(repeating: "9", count: 400)
+    private static func hugeCounts(_ number: String) -> String {
+        #"{"usage":{"prompt_tokens":\#(number),"completion_tokens":\#(number)},"choices":[{"delta":{}}]}"#
+    }
+
     static let reasons = [
         openAI("an empty reason", delta(#""x = ""#, #""""#), delta(#""2""#, #""stop""#), done),
         openAI("the word null as reason", delta(#""x = ""#, #""null""#), delta(#""2""#, #""stop""#), done),
@@ -354,6 +359,32 @@ struct OddityTests {
         ),
     ]
 
+    static let pauses = ["1e30", "1e300", "-1e308", digits].flatMap { number in
+        [
+            openAI(
+                "a pause of \(number.prefix(9))",
+                #"{"error":{"code":429,"retry_after":\#(number)}}"#,
+                answer: "",
+                end: .busy
+            ),
+            gemini(
+                "a delay of \(number.prefix(9))",
+                #"{"error":{"code":429,"details":[{"retryDelay":"\#(number)s"},{"retryDelay":{"seconds":\#(number)}}]}}"#,
+                answer: "",
+                end: .busy
+            ),
+            Oddity(
+                name: "a pause in a field of \(number.prefix(9))",
+                dialect: 0,
+                body: "{}",
+                status: 503,
+                fields: [("retry-after-ms", number), ("retry-after", number)],
+                answer: "",
+                end: .failed
+            ),
+        ]
+    }
+
     static let surroundings = [
         openAI("empty data", "", half, "", delta(#""2""#), " ", stop, done),
         openAI("[DONE] with a space", text, stop, "[DONE] "),
@@ -370,6 +401,22 @@ struct OddityTests {
             #"{"usage":{"prompt_tokens":9223372036854775808},"choices":[{"delta":{"content":"x = 2"}}]}"#,
             stop,
             done
+        ),
+        openAI("a huge usage", text, hugeCounts("1e30"), hugeCounts("-1e308"), hugeCounts(digits), stop, done),
+        openAI(
+            "an index that cannot be read",
+            half,
+            #"{"choices":[{"index":1e30,"delta":{"content":"2"}}]}"#,
+            stop,
+            done
+        ),
+        gemini(
+            "a huge usage",
+            #"{"usageMetadata":{"promptTokenCount":1e30,"candidatesTokenCount":9223372036854775807,"#
+                + #""thoughtsTokenCount":9223372036854775807}}"#,
+            #"{"usageMetadata":{"promptTokenCount":\#(digits),"candidatesTokenCount":-9223372036854775808,"#
+                + #""thoughtsTokenCount":-9223372036854775808}}"#,
+            whole
         ),
         openAI(
             "an empty error",
@@ -519,7 +566,7 @@ struct OddityTests {
 
     @Test(
         "each is read as its meaning, however it is cut",
-        arguments: reasons + contents + thinking + errors + surroundings
+        arguments: reasons + contents + thinking + errors + pauses + surroundings
     )
     func oddities(_ oddity: Oddity) {
         for size in [1, 2, 7, 1_000_000] {
@@ -532,7 +579,7 @@ struct OddityTests {
 
     @Test(
         "line ends and keep-alives between the events change nothing",
-        arguments: reasons + contents + thinking + errors + surroundings,
+        arguments: reasons + contents + thinking + errors + pauses + surroundings,
     )
     func surrounded(_ oddity: Oddity) {
         let body = oddity.body

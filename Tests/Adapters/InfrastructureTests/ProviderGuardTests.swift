@@ -199,7 +199,7 @@ struct ProviderGuardTests {
             var refusals = 2
             let picky = bench.client("picky") { sink throws(ProviderFailure) in
                 refusals -= 1
-                if refusals >= 0 { throw .adapted(detail: "no") }
+                if refusals >= 0 { throw .adapted(detail: "no", options: SolveOptions()) }
                 sink.receive(.token, "x")
             }
             #expect(await bench.solve(bench.chain(picky)) == .success("picky"))

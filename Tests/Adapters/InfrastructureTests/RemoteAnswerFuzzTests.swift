@@ -11,7 +11,9 @@ struct RemoteAnswerFuzzTests {
         "\n\n", "\r", "data: ", ": c\n", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d", "null", "true",
         "1e999", "-", "9223372036854775807", "-9223372036854775808", "\u{0}", "é", "😀", "\"choices\":", "\"error\":",
         "\"candidates\":", "[DONE]", "\u{FEFF}", "<think>", "</think>", "\\ude00", "NaN", "event: error\n", "error: ",
-        "\u{200B}",
+        "\u{200B}", "1e30", "1e308", "-1e30", "-1e308", String(repeating: "9", count: 400),
+        "-" + String(repeating: "9", count: 400), "\"retry_after\":1e300,", "\"retry_after_ms\":1e30,",
+        "\"details\":[{\"retryDelay\":\"999999999999999999999999999s\"}],", "\"index\":1e30,", "\"code\":-1e30,",
     ]
 
     private static let openAI = Mutation(
@@ -25,6 +27,7 @@ struct RemoteAnswerFuzzTests {
             #"data: {"error":{"message":"no","type":"server_error","code":"x"}}"# + "\n\n",
             #"{"choices":[{"message":{"content":"whole"},"finish_reason":"length"}]}"#, ": ping\n\n",
             #"{"error":{"message":"no","code":429}}"#,
+            #"{"error":{"code":503,"retry_after":30,"retry_after_ms":2500}}"#,
         ],
         splices: splices,
     )
@@ -38,6 +41,7 @@ struct RemoteAnswerFuzzTests {
             #"data: {"promptFeedback":{"blockReason":"SAFETY"}}"# + "\n\n",
             #"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
             #"{"candidates":[{"content":{"parts":[{"text":"whole"}]},"finishReason":"STOP"}]}"#,
+            #"{"error":{"code":429,"details":[{"retryDelay":"34.07s"},{"retryDelay":{"seconds":34,"nanos":70}}]}}"#,
         ],
         splices: splices,
     )
@@ -45,7 +49,10 @@ struct RemoteAnswerFuzzTests {
     private static let heads = [
         HTTPClientResponse(status: 200, headers: [("content-type", "text/event-stream")]),
         HTTPClientResponse(status: 200, headers: [("content-type", "application/json")]),
-        HTTPClientResponse(status: 429, headers: [("content-type", "application/json")]),
+        HTTPClientResponse(
+            status: 429,
+            headers: [("content-type", "application/json"), ("retry-after-ms", "1e30"), ("retry-after", "1e300")]
+        ),
     ]
 
     private func fuzz(_ mutation: Mutation, _ dialect: any ProviderDialect) async {

@@ -1,4 +1,8 @@
+import Application
+import Domain
+import EventLoop
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -79,5 +83,66 @@ struct RequestShapeTests {
         #expect(!body(0, Set(RequestPart.allCases)).contains("max_"))
         let gemini = body(1, [.systemRole])
         #expect(!gemini.contains("systemInstruction") && gemini.contains(#"{"text":"You are a patient"#))
+    }
+
+    @Test(
+        "an option is remembered as refused only where the words say that it is not supported",
+        arguments: [
+            (400, "temperature must be between 0 and 1", .temperature, false),
+            (400, "'temperature' does not support 0.5", .temperature, false),
+            (400, "temperature=1.5 is not supported", .temperature, false),
+            (400, "Unsupported value: temperature must be at most 1", .temperature, false),
+            (422, "max_tokens: Input should be less than or equal to 8192", .maxTokens, false),
+            (400, "max_tokens is too large: 100000. This model supports at most 4096 tokens", .maxTokens, false),
+            (400, "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", .maxTokens, false),
+            (422, "temperature: no", .temperature, false),
+            (
+                400,
+                "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) value is "
+                    + "supported.", .temperature, true
+            ),
+            (400, "Unknown name \"temperature\": Cannot find field.", .temperature, true),
+            (400, "Unsupported parameter: 'max_tokens' is not supported with this model.", .maxTokens, true),
+            (422, "max_tokens: Extra inputs are not permitted", .maxTokens, true),
+        ] as [(Int, String, RequestPart, Bool)],
+    )
+    func values(status: Int, words: String, part: RequestPart, isRemembered: Bool) async throws {
+        try await onLoop { loop in
+            var count = 0
+            let server = try await RawServer(on: loop) { connection in
+                count += 1
+                let isRefused = count == 1
+                connection.send("HTTP/1.1 \(isRefused ? status : 200) X\r\nConnection: close\r\n\r\n")
+                connection.send(
+                    isRefused ? words : #"{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}"#
+                )
+                connection.stream.finish()
+            }
+            let transport = HTTPTransport(on: loop)
+            defer { transport.close() }
+            let shape = RequestShape()
+            let dialect = OpenAIDialect(ProviderEndpoint(baseURL: server.url + "v1", model: "m", apiKey: nil))
+            let client = RemoteClient(dialect, transport: transport, connectTimeout: .seconds(10), shape: shape)
+            func ask(_ options: SolveOptions) async throws(ProviderFailure) {
+                let question = Question(problem: MathProblem(stored: "x"), options: options)
+                _ = try await client.stream(question, into: SinkRecorder(ManualClock(loop: loop)))
+            }
+            var options = SolveOptions(temperature: 0.5, maxOutputTokens: 9000)
+            do throws(ProviderFailure) { try await ask(options) } catch {
+                guard case .adapted(_, let changed) = error else { throw error }
+                options = changed
+            }
+            let kept: Set<RequestPart> = [.streamOptions, .systemRole, .temperature, .maxTokens]
+            let sent = dialect.parts(for: Question(problem: MathProblem(stored: "x"), options: options), without: [])
+            #expect(sent == (isRemembered ? kept : kept.subtracting([part])))
+            // An answer to a question without the option confirms nothing.
+            try await ask(SolveOptions())
+            shape.restore([part])
+            #expect(shape.leftOut.isEmpty)
+            if isRemembered { shape.tryWithout([part]) }
+            try await ask(options)
+            shape.restore([part])
+            #expect(shape.leftOut == (isRemembered ? [part] : []))
+        }
     }
 }

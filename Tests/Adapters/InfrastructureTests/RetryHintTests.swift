@@ -59,4 +59,54 @@ struct RetryHintTests {
     func bodies(body: String, expected: Double?) throws {
         #expect(seconds(ErrorReport.read(try JSONReader.value(body[...].utf8)).retryAfter) == expected)
     }
+
+    /// Numbers that no count of seconds, milliseconds or bytes can be.
+    private static let huge = [
+        "1e19", "1e30", "1e300", "1e308", "1e999", "9223372036854775808", String(repeating: "9", count: 400),
+    ]
+    private static let numbers = huge + huge.map { "-\($0)" } + ["-1", "0", "nan", "-nan", "-inf"]
+
+    /// The longest pause for a huge number; none for a negative one.
+    private func expected(_ number: String) -> Double? { Double(number).flatMap { $0 > 0 ? 3600 : nil } }
+
+    @Test("a number of any size is a pause of an hour at most", arguments: numbers)
+    func hugeNumbers(number: String) throws {
+        let expected = expected(number)
+        for name in ["retry-after", "retry-after-ms", "x-ms-retry-after-ms", "x-ratelimit-reset"] {
+            #expect(seconds(RetryHint.inHead(Self.head([name: number]), isBusy: true, now: Self.now)) == expected)
+        }
+        for body in [
+            #"{"error":{"retry_after":"\#(number)"}}"#, #"{"error":{"retry_after_ms":"\#(number)"}}"#,
+            #"{"error":{"details":[{"retryDelay":{"seconds":"\#(number)","nanos":"\#(number)"}}]}}"#,
+        ] {
+            #expect(seconds(ErrorReport.read(try JSONReader.value(body[...].utf8)).retryAfter) == expected)
+        }
+    }
+
+    @Test(
+        "a number of any size with a unit is a pause of an hour at most",
+        arguments: ["s", "ms", "ns", "m", "h", "d"]
+    )
+    func hugeUnits(unit: String) {
+        for digits in [30, 300, 400] {
+            let text = String(repeating: "9", count: digits) + unit
+            #expect(RetryHint.duration(text, now: Self.now) == .seconds(3600))
+            #expect(RetryHint.duration("-" + text, now: Self.now) == nil)
+            #expect(RetryHint.duration(text + text, now: Self.now) == .seconds(3600))
+        }
+    }
+
+    @Test(
+        "a date of any kind is a pause of an hour at most",
+        arguments: [
+            "9999-12-31T23:59:59Z", "99999999999999999999-01-01T00:00:00Z", "2027-99-99T99:99:99Z",
+            "2027-00-00T00:00:00Z", "0000-00-00T00:00:00Z", "-9999-01-01T00:00:00Z", "2027-01-15T08:00:00+99:99",
+            "2027-01-15T08:00:00.99999999999999999999999999Z", "2027-01-15T08:00:00-9999999999999999999999",
+            "9223372036854775807-9223372036854775807-9223372036854775807T00:00:00Z",
+        ],
+    )
+    func oddDates(text: String) {
+        let hint = RetryHint.duration(text, now: Self.now) ?? .zero
+        #expect((.zero...(.seconds(3600))).contains(hint))
+    }
 }

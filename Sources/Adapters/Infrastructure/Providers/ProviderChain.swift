@@ -74,7 +74,7 @@ extension AIFailure {
         case .unavailable(let detail, let pause?), .busy(let detail, let pause?):
             self = .overloaded(detail: detail, retryAfter: min(pause, Self.retryAfterMax))
         case .noRoom(let detail, let pause): self = .noRoom(detail: detail, retryAfter: pause)
-        case .unavailable(let detail, nil), .busy(let detail, nil), .refused(let detail), .adapted(let detail):
+        case .unavailable(let detail, nil), .busy(let detail, nil), .refused(let detail), .adapted(let detail, _):
             self = .failed(detail: detail)
         }
     }

@@ -67,8 +67,9 @@ package enum ProviderFailure: Error, Equatable {
     case noRoom(detail: String, retryAfter: Duration)
     /// It will not serve us, for want of the key, the model or the permission: only another provider helps.
     case refused(detail: String)
-    /// It refused the form of the request, which the client has changed: the same question may be asked again at once.
-    case adapted(detail: String)
+    /// It refused the form of the request, which the client has changed: the same question may be asked again at once,
+    /// with `options` in place of its own.
+    case adapted(detail: String, options: SolveOptions)
     /// It judged the request itself wrong: nobody helps.
     case rejected(detail: String)
 }

@@ -4,7 +4,7 @@ package import Shared
 /// What a provider is asked.
 package struct Question: Sendable {
     package let problem: MathProblem
-    package let options: SolveOptions
+    package var options: SolveOptions
     /// What was asked and answered before in the same conversation.
     package let context: ConversationContext
     /// What it is asked for; nil outside of a worker.

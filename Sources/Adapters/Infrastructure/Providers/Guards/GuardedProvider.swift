@@ -51,6 +51,7 @@ package struct GuardedProvider {
 
     /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
     func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
+        var question = question
         var retry = 0
         var adaptations = 0
         while true {
@@ -78,7 +79,8 @@ package struct GuardedProvider {
                 lane.take(account)
                 if let wish = failure.retryAfter { gate.pause.extend(until: clock.now + wish) }
                 if call.hasOutput { throw failure }
-                if case .adapted = failure, adaptations < Self.adaptationsMax {
+                if case .adapted(_, let options) = failure, adaptations < Self.adaptationsMax {
+                    question.options = options
                     adaptations += 1
                     gate.metrics.adaptations.increment()
                     gate.metrics.retries.increment()
@@ -182,7 +184,7 @@ package struct GuardedProvider {
         case .failure(.timedOut(let detail)): (.timedOut, detail)
         case .failure(.unavailable(let detail, _)): (.failed, detail)
         case .failure(.busy(let detail, _)), .failure(.noRoom(let detail, _)): (.busy, detail)
-        case .failure(.refused(let detail)), .failure(.adapted(let detail)): (.refused, detail)
+        case .failure(.refused(let detail)), .failure(.adapted(let detail, _)): (.refused, detail)
         case .failure(.rejected(let detail)): (.rejected, detail)
         }
     }

@@ -17,6 +17,7 @@ struct AnswerTexts {
     private var answer = SurrogateJoiner()
     private var thinking = ThinkingSplitter()
     private var blank = ""
+    /// All that was taken, held and dropped text included.
     private var bytes = 0
     /// True once the answer has something that can be seen.
     private(set) var hasAnswer = false
@@ -27,6 +28,7 @@ struct AnswerTexts {
     var isTooLong: Bool { bytes > Self.bytesMax }
 
     mutating func take(_ chunk: ProviderChunk) {
+        bytes += chunk.reasoning.utf8.count + chunk.answer.utf8.count
         if !chunk.reasoning.isEmpty { emit(.reasoning, reasoning.join(chunk.reasoning)) }
         if !chunk.answer.isEmpty { split(answer.join(chunk.answer)) }
     }
@@ -51,7 +53,6 @@ struct AnswerTexts {
         if part.isThinking { return emit(.reasoning, part.text) }
         if hasAnswer { return emit(.token, part.text) }
         if part.text.isBlank {
-            bytes += part.text.utf8.count
             // What is beyond the limit is cut anyway.
             if !isTooLong { blank += part.text }
             return
@@ -62,9 +63,7 @@ struct AnswerTexts {
     }
 
     private mutating func emit(_ kind: AnswerText, _ text: String) {
-        guard !text.isEmpty else { return }
-        bytes += text.utf8.count
-        sink.receive(kind, text)
+        if !text.isEmpty { sink.receive(kind, text) }
     }
 }
 

@@ -14,18 +14,35 @@ package struct RefusedParts: Sendable, Hashable {
         (.maxTokens, ["max_tokens", "maxtokens", "maxoutputtokens", "max_output_tokens", "max_completion_tokens"]),
         (.maxCompletionTokens, ["max_tokens", "max_completion_tokens"]),
     ]
-    private static let phrases = [
+    /// Words for a part that the server does not know or never takes.
+    private static let unsupportedPhrases = [
         "not supported", "unsupported", "not support", "unrecognized", "unrecognised", "unknown field", "unknown name",
         "unknown parameter", "unknown argument", "unexpected field", "extra inputs", "extra_forbidden", "extra fields",
-        "not permitted", "not enabled", "additional properties", "unexpected keyword", "invalid role",
-        "cannot find field", "must be user", "unknown role", "does not accept", "only the default",
-        "roles must alternate", "input should be", "got system", "unexpected role", "must be one of", "only user",
+        "not permitted", "not enabled", "additional properties", "unexpected keyword", "cannot find field",
+        "does not accept", defaultPhrase,
+    ]
+    /// No other value is taken either.
+    private static let defaultPhrase = "only the default"
+    private static let shapePhrases = [
+        "invalid role", "must be user", "unknown role", "roles must alternate", "input should be", "got system",
+        "unexpected role", "must be one of", "only user",
+    ]
+    /// Words for a value that the server does not take, where it may take another.
+    private static let valuePhrases = [
+        "unsupported value", "unsupported_value", "invalid value", "invalid_value", "between", "range", "less than",
+        "less_than", "lower than", "greater than", "greater_than", "higher than", "at most", "at least", "no more than",
+        "maximum", "minimum", "exceed", "above", "below", "too large", "too high", "too big", "too low", "too small",
+        "<=", ">=", "\u{2264}", "\u{2265}", "input should be", "must be in",
     ]
 
     /// The parts that are named.
     package private(set) var named: Set<RequestPart> = []
     /// True where the words say that something of the request is not taken.
     package private(set) var isAboutShape = false
+    /// True where the words say that the parts are not taken with any value.
+    package private(set) var areUnsupported = false
+    /// True where the words are about the value of an option.
+    private var areAboutValue = false
 
     package init() {}
 
@@ -38,9 +55,27 @@ package struct RefusedParts: Sendable, Hashable {
 
     init(_ text: String) {
         let text = text.lowercased()
-        isAboutShape = Self.phrases.contains { text.contains($0) }
-        for (part, any) in Self.words where any.contains(where: { text.contains($0) }) { named.insert(part) }
+        func has(_ phrases: [String]) -> Bool { phrases.contains { text.contains($0) } }
+        let saysUnsupported = has(Self.unsupportedPhrases)
+        isAboutShape = saysUnsupported || has(Self.shapePhrases)
+        areAboutValue = (has(Self.valuePhrases) || Self.quotesValue(text)) && !text.contains(Self.defaultPhrase)
+        areUnsupported = saysUnsupported && !areAboutValue
+        for (part, any) in Self.words where has(any) { named.insert(part) }
         if text.contains("system"), text.contains("role") { named.insert(.systemRole) }
+    }
+
+    /// True where the name of an option is followed by a number, as in `temperature=1.5` or `'temperature' does not support 3`.
+    private static func quotesValue(_ text: String) -> Bool {
+        for (part, names) in words where part.isOption {
+            for name in names {
+                for range in text.ranges(of: name) {
+                    var rest = text[range.upperBound...].drop { "'\"`=: (".contains($0) }
+                    if rest.hasPrefix("does not support ") { rest = rest.dropFirst("does not support ".count) }
+                    if let first = rest.first, first.isASCII, first.isNumber { return true }
+                }
+            }
+        }
+        return false
     }
 
     private static func collect(_ value: JSONValue, into texts: inout [String]) {
@@ -61,7 +96,8 @@ package struct RefusedParts: Sendable, Hashable {
         switch status {
         case 400, 404, 500, 501:
             let isPlain = status == 400 && (named == [.temperature] || named == [.streamOptions])
-            guard isAboutShape || isPlain else { return [] }
+            let isValue = status == 400 && areAboutValue && !named.isEmpty && named.allSatisfy(\.isOption)
+            guard isAboutShape || isPlain || isValue else { return [] }
             if !named.isEmpty { return named }
             return status == 400 ? sent.intersection([.streamOptions]) : []
         case 422: return named.isEmpty ? sent.intersection([.streamOptions]) : named

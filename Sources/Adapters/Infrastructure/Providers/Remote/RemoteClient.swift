@@ -39,7 +39,7 @@ package struct RemoteClient: AIStreamingClient {
         let answer = RemoteAnswer(dialect, into: sink)
         do throws(ProviderFailure) {
             let reason = try await perform(request(question, without: omitted), answer)
-            shape.confirm(omitted)
+            shape.confirm(withheld(omitted, from: question))
             return reason
         } catch {
             throw adapt(to: answer, after: error, question, without: omitted)
@@ -64,7 +64,8 @@ package struct RemoteClient: AIStreamingClient {
         return try answer.end(nil)
     }
 
-    /// Leaves out what was refused, where that may be the cause of `failure`.
+    /// Leaves out what was refused, where that may be the cause of `failure`; an option whose value was refused, for this
+    /// question only.
     private func adapt(
         to answer: RemoteAnswer,
         after failure: ProviderFailure,
@@ -75,11 +76,17 @@ package struct RemoteClient: AIStreamingClient {
         let sent = dialect.parts(for: question, without: omitted)
         let cause = refusal.parts.cause(status: refusal.status, sent: sent)
         guard cause.isEmpty else {
-            shape.tryWithout(cause)
-            return RemoteFailure(provider: identity.name).adapted(cause)
+            let values = cause.filter { $0.isOption && !refusal.parts.areUnsupported }
+            shape.tryWithout(cause.subtracting(values))
+            return RemoteFailure(provider: identity.name).adapted(cause, question.options.without(values))
         }
-        if [400, 422].contains(refusal.status) { shape.restore(omitted) }
+        if [400, 422].contains(refusal.status) { shape.restore(withheld(omitted, from: question)) }
         return failure
+    }
+
+    /// What of `omitted` a request for `question` would have: its answer says nothing about the rest.
+    private func withheld(_ omitted: Set<RequestPart>, from question: Question) -> Set<RequestPart> {
+        omitted.filter { dialect.parts(for: question, without: omitted.subtracting([$0])).contains($0) }
     }
 
     private func request(_ question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
@@ -87,7 +94,7 @@ package struct RemoteClient: AIStreamingClient {
         request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
         if let attempt = question.attempt {
             request.headers.append(("X-Correlation-ID", attempt.correlationID.description))
-            // `tracestate` is of the client's own systems and goes to nobody.
+            // `tracestate` belongs to the client's own systems: it is not sent.
             if sendsTrace, let trace = attempt.trace { request.headers.append(("traceparent", trace.parent)) }
         }
         request.timeouts.connect = connectTimeout

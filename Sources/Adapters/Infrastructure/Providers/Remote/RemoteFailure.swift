@@ -1,4 +1,5 @@
 internal import Application
+internal import Domain
 internal import HTTPClient
 
 /// Puts what went wrong with a provider's server into our words.
@@ -62,10 +63,11 @@ struct RemoteFailure {
         }
     }
 
-    /// The request is asked again in another form.
-    func adapted(_ parts: Set<RequestPart>) -> ProviderFailure {
+    /// The request is asked again without `parts`, with `options` in place of the question's own.
+    func adapted(_ parts: Set<RequestPart>, _ options: SolveOptions) -> ProviderFailure {
         let names = parts.map(\.rawValue).sorted().joined(separator: ", ")
-        return .adapted(detail: "The provider \(provider) does not take a part of the request (\(names)).")
+        let detail = "The provider \(provider) does not take a part of the request (\(names))."
+        return .adapted(detail: detail, options: options)
     }
 
     func broken(_ how: String) -> ProviderFailure { .unavailable(detail: "The provider \(provider) \(how).") }

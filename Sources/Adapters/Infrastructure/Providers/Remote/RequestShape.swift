@@ -1,3 +1,4 @@
+internal import Domain
 internal import Synchronization
 
 /// A part of a request that some servers refuse and that an answer does not depend on.
@@ -10,6 +11,24 @@ package enum RequestPart: String, Sendable, CaseIterable {
     /// The limit of the answer's length, by its older name and by its newer one.
     case maxTokens = "max_tokens"
     case maxCompletionTokens = "max_completion_tokens"
+
+    /// True for an option of the question: a refusal may be about its value alone.
+    var isOption: Bool {
+        switch self {
+        case .streamOptions, .systemRole: false
+        case .temperature, .maxTokens, .maxCompletionTokens: true
+        }
+    }
+}
+
+extension SolveOptions {
+    /// These options without those that `parts` of a request are made of.
+    func without(_ parts: Set<RequestPart>) -> SolveOptions {
+        var options = self
+        if parts.contains(.temperature) { options.temperature = nil }
+        if !parts.isDisjoint(with: [.maxTokens, .maxCompletionTokens]) { options.maxOutputTokens = nil }
+        return options
+    }
 }
 
 /// What a provider's server has refused so far and is sent no more, for all loops of a process.
@@ -19,6 +38,8 @@ package enum RequestPart: String, Sendable, CaseIterable {
 ///   ▲                     │
 ///   └──refused again──────┘
 /// ```
+/// An option whose value was refused is no part of this: it is left out for that question only.
+///
 /// Safe from any thread.
 package final class RequestShape: Sendable {
     private struct Status {

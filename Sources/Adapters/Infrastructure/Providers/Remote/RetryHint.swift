@@ -12,7 +12,8 @@ internal import HTTPClient
 /// | `retry_after`, `retryAfter`, `retry_after_ms` of the body | `2.5` |
 enum RetryHint {
     /// A longer pause is not believed.
-    private static let pauseMax = Duration.seconds(3600)
+    private static let secondsMax = 3600.0
+    private static let pauseMax = Duration.seconds(secondsMax)
 
     /// The longest pause that a refusal names.
     static func pause(_ head: HTTPClientResponse, _ error: ReportedError) -> Duration? {
@@ -67,10 +68,11 @@ enum RetryHint {
 
     private static func seconds(_ value: JSONValue?) -> Double? { value.flatMap(text).flatMap { Double($0) } }
 
-    /// Seconds as a pause that can be kept; nil for none.
+    /// Seconds as a pause that can be kept; nil for none, for a negative number and for NaN.
+    ///
+    /// Bounded before the conversion: a `Duration` traps above 1.7e20 s.
     private static func pause(_ seconds: Double) -> Duration? {
-        guard seconds.isFinite, seconds > 0 else { return nil }
-        return min(.seconds(seconds), pauseMax)
+        seconds > 0 ? .seconds(min(seconds, secondsMax)) : nil
     }
 
     private static func pause(_ duration: Duration) -> Duration? { duration > .zero ? min(duration, pauseMax) : nil }

@@ -5,12 +5,16 @@
 ///    └──anything else──────────────────────────────────────────────────────────▲
 /// ```
 /// Only at the very start of an answer: later a tag is text. The text may be cut anywhere, in a tag too; what may yet become
-/// a tag is held. White space behind either tag is dropped.
+/// a tag is held. White space behind either tag is dropped; more than 1 KiB of it before the first tag is answer. Each
+/// character is read once, however the text is cut.
 struct ThinkingSplitter {
     private static let tags = [
         (open: "<think>", close: "</think>"), (open: "<thinking>", close: "</thinking>"),
         (open: "<thought>", close: "</thought>"), (open: "[THINK]", close: "[/THINK]"),
     ]
+
+    /// How much white space may precede an opening tag.
+    private static let leadBytesMax = 1 << 10
 
     private enum State {
         case start
@@ -21,6 +25,8 @@ struct ThinkingSplitter {
     }
 
     private var state = State.start
+    /// White space at the start, before what is held.
+    private var lead = ""
     private var held = ""
 
     /// True once all text is answer.
@@ -35,24 +41,17 @@ struct ThinkingSplitter {
 
     /// Hands on what is held when nothing follows.
     mutating func finish(_ give: (_ isThinking: Bool, String) -> Void) {
-        defer { held = "" }
-        guard !held.isEmpty else { return }
-        if case .thinking = state { give(true, held) } else { give(false, held) }
+        let isThinking = if case .thinking = state { true } else { false }
+        let rest = lead + held
+        (lead, held) = ("", "")
+        if !rest.isEmpty { give(isThinking, rest) }
     }
 
     /// One step of the machine; false where it needs more text.
     private mutating func advance(_ give: (_ isThinking: Bool, String) -> Void) -> Bool {
         switch state {
         case .start:
-            let text = held.drop(while: \.isWhitespace)
-            if let tag = Self.tags.first(where: { text.hasPrefix($0.open) }) {
-                held = String(text.dropFirst(tag.open.count))
-                state = .thinking(close: tag.close, isFirst: true)
-                return true
-            }
-            if Self.tags.contains(where: { $0.open.hasPrefix(text) }) { return false }
-            state = .answer
-            return pass(give)
+            return begin(give)
         case .thinking(let close, let isFirst):
             return think(until: close, isFirst, give)
         case .gap:
@@ -63,6 +62,25 @@ struct ThinkingSplitter {
         case .answer:
             return pass(give)
         }
+    }
+
+    private mutating func begin(_ give: (_ isThinking: Bool, String) -> Void) -> Bool {
+        let text = held.drop(while: \.isWhitespace)
+        lead += held[..<text.startIndex]
+        held = String(text)
+        if lead.utf8.count <= Self.leadBytesMax {
+            if let tag = Self.tags.first(where: { held.hasPrefix($0.open) }) {
+                lead = ""
+                held = String(held.dropFirst(tag.open.count))
+                state = .thinking(close: tag.close, isFirst: true)
+                return true
+            }
+            if Self.tags.contains(where: { $0.open.hasPrefix(held) }) { return false }
+        }
+        held = lead + held
+        lead = ""
+        state = .answer
+        return pass(give)
     }
 
     private mutating func pass(_ give: (_ isThinking: Bool, String) -> Void) -> Bool {
