@@ -74,6 +74,8 @@ extension Duration {
     var timerTicks: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        // Beyond what a clock reaches: a peer may have named the time.
+        guard seconds < 1 << 40 else { return 1 << 50 }
         return UInt64(seconds) * 1000 + UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

@@ -38,6 +38,8 @@ package struct SpanExportOptions: Sendable {
 package final class SpanExporter {
     /// Spans made into JSON before others of the loop get their turn: about a fifth of a millisecond.
     private static let stepMax = 32
+    /// The longest pause that a collector may ask for.
+    private static let wishMax = Duration.seconds(300)
 
     private let queue: SpanQueue
     private let url: String
@@ -142,7 +144,7 @@ package final class SpanExporter {
                 metrics.failures.increment()
                 guard number < options.triesMax, !isFinishing else { return lose(spans.count, .unreachable, why) }
                 warn(why)
-                await rest(for: wish + pause(after: number))
+                await rest(for: min(wish, Self.wishMax) + pause(after: number))
                 number += 1
             }
         }

@@ -21,6 +21,17 @@ struct TimerTests {
         #expect(worked < .milliseconds(25))
     }
 
+    @Test("a delay beyond every clock is a timer that does not fire", arguments: [1 << 40, Int64.max])
+    func endless(seconds: Int64) async throws {
+        try await onLoop { loop in
+            var hasFired = false
+            let timer = loop.schedule(after: .seconds(seconds)) { hasFired = true }
+            try await loop.sleep(for: .milliseconds(1))
+            timer.close()
+            #expect(!hasFired)
+        }
+    }
+
     @Test("Timers fire once, in the order of their delays, and not early")
     func once() async throws {
         try await onLoop { loop in
