@@ -61,8 +61,8 @@ MUTANTS = {
     "no dead letter": [("  if dead then\n", "  if false then\n")],
     "two of a conversation at a time": [
         (
-            "  if active then\n    position = waiting + redis.call('RPUSH', scope.line, id)\n",
-            "  if false then\n    position = waiting + redis.call('RPUSH', scope.line, id)\n",
+            "  if active then\n    redis.call('RPUSH', scope.line, id)\n",
+            "  if false then\n    redis.call('RPUSH', scope.line, id)\n",
         )
     ],
     "a retry that stays": [("    redis.call('ZREM', delayed, member)\n", "")],

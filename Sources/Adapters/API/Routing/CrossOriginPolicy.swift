@@ -9,7 +9,9 @@ struct CrossOriginPolicy {
     private static let allowed =
         "authorization, cache-control, content-type, idempotency-key, last-event-id, prefer, traceparent, tracestate, "
         + "baggage, x-requested-with, x-request-id, x-end-user"
-    private static let exposed = "Location, X-Request-ID, X-Correlation-ID, Idempotency-Replayed, Retry-After"
+    private static let exposed =
+        "Location, X-Request-ID, X-Correlation-ID, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, "
+        + "WWW-Authenticate"
 
     /// What a response to `request` carries; nothing for origins that are not allowed.
     func headers(for request: HTTPRequest) -> [(String, String)] { headers(forOrigin: request.headers["Origin"]) }

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import RedisClient
 
 /// Finds out, on a fresh connection, what the Redis user may not do (ACL).
@@ -15,19 +16,25 @@ struct ConnectionCheck: Sendable {
     func run(on connection: RedisConnection) async throws(RedisError) {
         var missing: [String] = []
         let channel = keys.probeChannel(0)
+        // Of its own: a message that another process's check publishes would be taken for an answer.
+        let own = "\(channel)-\(Base64URL.encode(SecureRandom.bytes(9)))"
         for name in ["SSUBSCRIBE", "SUNSUBSCRIBE"] {
-            missing += try await refusal(of: RedisCommand(name, channel), on: connection).map { [$0] } ?? []
+            missing += try await refusal(of: RedisCommand(name, own), on: connection).map { [$0] } ?? []
             // Both are refused for the same reason.
             if !missing.isEmpty { break }
         }
         missing += try await missingWithinFunctions(on: connection, channel)
-        guard missing.isEmpty else {
-            var seen: Set<String> = []
-            let names = missing.filter { seen.insert($0).inserted }.joined(separator: ", ")
-            throw .notConnected(
-                reason: "the Redis user lacks rights: \(names) (docs/operations.md has the smallest ACL that works)"
-            )
-        }
+        if let failure = Self.failure(missing) { throw failure }
+    }
+
+    /// What a connection fails with whose user lacks these rights; nil where there are none.
+    static func failure(_ missing: [String]) -> RedisError? {
+        guard !missing.isEmpty else { return nil }
+        var seen: Set<String> = []
+        let names = missing.filter { seen.insert($0).inserted }.joined(separator: ", ")
+        return .notConnected(
+            reason: "the Redis user lacks rights: \(names) (docs/operations.md has the smallest ACL that works)"
+        )
     }
 
     private func missingWithinFunctions(

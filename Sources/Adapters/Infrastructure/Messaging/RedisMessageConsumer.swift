@@ -120,12 +120,17 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                 let dropped = try await store.call(
                     .bury,
                     keys: [store.keys.jobs(partition), store.keys.dead(partition)],
-                    [Keyspace.group, name, "malformed", String(store.retention.deadLetters), "\(entry)"],
+                    [Keyspace.group, name, "malformed", String(store.retention.deadLetters), text(of: entry)],
                 )
                 store.tellDropped(dropped)
             }
         }
         return deliveries
+    }
+
+    /// An entry's fields as an operator reads them.
+    private func text(of entry: RedisValue) -> String {
+        (entry.array?.last?.fieldList ?? []).map { "\($0.name)=\($0.value)" }.joined(separator: " ")
     }
 
     // MARK: Owning

@@ -168,8 +168,10 @@ package final class RedisStore {
         try await call(.eviction, keys: [keys.jobs(0)], [] as [String]).string ?? ""
     }
 
-    /// Round trip of a write, for readiness; throws where Redis does not take writes.
+    /// Round trip of a write and the check of rights, for readiness; throws where Redis does not take writes.
     package func probe() async throws(RedisError) {
         _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))
+        let missing = try await call(.rights, keys: [keys.probe(0)], [keys.probeChannel(0)])
+        if let failure = ConnectionCheck.failure(missing.array?.compactMap(\.string) ?? []) { throw failure }
     }
 }

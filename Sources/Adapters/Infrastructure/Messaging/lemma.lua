@@ -207,8 +207,8 @@ end
 
 -- False for a request that is over, has expired, or whose events are lost: nobody waits for it any more.
 local function is_open(scope, id)
-  local status = redis.call('HGET', scope.requests .. id, 'status')
-  return status and not terminal[status] and redis.call('EXISTS', scope.events .. id) == 1
+  local status = redis.pcall('HGET', scope.requests .. id, 'status')
+  return type(status) == 'string' and not terminal[status] and redis.call('EXISTS', scope.events .. id) == 1
 end
 
 -- Returns 1 where it stood there, else 0. The list is searched only then: many leave it together in `stop_all`.
@@ -219,10 +219,21 @@ local function leave_line(scope, id)
 end
 
 -- Writes a new request with its first event, and tells the archive: as a job, or at the end of its conversation's line.
-local function admit(scope, id, provider, active, given, waiting, now, ttl, queued, fields)
+--
+-- What may be refused comes first, and each key gets its expiry at once: should the user have lost a right (ACL), nothing
+-- stays. `about` is what is noted of the conversation.
+local function admit(scope, id, provider, active, given, waiting, now, ttl, queued, about, fields)
   local request, events, position = scope.requests .. id, scope.events .. id, waiting + 1
+  if active then position = position + redis.call('LLEN', scope.line) end
+  redis.call('PEXPIRE', events, ttl)
+  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', queued .. position .. '}')
+  redis.call('PEXPIRE', events, ttl)
+  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, unpack(fields))
+  redis.call('PEXPIRE', request, ttl)
+  redis.call('HSET', scope.conversation, unpack(about))
+  let_live(scope.conversation, scope.turns, day_ms)
   if active then
-    position = waiting + redis.call('RPUSH', scope.line, id)
+    redis.call('RPUSH', scope.line, id)
     redis.call('PEXPIRE', scope.line, day_ms)
     redis.call('ZADD', scope.waiting, now, scope.id .. ' ' .. id)
   else
@@ -230,11 +241,6 @@ local function admit(scope, id, provider, active, given, waiting, now, ttl, queu
     redis.call('HSET', request, 'entry', entry, 'number', given + position)
     redis.call('HSET', scope.conversation, 'active', id)
   end
-  let_live(scope.conversation, scope.turns, day_ms)
-  redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, unpack(fields))
-  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', queued .. position .. '}')
-  redis.call('PEXPIRE', request, ttl)
-  redis.call('PEXPIRE', events, ttl)
   redis.call('ZADD', scope.unfinished, now, id)
   redis.call('PEXPIRE', scope.unfinished, ttl)
   redis.call('XADD', scope.finished, '*', 'v', '1', 'kind', 'submitted', 'id', id, 'status', 'queued', 'created', now,
@@ -311,7 +317,7 @@ end
 -- Returns 'ended' with the ms since its submission, 'over' where it had ended, 'asked' or 'unknown'.
 local function stop(scope, group, id, cut)
   local request, events = scope.requests .. id, scope.events .. id
-  local known = redis.call('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created', 'entry')
+  local known = redis.pcall('HMGET', request, 'status', 'attempts', 'restart', 'partial', 'created', 'entry')
   if not known[1] then return 'unknown' end
   if terminal[known[1]] then return 'over' end
   -- A running one whose job an operator took out of the queue ends here, too: no other worker will get it.
@@ -411,13 +417,13 @@ local function submit(keys, args)
   end
   if active and redis.call('LLEN', scope.line) >= tonumber(args[10]) then return { 'crowded' } end
   local now = now_ms()
-  redis.call('HSET', scope.conversation, 'user', user)
-  local fields = { unpack(args, 16 + cut_count) }
+  local fields, about = { unpack(args, 16 + cut_count) }, { 'user', user }
   if args[8] == 'new' then
-    redis.call('HSET', scope.conversation, 'whole', 1)
-    redis.call('HSET', scope.requests .. id, 'opening', 1)
+    about[3], about[4] = 'whole', 1
+    fields[#fields + 1] = 'opening'
+    fields[#fields + 1] = 1
   end
-  local position = admit(scope, id, args[5], active, given, waiting, now, args[3], args[6], fields)
+  local position = admit(scope, id, args[5], active, given, waiting, now, args[3], args[6], about, fields)
   if once then
     redis.call('SET', once, args[12] .. struct.pack('>I6', now) .. args[14], 'PX', args[15])
     -- For replicas of the release before, which may get the repetition while they are replaced.
@@ -621,12 +627,13 @@ local function close(keys, args)
   if known[1] and known[1] ~= args[2] then return { 0, 0, 0, 0 } end
   if not known[1] and args[3] ~= '1' then return { 0, 0, 0, 0 } end
   redis.call('HSET', scope.conversation, 'deleted', args[2])
-  redis.call('PEXPIRE', scope.conversation, args[4])
-  local turns = redis.call('LRANGE', scope.turns, 0, -1)
+  -- Of one that only the archive knows, nothing is under way that a later word could bring back.
+  redis.call('PEXPIRE', scope.conversation, known[1] and args[4] or 60000)
+  local turns = redis.pcall('LRANGE', scope.turns, 0, -1)
   for i = 1, #turns, 3 do
     local id = string.sub(turns[i], 1, 36)
     redis.call('DEL', scope.events .. id)
-    if redis.call('EXISTS', scope.requests .. id) == 1 then redis.call('HSET', scope.requests .. id, 'problem', '') end
+    if redis.call('EXISTS', scope.requests .. id) == 1 then redis.pcall('HSET', scope.requests .. id, 'problem', '') end
   end
   redis.call('DEL', scope.turns)
   local count, age_sum, more = stop_all(scope, args[1], known[2], cut_of(args, 5))
@@ -678,7 +685,7 @@ end
 local function look_after(keys, args)
   local scope, group, id = scope_of(keys), args[1], args[2]
   local request, events = scope.requests .. id, scope.events .. id
-  local active, status = redis.call('HGET', scope.conversation, 'active'), redis.call('HGET', request, 'status')
+  local active, status = redis.call('HGET', scope.conversation, 'active'), redis.pcall('HGET', request, 'status')
   local expired = 0
   if active == id or status ~= 'queued' then
     local stood = leave_line(scope, id)
@@ -971,8 +978,8 @@ local function redrive(keys, args)
       fields[#fields + 1] = letter[name]
     end
   end
-  redis.call('HSET', scope.conversation, 'user', letter['user'])
-  admit(scope, id, letter['wish'] or '', active, given, waiting, now_ms(), args[4], args[5], fields)
+  admit(scope, id, letter['wish'] or '', active, given, waiting, now_ms(), args[4], args[5], { 'user', letter['user'] },
+    fields)
   redis.call('XDEL', dead, args[2])
   return 'redriven'
 end
