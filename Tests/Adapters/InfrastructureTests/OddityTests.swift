@@ -111,6 +111,60 @@ struct OddityTests {
             end: .failed
         ),
         openAI("a broken network", half, delta(#""""#, #""network_error""#), done, answer: "x = ", end: .failed),
+        openAI("length, then stop", text, delta(#""""#, #""length""#), stop, done, end: .whole(.length)),
+        openAI("length beside text, then stop", delta(#""x = 2""#, #""length""#), stop, done, end: .whole(.length)),
+        openAI(
+            "a filter, then stop",
+            text,
+            delta(#""""#, #""content_filter""#),
+            stop,
+            delta("null", #""length""#),
+            done,
+            end: .whole(.contentFilter)
+        ),
+        openAI(
+            "two reasons in a chunk",
+            #"{"choices":[{"delta":{"content":"x = 2","finish_reason":"length"},"finish_reason":"stop"}]}"#,
+            done,
+            end: .whole(.length)
+        ),
+        openAI("text behind length", half, delta("null", #""length""#), delta(#""2""#), stop, done),
+        openAI("stop ahead of the text, and no word at the end", stop, half, delta(#""2""#)),
+        openAI("words behind an early reason", stop, half, "Internal Server Error", answer: "x = ", end: .failed),
+        openAI("a reason that nobody knows", half, delta(#""""#, #""preempted""#), done, answer: "x = ", end: .failed),
+        gemini(
+            "MAX_TOKENS, then STOP",
+            part(#""x = 2""#, #","finishReason":"MAX_TOKENS""#),
+            part(#""""#, stopped),
+            end: .whole(.length)
+        ),
+        gemini(
+            "SAFETY, then STOP",
+            part(#""x = 2""#),
+            #"{"candidates":[{"finishReason":"SAFETY"}]}"#,
+            part(#""""#, stopped),
+            end: .whole(.contentFilter)
+        ),
+        gemini(
+            "a blocked prompt beside STOP",
+            #"{"promptFeedback":{"blockReason":"SAFETY"},"candidates":[{"finishReason":"STOP"}]}"#,
+            answer: "",
+            end: .whole(.contentFilter)
+        ),
+        gemini(
+            "STOP ahead of the text, and none behind it",
+            #"{"candidates":[{"finishReason":"STOP"}]}"#,
+            part(#""x = ""#),
+            part(#""2""#)
+        ),
+        Oddity(
+            name: "stop ahead of the text, then torn",
+            dialect: 0,
+            body: events([stop, half]),
+            isTorn: true,
+            answer: "x = ",
+            end: .failed
+        ),
         openAI("sensitive", text, delta(#""""#, #""sensitive""#), done, end: .whole(.contentFilter)),
         openAI("a full window", text, delta(#""""#, #""model_context_window_exceeded""#), done, end: .whole(.length)),
         gemini("STOP on every chunk", part(#""x = ""#, stopped), part(#""2""#, stopped)),

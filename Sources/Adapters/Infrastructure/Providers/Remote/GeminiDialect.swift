@@ -70,7 +70,9 @@ package struct GeminiDialect: ProviderDialect {
         let candidates = json["candidates"]?.elements ?? []
         if let candidate = candidates.first(where: { ($0["index"]?.integer ?? 0) == 0 }) {
             read(candidate["content"], into: &result)
-            result.end = ProviderEnd(reason: candidate.first(of: "finishReason", "finish_reason")) ?? result.end
+            if let end = ProviderEnd(reason: candidate.first(of: "finishReason", "finish_reason")) {
+                result.end = result.end?.worse(of: end) ?? end
+            }
         }
         // Every chunk names it; it is read once.
         if result.end != nil {

@@ -96,7 +96,7 @@ package struct OpenAIDialect: ProviderDialect {
             read(message, into: &result)
         }
         let reasons = [choice, delta ?? .null, json].compactMap { $0.first(of: "finish_reason", "finishReason") }
-        result.end = reasons.lazy.compactMap { ProviderEnd(reason: $0) }.first
+        result.end = reasons.compactMap { ProviderEnd(reason: $0) }.reduce(nil) { $0?.worse(of: $1) ?? $1 }
         return result
     }
 
