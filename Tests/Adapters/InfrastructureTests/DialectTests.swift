@@ -200,6 +200,7 @@ struct OpenAIDialectTests {
         ] as [(String, Int?, String?, Bool)] {
             var expected = ReportedError(status: status, code: code)
             expected.isAboutAccess = isAboutAccess
+            expected.questionFault = code == "context_length_exceeded" ? .unanswerable : nil
             #expect(try dialect.read(#"{"error":\#(error)}"#).error == expected, "\(error)")
         }
         let none = [

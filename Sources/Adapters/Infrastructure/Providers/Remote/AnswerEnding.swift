@@ -19,6 +19,8 @@ struct AnswerEnding {
     var isOver = false
     /// True after words that are no part of the protocol: something may be missing.
     var isDoubtful = false
+    /// True after something torn behind a reason.
+    var isTorn = false
     /// True once text came behind a reason.
     private var wasWrong = false
     /// The reason that came ahead of all text, where none came behind it.
@@ -41,12 +43,19 @@ struct AnswerEnding {
         reason = reason?.worse(of: end) ?? end
     }
 
+    /// The provider reports that a filter ends the answer.
+    mutating func filter() {
+        reason = .contentFilter
+        isOver = true
+    }
+
     /// The reason of an answer that is whole; nil where it may be a cut.
     ///
     /// `isOrderly` is true where the response has ended as its framing says.
     func reason(_ isOrderly: Bool, isCancelled: Bool, _ reader: ResponseReader) -> FinishReason? {
         if isOver { return reason ?? (isDoubtful ? nil : .stop) }
         if isFirm { return reason }
+        if isTorn { return nil }
         if isOrderly {
             let isWhole = hasDocument && reader.isSingleDocument
             return reason ?? (isDoubtful ? nil : earlyReason) ?? (isWhole ? .stop : nil)
