@@ -12,6 +12,8 @@ from quantiles import rank, summary
 from student import abort, ask
 from system import IMPATIENT, ProviderCase, eventually, system
 
+TOO_LONG = {"error": {"code": 400, "message": "the prompt is too long"}}
+
 
 class Retries(ProviderCase):
     async def test_the_number_of_tries_is_as_configured(self):
@@ -97,7 +99,7 @@ class FallBack(ProviderCase):
 
     async def test_a_request_that_is_wrong_for_one_is_given_to_no_other(self):
         async with system(self, "openai,gemini", AI_MAX_RETRIES="2", JOB_MAX_ATTEMPTS="3") as run:
-            run.openai.otherwise = do.status(400)
+            run.openai.otherwise = do.status(400, body=TOO_LONG)
             transcript = await ask(run.api, "2 + 2")
             self.assertEqual(transcript.end["event"], "failed")
             self.assertEqual(len(run.openai.requests), 1)
@@ -207,7 +209,7 @@ class Breaker(ProviderCase):
 
     async def test_requests_that_are_wrong_do_not_open_it(self):
         async with system(self, AI_BREAKER_FAILURES="2") as run:
-            run.openai.otherwise = do.status(400)
+            run.openai.otherwise = do.status(400, body=TOO_LONG)
             await self.asks(run, 4)
             self.assertEqual(len(run.openai.requests), 4)
             self.assertEqual(await run.breakers(), {"openai": "closed"})

@@ -56,13 +56,13 @@ AFTER_TOKENS = {
     "cut inside a line": do.cut_inside("line", after=3),
     "garbage": do.garbage(b"data: [1, 2\n\n", after=3),
     "an error": do.error_in_stream(after=3),
+    "a reason that nobody knows": do.answer(words=WORDS[:3], finish="made_up"),
 }
 GOOD = {
     "plainly": do.answer(),
     "without usage": do.answer(usage=None),
     "without the last word": do.unfinished(hangs=False),
     "without an end": do.unfinished(hangs=True),
-    "with a reason that nobody knows": do.answer(finish="made_up"),
     "in single bytes": do.dribble(),
     "in pieces of seven bytes": do.dribble(7),
     "compressed": do.compressed(),

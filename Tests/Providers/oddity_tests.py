@@ -52,6 +52,7 @@ OPENAI = {
     "stop on every chunk": play(delta("x = ", "stop"), WAIT, delta("2", "stop"), DONE),
     "stop on every chunk, and no end": play(delta("x = 2", "stop"), end=False),
     "stop ahead of the text": play(delta("", "stop"), WAIT, delta("x = "), delta("2"), DONE),
+    "stop ahead of the text alone": play(delta("", "stop"), delta("x = "), delta("2")),
     "text soon after a reason": play(delta("x = "), STOP, 1.5, delta("2"), WAIT, STOP, DONE),
     "keep-alives": play(b"data:\n\n", b"event: ping\ndata: {}\n\n", delta("x = "), b": c\n\n", b"data: \n\n", delta("2"), STOP, DONE),
     "half an emoji": play(b'data: {"choices":[{"delta":{"content":"x = 2\\ud83d"}}]}\n\n', b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n', STOP, DONE),
@@ -62,6 +63,7 @@ OPENAI = {
 GEMINI = {
     "STOP on every chunk": play(part("x = ", "STOP"), WAIT, part("2", "STOP")),
     "STOP ahead of the text": play(part("", "STOP"), 3, part("x = 2", "STOP")),
+    "STOP ahead of the text alone": play(part("", "STOP"), 3, part("x = "), part("2")),
     "STOP in between": play(part("x = "), part("", "STOP"), WAIT, part("2", "STOP")),
     "no empty line": play(part("x = "), b"data: " + json.dumps(part("2", "STOP")).encode()),
     "a list": play(b"[" + json.dumps(part("x = ")).encode(), b",\r\n" + json.dumps(part("2", "STOP")).encode() + b"\r\n]", type="application/json"),
@@ -184,6 +186,26 @@ class Shapes(ProviderCase):
                         self.assertEqual(transcript.answer, ANSWER)
                     sent = [member in request.json for request in run.openai.requests]
                     self.assertEqual(sent, [True, False, True])
+
+    async def test_only_a_400_that_names_the_question_ends_everything(self):
+        async with system(self, "openai,gemini") as run:
+            for body, end, provider in (
+                ({"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xai-1"}, "completed", "gemini"),
+                ({"error": {"code": "model_not_found", "message": "The model does not exist"}}, "completed", "gemini"),
+                (b"<html>400 Bad Request</html>", "completed", "gemini"),
+                ({"error": {"code": "context_length_exceeded", "message": "too long"}}, "failed", None),
+                ({"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}, "completed", "openai"),
+            ):
+                with self.subTest(body=body):
+
+                    async def refuse(exchange, body=body):
+                        await exchange.whole(400, body)
+
+                    run.openai.otherwise = refuse
+                    transcript = await ask(run.api, "2 + 2")
+                    self.assertEqual((transcript.end["event"], transcript.end.get("provider")), (end, provider))
+                    if provider == "openai":
+                        self.assertEqual((transcript.answer, transcript.end["finishReason"]), ("", "content_filter"))
 
     async def test_a_refusal_that_nothing_mends_goes_to_the_next_provider(self):
         async with system(self, "openai,gemini") as run:

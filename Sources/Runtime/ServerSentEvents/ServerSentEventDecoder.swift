@@ -21,7 +21,11 @@ package struct ServerSentEventDecoder: Sendable {
     package private(set) var retryMilliseconds: Int?
 
     private let limits: ServerSentEventLimits
+    private static let fields = ["data", "event", "id", "retry"].map { Array($0.utf8) }
+
     private let isLenient: Bool
+    /// True while the data is JSON without the field's name, of several lines.
+    private var isBare = false
     private var line: [UInt8] = []
     private var isFirstLine = true
     private var endedWithCarriageReturn = false
@@ -33,8 +37,9 @@ package struct ServerSentEventDecoder: Sendable {
 
     /// Makes a decoder for one response; `lastEventID` is what the earlier response of the same stream left.
     ///
-    /// With `isLenient` three things count that the standard drops: a field `error` and a line that begins with `{` or `[`
-    /// are events by themselves, an event of the type `error` needs no data, and names may have spaces around them.
+    /// With `isLenient` four things count that the standard drops: a field `error`, a line that begins with `{` or `[`
+    /// (with the lines that follow it, where it does not end with a bracket) and a line of words are events by themselves,
+    /// an event that has a type needs no data, and names may have spaces around them.
     package init(
         limits: ServerSentEventLimits = ServerSentEventLimits(),
         lastEventID: String = "",
@@ -99,18 +104,39 @@ package struct ServerSentEventDecoder: Sendable {
             if line.starts(with: Self.mark) { line.removeFirst(Self.mark.count) }
         }
         guard !line.isEmpty else { return dispatch(onEvent) }
-        if isLenient, line.first == UInt8(ascii: "{") || line.first == UInt8(ascii: "[") {
-            if hasData { return try take(field: Array("data".utf8)[...], line[...]) }
-            return onEvent(ServerSentEvent(data: String(decoding: line, as: UTF8.self)))
-        }
         let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
         var value = line[colon...].dropFirst()
         if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
         let field = isLenient ? line[..<colon].trimming { $0 == UInt8(ascii: " ") } : line[..<colon]
-        if isLenient, field.elementsEqual("error".utf8) {
-            return onEvent(ServerSentEvent(type: "error", data: String(decoding: value, as: UTF8.self)))
-        }
+        if isLenient, try takeAgainstStandard(field, value, onEvent) { return }
         try take(field: field, value)
+    }
+
+    /// Takes a line that the standard would drop; false for one that it knows.
+    private mutating func takeAgainstStandard(
+        _ field: ArraySlice<UInt8>,
+        _ value: ArraySlice<UInt8>,
+        _ onEvent: (ServerSentEvent) -> Void
+    ) throws(ServerSentEventError) -> Bool {
+        let data = Array("data".utf8)[...]
+        if line.first == UInt8(ascii: "{") || line.first == UInt8(ascii: "[") {
+            isBare = isBare || !hasData
+            try take(field: data, line[...])
+            if isBare, line.endsWithBracket { dispatch(onEvent) }
+            return true
+        }
+        if field.isEmpty || Self.fields.contains(where: { field.elementsEqual($0) }) {
+            if isBare, !field.isEmpty { dispatch(onEvent) }
+            return field.isEmpty
+        }
+        if field.elementsEqual("error".utf8) {
+            onEvent(ServerSentEvent(type: "error", data: String(decoding: value, as: UTF8.self)))
+        } else if isBare {
+            try take(field: data, line[...])
+        } else {
+            onEvent(ServerSentEvent(data: String(decoding: line, as: UTF8.self)))
+        }
+        return true
     }
 
     /// Ends the last line and the last event of a response that has ended in good order but without an empty line.
@@ -149,10 +175,19 @@ package struct ServerSentEventDecoder: Sendable {
             type = ""
             id = nil
             hasData = false
+            isBare = false
             data.removeAll(keepingCapacity: true)
         }
-        guard hasData || isLenient && type == "error" else { return }
+        guard hasData || isLenient && !type.isEmpty else { return }
         let text = String(decoding: data, as: UTF8.self)
         onEvent(ServerSentEvent(type: type.isEmpty ? "message" : type, data: text, id: id))
+    }
+}
+
+extension [UInt8] {
+    /// True where a bracket is closed at the end, white space and commas left aside.
+    fileprivate var endsWithBracket: Bool {
+        let last = last { $0 > 0x20 && $0 != UInt8(ascii: ",") }
+        return last == UInt8(ascii: "}") || last == UInt8(ascii: "]")
     }
 }

@@ -113,7 +113,7 @@ struct OpenAIDialectTests {
         arguments: [
             ("stop", ProviderEnd.finished(.stop)), ("length", .finished(.length)),
             ("content_filter", .finished(.contentFilter)), ("tool_calls", .finished(.stop)),
-            ("something_new", .finished(.stop)), ("error", .brokenOff), ("abort", .brokenOff),
+            ("something_new", .brokenOff), ("error", .brokenOff), ("abort", .brokenOff),
             ("STOP", .finished(.stop)), ("MAX_TOKENS", .finished(.length)), ("sensitive", .finished(.contentFilter)),
             ("model_context_window_exceeded", .finished(.length)), ("model_length", .finished(.length)),
             ("insufficient_system_resource", .brokenOff), ("network_error", .brokenOff), ("timeout", .brokenOff),
@@ -121,6 +121,44 @@ struct OpenAIDialectTests {
     )
     func ends(reason: String, end: ProviderEnd) throws {
         #expect(try dialect.read(#"{"choices":[{"delta":{},"finish_reason":"\#(reason)"}]}"#).end == end)
+    }
+
+    @Test("only what is known to end a whole answer does; every other word is a cut")
+    func words() throws {
+        let words: [(end: ProviderEnd, words: String)] = [
+            (
+                .finished(.stop),
+                """
+                stop eos eos_token end end_turn endTurn END_OF_TURN <|endoftext|> complete completed done finish finished
+                stop_sequence stop_token STOPPED tool_calls function_call normal
+                """
+            ),
+            (.finished(.length), "max_tokens maxTokens max_output_tokens token_limit context_length_exceeded"),
+            (
+                .finished(.contentFilter),
+                """
+                MODEL_ARMOR guardrail_intervened flagged moderated moderation jailbreak content_filtered LANGUAGE refusal
+                content_policy_violation
+                """
+            ),
+            (
+                .brokenOff,
+                """
+                incomplete truncated preempted exception overloaded unavailable disconnect terminated killed evicted oom
+                crash partial expired deadline deadline_exceeded quota_exceeded unknown pause_turn rejected stop_on_error
+                rate_limit time_limit endpoint_gone repetition
+                """
+            ),
+        ]
+        for (end, words) in words {
+            for word in words.split(whereSeparator: \.isWhitespace) {
+                let chunk = try dialect.read(#"{"choices":[{"delta":{},"finish_reason":"\#(word)"}]}"#)
+                #expect(chunk.end == end, "\(word)")
+            }
+        }
+        for word in ["", "null", "0", "17", "in_progress", "not_finished"] {
+            #expect(try dialect.read(#"{"choices":[{"delta":{},"finish_reason":"\#(word)"}]}"#).end == nil, "\(word)")
+        }
     }
 
     @Test("usage comes with empty choices or with an empty delta")
@@ -162,6 +200,7 @@ struct OpenAIDialectTests {
         ] as [(String, Int?, String?, Bool)] {
             var expected = ReportedError(status: status, code: code)
             expected.isAboutAccess = isAboutAccess
+            expected.questionFault = code == "context_length_exceeded" ? .unanswerable : nil
             #expect(try dialect.read(#"{"error":\#(error)}"#).error == expected, "\(error)")
         }
         let none = [
@@ -219,10 +258,12 @@ struct GeminiDialectTests {
         arguments: [
             ("STOP", ProviderEnd.finished(.stop)), ("MAX_TOKENS", .finished(.length)),
             ("SAFETY", .finished(.contentFilter)), ("RECITATION", .finished(.contentFilter)),
-            ("PROHIBITED_CONTENT", .finished(.contentFilter)), ("NEW_ONE", .finished(.stop)),
+            ("PROHIBITED_CONTENT", .finished(.contentFilter)), ("NEW_ONE", .brokenOff),
             ("MALFORMED_FUNCTION_CALL", .brokenOff), ("MALFORMED_RESPONSE", .brokenOff), ("OTHER", .brokenOff),
             ("TOO_MANY_TOOL_CALLS", .brokenOff), ("UNEXPECTED_TOOL_CALL", .brokenOff),
             ("SPII", .finished(.contentFilter)), ("IMAGE_SAFETY", .finished(.contentFilter)),
+            ("MODEL_ARMOR", .finished(.contentFilter)), ("IMAGE_RECITATION", .finished(.contentFilter)),
+            ("NO_IMAGE", .brokenOff), ("MISSING_THOUGHT_SIGNATURE", .brokenOff), ("IMAGE_OTHER", .brokenOff),
         ],
     )
     func ends(reason: String, end: ProviderEnd) throws {

@@ -116,6 +116,60 @@ struct OddityTests {
             end: .failed
         ),
         openAI("a broken network", half, delta(#""""#, #""network_error""#), done, answer: "x = ", end: .failed),
+        openAI("length, then stop", text, delta(#""""#, #""length""#), stop, done, end: .whole(.length)),
+        openAI("length beside text, then stop", delta(#""x = 2""#, #""length""#), stop, done, end: .whole(.length)),
+        openAI(
+            "a filter, then stop",
+            text,
+            delta(#""""#, #""content_filter""#),
+            stop,
+            delta("null", #""length""#),
+            done,
+            end: .whole(.contentFilter)
+        ),
+        openAI(
+            "two reasons in a chunk",
+            #"{"choices":[{"delta":{"content":"x = 2","finish_reason":"length"},"finish_reason":"stop"}]}"#,
+            done,
+            end: .whole(.length)
+        ),
+        openAI("text behind length", half, delta("null", #""length""#), delta(#""2""#), stop, done),
+        openAI("stop ahead of the text, and no word at the end", stop, half, delta(#""2""#)),
+        openAI("words behind an early reason", stop, half, "Internal Server Error", answer: "x = ", end: .failed),
+        openAI("a reason that nobody knows", half, delta(#""""#, #""preempted""#), done, answer: "x = ", end: .failed),
+        gemini(
+            "MAX_TOKENS, then STOP",
+            part(#""x = 2""#, #","finishReason":"MAX_TOKENS""#),
+            part(#""""#, stopped),
+            end: .whole(.length)
+        ),
+        gemini(
+            "SAFETY, then STOP",
+            part(#""x = 2""#),
+            #"{"candidates":[{"finishReason":"SAFETY"}]}"#,
+            part(#""""#, stopped),
+            end: .whole(.contentFilter)
+        ),
+        gemini(
+            "a blocked prompt beside STOP",
+            #"{"promptFeedback":{"blockReason":"SAFETY"},"candidates":[{"finishReason":"STOP"}]}"#,
+            answer: "",
+            end: .whole(.contentFilter)
+        ),
+        gemini(
+            "STOP ahead of the text, and none behind it",
+            #"{"candidates":[{"finishReason":"STOP"}]}"#,
+            part(#""x = ""#),
+            part(#""2""#)
+        ),
+        Oddity(
+            name: "stop ahead of the text, then torn",
+            dialect: 0,
+            body: events([stop, half]),
+            isTorn: true,
+            answer: "x = ",
+            end: .failed
+        ),
         openAI("sensitive", text, delta(#""""#, #""sensitive""#), done, end: .whole(.contentFilter)),
         openAI("a full window", text, delta(#""""#, #""model_context_window_exceeded""#), done, end: .whole(.length)),
         gemini("STOP on every chunk", part(#""x = ""#, stopped), part(#""2""#, stopped)),
@@ -252,7 +306,7 @@ struct OddityTests {
         ),
         openAI(
             "a bad request within the stream",
-            #"{"object":"error","code":400,"message":"m"}"#,
+            #"{"object":"error","code":400,"message":"This model's maximum context length is 9"}"#,
             answer: "",
             end: .rejected
         ),
@@ -285,7 +339,7 @@ struct OddityTests {
         Oddity(
             name: "a field named error before data",
             dialect: 0,
-            body: events([half]) + "error:{\"code\":400,\"message\":\"m\"}\ndata: [DONE]\n\n",
+            body: events([half]) + "error:{\"code\":400,\"message\":\"prompt too long\"}\ndata: [DONE]\n\n",
             answer: "x = ",
             end: .rejected
         ),
@@ -344,7 +398,7 @@ struct OddityTests {
         Oddity(
             name: "a wrong question in a list",
             dialect: 1,
-            body: #"[{"error":{"code":400,"status":"INVALID_ARGUMENT"}}]"#,
+            body: #"[{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"The input token count exceeds 9"}}]"#,
             status: 400,
             answer: "",
             end: .rejected
@@ -384,6 +438,130 @@ struct OddityTests {
             ),
         ]
     }
+
+    /// Errors that are told in no common form, behind text and ahead of `[DONE]`.
+    static let strangeErrors =
+        [
+            #"{"text":"m","error_code":50001}"#, #"{"error_code":500}"#, #"{"error_code":"E7"}"#,
+            #"{"base_resp":{"status_code":1002,"status_msg":"rate limit"},"choices":null}"#,
+            #"{"type":"about:blank","title":"m","status":500}"#, #"{"status_code":500}"#, #"{"http_status":500}"#,
+            #"{"errorMessage":"m","errorType":"T"}"#, #"{"errorCode":"x"}"#, #"{"err":"x"}"#, #"{"exception":"x"}"#,
+            #"{"Error":{"Code":"x"}}"#, #"{"ok":false}"#, #"{"response":{"error":{"code":"x"}}}"#,
+            #"{"choices":[{"delta":{"error":{"message":"m"}}}]}"#,
+            #"{"choices":[{"index":0,"delta":{},"status":"error"}]}"#, #""Internal Server Error""#, #""error""#, "500",
+        ].map { openAI("an error \($0)", half, $0, done, answer: "x = ", end: .failed) }
+        + ["completion.error", "failed", "abort", "exception", "response.failed"].flatMap { type in
+            ["", "{}", "[DONE]", "m"].map { data in
+                Oddity(
+                    name: "an event \(type) with \(data)",
+                    dialect: 0,
+                    body: events([half]) + "event: \(type)\ndata: \(data)\n\n" + events([done]),
+                    answer: "x = ",
+                    end: .failed
+                )
+            }
+        }
+        + [
+            "Internal Server Error: upstream", "Exception: boom", "HTTP/1.1 502 Bad Gateway", "Bad Gateway",
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+        ].map { line in
+            Oddity(
+                name: "a line \(line)",
+                dialect: 0,
+                body: events([half]) + "\(line)\n\n" + events([done]),
+                answer: "x = ",
+                end: .failed
+            )
+        }
+        + [
+            Oddity(
+                name: "a bare error of several lines behind a reason beside text",
+                dialect: 0,
+                body: events([delta(#""x = ""#, #""stop""#)]) + "{\n  \"error\": {\n    \"message\": \"m\"\n  }\n}\n",
+                answer: "x = ",
+                end: .failed
+            ),
+            Oddity(
+                name: "a torn error behind a reason beside text",
+                dialect: 0,
+                body: events([delta(#""x = ""#, #""stop""#)]) + "{\n  \"error\": {\n\n",
+                answer: "x = ",
+                end: .failed
+            ),
+            gemini(
+                "an error of a candidate",
+                part(#""x = ""#),
+                #"{"candidates":[{"error":{"code":500}}]}"#,
+                answer: "x = ",
+                end: .failed
+            ),
+        ]
+
+    /// What looks like an error and is none.
+    static let harmless = [
+        openAI(
+            "codes of success",
+            #"{"base_resp":{"status_code":0,"status_msg":""},"code":0,"choices":[{"delta":{"content":"x = "}}]}"#,
+            #"{"status":"completed","error_code":0,"err":null,"choices":[{"status":"ok","delta":{"content":"2"}}]}"#,
+            #"{"error_code":"200","errorMessage":"","exception":null,"ok":true,"status_code":200}"#,
+            #"{"response":{"error":null},"status":"completed","errno":"0"}"#,
+            "200",
+            done
+        ),
+        openAI("a reason beside no choices", text, #"{"choices":[],"finish_reason":"length"}"#, end: .whole(.length)),
+        Oddity(
+            name: "comments and lines of words",
+            dialect: 0,
+            body: ": connected: yes\n" + events([half]) + "x-note: y\n\n: c: d\n\n"
+                + events([delta(#""2""#), stop, done])
+        ),
+        Oddity(
+            name: "a bare value of several lines",
+            dialect: 0,
+            body: events([half]) + "{\n\"choices\": [\n  {\"delta\": {\"content\": \"2\"}}\n]}\n"
+                + events([stop, done])
+        ),
+    ]
+
+    /// A 400 in place of an answer.
+    private static func refusal(_ body: String, _ end: Oddity.End) -> Oddity {
+        Oddity(name: "a 400 with \(body)", dialect: 0, body: body, status: 400, answer: "", end: end)
+    }
+
+    static let refusals =
+        [
+            #"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: xai-1"}"#,
+            #"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+            #"{"error":{"code":"model_not_found","message":"The model `m` does not exist"}}"#,
+            #"{"error":{"message":"m is not a valid model ID","code":400}}"#, #"{"error":{"code":"invalid_model"}}"#,
+            #"{"error":{"message":"unexpected model name format","status":"INVALID_ARGUMENT"}}"#,
+            #"{"error":{"code":"MissingApiVersionParameter","message":"The api-version query parameter is required"}}"#,
+            #"{"error":{"message":"Your account has been flagged for unsafe content"}}"#, #"{"error":{"code":400}}"#,
+            "<html><h1>Bad Request - Input Too Long</h1></html>", "<html>400</html>", "", "no",
+        ].map { refusal($0, .refused) }
+        + [
+            refusal(#"{"error":{"code":"rate_limit_exceeded","message":"m"}}"#, .busy),
+            refusal(#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#, .failed),
+            refusal(#"{"error":{"code":"context_length_exceeded","message":"m"}}"#, .rejected),
+            refusal(#"{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens"}}"#, .rejected),
+            refusal(#"{"error":{"code":"invalid_prompt","message":"m"}}"#, .rejected),
+            refusal("the prompt is too long", .rejected),
+            refusal(#"{"error":{"code":"content_filter","message":"m","status":400}}"#, .whole(.contentFilter)),
+            refusal(
+                #"{"error":{"code":"x","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
+                .whole(.contentFilter)
+            ),
+            openAI(
+                "a filter as error of a stream",
+                half,
+                #"{"error":{"code":"content_filter","message":"m"}}"#,
+                answer: "x = ",
+                end: .whole(.contentFilter)
+            ),
+        ]
+
+    static let all =
+        reasons + contents + thinking + errors + strangeErrors + pauses + surroundings + harmless + refusals
 
     static let surroundings = [
         openAI("empty data", "", half, "", delta(#""2""#), " ", stop, done),
@@ -564,10 +742,7 @@ struct OddityTests {
         ),
     ]
 
-    @Test(
-        "each is read as its meaning, however it is cut",
-        arguments: reasons + contents + thinking + errors + pauses + surroundings
-    )
+    @Test("each is read as its meaning, however it is cut", arguments: all)
     func oddities(_ oddity: Oddity) {
         for size in [1, 2, 7, 1_000_000] {
             let reading = oddity.reading(inPiecesOf: size)
@@ -577,10 +752,7 @@ struct OddityTests {
         }
     }
 
-    @Test(
-        "line ends and keep-alives between the events change nothing",
-        arguments: reasons + contents + thinking + errors + pauses + surroundings,
-    )
+    @Test("line ends and keep-alives between the events change nothing", arguments: all)
     func surrounded(_ oddity: Oddity) {
         let body = oddity.body
         let isDocument = body.hasPrefix("{") || body.hasPrefix("[")

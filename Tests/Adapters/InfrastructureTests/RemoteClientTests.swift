@@ -186,7 +186,8 @@ struct RemoteClientTests {
         for (error, expected) in [
             (#"{"error":{"message":"sk-hidden","type":"server_error"}}"#, "unavailable"),
             (#"{"error":"text"}"#, "unavailable"), (#"{"error":{"code":429}}"#, "busy"),
-            (#"{"error":{"code":401}}"#, "refused"), (#"{"error":{"code":400}}"#, "rejected"),
+            (#"{"error":{"code":401}}"#, "refused"), (#"{"error":{"code":400}}"#, "refused"),
+            (#"{"error":{"code":400,"message":"prompt is too long"}}"#, "rejected"),
             (#"{"error":{"code":"insufficient_quota"}}"#, "refused"),
         ] {
             let exchange = try await dialect.ask { connection in
@@ -204,7 +205,7 @@ struct RemoteClientTests {
     @Test(
         "each status has one meaning",
         arguments: [
-            (400, "rejected"), (401, "refused"), (402, "refused"), (403, "refused"), (404, "refused"),
+            (400, "refused"), (401, "refused"), (402, "refused"), (403, "refused"), (404, "refused"),
             (405, "refused"), (413, "refused"), (408, "unavailable"), (429, "busy"),
             (500, "unavailable"), (502, "unavailable"), (503, "unavailable"), (529, "unavailable"),
             (301, "refused"), (302, "refused"), (307, "refused"), (204, "refused"),
@@ -237,7 +238,7 @@ struct RemoteClientTests {
         let exchange = try await Dialect.openai.ask { $0.answer(head + message) }
         #expect(exchange.end == .success(.length) && exchange.texts == ["x = 2"])
         for (body, detail) in [
-            (#"{"error":{"type":"overloaded"}}"#, "reported an error (overloaded)"), ("{}", "sent what is no answer"),
+            (#"{"error":{"type":"overloaded"}}"#, "failed (503, overloaded)"), ("{}", "sent what is no answer"),
             ("", "ended its answer too early"), (message.dropLast(), "sent what is no answer"),
         ] as [(Substring, String)] {
             let exchange = try await Dialect.openai.ask { $0.answer(head + body) }

@@ -119,7 +119,7 @@ struct DecoderTests {
 
     @Test("a lenient decoder keeps what servers send against the standard; a strict one drops it")
     func lenient() throws {
-        let text = "error: {1}\n{2}\n[3]\n data : {4}\n{5}\n\nevent: error\n\ndata: 6"
+        let text = "error: {1}\n{2}\n[3]\n data : {4}\n{5}\n\nevent: error\n\nBad Gateway: 7\n: c\n{\n8: 9\n}\ndata: 6"
         func read(isLenient: Bool) throws -> [String] {
             var decoder = ServerSentEventDecoder(isLenient: isLenient)
             var events: [String] = []
@@ -129,7 +129,10 @@ struct DecoderTests {
         }
         #expect(
             try read(isLenient: true)
-                == ["error {1}", "message {2}", "message [3]", "message {4}\n{5}", "error ", "message 6"]
+                == [
+                    "error {1}", "message {2}", "message [3]", "message {4}\n{5}", "error ", "message Bad Gateway: 7",
+                    "message {\n8: 9\n}", "message 6",
+                ]
         )
         #expect(try read(isLenient: false) == ["message 6"])
     }

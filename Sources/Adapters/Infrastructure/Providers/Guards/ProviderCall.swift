@@ -123,7 +123,8 @@ final class ProviderCall: AnswerSink {
 
     /// What the call used, whether it ended well or not: told by the provider or estimated.
     func usage(after result: Result<FinishReason, ProviderFailure>) -> TokenUsage {
-        if let told { return told }
+        // Some servers tell zeros beside a text.
+        if let told, told.outputTokens > 0 || !hasOutput { return told }
         switch result {
         case .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused), .failure(.rejected),
             .failure(.adapted):

@@ -19,11 +19,16 @@ struct ErrorBody {
         var reader = ResponseReader()
         bytes.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
         reader.finish { pieces.append($0) }
-        if let value = pieces.lazy.compactMap({ try? JSONReader.value($0.data[...].utf8) }).first {
+        let values = pieces.lazy.compactMap { try? JSONReader.value($0.data[...].utf8) }
+        // Keep-alives say nothing.
+        if let value = values.first(where: { $0 != .null && $0 != .object([]) }) {
             return ErrorReport.read(value)
         }
         var error = ReportedError()
-        error.refused = RefusedParts(String(decoding: bytes, as: UTF8.self))
+        let text = String(decoding: bytes, as: UTF8.self)
+        error.refused = RefusedParts(text)
+        // A page is of a proxy, which knows nothing of questions.
+        if !text.contains("<") { error.questionFault = QuestionFault(words: text) }
         return error
     }
 }

@@ -10,41 +10,13 @@ enum ErrorReport {
         "UNAUTHENTICATED", "invalid_api_key", "insufficient_quota", "account_deactivated", "billing_not_active",
         "billing_hard_limit_reached",
     ]
-    private static let busyCodes: Set<String> = ["rate_limit_exceeded", "RESOURCE_EXHAUSTED", "too_many_requests"]
-    private static let successWords: Set<String> = ["", "ok", "success", "none", "null", "false", "0"]
+    private static let busyCodes: Set<String> = [
+        "rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED", "too_many_requests",
+    ]
+    private static let overloadCodes: Set<String> = [
+        "overloaded_error", "overloaded", "server_overloaded", "UNAVAILABLE",
+    ]
     private static let statusMembers = ["code", "status", "status_code", "statusCode", "http_status", "error_code"]
-
-    /// The error in a value that may be a piece of an answer; nil where it is one, or says nothing of an error.
-    static func find(in value: JSONValue) -> ReportedError? {
-        if let error = member(of: value) { return error }
-        guard !isPiece(value), isError(value) else { return nil }
-        return read(value, of: value)
-    }
-
-    /// The error that is a member of `value`.
-    static func member(of value: JSONValue) -> ReportedError? {
-        for name in ["error", "errors"] {
-            if let member = value[name], isTelling(member) { return read(member, of: value) }
-        }
-        return nil
-    }
-
-    /// True for an object with a message that is neither a piece of an answer nor surely an error.
-    static func isDoubtful(_ value: JSONValue) -> Bool {
-        guard !isPiece(value), !isPing(value) else { return false }
-        return [value["message"], value["msg"]].contains { $0?.string.map { isTelling(.string($0)) } ?? false }
-    }
-
-    /// True for a piece of an answer.
-    private static func isPiece(_ value: JSONValue) -> Bool {
-        guard let choices = value.first(of: "choices", "candidates") else { return false }
-        return choices != .array([])
-    }
-
-    private static func isPing(_ value: JSONValue) -> Bool {
-        let kinds = ["type", "object", "event"].compactMap { value[$0]?.string?.lowercased() }
-        return kinds.contains { kind in ["ping", "heart", "keep"].contains { kind.contains($0) } }
-    }
 
     /// Reads a value that is known to stand for an error.
     static func read(_ value: JSONValue) -> ReportedError {
@@ -52,47 +24,26 @@ enum ErrorReport {
         return read(first.first(of: "error", "errors", "fault") ?? first, of: first)
     }
 
-    /// Whether an object without a part of an answer is an error as a whole.
-    private static func isError(_ value: JSONValue) -> Bool {
-        let kinds = ["object", "type", "status", "event"].compactMap { value[$0]?.string?.lowercased() }
-        if kinds.contains(where: {
-            ["error", "failed"].contains($0) || $0.hasSuffix("_error") || $0.hasSuffix(".error")
-        })
-            || value["success"] == .bool(false)
-        {
-            return true
-        }
-        let words = value.first(of: "message", "msg", "detail", "error_msg", "error_message")
-        guard let words, isTelling(words), !isPing(value) else { return false }
-        return status(of: value) != nil || value["message"] == nil && value["msg"] == nil
-    }
-
-    /// False for what stands for no error: nothing, an empty or a blank value, words of success.
-    private static func isTelling(_ value: JSONValue) -> Bool {
-        switch value {
-        case .null: false
-        case .bool(let flag): flag
-        case .number(let text): Double(text) != 0 && !(200...299).contains(value.integer ?? 0)
-        case .string(let text): !successWords.contains(text.lowercased().filter { !$0.isWhitespace })
-        case .array(let values): values.contains(where: isTelling)
-        case .object(let members): members.contains { isTelling($0.value) }
-        }
-    }
-
-    private static func read(_ value: JSONValue, of whole: JSONValue) -> ReportedError {
+    /// Reads an error that is all of `whole` or a member of it.
+    static func read(_ value: JSONValue, of whole: JSONValue) -> ReportedError {
         let value = value.elements.first ?? value
         var error = ReportedError()
         let names = ["code", "status", "type", "reason"].compactMap { value[$0]?.string }
         let details = value["details"]?.elements ?? []
         let reasons = details.compactMap { $0["reason"]?.string }
         error.status = status(of: value) ?? status(of: whole) ?? value.integer.flatMap(status)
-        if error.status == nil, !busyCodes.isDisjoint(with: names) { error.status = 429 }
+        if error.status ?? 400 == 400 {
+            // Some servers call everything a bad request.
+            if !busyCodes.isDisjoint(with: names) { error.status = 429 }
+            if !overloadCodes.isDisjoint(with: names) { error.status = 503 }
+        }
         error.isAboutAccess =
             !accessCodes.isDisjoint(with: names + reasons)
             || error.status == 400 && isAboutAccess(value["message"]?.string ?? "")
         error.code = (reasons + names).first(where: isName)
         error.retryAfter = RetryHint.inBody(value, details) ?? RetryHint.inBody(whole, [])
         error.refused = RefusedParts(words: whole)
+        error.questionFault = QuestionFault(of: whole)
         return error
     }
 
@@ -103,7 +54,7 @@ enum ErrorReport {
     }
 
     /// The HTTP status that an object names.
-    private static func status(of value: JSONValue) -> Int? {
+    static func status(of value: JSONValue) -> Int? {
         statusMembers.lazy.compactMap { value[$0]?.integer.flatMap(status) }.first
     }
 

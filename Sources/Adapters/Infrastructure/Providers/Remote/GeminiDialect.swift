@@ -60,7 +60,7 @@ package struct GeminiDialect: ProviderDialect {
     package func read(_ json: JSONValue) -> ProviderChunk {
         var result = ProviderChunk()
         result.isDocument = true
-        result.error = ErrorReport.find(in: json)
+        result.error = ErrorSigns.find(in: json)
         result.usage = json.first(of: "usageMetadata", "usage_metadata").flatMap(usage)
         if ProviderEnd(
             reason: json.first(of: "promptFeedback", "prompt_feedback")?.first(of: "blockReason", "block_reason")
@@ -69,8 +69,11 @@ package struct GeminiDialect: ProviderDialect {
         }
         let candidates = json["candidates"]?.elements ?? []
         if let candidate = candidates.first(where: { ($0["index"]?.integer ?? 0) == 0 }) {
+            result.error = result.error ?? ErrorSigns.choice(candidate)
             read(candidate["content"], into: &result)
-            result.end = ProviderEnd(reason: candidate.first(of: "finishReason", "finish_reason")) ?? result.end
+            if let end = ProviderEnd(reason: candidate.first(of: "finishReason", "finish_reason")) {
+                result.end = result.end?.worse(of: end) ?? end
+            }
         }
         // Every chunk names it; it is read once.
         if result.end != nil {

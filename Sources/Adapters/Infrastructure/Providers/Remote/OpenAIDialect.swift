@@ -80,24 +80,30 @@ package struct OpenAIDialect: ProviderDialect {
 
     package func read(_ json: JSONValue) -> ProviderChunk {
         var result = ProviderChunk()
-        result.error = ErrorReport.find(in: json)
+        result.error = ErrorSigns.find(in: json)
         result.usage = (json["usage"] ?? json["x_groq"]?["usage"]).flatMap(usage)
         // Every chunk names it; it is read once.
         if result.usage != nil { result.model = ProviderChunk.told(model: json["model"]) }
         // More than one is never asked for.
         guard let choice = json["choices"]?.elements.first(where: { ($0["index"]?.integer ?? 0) == 0 }) else {
+            result.end = end([json])
             return result
         }
-        result.error = result.error ?? ErrorReport.member(of: choice)
+        result.error = result.error ?? ErrorSigns.choice(choice)
         let delta = choice["delta"]
         read(delta ?? choice["text"], into: &result)
         if !result.hasText, let message = choice["message"] {
             result.isDocument = true
             read(message, into: &result)
         }
-        let reasons = [choice, delta ?? .null, json].compactMap { $0.first(of: "finish_reason", "finishReason") }
-        result.end = reasons.lazy.compactMap { ProviderEnd(reason: $0) }.first
+        result.end = end([choice, delta ?? .null, json])
         return result
+    }
+
+    /// The worst reason of several places.
+    private func end(_ places: [JSONValue]) -> ProviderEnd? {
+        let reasons = places.compactMap { $0.first(of: "finish_reason", "finishReason") }
+        return reasons.compactMap { ProviderEnd(reason: $0) }.reduce(nil) { $0?.worse(of: $1) ?? $1 }
     }
 
     private func read(_ text: JSONValue?, into result: inout ProviderChunk) {

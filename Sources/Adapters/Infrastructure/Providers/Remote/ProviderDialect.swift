@@ -88,6 +88,8 @@ package struct ReportedError: Sendable, Hashable {
     package var retryAfter: Duration?
     /// What of the request the error is about.
     package var refused = RefusedParts()
+    /// What of the question the error names as its cause.
+    package var questionFault: QuestionFault?
 
     package init(status: Int? = nil, code: String? = nil) {
         self.status = status

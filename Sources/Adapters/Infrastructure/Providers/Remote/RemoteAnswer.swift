@@ -78,9 +78,13 @@ final class RemoteAnswer {
             }
             let rest = json.rest
             guard let value = try? json.value() else { return takeUnreadable(rest) }
-            for value in value.elements where value.isObject {
-                take(dialect.read(value))
-                if ErrorReport.isDoubtful(value) { ending.isDoubtful = true }
+            for value in value.elements {
+                if value.isObject {
+                    take(dialect.read(value))
+                } else if let error = ErrorSigns.bare(value) {
+                    report(error)
+                }
+                if ErrorSigns.isDoubtful(value) { ending.isDoubtful = true }
             }
         }
     }
@@ -89,7 +93,9 @@ final class RemoteAnswer {
     private func takeUnreadable(_ rest: ArraySlice<UInt8>) {
         switch (rest.isTorn, ending.reason == nil || isFinishing) {
         case (true, true): fail(failures.broken("sent what is no answer"))
-        case (true, false): hasTornEnd = true
+        case (true, false):
+            hasTornEnd = true
+            ending.isTorn = true
         case (false, true): ending.isDoubtful = true
         case (false, false): break
         }
@@ -115,6 +121,7 @@ final class RemoteAnswer {
     private func report(_ error: ReportedError) {
         // What is whole stays so.
         if ending.isFirm { return }
+        if error.questionFault == .filtered { return ending.filter() }
         if !texts.hasAnswer, let status = error.status { refusal = (status, error.refused) }
         fail(failures.reported(error))
     }
@@ -128,6 +135,7 @@ final class RemoteAnswer {
         guard isAccepted else {
             if error == .cancelled { throw .cancelled }
             let reported = errorBody.error
+            if (400..<500).contains(head.status), reported.questionFault == .filtered { return .contentFilter }
             refusal = (head.status, reported.refused)
             throw failures.status(head.status, reported, retryAfter: RetryHint.pause(head, reported))
         }

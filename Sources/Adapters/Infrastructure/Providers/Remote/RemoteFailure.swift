@@ -8,7 +8,8 @@ struct RemoteFailure {
 
     /// What a status other than 200 means.
     ///
-    /// Only a 400 is the question's own fault. What will be the same for the next question too is not tried again.
+    /// Only a 400 that names the question as its cause is the question's own fault; one that names another status stands
+    /// for that. What will be the same for the next question too is not tried again.
     func status(_ status: Int, _ error: ReportedError?, retryAfter: Duration?) -> ProviderFailure {
         let name = error?.code.map { ", \($0)" } ?? ""
         if error?.isAboutAccess == true {
@@ -16,9 +17,11 @@ struct RemoteFailure {
                 detail: "The provider \(provider) does not accept this server's account (\(status)\(name))."
             )
         }
-        switch status {
+        switch status == 400 ? error?.status ?? status : status {
         case 400 where error?.refused.isAboutShape == true:
             return .refused(detail: "The provider \(provider) does not take such a request (\(status)\(name)).")
+        case 400 where error?.questionFault == nil:
+            return .refused(detail: "The provider \(provider) gave no answer to such a request (\(status)\(name)).")
         case 400:
             return .rejected(detail: "The provider \(provider) rejected the request (\(status)\(name)).")
         case 401, 402, 403:

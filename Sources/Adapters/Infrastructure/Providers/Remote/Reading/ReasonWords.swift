@@ -3,28 +3,47 @@ internal import Domain
 extension ProviderEnd {
     /// No reason yet, though the member is there.
     private static let blanks: Set<String> = [
-        "", "null", "none", "nil", "undefined", "0", "finish_reason_unspecified", "unspecified", "in_progress",
+        "", "null", "none", "nil", "undefined", "unspecified", "finishreasonunspecified", "blockreasonunspecified",
+        "inprogress", "notfinished", "pending", "processing", "running", "generating", "streaming", "continue",
     ]
 
-    private static let cuts: Set<String> = ["other", "image_other", "no_image", "missing_thought_signature"]
-    private static let filters: Set<String> = ["recitation", "blocklist", "spii", "language", "refusal"]
+    /// The whole answer is there.
+    private static let ends: Set<String> = [
+        "complete", "completed", "completion", "done", "finish", "finished", "normal", "eot", "eotid", "imend",
+        "toolcall", "toolcalls", "tooluse", "functioncall", "functioncalls",
+    ]
+
+    /// Parts of words that decide ahead of ``parts``: something else than its length or a filter has cut the answer.
+    private static let cuts = [
+        "error", "fail", "abort", "cancel", "interrupt", "timeout", "timelimit", "deadline", "insufficient",
+        "malformed", "unexpected", "ratelimit", "toomany", "quota", "usagelimit", "exception", "incomplete",
+    ]
 
     /// Parts of words, in the order in which they decide.
-    private static let parts: [(part: String, end: ProviderEnd)] =
+    private static let parts: [(part: String, reason: FinishReason)] =
         [
-            "error", "fail", "abort", "cancel", "interrupt", "timeout", "insufficient", "malformed", "unexpected",
-            "rate_limit", "too_many",
-        ].map { ($0, .brokenOff) }
-        + ["filter", "safety", "sensitive", "prohibited", "block", "moderation"].map { ($0, .finished(.contentFilter)) }
-        + ["length", "max_", "exceeded", "limit"].map { ($0, .finished(.length)) }
+            "filter", "safety", "sensitive", "prohibited", "block", "moderat", "recitation", "spii", "refusal",
+            "modelarmor", "guardrail", "flagged", "jailbreak", "contentpolicy", "policyviolation",
+        ].map { ($0, .contentFilter) }
+        + [
+            "length", "maxtoken", "maxoutput", "maxnew", "maxcompletion", "tokenlimit", "tokenslimit", "outputlimit",
+            "contextlimit", "contextwindow", "tokensexceeded",
+        ].map { ($0, .length) }
+        + [("stop", .stop)]
+
+    /// Words that decide only as a whole.
+    private static let words: [String: FinishReason] = [
+        "language": .contentFilter, "limit": .length, "max": .length, "exceeded": .length,
+    ]
 
     /// Reads a finish reason of either dialect, by whatever server and in whatever case; nil where it is none yet.
     ///
-    /// Servers invent words, so that parts of them decide. What nobody knows is an ordinary end.
+    /// Servers invent words, so that parts of them decide. A word that nobody knows tells of a cut: only what is known to
+    /// be an end of the whole answer is one.
     init?(reason: JSONValue?) {
         switch reason {
-        case .string(let word):
-            self.init(word: word.lowercased().filter { !$0.isWhitespace })
+        case .string(let text):
+            self.init(word: text.lowercased().filter { $0.isLetter || $0.isNumber })
         case .object:
             guard let word = reason?.first(of: "type", "reason", "name")?.string else { return nil }
             self.init(reason: .string(word))
@@ -34,13 +53,20 @@ extension ProviderEnd {
     }
 
     private init?(word: String) {
-        if Self.blanks.contains(word) { return nil }
-        if Self.cuts.contains(word) {
+        if Self.blanks.contains(word) || word.allSatisfy(\.isNumber) { return nil }
+        if Self.cuts.contains(where: { word.contains($0) }) {
             self = .brokenOff
-        } else if Self.filters.contains(word) {
-            self = .finished(.contentFilter)
+        } else if let known = Self.parts.first(where: { word.contains($0.part) }) {
+            self = .finished(known.reason)
+        } else if Self.words[word] != nil || Self.isEnd(word) {
+            self = .finished(Self.words[word] ?? .stop)
         } else {
-            self = Self.parts.first { word.contains($0.part) }?.end ?? .finished(.stop)
+            self = .brokenOff
         }
+    }
+
+    /// Such as `end_turn`, `<|endoftext|>` and `eos_token`.
+    private static func isEnd(_ word: String) -> Bool {
+        ends.contains(word) || word.hasPrefix("eos") || word.hasPrefix("end") && !word.hasPrefix("endpoint")
     }
 }

@@ -72,5 +72,5 @@ struct ResponseReader {
 }
 
 extension ServerSentEvent {
-    fileprivate var isError: Bool { type != "message" && type.lowercased().filter { $0 != " " } == "error" }
+    fileprivate var isError: Bool { type != "message" && ErrorSigns.isErrorWord(type) }
 }
