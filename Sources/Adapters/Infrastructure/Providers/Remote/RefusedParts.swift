@@ -62,6 +62,7 @@ package struct RefusedParts: Sendable, Hashable {
         areUnsupported = saysUnsupported && !areAboutValue
         for (part, any) in Self.words where has(any) { named.insert(part) }
         if text.contains("system"), text.contains("role") { named.insert(.systemRole) }
+        if named.isEmpty { areAboutValue = false }
     }
 
     /// True where the name of an option is followed by a number, as in `temperature=1.5` or `'temperature' does not support 3`.
