@@ -78,7 +78,7 @@ struct DrainTests {
             let posted = try #require(answers[0])
             #expect(posted.status == 202)
             let accepted = try client.decode(posted) as Client.Submitted
-            #expect(accepted.status == "running" && accepted.streamUrl.contains("?ticket="))
+            #expect(accepted.status == "queued" && accepted.streamUrl.contains("?ticket="))
             let read = try #require(answers[1])
             #expect(read.status == 200)
             let document = try client.decode(read) as Client.Document

@@ -28,16 +28,13 @@ struct SolveRoute {
             try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
             return
         }
-        var status = RequestStatus.queued
         if let limit = preferredWait(context.request.headers["Prefer"]) {
             let requests = RequestRoutes(services: services)
             if let finished = try await requests.finished(id, user, within: limit, context) {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
-            // What has become of it meanwhile; where that cannot be read, it was accepted all the same.
-            status = (try? await services.requests.find(id))?.status ?? status
         }
-        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, status, user))
+        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, user))
     }
 
     /// Submits as a span of its own, by OpenTelemetry's semantic conventions for messaging: what the first attempt
@@ -108,17 +105,13 @@ struct SolveRoute {
         return headers
     }
 
-    private func accepted202(
-        _ output: SolveMathProblem.Output,
-        _ status: RequestStatus,
-        _ user: UserID
-    ) -> [UInt8] {
+    private func accepted202(_ output: SolveMathProblem.Output, _ user: UserID) -> [UInt8] {
         let id = output.correlationID
         let ticket = services.tokens.issueTicket(for: id, user: user)
         return JSONWriter.object { json in
             json.member("correlationId", id.description)
             json.member("conversationId", output.conversationID.description)
-            json.member("status", status.rawValue)
+            json.member("status", RequestStatus.queued.rawValue)
             json.member("streamUrl", "/api/math/stream/\(id)?ticket=\(ticket)")
             json.member("createdAt", output.createdAt.description)
         }
