@@ -33,7 +33,7 @@ MUTANTS = {
             "  return append_and_publish(keys[1], id, args[2], args[3], args[4], args[5]) and 1 or 0\n",
         )
     ],
-    "no idempotency": [("redis.call('GET', once)", "nil")],
+    "no idempotency": [("redis.call('GET', once)", "nil"), ("redis.call('GET', former)", "nil")],
     "attempts without a bound": [
         ("if attempt - handovers > tonumber(args[6]) then", "if false then"),
         ("if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end", ""),

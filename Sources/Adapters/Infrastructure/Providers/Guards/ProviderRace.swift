@@ -102,7 +102,7 @@ final class ProviderRace {
         return .failure(failure)
     }
 
-    /// The failure that tells best when another attempt helps: of a provider that was not asked for want of room, else the
+    /// The failure that tells best when another attempt helps: of a provider that was not asked because all its places are taken, else the
     /// one with the shortest pause, the last of several.
     private var failure: ProviderFailure {
         var best = lastFailure ?? .cancelled
