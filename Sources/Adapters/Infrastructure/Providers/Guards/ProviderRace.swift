@@ -102,8 +102,8 @@ final class ProviderRace {
         return .failure(failure)
     }
 
-    /// The failure that tells best when another attempt helps: of a provider that was not asked because all its places are taken, else the
-    /// one with the shortest pause, the last of several.
+    /// The failure that says best when another attempt helps: of a provider that was not asked because all its places are
+    /// taken, else the one with the shortest pause, the last of several.
     private var failure: ProviderFailure {
         var best = lastFailure ?? .cancelled
         for case .failure(let failure)? in lanes.map(\.result) {
