@@ -445,4 +445,25 @@ struct AnswerStreamTests {
             #expect(viewer.lastData.hasSuffix(#""position":1}"#))
         }
     }
+
+    @Test("an end that has got the id of a lost event is told to a viewer that had that event, in the silence after it")
+    func endInThePlaceOfALostEvent() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let claim = try await bench.claimed(by: consumer)
+            let id = claim.request.correlationID
+            _ = try await bench.append("1-1", "x", to: claim)
+            let viewer = try await bench.watch(id)
+            #expect(try await eventually { viewer.names.last == "1-1 token" })
+            // As after a roll-back whose re-reading was over before the end was written.
+            try await bench.redis("XDEL", bench.keys.events(id), "1-1")
+            try await bench.redis("XADD", bench.keys.events(id), "1-2", "e", "token", "d", "{}")
+            try await bench.redis("XDEL", bench.keys.events(id), "1-2")
+            try await bench.redis("XSETID", bench.keys.events(id), "1-0")
+            let data = #"{"reason":"requested"}"#
+            try await bench.redis("XADD", bench.keys.events(id), "1-1", "e", "cancelled", "d", data)
+            #expect(try await eventually { viewer.end == .terminal })
+            #expect(viewer.names.suffix(4) == ["reset", "0-1 queued", "1-0 started", "1-1 cancelled"])
+        }
+    }
 }

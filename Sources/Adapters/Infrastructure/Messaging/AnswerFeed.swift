@@ -132,11 +132,13 @@ final class AnswerFeed {
     }
 
     /// Takes what Redis has from `newest` on, two events at most; nil where it did not answer.
-    func didAsk(_ newest: EventID, _ found: [EventID]?) {
+    func didAsk(_ newest: EventID, _ found: [EntryHead]?) {
         isProbing = false
         lastHeard = hub.store.loop.nowMilliseconds
         guard let found else { return }
-        guard let last = found.last, found.first == newest || newest == .beginning else { return probe() }
+        guard let first = found.first, let last = found.last?.id, first.id == newest || newest == .beginning,
+            !places.contains(where: { $0.isAnother(first) })
+        else { return probe() }
         for place in places { place.catchUp(to: last) }
     }
 
@@ -151,12 +153,13 @@ final class AnswerFeed {
         }
     }
 
-    /// The last stored id tells all: newer than a cursor is a lost push, older is lost history, none is an expired stream.
+    /// The last stored event tells all: newer than a cursor is a lost push; older, or another one of the same id, is lost
+    /// history; none is an expired stream.
     private func didProbe(_ result: Result<RedisValue, RedisError>) {
         isProbing = false
         lastHeard = hub.store.loop.nowMilliseconds
         guard case .success(let reply) = result else { return }
-        let last = reply.array?.first.flatMap { EntryHead($0) }?.id
+        let last = reply.array?.first.flatMap { EntryHead($0) }
         for place in places { place.compare(with: last) }
     }
 

@@ -32,17 +32,17 @@ struct SilenceProbe {
         command.append(contentsOf: keys)
         command.append(contentsOf: keys.compactMap { asked[$0]?.newest.justBefore })
         store.commander.send(command, deadline: RedisStore.commandDeadline) { result in
-            var found: [String: [EventID]]?
+            var found: [String: [EntryHead]]?
             if case .success(let reply) = result { found = Self.events(reply) }
             for (key, (feed, newest)) in asked { feed.didAsk(newest, found.map { $0[key] ?? [] }) }
         }
     }
 
-    private static func events(_ reply: RedisValue) -> [String: [EventID]] {
-        var found: [String: [EventID]] = [:]
+    private static func events(_ reply: RedisValue) -> [String: [EntryHead]] {
+        var found: [String: [EntryHead]] = [:]
         for stream in reply.array ?? [] {
             guard let parts = stream.array, parts.count == 2, let key = parts[0].string else { continue }
-            found[key] = (parts[1].array ?? []).compactMap { EntryHead($0)?.id }
+            found[key] = (parts[1].array ?? []).compactMap { EntryHead($0) }
         }
         return found
     }

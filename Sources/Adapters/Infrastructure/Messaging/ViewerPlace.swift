@@ -142,7 +142,11 @@ final class ViewerPlace: AnswerSubscription {
     /// It begins with the cursor's own event: where that is missing, history was lost.
     func read() {
         switch state {
-        case .reading, .lost, .ended: return
+        case .reading:
+            // The answer under way may be older than what asks for this one, such as pushes that are heard again.
+            mustRead = true
+            return
+        case .lost, .ended: return
         case .waiting, .live, .stalled, .retrying: break
         }
         state = .reading
@@ -188,7 +192,7 @@ final class ViewerPlace: AnswerSubscription {
         state = .live
         // What was pushed while the page was on its way may not be in it.
         let missesPushed = newestPushed > cursor && (!entries.isEmpty || newestPushed > pushedBeforeRead)
-        if isFull || missesPushed { read() } else { isCaughtUp = true }
+        if isFull || missesPushed || mustRead { read() } else { isCaughtUp = true }
     }
 
     private func readLater() {
@@ -226,18 +230,25 @@ final class ViewerPlace: AnswerSubscription {
 
     func willProbe() { cursorBeforeProbe = cursor }
 
-    /// Compares with the last stored id, which Redis was asked for because the feed was silent.
-    func compare(with last: EventID?) {
+    /// Compares with the last stored event, which Redis was asked for because the feed was silent.
+    func compare(with last: EntryHead?) {
         guard case .live = state else { return }
         guard let last else {
             end(.gone)
             return
         }
-        if last > cursor {
+        if last.id > cursor {
             read()
-        } else if last < cursorBeforeProbe {
+        } else if last.id < cursorBeforeProbe || isAnother(last) {
             startOver()
         }
+    }
+
+    /// True for an event that has got the cursor's id after Redis was rolled back: nothing need follow it, such as a
+    /// request's end.
+    func isAnother(_ stored: EntryHead) -> Bool {
+        guard let cursorData, stored.id == cursor else { return false }
+        return stored.data != cursorData
     }
 
     /// Tells the viewer that its history is lost, and begins with the first event.
