@@ -41,10 +41,11 @@ class LiteLLM(ProviderCase):
                 transcript = await ask(run.api, "½ + ½")
                 self.assertEqual(transcript.end["provider"], "mock", model)
 
-    async def test_a_model_that_it_does_not_know_is_a_wrong_request(self):
-        """It says so with 400, after which no other provider is asked."""
+    async def test_a_model_that_it_does_not_know_falls_back(self):
+        """It says so with 400, which is a mistake of the settings and none of the question's."""
         async with system(self, "openai,mock", **self.settings("unknown")) as run:
-            self.assertEqual((await ask(run.api, "½ + ½")).end["event"], "failed")
+            transcript = await ask(run.api, "½ + ½")
+            self.assertEqual((transcript.end["event"], transcript.end["provider"]), ("completed", "mock"))
 
     async def test_what_the_model_behind_it_thinks_and_answers_comes_through(self):
         async with system(self, "openai,gemini", **self.settings("tiny")) as run:
