@@ -42,7 +42,8 @@ final class ViewerPlace: AnswerSubscription {
     ///
     /// When Redis rolls back and an attempt of the same number writes on, another event may get the cursor's id.
     private var cursorData: [UInt8]?
-    /// True from the loss of the pushes' connection, which may have come of a roll-back, to the next read.
+    /// True from the loss of the pushes' connection, which may have come of a roll-back, or from a read that was asked for while
+    /// another was under way, to the next read.
     private var mustRead = false
     private var newestPushed: EventID
     /// What ``newestPushed`` was when the read under way was sent, and ``cursor`` when the probe was: an answer tells
