@@ -67,6 +67,7 @@ final class APIService: Service {
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
         options.connectionsMax = environment.descriptors.publicConnectionsMax
+        options.bodyBytesMax = BodyLimit.longest.bytes
         options.acceptingPaused = environment.noteAcceptPause
         environment.metrics.http.connectionsMax.set(options.connectionsMax)
         let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
@@ -123,7 +124,7 @@ final class APIService: Service {
 
 /// What answers the public listener on one loop.
 final class APIGraph {
-    let handler: APIHandler
+    let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
     private let answers: RedisAnswerStream
@@ -165,9 +166,13 @@ final class APIGraph {
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
-        handler = APIHandler(
-            services: APIServices(
-                loop: loop,
+        let tokens = SignedTicketService(
+            secrets: environment.secrets,
+            lifetime: environment.streamLifetime,
+            clock: environment.clock,
+        )
+        handler = RequestPipeline(
+            publicAPI: APIServices(
                 solve: solve,
                 read: ReadMathRequestHandler(requests: requests, archive: environment.archive),
                 watch: WatchAnswerHandler(requests: requests, archive: environment.archive),
@@ -181,20 +186,26 @@ final class APIGraph {
                 answers: answers,
                 requests: requests,
                 ends: answers,
-                tokens: SignedTicketService(
-                    secrets: environment.secrets,
-                    lifetime: environment.streamLifetime,
-                    clock: environment.clock,
-                ),
-                isAuthenticationRequired: configuration.auth.required,
-                identifiers: environment.identifiers,
+                tokens: tokens,
                 streams: streams,
                 assets: assets,
-                corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
+                tracer: environment.tracer,
+            ),
+            loop: loop,
+            authenticator: TokenAuthenticator(
+                tokens: tokens,
+                isRequired: configuration.auth.required,
+                failures: metrics.http.authenticationFailures,
+            ),
+            limiter: NoLimits(),
+            corsOrigins: configuration.limits.corsOrigins,
+            observer: RequestObserver(
+                identifiers: environment.identifiers,
+                metrics: metrics.http,
                 accessLog: environment.accessLog,
                 tracer: environment.tracer,
-            )
+            ),
         )
     }
 

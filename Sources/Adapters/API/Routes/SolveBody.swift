@@ -1,6 +1,5 @@
 internal import Application
 internal import Console
-internal import HTTPServer
 internal import Shared
 
 /// The body of `POST /api/math/solve`.
@@ -11,7 +10,7 @@ struct SolveBody: Decodable {
         let onDisconnect: String?
         let onBusy: String?
 
-        /// Members that no option has: a misspelt option would be dropped in silence.
+        /// Members that are no options; they are rejected, because a misspelt option must not be ignored silently.
         let unknown: [String]
 
         private enum CodingKeys: String, CodingKey, CaseIterable {
@@ -35,7 +34,7 @@ struct SolveBody: Decodable {
             onBusy = try members.decodeIfPresent(String.self, forKey: .onBusy)
         }
 
-        /// What is wrong with each unknown member, naming the option that was probably meant.
+        /// One error for each unknown member, with the option that was probably meant.
         var errors: [ValidationFailure.FieldError] {
             let known = CodingKeys.allCases.map(\.stringValue)
             return unknown.map { name in
@@ -46,8 +45,9 @@ struct SolveBody: Decodable {
             }
         }
 
-        /// A number that the type cannot hold is a wrong type like any other; Foundation throws an error of its own for
-        /// it, which ends as malformed JSON without a place.
+        /// Decodes a number; reports one that the type cannot hold as a wrong type.
+        ///
+        /// Foundation throws another error for it, which would be reported as malformed JSON without a path.
         private static func number<Number: Decodable>(
             _ key: CodingKeys,
             in members: KeyedDecodingContainer<CodingKeys>
@@ -71,8 +71,8 @@ struct SolveBody: Decodable {
     let provider: String?
     let options: Options?
 
-    static func input(from request: HTTPRequest) throws(APIProblem) -> SolveInput {
-        let body = try JSONBody.decode(SolveBody.self, from: request)
+    static func input(from context: RequestContext) throws(APIProblem) -> SolveInput {
+        let body = try context.body(as: SolveBody.self)
         if let errors = body.options?.errors, !errors.isEmpty { throw .invalid(ValidationFailure(errors)) }
         var conversationID: ConversationID?
         if let text = body.conversationId {
