@@ -49,6 +49,12 @@ let core: [Target] = [
     module("Application", in: "Core", ["Domain", "Shared"]),
 ]
 
+/// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
+let functionFiles = [
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans", "permissions",
+    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+]
+
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
@@ -60,7 +66,8 @@ let adapters: [Target] = [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
+        resources: [.embedInCode("Providers/Remote/math-prompt.md")]
+            + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
     ),
     module(
         "Persistence",

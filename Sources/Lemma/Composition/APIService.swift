@@ -128,7 +128,7 @@ final class APIGraph {
     private let store: RedisStore
     private let answers: RedisAnswerStream
     private let sweep: AbandonmentSweep?
-    private let survey: QueueSurvey?
+    private let survey: QueueStatistics?
 
     init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
         let configuration = environment.configuration

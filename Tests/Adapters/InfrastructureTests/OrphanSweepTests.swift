@@ -12,8 +12,8 @@ struct UnqueuedSweepTests {
     private let nobody = ProviderIdentity(name: "mock", model: "mock-1")
 
     /// Sweeps as soon as a job has not been seen for no time at all.
-    private func sweep(_ bench: RedisBench, lease: Duration = .zero) -> UnqueuedSweep {
-        UnqueuedSweep(store: bench.store, consumer: bench.consumer("sweep"), lease: lease, choice: nobody) { _ in }
+    private func sweep(_ bench: RedisBench, lease: Duration = .zero) -> OrphanSweep {
+        OrphanSweep(store: bench.store, consumer: bench.consumer("sweep"), lease: lease, choice: nobody) { _ in }
     }
 
     @Test("end, whether they wait or run, each with one terminal event, a dead letter and its record")

@@ -29,7 +29,7 @@ struct QueueSurveyTests {
     func levels() async throws {
         try await withRedis { bench in
             let seen = Seen()
-            let survey = QueueSurvey(store: bench.store, metrics: seen.metrics.queue)
+            let survey = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
             await survey.look()
             #expect(seen.value("lemma_queue_waiting_jobs") == 0, "without stream and group, too")
             #expect(seen.value("lemma_queue_oldest_waiting_seconds") == 0)
@@ -77,7 +77,7 @@ struct QueueSurveyTests {
             let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 1000))
             for _ in 0..<40 { _ = try await publisher.publish(bench.makeRequest(), in: .new, as: nil) }
             let seen = Seen()
-            await QueueSurvey(store: store, metrics: seen.metrics.queue).look()
+            await QueueStatistics(store: store, metrics: seen.metrics.queue).look()
             #expect(seen.value("lemma_queue_waiting_jobs") == 40)
         }
     }
@@ -88,7 +88,7 @@ struct QueueSurveyTests {
             let seen = Seen()
             #expect(seen.value("lemma_queue_waiting_jobs") == nil, "before the first look")
             _ = try await bench.submit()
-            let survey = QueueSurvey(store: bench.store, metrics: seen.metrics.queue)
+            let survey = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
             await survey.look()
             #expect(seen.value("lemma_queue_waiting_jobs") == 1)
             bench.server.pause()

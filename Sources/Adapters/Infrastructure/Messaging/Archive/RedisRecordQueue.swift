@@ -102,7 +102,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
             keys += [store.keys.conversation(conversation), store.keys.turns(conversation)]
             arguments += [record.name, record.entry.isEnd ? "1" : "0"]
         }
-        _ = try await call(.kept, keys: keys, arguments)
+        _ = try await call(.acknowledgeRecords, keys: keys, arguments)
     }
 
     package func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
@@ -117,13 +117,13 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     ) async throws(QueueFailure) {
         let keys = [store.keys.finished(partition), store.keys.finishedDead(partition)]
         let limit = String(store.retention.deadLetters)
-        store.tellDropped(try await call(.setAside, keys: keys, [Keyspace.persisters, name, reason, detail, limit]))
+        store.tellDropped(try await call(.deadLetterRecord, keys: keys, [Keyspace.persisters, name, reason, detail, limit]))
     }
 
     package func backlog() async throws(QueueFailure) -> RecordBacklog {
         var backlog = RecordBacklog.none
         for partition in 0..<store.keys.partitions {
-            let reply = try await call(.backlog, keys: [store.keys.finished(partition)], []).array ?? []
+            let reply = try await call(.recordBacklog, keys: [store.keys.finished(partition)], []).array ?? []
             guard reply.count == 2, let records = reply[0].integer, let age = reply[1].integer else { continue }
             backlog.records += records
             backlog.age = max(backlog.age, .milliseconds(age))
@@ -143,7 +143,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         var count = 0
         for partition in 0..<store.keys.partitions {
             let arguments = [Keyspace.persisters, String(idle.wholeMilliseconds), consumer]
-            count += try await call(.retire, keys: [store.keys.finished(partition)], arguments).integer ?? 0
+            count += try await call(.removeIdleConsumers, keys: [store.keys.finished(partition)], arguments).integer ?? 0
         }
         return count
     }

@@ -71,7 +71,7 @@ package final class ViewerPresence {
     private func attend(_ ids: [CorrelationID], in partition: Int) async {
         let keys = store.keys
         _ = try? await store.call(
-            .attend,
+            .renewPresence,
             keys: [keys.watched(partition)] + ids.flatMap { [keys.request($0), keys.viewers($0)] },
             [
                 watcher, String(Self.lifetime.wholeMilliseconds), String(grace.wholeMilliseconds),
@@ -84,7 +84,7 @@ package final class ViewerPresence {
     private func leave(_ id: CorrelationID) async {
         let keys = store.keys
         _ = try? await store.call(
-            .leave,
+            .removePresence,
             keys: [keys.watched(keys.partition(of: id)), keys.request(id), keys.viewers(id)],
             [watcher, String(grace.wholeMilliseconds), id.description],
         )

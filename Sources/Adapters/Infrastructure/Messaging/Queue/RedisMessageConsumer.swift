@@ -118,7 +118,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             case .malformed(let name):
                 onMalformedJob?(name)
                 let dropped = try await store.call(
-                    .bury,
+                    .deadLetterJob,
                     keys: [store.keys.jobs(partition), store.keys.dead(partition)],
                     [Keyspace.group, name, "malformed", String(store.retention.deadLetters), text(of: entry)],
                 )
@@ -242,7 +242,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         do {
             let reply =
                 try await store.call(
-                    .discard,
+                    .failUnreadable,
                     keys: [
                         keys.jobs(partition), keys.dead(partition), keys.request(id), keys.events(id),
                         keys.unfinished(partition),
@@ -271,7 +271,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         let id = claim.request.correlationID
         do {
             let reply = try await store.call(
-                .postpone,
+                .scheduleRetry,
                 keys: keys(of: id) + [store.keys.delayed(store.keys.partition(of: id))],
                 [
                     Keyspace.group, consumer, claim.delivery.entry, String(claim.attempt),
@@ -296,7 +296,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         for partition in 0..<store.keys.partitions {
             let keys = [store.keys.jobs(partition), store.keys.delayed(partition), store.keys.requests(partition)]
             do {
-                promoted += try await store.call(.promote, keys: keys, [String(count)]).integer ?? 0
+                promoted += try await store.call(.enqueueDue, keys: keys, [String(count)]).integer ?? 0
             } catch {
                 throw QueueFailure(error)
             }
@@ -333,7 +333,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             let keys = [store.keys.jobs(partition)] + deliveries.map { store.keys.request($0.correlationID) }
             let arguments = [Keyspace.group, consumer, String(Self.handedBackIdle.wholeMilliseconds)]
             do {
-                _ = try await store.call(.handBack, keys: keys, arguments + deliveries.map(\.entry))
+                _ = try await store.call(.release, keys: keys, arguments + deliveries.map(\.entry))
             } catch {
                 throw QueueFailure(error)
             }
@@ -356,7 +356,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         var count = 0
         for partition in 0..<store.keys.partitions {
             let arguments = [Keyspace.group, String(idle.wholeMilliseconds), consumer]
-            count += try await store.call(.retire, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
+            count += try await store.call(.removeIdleConsumers, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
         }
         return count
     }

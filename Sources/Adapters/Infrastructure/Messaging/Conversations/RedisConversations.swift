@@ -15,7 +15,7 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
     package func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
         let reply: [RedisValue]
         do {
-            reply = try await store.call(.recall, keys: turnKeys(of: conversation), [] as [String]).array ?? []
+            reply = try await store.call(.readTurns, keys: turnKeys(of: conversation), [] as [String]).array ?? []
         } catch {
             // Where something else has taken the place of a key, the archive knows the turns.
             if case .server(let answer) = error, answer.isPermanent { return RecalledTurns(turns: [], isWhole: false) }
@@ -46,7 +46,7 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
             [turn.correlationID.description + (turn.isPartial ? Self.partial : ""), turn.problem, turn.answer]
         }
         let bounds = [String(store.retention.turns), String(store.retention.turnBytes)]
-        _ = try await call(.remember, keys: turnKeys(of: conversation), bounds + fields)
+        _ = try await call(.restoreTurns, keys: turnKeys(of: conversation), bounds + fields)
     }
 
     package func end(
@@ -58,7 +58,7 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
             [Keyspace.group, user.text, isKept ? "1" : "0", String(store.retention.deletions.wholeMilliseconds)]
             + store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
         while true {
-            let reply = try await call(.close, keys: store.keys.scope(of: id), arguments).array ?? []
+            let reply = try await call(.beginDeletion, keys: store.keys.scope(of: id), arguments).array ?? []
             guard reply.count == 4 else { throw .unavailable }
             store.tellEnds(.conversationDeleted, reply[1], sum: reply[2])
             // What waits is ended in steps, between which Redis serves others.

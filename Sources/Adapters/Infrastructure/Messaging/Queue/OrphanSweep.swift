@@ -13,7 +13,7 @@ internal import Telemetry
 ///                                    └──► none ──► cancelled where that was wished, else failed and a dead letter
 /// ```
 /// Every replica of the workers sweeps; Redis decides who ends a request. Loop-owned; one for each process is enough.
-package final class UnqueuedSweep {
+package final class OrphanSweep {
     private static let batch = 100
     private static let pageEntries = 500
     private static let failure = RequestFailure(
@@ -87,7 +87,7 @@ package final class UnqueuedSweep {
     private func unqueued(in partition: Int, since time: Int?) async throws(RedisError) -> Batch {
         let keys = store.keys
         let reply = try await store.call(
-            .unqueued,
+            .listOrphans,
             keys: [
                 keys.jobs(partition), keys.delayed(partition), keys.waiting(partition), keys.unfinished(partition),
                 keys.requests(partition),
@@ -130,7 +130,7 @@ package final class UnqueuedSweep {
 
     private func settle(_ request: Unqueued, _ entry: String?) async {
         if let entry, entry != request.entry {
-            _ = try? await store.call(.nameJob, keys: [store.keys.request(request.id)], [entry])
+            _ = try? await store.call(.setJobEntry, keys: [store.keys.request(request.id)], [entry])
         } else {
             try? await end(request)
         }

@@ -7,7 +7,7 @@ internal import RedisClient
 ///
 /// One call of bounded cost for each partition. Every replica sees the same; a time without Redis is a time without values.
 /// Loop-owned; one for each process is enough.
-package final class QueueSurvey {
+package final class QueueStatistics {
     private static let period = Duration.seconds(5)
     /// Claimed jobs that are looked at, of each partition.
     private static let claimsMax = 100
@@ -56,7 +56,7 @@ package final class QueueSurvey {
     private func levels(of partition: Int) async -> QueueLevels? {
         let keys = store.keys
         let reply = try? await store.call(
-            .survey,
+            .queueStatistics,
             keys: [keys.jobs(partition), keys.delayed(partition), keys.dead(partition), keys.waiting(partition)],
             [
                 Keyspace.group, String(RedisMessageConsumer.handedBackIdle.wholeMilliseconds), String(Self.claimsMax),

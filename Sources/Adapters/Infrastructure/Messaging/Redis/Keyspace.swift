@@ -45,7 +45,7 @@ package struct Keyspace: Sendable {
     func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
-    /// The channel that tells that the archive has kept something of a conversation; made by `lemma.lua`, too.
+    /// The channel that tells that the archive has kept something of a conversation; the function library makes it, too.
     func kept(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
@@ -58,7 +58,7 @@ package struct Keyspace: Sendable {
     }
     func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
 
-    /// What `lemma.lua` calls the scope of a conversation: its keys, and the beginnings of those of its requests.
+    /// What the function library calls the scope of a conversation: its keys, and the beginnings of those of its requests.
     func scope(of id: ConversationID) -> [String] {
         let partition = partition(of: id)
         return [

@@ -7,7 +7,7 @@ internal import Shared
 /// ended without a word, by its expiry or with lost data, the next begins.
 ///
 /// Every replica of the workers sweeps; Redis decides. Loop-owned; one for each process is enough.
-package final class LineSweep {
+package final class ConversationQueueSweep {
     private static let period = Duration.seconds(1)
     /// Requests nobody has looked after for so long are due.
     private static let dueAfter = Duration.seconds(2)
@@ -30,10 +30,10 @@ package final class LineSweep {
     }
 
     /// What fails is done by the next sweep.
-    func sweep(dueAfter: Duration = LineSweep.dueAfter) async {
+    func sweep(dueAfter: Duration = ConversationQueueSweep.dueAfter) async {
         for partition in 0..<store.keys.partitions {
             let due = [String(dueAfter.wholeMilliseconds), String(Self.batch)]
-            let reply = try? await store.call(.lines, keys: [store.keys.waiting(partition)], due)
+            let reply = try? await store.call(.listWaiting, keys: [store.keys.waiting(partition)], due)
             for member in reply?.array ?? [] { await lookAfter(member) }
         }
     }
@@ -42,7 +42,7 @@ package final class LineSweep {
         let words = member.string?.split(separator: " ") ?? []
         guard words.count == 2, let conversation = ConversationID(words[0]) else { return }
         let expired = try? await store.call(
-            .lookAfter,
+            .renewWaiting,
             keys: store.keys.scope(of: conversation),
             [Keyspace.group, String(words[1]), String(store.retention.live.wholeMilliseconds)],
         ).integer

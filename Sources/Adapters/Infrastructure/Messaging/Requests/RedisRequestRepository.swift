@@ -12,7 +12,7 @@ package struct RedisRequestRepository: RequestRepository {
     package func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {
         do {
             let conversations = store.keys.conversations(store.keys.partition(of: id))
-            let reply = try await store.call(.find, keys: [store.keys.request(id)], [conversations]).array ?? []
+            let reply = try await store.call(.readRequest, keys: [store.keys.request(id)], [conversations]).array ?? []
             guard reply.count == 2, var record = RequestHash.record(id, reply[1]) else { return nil }
             record.isDeleted = reply[0].integer == 1
             return record

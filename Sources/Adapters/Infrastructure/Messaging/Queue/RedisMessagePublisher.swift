@@ -100,7 +100,7 @@ package struct RedisMessagePublisher: MessagePublisher {
             .bytes(submission.meaning.noted), .text(submission.meaning.description),
             .text(String(store.retention.submissions.wholeMilliseconds)),
         ]
-        guard try await call(.vouch, keys: own.all, arguments).integer == 1 else { throw .keyReused }
+        guard try await call(.reserveKey, keys: own.all, arguments).integer == 1 else { throw .keyReused }
     }
 
     private func call(

@@ -152,7 +152,7 @@ package final class RedisStore {
     /// What only a client claims to have is noted as far as the request can have come.
     func distrust(_ event: EventID, of id: CorrelationID, isClaimed: Bool) async throws(RedisError) {
         let arguments = [String(event.attempt), String(event.sequence), isClaimed ? "claimed" : "delivered"]
-        _ = try await call(.distrust, keys: [keys.request(id), keys.events(id)], arguments)
+        _ = try await call(.markLost, keys: [keys.request(id), keys.events(id)], arguments)
     }
 
     /// The id of a stream's last event; nil where the stream is gone.
@@ -165,13 +165,13 @@ package final class RedisStore {
     /// Redis' `maxmemory-policy`; empty where the user may not ask for it.
     func evictionPolicy() async throws(RedisError) -> String {
         // By a function: a refusal by itself would be taken for a lost right, and the connection with it.
-        try await call(.eviction, keys: [keys.jobs(0)], [] as [String]).string ?? ""
+        try await call(.evictionPolicy, keys: [keys.jobs(0)], [] as [String]).string ?? ""
     }
 
     /// Round trip of a write and the check of rights, for readiness; throws where Redis does not take writes.
     package func probe() async throws(RedisError) {
         _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))
-        let missing = try await call(.rights, keys: [keys.probe(0)], [keys.probeChannel(0)])
+        let missing = try await call(.missingPermissions, keys: [keys.probe(0)], [keys.probeChannel(0)])
         if let failure = ConnectionCheck.failure(missing.array?.compactMap(\.string) ?? []) { throw failure }
     }
 }

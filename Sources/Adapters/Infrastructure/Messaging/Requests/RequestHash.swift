@@ -3,7 +3,7 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
-/// The names of a request's fields in its Redis hash; `lemma.lua` writes the ones about its progress.
+/// The names of a request's fields in its Redis hash; the function library writes those about its progress.
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel, lost
     case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy

@@ -41,7 +41,7 @@ struct ConnectionCheck: Sendable {
         on connection: RedisConnection,
         _ channel: String
     ) async throws(RedisError) -> [String] {
-        let rights = RedisCommand("FCALL", functions.name(of: .rights), 1, keys.probe(0), channel)
+        let rights = RedisCommand("FCALL", functions.name(of: .missingPermissions), 1, keys.probe(0), channel)
         var reply = try await answer(to: rights, on: connection)
         if case .failure(let error) = reply, error.isFunctionNotFound {
             let load = try await refusal(of: RedisCommand("FUNCTION", "LOAD", functions.code), on: connection)

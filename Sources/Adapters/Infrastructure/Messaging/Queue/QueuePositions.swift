@@ -20,7 +20,7 @@ final class QueuePositions {
         for (partition, feeds) in partitions {
             let command = RedisCommand(
                 "FCALL",
-                store.functions.name(of: .queue),
+                store.functions.name(of: .queueState),
                 1,
                 store.keys.jobs(partition),
                 Keyspace.group,

@@ -59,7 +59,7 @@ package final class AbandonmentSweep {
     }
 
     private func sweep(_ partition: Int) async {
-        let reply = try? await store.call(.overdue, keys: [store.keys.watched(partition)], [String(Self.batch)])
+        let reply = try? await store.call(.listAbandoned, keys: [store.keys.watched(partition)], [String(Self.batch)])
         guard let answer = reply?.array, answer.count >= 2, let known = answer[0].integer, let time = answer[1].integer
         else { return }
         let now = store.loop.nowMilliseconds
@@ -83,7 +83,7 @@ package final class AbandonmentSweep {
         // Nothing is done about one that has expired, so that it may pass for any conversation's.
         let conversation = stored.flatMap { ConversationID($0) } ?? ConversationID(bits: id.bits)
         let reply = try? await store.call(
-            .abandon,
+            .cancelAbandoned,
             keys: keys.scope(of: conversation) + [keys.watched(partition), keys.viewers(id)],
             [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
         )
