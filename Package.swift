@@ -59,12 +59,13 @@ let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
+    module("Problems", in: "Adapters", ["Shared"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
+            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents",
         ],
         resources: [.embedInCode("Providers/Remote/math-prompt.md")]
             + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
@@ -80,7 +81,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Settings", "Console", "Text",
+            "Instrumentation", "Problems", "Settings", "Console", "Text",
         ],
     ),
     module(
@@ -148,7 +149,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings",
+            "ArchiveSupport", "Settings", "Problems",
         ],
     ),
     suite(
@@ -158,6 +159,7 @@ let tests: [Target] = [
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
+    suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]

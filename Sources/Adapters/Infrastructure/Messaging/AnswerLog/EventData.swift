@@ -1,5 +1,6 @@
 internal import Application
 internal import Domain
+internal import Problems
 internal import Shared
 
 /// The JSON of every event of a stream (contract, section 5): the one place that writes it.
@@ -71,10 +72,7 @@ enum EventData {
     }
 
     private static func write(_ failure: RequestFailure, of id: CorrelationID, _ json: inout JSONWriter) {
-        json.member("type", failure.kind.type)
-        json.member("title", failure.kind.title)
-        json.member("status", failure.kind.status)
-        json.member("detail", failure.detail)
+        json.problem(failure.kind, detail: failure.detail)
         json.member("instance", "/api/math/requests/\(id)")
         json.member("correlationId", id.description)
     }
