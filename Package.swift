@@ -49,6 +49,13 @@ let core: [Target] = [
     module("Application", in: "Core", ["Domain", "Shared"]),
 ]
 
+/// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
+let functionFiles = [
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
+    "permissions",
+    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+]
+
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
@@ -61,7 +68,8 @@ let adapters: [Target] = [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
             "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
+        resources: [.embedInCode("Providers/Remote/math-prompt.md")]
+            + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
     ),
     module(
         "Persistence",
@@ -121,14 +129,14 @@ let tests: [Target] = [
     suite("Text", in: "Runtime", ["Text"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
-    suite("Domain", in: "Core", ["Domain", "Shared"]),
+    suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
     suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
+            "HTTPClient", "Instrumentation", "Telemetry", "Settings", "ArchiveSupport",
         ],
     ),
     suite(
