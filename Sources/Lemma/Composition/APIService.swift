@@ -67,7 +67,6 @@ final class APIService: Service {
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
         options.connectionsMax = dependencies.descriptors.publicConnectionsMax
-        options.bodyBytesMax = BodyLimit.longest.bytes
         options.acceptingPaused = dependencies.noteAcceptPause
         dependencies.metrics.http.connectionsMax.set(options.connectionsMax)
         let (identifiers, accessLog) = (dependencies.identifiers, dependencies.accessLog)

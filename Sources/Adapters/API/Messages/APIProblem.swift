@@ -49,8 +49,6 @@ package struct APIProblem: Error {
         return problem
     }
 
-    static var bodyTooLarge: APIProblem { APIProblem(.payloadTooLarge, "The body is too large.") }
-
     static func otherMethods(_ methods: [HTTPMethod], than method: HTTPMethod) -> APIProblem {
         var problem = APIProblem(.methodNotAllowed, "This path does not know \(method.name).")
         problem.headers.append(("Allow", methods.map(\.name).joined(separator: ", ")))

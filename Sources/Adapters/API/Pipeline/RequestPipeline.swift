@@ -5,13 +5,13 @@ internal import Shared
 /// Answers the requests of one listener on one loop: every request goes the same way.
 ///
 /// ```
-///  head, body to come ──► precheck ── 404 405 413 401 ──► response, connection closed
+///  head, body to come ──► precheck ── 413 404 405 401 ──► response, connection closed
 ///                            │ none of these: read the body
 ///                            ▼
 ///  request ──► 1 trace ──► 2 identify ──► 3 limit ──► 4 handle ──► 5 count and log ──► response
 ///                │            │ 401          │ 429       │ problem       ▲
 ///                │ 400 404    ▼              ▼           ▼               │
-///                └─405─413────┴──────────────┴───────────┴───────────────┘
+///                └─405────────┴──────────────┴───────────┴───────────────┘
 /// ```
 /// 1. ``RequestObserver`` names the request (`X-Request-ID`) and begins its span; ``RouteTable`` finds its route.
 /// 2. ``Authenticator`` makes the ``Caller``, by the route's ``AccessPolicy``.
@@ -43,7 +43,6 @@ package final class RequestPipeline: HTTPHandler {
         self.routes = routes
         self.stages = stages
         for route in routes.routes {
-            precondition(route.body.bytes <= BodyLimit.longest.bytes, "the HTTP server rejects such a body itself")
             let isOpen = route.access == .open
             precondition(isOpen || stages.authenticator != nil, "a route that is not open needs an authenticator")
             stages.observer?.prepare(route)
@@ -52,7 +51,7 @@ package final class RequestPipeline: HTTPHandler {
 
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let id = RequestID(request)
-        let destination = destination(of: request, id, bodyBytes: request.body.count)
+        let destination = destination(of: request, id)
         let observed = observe(request, id, destination, isSecure: exchange.isSecure)
         switch destination {
         case .route(let route, let parameter):
@@ -66,8 +65,16 @@ package final class RequestPipeline: HTTPHandler {
         }
     }
 
-    /// Rejects what the head alone decides before a long body is sent or read: an unknown path, another method, a body
-    /// above the route's limit, missing or unusable credentials.
+    /// The limit of the request's route, which the HTTP server enforces while the body arrives.
+    package func bodyBytesMax(of head: HTTPRequest) -> Int? {
+        switch routes.match(head.method, head.path) {
+        case .found(let route, _): route.body.bytes
+        case .otherMethods, .none: nil
+        }
+    }
+
+    /// Rejects what the head alone decides before a long body is sent or read: an unknown path, another method, missing or
+    /// unusable credentials.
     ///
     /// A short body is read: that costs less than the new connection that the client needs after this response.
     package func refusal(beforeBodyOf head: HTTPRequest) -> HTTPResponse? {
@@ -75,7 +82,7 @@ package final class RequestPipeline: HTTPHandler {
         let bytes = head.headers["Content-Length"].flatMap { Int($0) }
         guard (bytes ?? .max) > BodyLimit.shortBytes || head.headers["Expect"] != nil else { return nil }
         let id = RequestID(head)
-        let destination = destination(of: head, id, bodyBytes: bytes ?? 0)
+        let destination = destination(of: head, id)
         let problem: APIProblem
         switch destination {
         case .preflight: return nil
@@ -92,13 +99,11 @@ package final class RequestPipeline: HTTPHandler {
         return observe(head, id, destination, isSecure: nil).completing(problem)
     }
 
-    private func destination(of request: HTTPRequest, _ id: RequestID, bodyBytes: Int) -> Destination {
+    private func destination(of request: HTTPRequest, _ id: RequestID) -> Destination {
         if case .invalid(let problem) = id { return .problem(problem) }
         if stages.crossOrigin != nil, CrossOriginPolicy.isPreflight(request) { return .preflight }
         switch routes.match(request.method, request.path) {
-        case .found(let route, let parameter):
-            guard bodyBytes <= route.body.bytes else { return .problem(.bodyTooLarge) }
-            return .route(route, parameter: parameter)
+        case .found(let route, let parameter): return .route(route, parameter: parameter)
         case .otherMethods(let methods): return .problem(.otherMethods(methods, than: request.method))
         case .none: return .problem(APIProblem(.notFound, routes.unknownPath))
         }

@@ -14,7 +14,7 @@ struct Route {
     let patterns: [PathPattern]
     let access: AccessPolicy
     let limit: LimitClass
-    /// Enforced before the body is read where `Content-Length` announces more.
+    /// Enforced by the HTTP server: before the body is read where `Content-Length` announces more.
     let body: BodyLimit
     let handler: Handler
 
