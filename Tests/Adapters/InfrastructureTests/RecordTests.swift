@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Records for the archive, on Redis")
+@Suite("Records for the archive, on Redis", .tags(.integration))
 struct RecordTests {
     private func finished(_ record: QueuedRecord?) throws -> FinishedRequest {
         guard case .finished(let finished) = try #require(record).entry else {

@@ -1,7 +1,8 @@
 import Shared
+import TestSupport
 import Testing
 
-@Suite("The table of problems")
+@Suite("The table of problems", .tags(.unit))
 struct ProblemKindTests {
     @Test("each kind has a type of its own that is a stable URI reference")
     func types() {

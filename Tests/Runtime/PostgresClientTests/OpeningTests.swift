@@ -6,7 +6,7 @@ import Testing
 private let encryption = PostgresStatement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 private let one = PostgresStatement("SELECT 1::int8")
 
-@Suite("Making connections", .timeLimit(.minutes(2)))
+@Suite("Making connections", .tags(.integration), .timeLimit(.minutes(2)))
 struct OpeningTests {
     @Test("a text that is no URI is refused without being quoted")
     func uri() {

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("The configuration")
+@Suite("The configuration", .tags(.unit))
 struct ConfigurationTests {
     private static let key = String(repeating: "k", count: 32)
     private static let replica = [

@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("docs/configuration.md")
+@Suite("docs/configuration.md", .tags(.unit))
 struct DocumentTests {
     private static var path: String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")

@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("Every setting is read by something")
+@Suite("Every setting is read by something", .tags(.unit))
 struct ReaderTests {
     /// Settings that only a later release gives a meaning; nothing may read them, and a warning says so where one is set.
     private static let reserved = [

@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("The logger")
+@Suite("The logger", .tags(.unit))
 struct LoggerTests {
     private struct Failure: Error, CustomStringConvertible { let description = "it broke" }
 
@@ -134,7 +135,7 @@ struct LoggerTests {
     }
 }
 
-@Suite("Times")
+@Suite("Times", .tags(.unit))
 struct TimestampTests {
     private func text(_ seconds: Int, _ millisecond: Int = 0) -> String {
         var bytes: [UInt8] = []
