@@ -356,7 +356,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         var count = 0
         for partition in 0..<store.keys.partitions {
             let arguments = [Keyspace.group, String(idle.wholeMilliseconds), consumer]
-            count += try await store.call(.removeIdleConsumers, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
+            count +=
+                try await store.call(.removeIdleConsumers, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
         }
         return count
     }
