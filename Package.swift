@@ -25,47 +25,52 @@ let system: [Target] = [
     ),
 ]
 
+/// Text and time: pure functions that both rings above need, so that neither has its own.
+let base: [Target] = [
+    module("Text", in: "Base", []),
+    module("Time", in: "Base", []),
+]
+
 /// Servers, clients and services that know nothing of math.
 let runtime: [Target] = [
-    module("EventLoop", in: "Runtime", ["CUV"]),
+    module("EventLoop", in: "Runtime", ["Time", "CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
-    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CLLHTTP"]),
-    module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "CCurl"]),
-    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CHiredis"]),
+    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CLLHTTP"]),
+    module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "Time", "CCurl"]),
+    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CHiredis"]),
     module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
-    module("Telemetry", in: "Runtime", []),
-    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient"]),
+    module("Telemetry", in: "Runtime", ["Text", "Time"]),
+    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient", "Text", "Time"]),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
-    module("Settings", in: "Runtime", ["Console", "Text"]),
+    module("Settings", in: "Runtime", ["Console", "Text", "Time"]),
     module("ServerSentEvents", in: "Runtime", ["Text"]),
     module("Console", in: "Runtime", []),
-    module("Text", in: "Runtime", []),
 ]
 
 /// Business rules: they see ports only.
 let core: [Target] = [
-    module("Shared", in: "Core", []),
+    module("Shared", in: "Core", ["Text", "Time"]),
     module("Domain", in: "Core", ["Shared"]),
-    module("Application", in: "Core", ["Domain", "Shared"]),
+    module("Application", in: "Core", ["Domain", "Shared", "Text", "Time"]),
 ]
 
 let adapters: [Target] = [
-    module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
-    module("LocalMath", in: "Adapters", ["EventLoop"]),
+    module("Bench", in: "Adapters", ["Shared", "EventLoop", "Time"]),
+    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
+    module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
+            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents", "Text", "Time",
         ],
         resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
     ),
     module(
         "Persistence",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography"],
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
         resources: [.embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql")],
     ),
     module(
@@ -73,13 +78,13 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Settings", "Console", "Text",
+            "Instrumentation", "Settings", "Console", "Text", "Time",
         ],
     ),
     module(
         "Worker",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation"],
+        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation", "Time"],
     ),
 ]
 
@@ -91,7 +96,7 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "Settings", "Console", "ServerSentEvents",
+            "Lifecycle", "Settings", "Console", "ServerSentEvents", "Time",
         ],
         path: "Sources/Lemma",
     )
@@ -117,7 +122,8 @@ let tests: [Target] = [
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
-    suite("Text", in: "Runtime", ["Text"]),
+    suite("Text", in: "Base", ["Text"]),
+    suite("Time", in: "Base", ["Time"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared"]),
@@ -175,7 +181,7 @@ func suite(_ name: String, in ring: String, _ dependencies: [Target.Dependency])
 let package = Package(
     name: "lemma",
     products: [.executable(name: "lemma", targets: ["Lemma"])],
-    targets: system + runtime + core + adapters + program + tests,
+    targets: system + base + runtime + core + adapters + program + tests,
     cLanguageStandard: .c11,
 )
 

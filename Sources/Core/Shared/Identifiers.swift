@@ -1,3 +1,5 @@
+internal import Text
+
 /// A 128-bit identifier in the text form of RFC 9562: read in upper and lower case, written in lower case.
 package protocol UUIDIdentifier: Sendable, Hashable, CustomStringConvertible {
     var bits: UUIDBits { get }
@@ -87,13 +89,7 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
-            default: return nil
-            }
+            guard let digit = Hexadecimal.value(ofDigit: byte) else { return nil }
             // The sixteenth digit ends before the hyphen at 18.
             if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
         }
@@ -117,7 +113,6 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
-            let alphabet: StaticString = "0123456789abcdef"
             var position = 0
             for digit in 0..<32 {
                 if Self.isHyphen(position) {
@@ -125,8 +120,8 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
                     position += 1
                 }
                 let half = digit < 16 ? high : low
-                let nibble = Int(half >> UInt64((15 - digit % 16) * 4) & 0xF)
-                buffer[position] = alphabet.utf8Start[nibble]
+                let nibble = UInt8(truncatingIfNeeded: half >> UInt64((15 - digit % 16) * 4) & 0xF)
+                buffer[position] = Hexadecimal.digit(nibble)
                 position += 1
             }
             return 36

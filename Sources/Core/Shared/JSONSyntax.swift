@@ -1,3 +1,5 @@
+internal import Text
+
 /// Checks JSON by its grammar (RFC 8259), which Foundation's decoder is lax about: it takes trailing commas, and the first
 /// of members of the same name.
 ///
@@ -167,7 +169,7 @@ package struct JSONSyntax {
     private mutating func codeUnit() throws(Failure) -> UInt16 {
         var unit: UInt16 = 0
         for _ in 0..<4 {
-            guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw .malformed }
+            guard let byte = next, let digit = Hexadecimal.value(ofDigit: byte) else { throw .malformed }
             unit = unit << 4 | UInt16(digit)
             index += 1
         }

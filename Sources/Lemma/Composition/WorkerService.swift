@@ -10,6 +10,7 @@ import Settings
 import Shared
 import Synchronization
 import Telemetry
+import Time
 import Worker
 
 /// The workers of one process, one on each loop.
@@ -28,7 +29,7 @@ final class WorkerService: Service {
         let loops = environment.loops.loops
         let slots = environment.configuration.jobs.concurrency
         environment.metrics.work.slots.set(slots)
-        environment.metrics.work.leaseSeconds.set(environment.configuration.jobs.lease / .seconds(1))
+        environment.metrics.work.leaseSeconds.set(environment.configuration.jobs.lease.inSeconds)
         var made: [LoopBound<WorkerGraph>] = []
         for loop in loops {
             let share = slots / loops.count + (loop.index < slots % loops.count ? 1 : 0)

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Time
 
 /// The connections of one server on one loop, and what they share.
 ///
@@ -100,8 +101,7 @@ final class HTTPService {
 
     /// Milliseconds on the loop's clock at which something that starts now is too late.
     func deadline(after timeout: Duration) -> Int64 {
-        let (seconds, attoseconds) = timeout.components
-        return nowMilliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        nowMilliseconds + timeout.wholeMilliseconds
     }
 
     private func sweepConnections() {

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Reads a request head byte by byte before the parser sees it, and refuses what llhttp lets pass.
 ///
 /// ```

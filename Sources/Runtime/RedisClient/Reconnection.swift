@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Time
 
 /// Who lives on a connection that is made anew whenever it breaks.
 protocol ReconnectionOwner: AnyObject {

@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Time
 
 /// Hears what a ``RedisSubscriber`` receives, on the loop's thread.
 package protocol RedisSubscriberDelegate: AnyObject {

@@ -12,16 +12,11 @@ extension SettingFormat<HeaderField> {
         Self("`name=value`, percent-encoded where it holds a comma", masking: .whole) { text in
             guard let mark = text.firstIndex(of: "=") else { return nil }
             let name = String(text[..<mark].trimmingBlanks)
-            guard !name.isEmpty, name.utf8.allSatisfy(isNameByte),
+            guard name.isToken,
                 let value = PercentEncoding.decode(text[text.index(after: mark)...].trimmingBlanks),
                 !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
             else { return nil }
             return HeaderField(name: name, value: Secret(value))
         }
-    }
-
-    /// A byte of a token (RFC 9110, section 5.6.2).
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        byte.isLetter || byte.isDigit || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 }

@@ -1,3 +1,6 @@
+internal import Text
+internal import Time
+
 /// How often something may happen: `count` times in each `period`.
 package struct Rate: Sendable, Hashable {
     /// At least 1.
@@ -56,7 +59,7 @@ extension SettingFormat<Double> {
 extension SettingFormat<Duration> {
     /// A whole number with a unit (`ms`, `s`, `m`, `h`, `d`) within `range`, which ends at ten years at most.
     package static func duration(from least: Duration = .milliseconds(1)) -> Self {
-        let milliseconds = least.components.seconds * 1_000 + least.components.attoseconds / 1_000_000_000_000_000
+        let milliseconds = least.wholeMilliseconds
         let from = milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
         return Self("a duration such as `250ms`, `30s`, `15m`, `1h` or `30d`, at least `\(from)`") { text in
             guard let value = Quantity(text)?.scaled(by: Quantity.milliseconds) else { return nil }

@@ -168,10 +168,3 @@ struct URLText {
         rest = remainder[end...]
     }
 }
-
-extension UInt8 {
-    /// An ASCII letter.
-    var isLetter: Bool { (0x41...0x5A).contains(self) || (0x61...0x7A).contains(self) }
-    /// An ASCII digit.
-    var isDigit: Bool { (0x30...0x39).contains(self) }
-}

@@ -1,3 +1,5 @@
+internal import Time
+
 /// One value of a histogram's bucket and the trace that it was measured in (OpenMetrics 1.0, "Exemplars").
 struct Exemplar: Sendable, Equatable {
     /// 32 lower-case hexadecimal digits; with its label's name 40 of the 128 characters that are allowed.
@@ -13,6 +15,6 @@ struct Exemplar: Sendable, Equatable {
         else { return nil }
         self.traceID = traceID
         self.value = value
-        time = Double(UnixTime.microseconds / 1000) / 1000
+        time = Double(UnixTime.milliseconds) / 1000
     }
 }

@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import Time
 
 // Instruments count nothing where WITHOUT_TELEMETRY is defined: `Benchmarks/run telemetry` builds such a program to compare
 // with, nobody else does.
@@ -92,8 +93,7 @@ package final class Histogram: Sendable {
 
     /// Takes a duration, in seconds.
     package func observe(_ duration: Duration, exemplar: String? = nil) {
-        let (seconds, attoseconds) = duration.components
-        observe(Double(seconds) + Double(attoseconds) * 1e-18, exemplar: exemplar)
+        observe(duration.inSeconds, exemplar: exemplar)
     }
 
     private func keep(_ traceID: String, of value: Double, in index: Int) {

@@ -1,3 +1,5 @@
+internal import Time
+
 /// The value of a field of a log line.
 package enum LogValue: Sendable, Hashable, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral
@@ -21,8 +23,7 @@ package enum LogValue: Sendable, Hashable, ExpressibleByStringInterpolation, Exp
 
     /// A duration in milliseconds, with microseconds as fraction.
     package static func milliseconds(_ duration: Duration) -> LogValue {
-        let (seconds, attoseconds) = duration.components
-        return .double(Double(seconds) * 1_000 + Double(attoseconds / 1_000_000_000_000) / 1_000)
+        .double(Double(duration.wholeMicroseconds) / 1_000)
     }
 }
 

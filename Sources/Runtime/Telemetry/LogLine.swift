@@ -1,3 +1,6 @@
+internal import Text
+internal import Time
+
 /// Builds a log line as a JSON object (RFC 8259).
 enum JSONLine {
     /// Longest string value in bytes before escaping; the rest is cut.
@@ -6,7 +9,7 @@ enum JSONLine {
 
     static func append(
         to line: inout [UInt8],
-        _ time: Timestamp,
+        _ time: CalendarTime,
         _ level: LogLevel,
         _ message: StaticString,
         _ service: String,
@@ -62,7 +65,7 @@ enum JSONLine {
 enum TextLine {
     static func append(
         to line: inout [UInt8],
-        _ time: Timestamp,
+        _ time: CalendarTime,
         _ level: LogLevel,
         _ message: StaticString,
         _ fields: LogFields

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import Time
 
 /// The form of log lines.
 package enum LogFormat: String, Sendable, CaseIterable {
@@ -70,7 +71,7 @@ package final class LogOutput: Sendable {
     }
 
     func write(_ level: LogLevel, _ message: StaticString, _ fields: LogFields) {
-        let time = Timestamp.now()
+        let time = CalendarTime.now
         state.withLock { state in
             state.line.removeAll(keepingCapacity: true)
             if state.isTorn { state.line.append(UInt8(ascii: "\n")) }

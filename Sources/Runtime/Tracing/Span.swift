@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Time
 
 /// What a span is to those around it.
 package enum SpanKind: Int, Sendable {
@@ -67,7 +67,7 @@ package final class Span {
         self.context = context
         self.parent = parent
         self.queue = queue
-        start = Self.now()
+        start = UInt64(UnixTime.nanoseconds)
         begin = .now
     }
 
@@ -102,8 +102,6 @@ package final class Span {
         let queue = queue
         isEnded = true
         guard let queue else { return }
-        let (seconds, attoseconds) = (ContinuousClock.now - begin).components
-        let nanoseconds = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
         queue.offer(
             SpanRecord(
                 context: context,
@@ -111,17 +109,11 @@ package final class Span {
                 name: name,
                 kind: kind,
                 start: start,
-                end: start + nanoseconds,
+                end: start + UInt64((ContinuousClock.now - begin).wholeNanoseconds),
                 attributes: attributes,
                 links: links,
                 errorType: errorType,
             )
         )
-    }
-
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

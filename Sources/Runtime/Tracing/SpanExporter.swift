@@ -1,6 +1,7 @@
 package import EventLoop
 internal import HTTPClient
 package import Telemetry
+internal import Time
 
 /// How spans are exported.
 package struct SpanExportOptions: Sendable {
@@ -200,7 +201,7 @@ package final class SpanExporter {
 
     private func warn(_ why: String) {
         guard loop.nowMilliseconds >= quietUntil else { return }
-        quietUntil = loop.nowMilliseconds + Int64(options.quiet / .milliseconds(1))
+        quietUntil = loop.nowMilliseconds + options.quiet.wholeMilliseconds
         logger.warning("spans not exported", ["error": .string(why), "spans_lost": .int(lostUntold)])
         lostUntold = 0
     }

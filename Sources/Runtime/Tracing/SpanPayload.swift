@@ -1,4 +1,4 @@
-internal import Telemetry
+internal import Text
 
 /// Who exports spans: the attributes of OpenTelemetry's resource.
 package struct TraceResource: Sendable {

@@ -1,8 +1,8 @@
 internal import Application
 internal import Cryptography
 package import EventLoop
-internal import Glibc
 package import Shared
+internal import Time
 
 /// A loop's clock, as the application sees it.
 package struct LoopClock: MonotonicClock {
@@ -13,11 +13,7 @@ package struct LoopClock: MonotonicClock {
     package var now: Duration { Self.now }
 
     /// The same on all loops.
-    package static var now: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-    }
+    package static var now: Duration { .nanoseconds(MonotonicTime.nanoseconds) }
 
     package func sleep(for delay: Duration) async throws(CancellationError) { try await loop.sleep(for: delay) }
 }
@@ -35,11 +31,7 @@ package struct LoopTasks: LocalTasks {
 package struct SystemClock: WallClock {
     package init() {}
 
-    package func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
+    package func now() -> Timestamp { Timestamp(milliseconds: UnixTime.milliseconds) }
 }
 
 /// OpenSSL's random numbers.

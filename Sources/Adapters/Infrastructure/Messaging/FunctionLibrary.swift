@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Text
 
 /// The Lua library that does in Redis what must happen together, and the names of its functions.
 ///
@@ -53,7 +54,7 @@ struct FunctionLibrary: Sendable {
     private let prefix: String
 
     init(template: String) {
-        let version = hexadecimal(SHA256.digest(template.utf8).prefix(4))
+        let version = Hexadecimal.text(SHA256.digest(template.utf8).prefix(4))
         code = template.replacing("@VERSION@", with: version)
         prefix = "lemma_\(version)_"
         append = prefix + Function.append.rawValue

@@ -1,4 +1,5 @@
 package import Shared
+internal import Text
 
 /// Time that only goes forward, and waiting for it.
 package protocol MonotonicClock {
@@ -25,10 +26,7 @@ package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Lower-case hexadecimal digits.
-    package var description: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    package var description: String { Hexadecimal.text(bytes) }
 
     /// Its first 16 bits, as the lane of ids that are to be kept beside it; see ``UUIDBits/lane``.
     package var lane: UInt16 { UInt16(bytes[0]) << 8 | UInt16(bytes[1]) }
