@@ -56,6 +56,7 @@ let core: [Target] = [
 
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop", "Time"]),
+    module("LemmaSettings", in: "Adapters", ["Settings"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
     module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
     module(
@@ -96,7 +97,7 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "Settings", "Console", "ServerSentEvents", "Time",
+            "Lifecycle", "LemmaSettings", "Settings", "Console", "ServerSentEvents", "Time",
         ],
         path: "Sources/Lemma",
     )
@@ -133,7 +134,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings",
         ],
     ),
     suite(
@@ -157,6 +158,7 @@ let tests: [Target] = [
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
+    suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]

@@ -5,8 +5,8 @@ import EventLoop
 import HTTPClient
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import Lifecycle
-import Settings
 import Shared
 import Synchronization
 import Telemetry

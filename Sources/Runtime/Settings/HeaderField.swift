@@ -1,13 +1,13 @@
 internal import Text
 
-/// A field of requests to somebody else's server; the value may be a key.
+/// A header field of requests to an external server; the value may be a key.
 package struct HeaderField: Sendable {
     package let name: String
     package let value: Secret
 }
 
 extension SettingFormat<HeaderField> {
-    /// `name=value`, where the value may be percent-encoded; never shown.
+    /// `name=value`; the value may be percent-encoded and is never shown.
     package static var headerField: Self {
         Self("`name=value`, percent-encoded where it holds a comma", masking: .whole) { text in
             guard let mark = text.firstIndex(of: "=") else { return nil }

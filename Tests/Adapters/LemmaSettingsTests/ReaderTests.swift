@@ -1,7 +1,8 @@
 import FoundationEssentials
+import Settings
 import Testing
 
-@testable import Settings
+@testable import LemmaSettings
 
 @Suite("Every setting is read by something")
 struct ReaderTests {
@@ -74,7 +75,7 @@ struct ReaderTests {
         while let folder = folders.popLast() {
             for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
                 let path = "\(folder)/\(name)"
-                if !name.contains("."), name != "Settings" { folders.append(path) }
+                if !name.contains("."), name != "LemmaSettings" { folders.append(path) }
                 guard name.hasSuffix(".swift"), name != "SettingChecks.swift" else { continue }
                 collectPairs(in: FileManager.default.contents(atPath: path) ?? Data(), &pairs)
             }

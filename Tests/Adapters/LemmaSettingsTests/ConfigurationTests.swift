@@ -1,6 +1,7 @@
+import Settings
 import Testing
 
-@testable import Settings
+@testable import LemmaSettings
 
 @Suite("The configuration")
 struct ConfigurationTests {
