@@ -1,15 +1,15 @@
 internal import Text
 
-/// Writes JSON (RFC 8259) straight into bytes, members in the order given and without white space.
+/// Writes JSON (RFC 8259) directly into bytes, members in the given order and without white space.
 ///
-/// One writer for responses and for the events of the token path; reading JSON is left to Foundation, except for providers'.
+/// The writer of responses and events. Foundation parses JSON, except the responses of providers.
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
     package init() {}
 
-    /// An object as one value.
+    /// Returns one object.
     package static func object(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
         var writer = JSONWriter()
         writer.object(members)
@@ -51,7 +51,7 @@ package struct JSONWriter {
         bytes.append(contentsOf: String(value).utf8)
     }
 
-    /// A member whose value is JSON already.
+    /// A member whose value is encoded already.
     package mutating func member(_ name: StaticString, json value: [UInt8]?) {
         guard let value else { return }
         begin(name)

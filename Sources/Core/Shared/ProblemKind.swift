@@ -1,4 +1,4 @@
-/// Every kind of error the outside can see: the one table of problem types (RFC 9457).
+/// The kinds of errors that clients can see: the table of problem types (RFC 9457).
 package enum ProblemKind: String, Sendable, CaseIterable {
     case malformedRequest = "malformed-request"
     case unauthenticated
@@ -87,7 +87,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// True where the same request may succeed later without a change.
+    /// True if the same request may succeed later.
     package var isRetryable: Bool {
         switch self {
         case .requestTimeout, .conversationBusy, .tooManyRequests, .internalError, .queueFull, .storeUnavailable,
@@ -101,7 +101,7 @@ package enum ProblemKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// The kind for an error status that the HTTP layer decides itself.
+    /// The kind of an error status that the HTTP layer sets itself.
     package init(status: Int) {
         switch status {
         case 404: self = .notFound

@@ -16,14 +16,14 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     }
 }
 
-/// Where the time of day comes from; tests own it.
+/// The source of the time of day; tests have their own.
 package protocol WallClock: Sendable {
     func now() -> Timestamp
 }
 
-/// Where randomness comes from; tests own it.
+/// The source of random numbers; tests have their own.
 ///
-/// Cryptographically strong in production.
+/// Cryptographically secure in production.
 package protocol RandomSource: Sendable {
     func next() -> UInt64
 }

@@ -3,7 +3,7 @@ internal import Time
 
 /// Builds a log line as a JSON object (RFC 8259).
 enum JSONLine {
-    /// Longest string value in bytes before escaping; the rest is cut.
+    /// Maximum length of a string value in bytes before escaping; a longer value is truncated.
     static let valueBytesMax = 1024
     private static let truncated = ",\"truncated\":true"
 
@@ -42,7 +42,7 @@ enum JSONLine {
         line.append(contentsOf: "}\n".utf8)
     }
 
-    /// False when the value was cut.
+    /// False if the value was truncated.
     private static func append(_ value: LogValue, to line: inout [UInt8]) -> Bool {
         switch value {
         case .string(let text): return appendString(text, to: &line)
@@ -61,7 +61,7 @@ enum JSONLine {
     }
 }
 
-/// Builds a log line for a person.
+/// Builds a log line for a terminal.
 enum TextLine {
     static func append(
         to line: inout [UInt8],
@@ -97,7 +97,7 @@ enum TextLine {
         }
     }
 
-    /// Control characters would let a value move the terminal's cursor, or pretend to be another line.
+    /// Escapes control characters: with them, a value could move the terminal's cursor or imitate another line.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -110,7 +110,7 @@ enum TextLine {
         return result
     }
 
-    /// True for control characters, and for those that turn the writing's direction or begin a line.
+    /// True for control characters, and for characters that change the writing direction or begin a line.
     private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
         guard scalar.value >= 0x7F else { return scalar.value < 0x20 }
         return switch scalar.properties.generalCategory {

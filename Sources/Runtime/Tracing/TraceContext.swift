@@ -35,17 +35,17 @@ package struct SpanID: Sendable, Hashable, CustomStringConvertible {
     package var description: String { Hexadecimal.text(bits) }
 }
 
-/// A place in a trace, as it travels between processes: W3C Trace Context, level 2 (Candidate Recommendation of March
-/// 2024).
+/// The position of a span in a trace, as it is propagated between processes: W3C Trace Context, level 2 (Candidate
+/// Recommendation of March 2024).
 package struct TraceContext: Sendable, Hashable {
     package let traceID: TraceID
     package let spanID: SpanID
-    /// True where whoever made this span records it.
+    /// True if the process of this span records it.
     package let isSampled: Bool
-    /// `tracestate`: what tracing systems want to be passed on, unchanged.
+    /// `tracestate`, which is propagated unchanged.
     package let state: String?
 
-    /// The trace's id, where somebody can look it up; nil where it is not recorded.
+    /// The id of the trace if it is recorded and can therefore be looked up; else nil.
     package var sampledTraceID: String? { isSampled ? traceID.description : nil }
 
     private static let sampledFlag: UInt8 = 0x01
@@ -57,12 +57,12 @@ package struct TraceContext: Sendable, Hashable {
         self.state = state
     }
 
-    /// Reads the two headers; nil where `traceparent` is malformed, which by section 3.2 is as if there were none.
+    /// Parses the two headers; nil if `traceparent` is malformed, which section 3.2 treats like a missing one.
     ///
-    /// A later version than 00 is read by the fields that version 00 has. A malformed `tracestate` alone is dropped.
+    /// For a later version than 00, only the fields of version 00 are parsed. A malformed `tracestate` is dropped alone.
     package init?(traceparent: String, tracestate: String? = nil) {
         let text = Array(traceparent.utf8)
-        // The digits are those in lower case.
+        // Digits are lower case only.
         guard text.count >= 55, !text[..<55].contains(where: { UInt8(ascii: "A")...UInt8(ascii: "F") ~= $0 }),
             text[2] == Self.hyphen, text[35] == Self.hyphen, text[52] == Self.hyphen,
             let version = Hexadecimal.value(of: text[0..<2]), version != 0xFF,
@@ -85,13 +85,13 @@ package struct TraceContext: Sendable, Hashable {
     private static let hyphen = UInt8(ascii: "-")
 }
 
-/// What `tracestate` may be (W3C Trace Context, section 3.3).
+/// Validates `tracestate` (W3C Trace Context, section 3.3).
 enum TraceState {
     private static let membersMax = 32
-    /// Section 3.3.1.5 asks for 512 at least; longer ones are dropped as a whole.
+    /// Section 3.3.1.5 requires support for 512 bytes; a longer list is dropped as a whole.
     private static let bytesMax = 512
 
-    /// The list without its empty members, or nil where nothing can be passed on.
+    /// The list without its empty members, or nil if it cannot be propagated.
     static func valid(_ header: String) -> String? {
         guard header.utf8.count <= bytesMax else { return nil }
         let members = header.split(separator: ",").map(\.trimmingBlanks).filter { !$0.isEmpty }
