@@ -23,7 +23,7 @@ struct ProblemKindTests {
         if (400..<500).contains(kind.status) { #expect(kind.isRetryable == passing.contains(kind)) }
     }
 
-    @Test("titles tell kinds apart")
+    @Test("each kind has a title of its own")
     func titles() {
         let titles = ProblemKind.allCases.map(\.title)
         #expect(Set(titles).count == titles.count)
