@@ -54,19 +54,28 @@ let core: [Target] = [
     module("Application", in: "Core", ["Domain", "Shared", "Text", "Time"]),
 ]
 
+/// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
+let functionFiles = [
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
+    "permissions",
+    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+]
+
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop", "Time"]),
     module("LemmaSettings", in: "Adapters", ["Settings"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
     module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
+    module("Problems", in: "Adapters", ["Shared"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents", "Text", "Time",
+            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "Text", "Time",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
+        resources: [.embedInCode("Providers/Remote/math-prompt.md")]
+            + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
     ),
     module(
         "Persistence",
@@ -79,7 +88,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Settings", "Console", "Text", "Time",
+            "Instrumentation", "Problems", "Settings", "Console", "Text", "Time",
         ],
     ),
     module(
@@ -127,14 +136,14 @@ let tests: [Target] = [
     suite("Time", in: "Base", ["Time"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
-    suite("Domain", in: "Core", ["Domain", "Shared"]),
+    suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
     suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport",
         ],
     ),
     suite(
@@ -148,7 +157,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings",
+            "ArchiveSupport", "Settings", "Problems",
         ],
     ),
     suite(
@@ -159,6 +168,7 @@ let tests: [Target] = [
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
+    suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]

@@ -247,9 +247,9 @@ private final class APIGraph {
                 window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
             ),
-            environment: WorkEnvironment(
+            dependencies: AttemptDependencies(
                 clock: clock,
-                tasks: LoopTasks(loop: loop),
+                tasks: LoopLocalTasks(loop: loop),
                 backoff: backoff,
                 traces: AttemptTracer(nil),
             ),
@@ -303,7 +303,7 @@ func withAPI(
         }
         var serverOptions = HTTPServerOptions()
         serverOptions.renderError = { [options] in
-            Problem.refusal(
+            APIProblem.refusal(
                 status: $0,
                 detail: $1,
                 request: $2,
