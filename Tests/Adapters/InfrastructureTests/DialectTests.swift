@@ -2,7 +2,7 @@ import Application
 import Cryptography
 import Domain
 import HTTPClient
-import Settings
+import LemmaSettings
 import Shared
 import TestSupport
 import Testing

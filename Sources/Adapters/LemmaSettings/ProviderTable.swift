@@ -1,7 +1,9 @@
+internal import Settings
+
 extension Configuration.AI {
     /// A provider that `AI_PROVIDERS` may name.
     package struct Provider: RawRepresentable, CaseIterable, Sendable, Hashable {
-        /// The table of all of them.
+        /// All providers.
         ///
         /// A remote one has three settings, named after it: `<NAME>_BASE_URL`, `<NAME>_API_KEY`, `<NAME>_MODEL`.
         package static let allCases: [Self] = [
@@ -15,25 +17,25 @@ extension Configuration.AI {
             Self("gemini", at: "https://generativelanguage.googleapis.com/v1beta", "A Gemini-style server."),
         ]
 
-        /// Solves in this process.
+        /// The built-in solver.
         package static let local = Self(name: "local", remote: nil)
-        /// Makes answers up, in this process.
+        /// The deterministic provider for tests and measurements, in this process.
         package static let mock = Self(name: "mock", remote: nil)
 
-        /// What is known of a provider's server before anything is configured.
+        /// The defaults of a remote provider.
         package struct Remote: Sendable, Hashable {
-            /// Where it is, unless the setting says otherwise.
+            /// The default of `<NAME>_BASE_URL`.
             let baseURL: SettingDefault
-            /// What it is, one sentence.
+            /// What kind of server it is, one sentence.
             let summary: String
         }
 
         /// The name.
         package let rawValue: String
-        /// Nil for what runs in this process.
+        /// Nil for a provider that runs in this process.
         package let remote: Remote?
 
-        /// One of the table, by name.
+        /// Finds a provider of the table by name.
         package init?(rawValue: String) {
             guard let known = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
             self = known

@@ -1,6 +1,7 @@
-// The order of the sections, and the settings that belong to none of them.
+internal import Settings
+
 extension Configuration {
-    /// Reads the whole table; mistakes are in the reader afterwards.
+    /// Reads all sections in order, and the settings that belong to none of them; the reader collects the mistakes.
     init(_ reader: SettingReader, _ surroundings: Surroundings) {
         let role = surroundings.role
         reader.begin(section: "Listeners")

@@ -1,3 +1,5 @@
+internal import Settings
+
 extension LoadedConfiguration {
     /// The effective configuration for a terminal: a line for each setting with name, value and source, in columns.
     ///
@@ -25,12 +27,12 @@ extension Configuration {
         var text = """
             # Configuration
 
-            Generated from the table in `Sources/Runtime/Settings/ConfigurationTable.swift`; regenerate with
-            `LEMMA_WRITE_DOCS=1 swift test --filter SettingsTests`.
+            Generated from the rows in `Sources/Adapters/LemmaSettings/Sections`; regenerate with
+            `LEMMA_WRITE_DOCS=1 swift test --filter DocumentTests`.
 
             Every setting is an environment variable, or a line of `.env` in the working directory; the environment wins.
-            An empty value counts as not set. `lemma config` prints what is in force and where each value came from. All
-            mistakes are reported at once, before anything is started.
+            An empty value counts as not set. `lemma config` prints the value in force of each setting and its source. All
+            mistakes are reported together, before the process starts anything.
 
             """
         var section = ""

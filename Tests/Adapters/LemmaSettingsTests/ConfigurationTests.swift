@@ -1,7 +1,8 @@
+import Settings
 import TestSupport
 import Testing
 
-@testable import Settings
+@testable import LemmaSettings
 
 @Suite("The configuration", .tags(.unit))
 struct ConfigurationTests {
@@ -131,7 +132,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("a check of those who use the values is heard with all other mistakes, secrets masked")
+    @Test("the checks of the modules that use the values are reported with all other mistakes, secrets masked")
     func checks() {
         let error = #expect(throws: InvalidSettings.self) {
             try Configuration.load(
@@ -179,7 +180,7 @@ struct ConfigurationTests {
         #expect(mistakes.count <= 1)
     }
 
-    @Test("what runs in the process is limited only where somebody wishes so")
+    @Test("a provider in the process is limited only where the setting is set")
     func concurrency() throws {
         for (value, local, remote) in [("", Int.max, 200), ("7", 7, 7)] {
             let environment = value.isEmpty ? [:] : ["AI_MAX_CONCURRENCY": value]
@@ -252,17 +253,17 @@ struct ConfigurationTests {
         #expect(dev.configuration.limits.auth == Rate(count: 1, period: .seconds(1)))
     }
 
-    @Test("a log goes to a terminal as text unless told otherwise")
+    @Test("a log to a terminal is text unless set otherwise")
     func terminal() throws {
         let value = try Configuration.load(environment: [:], dotEnv: nil, role: .dev, isTerminal: true).configuration
         #expect(value.logging.format == .text)
-        let told = try Configuration.load(
+        let explicit = try Configuration.load(
             environment: ["LOG_FORMAT": "json"],
             dotEnv: nil,
             role: .dev,
             isTerminal: true
         )
-        #expect(told.configuration.logging.format == .json)
+        #expect(explicit.configuration.logging.format == .json)
     }
 
     @Test("an unknown name in .env is a warning with what was probably meant")

@@ -1,8 +1,8 @@
 /// Reads percent-encoded text (RFC 3986, section 2.1).
 package enum PercentEncoding {
-    /// Decodes `%41` and, where asked, `+`; nil where a `%` is not followed by two hexadecimal digits.
+    /// Decodes `%41` and, with `plusIsSpace`, `+`; nil where a `%` is not followed by two hexadecimal digits.
     ///
-    /// Not generic, so that a call from another module costs no more for each byte.
+    /// Not generic: a generic function is not specialised in other modules and costs several times more per byte.
     package static func decode(_ bytes: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> [UInt8]? {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
@@ -10,8 +10,9 @@ package enum PercentEncoding {
         while index < bytes.endIndex {
             let byte = bytes[index]
             if byte == UInt8(ascii: "%") {
-                guard index + 2 < bytes.endIndex, let high = value(ofDigit: bytes[index + 1]),
-                    let low = value(ofDigit: bytes[index + 2])
+                guard index + 2 < bytes.endIndex,
+                    let high = Hexadecimal.value(ofDigit: bytes[index + 1]),
+                    let low = Hexadecimal.value(ofDigit: bytes[index + 2])
                 else { return nil }
                 decoded.append(high << 4 | low)
                 index += 3
@@ -23,17 +24,8 @@ package enum PercentEncoding {
         return decoded
     }
 
-    /// The same of a text; nil also where the whole is not UTF-8.
+    /// The same for a text; nil also where the decoded bytes are not UTF-8.
     package static func decode(_ text: some StringProtocol) -> String? {
         decode(Array(text.utf8)[...]).flatMap { String(validating: $0, as: UTF8.self) }
-    }
-
-    private static func value(ofDigit byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }

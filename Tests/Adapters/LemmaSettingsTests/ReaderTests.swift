@@ -1,8 +1,9 @@
 import FoundationEssentials
+import Settings
 import TestSupport
 import Testing
 
-@testable import Settings
+@testable import LemmaSettings
 
 @Suite("Every setting is read by something", .tags(.unit))
 struct ReaderTests {
@@ -75,7 +76,7 @@ struct ReaderTests {
         while let folder = folders.popLast() {
             for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
                 let path = "\(folder)/\(name)"
-                if !name.contains("."), name != "Settings" { folders.append(path) }
+                if !name.contains("."), name != "LemmaSettings" { folders.append(path) }
                 guard name.hasSuffix(".swift"), name != "SettingChecks.swift" else { continue }
                 collectPairs(in: FileManager.default.contents(atPath: path) ?? Data(), &pairs)
             }

@@ -1,8 +1,9 @@
 import FoundationEssentials
+import Settings
 import TestSupport
 import Testing
 
-@testable import Settings
+@testable import LemmaSettings
 
 @Suite("docs/configuration.md", .tags(.unit))
 struct DocumentTests {
@@ -42,18 +43,5 @@ struct DocumentTests {
         let rows = try Configuration.load(environment: [:], dotEnv: nil, role: .dev).rows
         #expect(rows.map(\.name) == names.split { $0 == " " || $0 == "\n" }.map(String.init))
         #expect(rows.allSatisfy { !$0.summary.isEmpty && !$0.allowed.isEmpty && !$0.defaultText.isEmpty })
-    }
-
-    @Test("a .env that is no UTF-8 is a mistake, a missing one is none")
-    func file() throws {
-        let path = FileManager.default.temporaryDirectory.appending(
-            path: "lemma-dotenv-\(UInt64.random(in: 0 ... .max))"
-        )
-        defer { try? FileManager.default.removeItem(at: path) }
-        #expect(try ProcessSources.dotEnv(at: path.path) == nil)
-        try Data("A=1\n".utf8).write(to: path)
-        #expect(try ProcessSources.dotEnv(at: path.path) == "A=1\n")
-        try Data([0x41, 0x3D, 0xFF]).write(to: path)
-        #expect(throws: InvalidSettings.self) { try ProcessSources.dotEnv(at: path.path) }
     }
 }

@@ -1,8 +1,8 @@
-internal import Glibc
+package import Settings
 
 /// The configuration of one process.
 ///
-/// Every field is explained by its row of the table, in `ConfigurationTable.swift`.
+/// A section has a file in `Sections` with its fields and their rows: environment variable, format, default and meaning.
 package struct Configuration: Sendable {
     /// The public listener.
     package var http: HTTP
@@ -14,9 +14,9 @@ package struct Configuration: Sendable {
     package var redis: Redis
     /// PostgreSQL.
     package var database: Database
-    /// Tokens and who may come in.
+    /// Authentication.
     package var auth: Auth
-    /// Providers and how their calls are guarded.
+    /// AI providers and the limits on their calls.
     package var ai: AI
     /// The mock provider.
     package var mock: Mock
@@ -24,9 +24,9 @@ package struct Configuration: Sendable {
     package var jobs: Jobs
     /// Streams to clients.
     package var stream: Stream
-    /// Limits on what a user may ask for.
+    /// Limits per user and per address.
     package var limits: Limits
-    /// The window of a conversation that a provider sees.
+    /// The part of a conversation that a provider receives.
     package var context: Context
     /// From SIGTERM to the end of streams and jobs.
     package var drainGrace: Duration
@@ -36,59 +36,22 @@ package struct Configuration: Sendable {
     package var otel: OTel
 }
 
-/// What a process is there for; defaults and what is required depend on it.
-package enum Role: String, Sendable, CaseIterable {
-    /// Everything in one process; needs no configuration.
-    case dev
-    /// An API replica.
-    case api
-    /// A worker replica.
-    case worker
-    /// A command that serves nothing: `ask`, `bench`, `migrate`, …
-    case client
-
-    /// A replica in operation, which must not guess where its servers and secrets are.
-    var isReplica: Bool {
-        switch self {
-        case .api, .worker: true
-        case .dev, .client: false
-        }
-    }
-}
-
-/// What is around the process and decides about defaults.
-package struct Surroundings: Sendable {
-    /// What the process is there for.
-    package let role: Role
-    /// Whether standard output is a terminal.
-    package let isTerminal: Bool
-    /// Processors to use, at least 1.
-    package let processors: Int
-
-    /// By default the processors are those that are online.
-    package init(role: Role, isTerminal: Bool = false, processors: Int? = nil) {
-        self.role = role
-        self.isTerminal = isTerminal
-        self.processors = max(1, processors ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    }
-}
-
-/// A configuration with what is to be said about it.
+/// A configuration with its rows and warnings.
 package struct LoadedConfiguration: Sendable {
     /// The configuration.
     package let configuration: Configuration
-    /// Each setting with its value and source, in the order of the table.
+    /// Each setting with its value and source, in the order of the sections.
     package let rows: [Setting]
-    /// What is probably a slip but not a mistake, one sentence each; never a secret.
+    /// Probable mistakes that do not prevent the start, one sentence each; they contain no secret.
     package let warnings: [String]
 }
 
 extension Configuration {
-    /// Reads the table out of the process environment and the text of `.env` (nil without the file).
+    /// Reads all settings from the process environment and the text of `.env` (nil without the file).
     ///
-    /// Unknown names are ignored in the environment and give a warning in `.env`. `check` notes in the reader what only
-    /// the modules that use a value can find wrong with it.
-    /// - Throws: all mistakes at once.
+    /// Unknown names are ignored in the environment and cause a warning in `.env`. `check` reports to the reader the
+    /// mistakes that only the modules that use a value can detect.
+    /// - Throws: all mistakes together.
     package static func load(
         environment: [String: String],
         dotEnv: String?,
@@ -111,7 +74,7 @@ extension Configuration {
         )
     }
 
-    /// Shorter: reads with the surroundings of `role`.
+    /// The same with the surroundings of `role`.
     package static func load(
         environment: [String: String],
         dotEnv: String?,
@@ -131,7 +94,7 @@ extension Configuration {
             reader.note(.contradiction(names: names, reason: "set both of them, or neither"))
         }
         if Set(ai.providers).count != ai.providers.count {
-            reader.note(.contradiction(names: ["AI_PROVIDERS"], reason: "each provider may stand once"))
+            reader.note(.contradiction(names: ["AI_PROVIDERS"], reason: "name each provider once"))
         }
     }
 
