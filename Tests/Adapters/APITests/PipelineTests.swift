@@ -63,7 +63,7 @@ private struct OneLimit: RequestLimiter {
     }
 }
 
-@Suite("The request pipeline")
+@Suite("The request pipeline", .tags(.integration))
 struct PipelineTests {
     private let id = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 

@@ -1,9 +1,10 @@
 import HTTPServer
+import TestSupport
 import Testing
 
 @testable import API
 
-@Suite("The route table")
+@Suite("The route table", .tags(.unit))
 struct RouteTableTests {
     private func route(_ method: HTTPMethod, _ pattern: String) -> Route {
         Route(method, pattern, access: .open, limit: .free, body: .json) { _, _ in }

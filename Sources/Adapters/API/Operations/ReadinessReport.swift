@@ -1,5 +1,6 @@
 package import Application
 internal import Shared
+internal import Time
 
 /// Reports the state of a process.
 package protocol HealthReporter {
@@ -72,7 +73,7 @@ package struct ReadinessReport: Sendable {
                 "persister",
                 object: { json in
                     json.member("waiting", backlog.records)
-                    json.member("oldestMs", backlog.age.wholeMilliseconds)
+                    json.member("oldestMs", Int(backlog.age.wholeMilliseconds))
                 },
             )
         }
