@@ -30,5 +30,6 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(1, "conversations", PackageResources._001_conversations_sql),
         Migration(2, "ending_ids", PackageResources._002_ending_ids_sql),
+        Migration(3, "deleted_conversations", PackageResources._003_deleted_conversations_sql),
     ]
 }
