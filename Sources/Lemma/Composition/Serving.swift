@@ -2,6 +2,7 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 import Instrumentation
+import LemmaSettings
 import Lifecycle
 import PostgresClient
 import RedisClient
@@ -99,7 +100,7 @@ enum Serving {
         let output = LogOutput(
             descriptor: STDOUT_FILENO,
             service: configuration.otel.serviceName,
-            version: ReplicaEnvironment.version,
+            version: ReplicaDependencies.version,
             level: LogLevel(configuration),
             format: LogFormat(rawValue: configuration.logging.format.rawValue) ?? .json,
         )

@@ -56,7 +56,7 @@ struct SignalTests {
         }
     }
 
-    @Test("the user's signal is handed on while somebody watches it, and never ends the process")
+    @Test("SIGUSR1 reaches its handler while it is watched, and never ends the process")
     func user() async {
         await #expect(processExitsWith: .exitCode(7)) {
             SignalWatcher.ignoreUserSignal()

@@ -76,13 +76,17 @@ struct FormatTests {
         for text in ["1,", ",1", "1,,2", "1;2", "1,10"] { #expect(format.parse(text) == nil, "\(text)") }
     }
 
+    private enum Content: String, CaseIterable {
+        case echo
+        case conversation
+        case timestamps
+    }
+
     @Test("a choice is one of its raw values")
     func choice() {
-        #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("timestamps") == .timestamps)
-        #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("Echo") == nil)
-        #expect(
-            SettingFormat<Configuration.Mock.Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`"
-        )
+        #expect(SettingFormat<Content>.choice.parse("timestamps") == .timestamps)
+        #expect(SettingFormat<Content>.choice.parse("Echo") == nil)
+        #expect(SettingFormat<Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`")
     }
 
     @Test("a number is decimal and within its range")

@@ -66,7 +66,7 @@ struct MetricsTests {
         #expect(MetricsRegistry().render(.prometheus) == "")
     }
 
-    @Test("a unit is the last word of the name, and told in OpenMetrics only")
+    @Test("a unit is the last word of the name, and listed in OpenMetrics only")
     func units() {
         let registry = MetricsRegistry()
         _ = registry.counter("lemma_sent_bytes_total", help: "Sent.")

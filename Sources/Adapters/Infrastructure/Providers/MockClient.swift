@@ -1,6 +1,7 @@
 package import Application
 package import Domain
 internal import Shared
+internal import Time
 
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
 ///
@@ -48,7 +49,10 @@ package struct MockClient: AIStreamingClient {
         self.clock = clock
     }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    package func stream(
+        _ question: ProviderRequest,
+        into sink: any AnswerSink
+    ) async throws(ProviderFailure) -> FinishReason {
         let words = text(of: question).split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
         let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
@@ -74,7 +78,7 @@ package struct MockClient: AIStreamingClient {
     }
 
     /// What an answer is made of.
-    private func text(of question: Question) -> String {
+    private func text(of question: ProviderRequest) -> String {
         switch options.content {
         case .echo, .timestamps: return question.problem.text
         case .conversation:
@@ -118,11 +122,5 @@ package struct MockClient: AIStreamingClient {
             }
         case .answer, .reject, .contentFilter, .fail, .hang: break
         }
-    }
-}
-
-extension Duration {
-    fileprivate var wholeNanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }

@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
+internal import Time
 
 /// The `finished` streams of all partitions, as one consumer of their group.
 package final class RedisRecordQueue: RecordQueue, QueueMembership {
@@ -117,7 +118,9 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     ) async throws(QueueFailure) {
         let keys = [store.keys.finished(partition), store.keys.finishedDead(partition)]
         let limit = String(store.retention.deadLetters)
-        store.tellDropped(try await call(.deadLetterRecord, keys: keys, [Keyspace.persisters, name, reason, detail, limit]))
+        store.tellDropped(
+            try await call(.deadLetterRecord, keys: keys, [Keyspace.persisters, name, reason, detail, limit])
+        )
     }
 
     package func backlog() async throws(QueueFailure) -> RecordBacklog {
@@ -143,7 +146,8 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         var count = 0
         for partition in 0..<store.keys.partitions {
             let arguments = [Keyspace.persisters, String(idle.wholeMilliseconds), consumer]
-            count += try await call(.removeIdleConsumers, keys: [store.keys.finished(partition)], arguments).integer ?? 0
+            count +=
+                try await call(.removeIdleConsumers, keys: [store.keys.finished(partition)], arguments).integer ?? 0
         }
         return count
     }

@@ -3,6 +3,7 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
+internal import Time
 
 /// The worker's side of the job streams, as one consumer of the group.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
@@ -356,7 +357,8 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         var count = 0
         for partition in 0..<store.keys.partitions {
             let arguments = [Keyspace.group, String(idle.wholeMilliseconds), consumer]
-            count += try await store.call(.removeIdleConsumers, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
+            count +=
+                try await store.call(.removeIdleConsumers, keys: [store.keys.jobs(partition)], arguments).integer ?? 0
         }
         return count
     }

@@ -1,0 +1,210 @@
+import API
+import Application
+import Cryptography
+import Domain
+import EventLoop
+import FoundationEssentials
+import HTTPClient
+import Infrastructure
+import Instrumentation
+import LemmaSettings
+import LocalMath
+import Persistence
+import PostgresClient
+import RedisClient
+import Settings
+import Shared
+import Telemetry
+import Tracing
+
+/// What all services of one process share.
+struct ReplicaDependencies: Sendable {
+    /// Told by `--version`, logs and metrics.
+    static let version = "1.1.0"
+
+    let configuration: Configuration
+    let loops: LoopGroup
+    let logger: Logger
+    let logLevel: LogLevelControl
+    let metrics: LemmaMetrics
+    let health: ProcessHealth
+    let redis: RedisConfiguration
+    /// The process's one pool of connections to PostgreSQL.
+    let database: PostgresDatabase
+    let secrets: [[UInt8]]
+    let descriptors: DescriptorBudget
+    let mockScript: MockScript
+    /// One for each configured provider, in that order.
+    let gates: [ProviderGate]
+    /// Nil where tracing is off.
+    let tracer: Tracer?
+    let clock = SystemClock()
+    let random = SecureRandomSource()
+
+    var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
+    var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
+    var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
+    var accessLog: AccessLog {
+        AccessLog(logger, clients: ClientAddress(trustedProxies: configuration.limits.trustedProxies))
+    }
+    /// Counts that a listener pauses because there are no file descriptors left.
+    var noteAcceptPause: @Sendable () -> Void {
+        let metrics = metrics.replica
+        return { metrics.acceptPauses.increment() }
+    }
+    var backoff: Backoff { Backoff(random: random) }
+
+    /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
+    var streamLifetime: Duration {
+        configuration.stream.ttlLive + configuration.stream.ttlDone
+            + configuration.ai.totalTimeout * configuration.jobs.maxAttempts
+    }
+
+    func redisObserver(_ kind: RedisConnectionKind) -> CountingRedisObserver {
+        CountingRedisObserver(metrics.redis, kind, logger: logger)
+    }
+
+    /// A connection to Redis of its own, for one loop; readiness includes it from now on.
+    func store(on loop: Loop) -> RedisStore {
+        let store = RedisStore(
+            redis,
+            keys: keys,
+            retention: Retention(configuration),
+            on: loop,
+            observer: redisObserver(.commands),
+        )
+        store.onEnd = { [metrics] in metrics.observe($0) }
+        store.onLettersDropped = { [metrics] in metrics.work.deadLettersDropped.increment(by: $0) }
+        store.onRefusal = { [metrics, logger] function, error in
+            metrics.redis.refused.increment()
+            logger.error("redis refused a call", ["function": .string(function), "error": .string(error)])
+        }
+        health.watch(LoopBound(store, of: loop))
+        return store
+    }
+
+    /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
+    func abandonmentSweep(_ store: RedisStore, on loop: Loop) -> AbandonmentSweep? {
+        guard loop.index == 0 else { return nil }
+        let sweep = AbandonmentSweep(
+            store: store,
+            grace: configuration.stream.disconnectGrace,
+        ) { [logger] id in
+            logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
+        }
+        sweep.start()
+        return sweep
+    }
+
+    /// Looks at the queue for the metrics; on the first loop only.
+    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueStatistics? {
+        guard loop.index == 0 else { return nil }
+        let survey = QueueStatistics(store: store, metrics: metrics.queue) { [health, logger] policy in
+            health.note(evictionPolicy: policy, logger)
+        }
+        survey.start()
+        return survey
+    }
+
+    /// The configured providers, for one loop; `transport` is that loop's.
+    func solver(on loop: Loop, _ transport: HTTPTransport) -> ProviderChain {
+        let ai = configuration.ai
+        let clock = LoopClock(loop: loop)
+        let providers = zip(ai.providers, gates).map { provider, gate in
+            GuardedProvider(
+                client(provider, on: loop, transport, shape: gate.shape),
+                gate: gate,
+                limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
+                retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
+                loop: loop,
+                clock: clock,
+                tracing: tracing(of: provider),
+            )
+        }
+        return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
+    }
+
+    private func tracing(of provider: Configuration.AI.Provider) -> CallTracing? {
+        guard let tracer else { return nil }
+        let url = configuration.ai.endpoints[provider.rawValue].flatMap { URL(string: $0.baseURL) }
+        let port = url.flatMap { $0.port ?? ($0.scheme == "https" ? 443 : 80) }
+        return CallTracing(tracer, host: url?.host(), port: port)
+    }
+
+    private func client(
+        _ provider: Configuration.AI.Provider,
+        on loop: Loop,
+        _ transport: HTTPTransport,
+        shape: RequestShape
+    ) -> any AIStreamingClient {
+        switch provider {
+        case .local: return LocalClient(solver: LocalSolver(on: loop, limits: localLimits))
+        case .mock: return MockClient(options: mockOptions, script: mockScript, clock: LoopClock(loop: loop))
+        case _:
+            let name = provider.rawValue
+            guard let endpoint = configuration.ai.endpoints[name].map({ ProviderEndpoint($0) }),
+                let dialect = RemoteProviders.dialect(name, endpoint)
+            else { preconditionFailure("the provider \(name) has settings but no dialect") }
+            return RemoteClient(
+                dialect,
+                transport: transport,
+                connectTimeout: configuration.ai.connectTimeout,
+                shape: shape,
+                sendsTrace: configuration.ai.sendsTraceParent,
+            )
+        }
+    }
+
+    /// With another provider behind it the local one is hardly waited for; else for half of what a first token may take,
+    /// so that the other half is left to solve in.
+    private var localLimits: LocalSolver.Limits {
+        let ai = configuration.ai
+        let waiting = ai.providers.last == .local ? ai.firstTokenTimeout / 2 : ai.firstTokenTimeout / 15
+        return LocalSolver.Limits(waiting: waiting)
+    }
+
+    private var mockOptions: MockClient.Options {
+        let mock = configuration.mock
+        return MockClient.Options(
+            tokens: mock.tokens,
+            firstTokenDelay: mock.firstTokenDelay,
+            tokenDelay: mock.tokenDelay,
+            content: mockContent,
+        )
+    }
+
+    private var mockContent: MockClient.Options.Content {
+        switch configuration.mock.content {
+        case .echo: .echo
+        case .conversation: .conversation
+        case .timestamps: .timestamps
+        }
+    }
+}
+
+extension Retention {
+    /// One turn more than a context has room for, which tells that there were earlier ones.
+    init(_ configuration: Configuration) {
+        self.init(
+            live: configuration.stream.ttlLive,
+            afterEnd: configuration.stream.ttlDone,
+            turns: configuration.context.maxTurns + 1,
+        )
+        // What is longer by a character has no room in a context, and shows it.
+        turnBytes = TokenUsage.utf8Bytes(ofTokens: configuration.context.maxTokens) + 4
+        submissions = configuration.jobs.idempotencyTTL
+        deadLetters = configuration.jobs.deadLettersMax
+    }
+}
+
+extension LogLevel {
+    /// The level that LOG_LEVEL names.
+    init(_ configuration: Configuration) { self = LogLevel(rawValue: configuration.logging.level.rawValue) ?? .info }
+}
+
+extension ProviderEndpoint {
+    /// Start-up has made sure that there is a model.
+    fileprivate init(_ endpoint: Configuration.AI.Endpoint) {
+        self.init(baseURL: endpoint.baseURL, model: endpoint.model ?? "", apiKey: endpoint.apiKey?.reveal())
+    }
+}
