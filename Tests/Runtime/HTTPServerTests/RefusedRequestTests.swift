@@ -47,4 +47,16 @@ struct RefusedRequestTests {
             #expect(request == RefusedRequest(path: "/a", origin: origin, requestID: requestID))
         }
     }
+
+    @Test("The server's own problem document has the path as its instance, or none where there is none")
+    func instance() {
+        let request = RefusedRequest(path: "/a\"b")
+        let known = problemResponse(status: 400, detail: "No.", request: request)
+        #expect(
+            String(decoding: known.body, as: UTF8.self)
+                == #"{"type":"/problems/bad-request","title":"Bad Request","status":400,"detail":"No.","instance":"/a\"b"}"#
+        )
+        let unknown = problemResponse(status: 414, detail: "No.", request: RefusedRequest())
+        #expect(!String(decoding: unknown.body, as: UTF8.self).contains("instance"))
+    }
 }
