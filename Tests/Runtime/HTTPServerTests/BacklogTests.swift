@@ -5,7 +5,9 @@ import Testing
 
 @Suite("HTTP connection: the backlog")
 struct BacklogTests {
-    @Test("Bytes leave in order, and the storage stays below twice the most that waited, also when the backlog is never empty")
+    @Test(
+        "Bytes leave in order, and the storage stays below twice the most that waited, also when the backlog is never empty"
+    )
     func bounded() {
         var random = SeededRandom(seed: 7)
         var backlog = Backlog()

@@ -69,7 +69,9 @@ struct DeadlineTests {
         }
     }
 
-    @Test("An idle connection is closed without a response: an unused one after the head timeout, a used one after its own")
+    @Test(
+        "An idle connection is closed without a response: an unused one after the head timeout, a used one after its own"
+    )
     func idle() async throws {
         try await withServer { options in
             options.headTimeout = .milliseconds(200)

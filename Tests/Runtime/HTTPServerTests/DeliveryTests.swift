@@ -73,7 +73,10 @@ struct DeliveryTests {
             #expect(try client.readToEnd() == "")
             let began = ContinuousClock.now
             #expect(try await server.waitUntilEmpty())
-            #expect(ContinuousClock.now - began < .milliseconds(1500), "no lingering for an end that has already arrived")
+            #expect(
+                ContinuousClock.now - began < .milliseconds(1500),
+                "no lingering for an end that has already arrived"
+            )
         }
     }
 
