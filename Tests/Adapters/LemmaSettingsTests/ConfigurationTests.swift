@@ -1,9 +1,10 @@
 import Settings
+import TestSupport
 import Testing
 
 @testable import LemmaSettings
 
-@Suite("The configuration")
+@Suite("The configuration", .tags(.unit))
 struct ConfigurationTests {
     private static let key = String(repeating: "k", count: 32)
     private static let replica = [

@@ -1,10 +1,11 @@
 import FoundationEssentials
 import Settings
+import TestSupport
 import Testing
 
 @testable import LemmaSettings
 
-@Suite("docs/configuration.md")
+@Suite("docs/configuration.md", .tags(.unit))
 struct DocumentTests {
     private static var path: String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")

@@ -1,10 +1,11 @@
 import FoundationEssentials
 import Settings
+import TestSupport
 import Testing
 
 @testable import LemmaSettings
 
-@Suite("Every setting is read by something")
+@Suite("Every setting is read by something", .tags(.unit))
 struct ReaderTests {
     /// Settings that only a later release gives a meaning; nothing may read them, and a warning says so where one is set.
     private static let reserved = [

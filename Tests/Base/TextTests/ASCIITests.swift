@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 import Text
 
-@Suite("ASCII")
+@Suite("ASCII", .tags(.unit))
 struct ASCIITests {
     @Test("letters, digits and the bytes of a token are those of RFC 9110")
     func classes() {

@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 import Text
 
-@Suite("Hexadecimal digits")
+@Suite("Hexadecimal digits", .tags(.unit))
 struct HexadecimalTests {
     @Test("bytes are written with two lower-case digits each")
     func bytes() {

@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 import Text
 
-@Suite("JSON strings")
+@Suite("JSON strings", .tags(.unit))
 struct JSONTextTests {
     @Test("every control character that JSON forbids is escaped")
     func controls() {

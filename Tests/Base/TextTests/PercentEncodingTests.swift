@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Text
 
-@Suite("Percent-encoding")
+@Suite("Percent-encoding", .tags(.unit))
 struct PercentEncodingTests {
     @Test("a text is decoded once", arguments: [("", ""), ("a+b", "a+b"), ("%41%c3%A9%25", "Aé%"), ("%2541", "%41")])
     func text(encoded: String, decoded: String) {

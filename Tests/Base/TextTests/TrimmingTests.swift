@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Text
 
-@Suite("Trimming")
+@Suite("Trimming", .tags(.unit))
 struct TrimmingTests {
     @Test(
         "spaces and tabs go from both ends, nothing else does",

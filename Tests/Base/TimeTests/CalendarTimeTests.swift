@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 import Time
 
-@Suite("Calendar time")
+@Suite("Calendar time", .tags(.integration))
 struct CalendarTimeTests {
     @Test(
         "known moments are written as RFC 3339 and as HTTP dates",

@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 import Time
 
-@Suite("Units of durations")
+@Suite("Units of durations", .tags(.integration))
 struct DurationTests {
     @Test(
         "whole numbers are rounded up",

@@ -1,7 +1,8 @@
 import Shared
+import TestSupport
 import Testing
 
-@Suite("Event ids")
+@Suite("Event ids", .tags(.unit))
 struct EventIDTests {
     @Test(
         "what is written is read back",

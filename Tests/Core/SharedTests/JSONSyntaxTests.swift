@@ -3,7 +3,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("The grammar of JSON")
+@Suite("The grammar of JSON", .tags(.integration))
 struct JSONSyntaxTests {
     private static func failure(of text: String) -> JSONSyntax.Failure? { failure(of: Array(text.utf8)) }
 

@@ -3,7 +3,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("JSON")
+@Suite("JSON", .tags(.unit))
 struct JSONWriterTests {
     private struct Document: Codable, Equatable {
         var text: String

@@ -1,7 +1,8 @@
 import Console
+import TestSupport
 import Testing
 
-@Suite("Command line")
+@Suite("Command line", .tags(.unit))
 struct ArgumentParsingTests {
     private let ask = CommandSpecification(
         "ask",

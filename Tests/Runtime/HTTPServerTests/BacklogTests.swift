@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP connection: the backlog")
+@Suite("HTTP connection: the backlog", .tags(.unit))
 struct BacklogTests {
     @Test(
         "Bytes leave in order, and the storage stays below twice the most that waited, also when the backlog is never empty"

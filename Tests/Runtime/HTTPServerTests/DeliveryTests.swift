@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: delivery and closing")
+@Suite("HTTP server: delivery and closing", .tags(.integration))
 struct DeliveryTests {
     @Test("A request that arrives byte by byte is served")
     func byteByByte() async throws {

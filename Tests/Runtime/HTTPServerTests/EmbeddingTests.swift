@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("HTTP server: metrics, error renderer and security layer")
+@Suite("HTTP server: metrics, error renderer and security layer", .tags(.integration))
 struct EmbeddingTests {
     @Test("Metrics observe connections, requests with their status, lost clients and bad requests")
     func metrics() async throws {

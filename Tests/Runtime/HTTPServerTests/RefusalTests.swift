@@ -189,7 +189,7 @@ private let chunks = [
     ),
 ]
 
-@Suite("HTTP server: refusals")
+@Suite("HTTP server: refusals", .tags(.integration))
 struct RefusalTests {
     @Test(
         "A refused request is answered once, with a problem document, and the connection closes",

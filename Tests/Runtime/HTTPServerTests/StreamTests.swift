@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: streaming responses")
+@Suite("HTTP server: streaming responses", .tags(.integration))
 struct StreamTests {
     @Test("A stream's frames of one turn share one chunk, and the connection serves the next request after it")
     func chunkedStream() async throws {
@@ -118,7 +118,7 @@ struct StreamTests {
     }
 }
 
-@Suite("HTTP server: drain and shutdown")
+@Suite("HTTP server: drain and shutdown", .tags(.integration))
 struct EndingTests {
     @Test("A drain closes idle connections, lets responses and streams end, and announces the close")
     func drain() async throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import Lifecycle
 
 /// Signals hit a whole process, so each test has one of its own.
-@Suite("Signals", .timeLimit(.minutes(1)))
+@Suite("Signals", .tags(.integration), .timeLimit(.minutes(1)))
 struct SignalTests {
     @Test("one signal stops in order and lets the process end by itself")
     func once() async {

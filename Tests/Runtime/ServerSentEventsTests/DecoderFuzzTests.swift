@@ -2,7 +2,7 @@ import ServerSentEvents
 import TestSupport
 import Testing
 
-@Suite("Server-sent events, fuzzed")
+@Suite("Server-sent events, fuzzed", .tags(.unit))
 struct DecoderFuzzTests {
     private static let mutation = Mutation(
         seeds: [

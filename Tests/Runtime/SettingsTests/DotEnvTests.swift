@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("The .env file")
+@Suite("The .env file", .tags(.unit))
 struct DotEnvTests {
     @Test(
         "a line gives a name its value",

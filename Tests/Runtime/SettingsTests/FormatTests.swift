@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
 /// What each kind of value accepts and refuses.
-@Suite("Setting formats")
+@Suite("Setting formats", .tags(.unit))
 struct FormatTests {
     @Test("an integer is decimal digits within its range", arguments: ["1", "64"])
     func integer(text: String) { #expect(SettingFormat<Int>.integer(1...64).parse(text) == Int(text)) }
@@ -143,7 +144,7 @@ struct FormatTests {
     }
 }
 
-@Suite("IP networks")
+@Suite("IP networks", .tags(.unit))
 struct IPNetworkTests {
     @Test("a network contains the addresses that share its prefix")
     func contains() throws {

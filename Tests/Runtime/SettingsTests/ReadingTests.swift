@@ -1,7 +1,8 @@
 import Settings
+import TestSupport
 import Testing
 
-@Suite("Reading settings")
+@Suite("Reading settings", .tags(.unit))
 struct ReadingTests {
     @Test(
         "the environment takes precedence, an empty value counts as not set and hides the one in .env",

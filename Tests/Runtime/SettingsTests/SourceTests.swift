@@ -1,8 +1,9 @@
 import FoundationEssentials
 import Settings
+import TestSupport
 import Testing
 
-@Suite("Sources of settings")
+@Suite("Sources of settings", .tags(.unit))
 struct SourceTests {
     @Test("a .env that is no UTF-8 is a mistake, a missing one is none")
     func file() throws {

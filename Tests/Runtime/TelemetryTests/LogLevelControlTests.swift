@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("The log's level at run time")
+@Suite("The log's level at run time", .tags(.unit))
 struct LogLevelControlTests {
     private struct Line: Decodable {
         let level: String

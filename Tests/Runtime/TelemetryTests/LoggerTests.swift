@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("The logger")
+@Suite("The logger", .tags(.unit))
 struct LoggerTests {
     private struct Failure: Error, CustomStringConvertible { let description = "it broke" }
 

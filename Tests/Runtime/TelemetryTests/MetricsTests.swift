@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("Metrics")
+@Suite("Metrics", .tags(.unit))
 struct MetricsTests {
     private func example() -> MetricsRegistry {
         let registry = MetricsRegistry()
@@ -180,7 +181,7 @@ struct MetricsTests {
 }
 
 /// A programmer's mistakes trap, each in a process of its own.
-@Suite("Metric registration")
+@Suite("Metric registration", .tags(.unit))
 struct MetricRegistrationTests {
     @Test("another type for the same name traps")
     func type() async {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tracing
 
-@Suite("The exporter of spans")
+@Suite("The exporter of spans", .tags(.integration))
 struct SpanExporterTests {
     @Test("spans arrive once, in their order, by POST with the fields that were asked for")
     func normal() async throws {
@@ -192,7 +192,7 @@ struct SpanExporterTests {
     }
 }
 
-@Suite("The end of the exporter")
+@Suite("The end of the exporter", .tags(.integration))
 struct SpanExporterEndTests {
     /// The period is longer than any test: what is sent is sent by the end.
     private static var slow: SpanExportOptions {

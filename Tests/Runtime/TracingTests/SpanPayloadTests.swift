@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tracing
 
-@Suite("OTLP in JSON")
+@Suite("OTLP in JSON", .tags(.unit))
 struct SpanPayloadTests {
     private static let resource = TraceResource(
         service: "lemma-\"test\"",
