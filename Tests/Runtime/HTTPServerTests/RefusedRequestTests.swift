@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP server: what is read of a refused request", .tags(.integration))
+@Suite("HTTP server: what is read of a refused request", .tags(.unit))
 struct RefusedRequestTests {
     @Test(
         "The path is read where the request line has a complete and valid one",
