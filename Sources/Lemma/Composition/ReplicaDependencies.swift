@@ -114,7 +114,11 @@ struct ReplicaDependencies: Sendable {
             GuardedProvider(
                 client(provider, on: loop, transport, shape: gate.shape),
                 gate: gate,
-                limits: CallLimits(firstToken: calls.firstTokenTimeout, idle: calls.idleTimeout, total: calls.totalTimeout),
+                limits: CallLimits(
+                    firstToken: calls.firstTokenTimeout,
+                    idle: calls.idleTimeout,
+                    total: calls.totalTimeout
+                ),
                 retries: RetryPolicy(retriesMax: calls.maxRetries, backoff: backoff),
                 loop: loop,
                 clock: clock,
