@@ -11,7 +11,7 @@ package struct Migration: Sendable {
     /// SHA-256 of the file, in hexadecimal digits.
     let checksum: String
     /// False for a step that makes queries faster and nothing else: replicas are ready without it.
-    let isRequired: Bool
+    package let isRequired: Bool
 
     package init(_ number: Int, _ name: String, _ file: [UInt8], isRequired: Bool = true) {
         self.number = number
