@@ -136,7 +136,6 @@ final class APIGraph {
         store = environment.store(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: environment.redis,
             backoff: environment.backoff,
             presence: ViewerPresence(
                 store: store,

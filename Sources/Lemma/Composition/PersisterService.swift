@@ -54,7 +54,6 @@ final class PersisterGraph {
         store = environment.store(on: loop)
         queue = RedisRecordQueue(
             store: store,
-            waiting: environment.redis,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
             observer: environment.redisObserver(.waiting),
         )

@@ -87,14 +87,12 @@ final class WorkerGraph {
         transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: environment.redis,
             backoff: environment.backoff,
             observer: environment.redisObserver(.pushes),
             appends: metrics.work.appendTokens,
         )
         consumer = RedisMessageConsumer(
             store: store,
-            waiting: environment.redis,
             consumer: name,
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
@@ -145,9 +143,7 @@ final class WorkerGraph {
         )
         self.runner = runner
         control = RedisControlChannel(
-            environment.redis,
-            keys: environment.keys,
-            on: loop,
+            store: store,
             observer: environment.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = environment.abandonmentSweep(store, on: loop)

@@ -30,7 +30,9 @@ local function claim(keys, args)
   local started = tonumber(known[4] or now)
   local queued, age = started - tonumber(known[3]), now - tonumber(known[3])
   -- An end that an earlier release wrote in part is completed like a cancellation: `finish` writes no second event.
-  if cancel or terminal[name] then return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' } end
+  if cancel or terminal[name] then
+    return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' }
+  end
 
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)

@@ -35,6 +35,7 @@ struct FunctionLibrary: Sendable {
         // submission
         case submit
         case reserveKey = "reserve_key"
+        case findSubmission = "find_submission"
 
         // attempts
         case claim
@@ -68,6 +69,7 @@ struct FunctionLibrary: Sendable {
         // permissions
         case evictionPolicy = "eviction_policy"
         case missingPermissions = "missing_permissions"
+        case mistypedKeys = "mistyped_keys"
     }
 
     static let current = FunctionLibrary(
