@@ -195,7 +195,9 @@ struct AnswerWriterTests {
             }
             let before = bench.store.connection(of: 0).generation
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            try await eventually("a new connection", on: bench.loop) { bench.store.connection(of: 0).generation > before }
+            try await eventually("a new connection", on: bench.loop) {
+                bench.store.connection(of: 0).generation > before
+            }
             writer.append(.token, "d")
             await #expect(throws: AnswerWriteFailure.historyLost) { _ = try await writer.flush() }
             #expect(try await bench.eventNames(of: claim.request.correlationID).last == "1-2 token")
@@ -219,7 +221,9 @@ struct AnswerWriterTests {
             }
             let before = bench.store.connection(of: 0).generation
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            try await eventually("a new connection", on: bench.loop) { bench.store.connection(of: 0).generation > before }
+            try await eventually("a new connection", on: bench.loop) {
+                bench.store.connection(of: 0).generation > before
+            }
             writer.append(.token, "b")
             await #expect(throws: AnswerWriteFailure.fenced) { _ = try await writer.flush() }
             #expect(try await bench.eventNames(of: id).last == "1-1 cancelled")

@@ -18,7 +18,10 @@ struct HeaderTests {
 
         init(_ text: String) {
             var text = text.replacing("SCOPE", with: Array(repeating: "key", count: 10).joined(separator: ", "))
-            text = text.replacing("the terms of `stop` (7)", with: Array(repeating: "t", count: 7).joined(separator: ", "))
+            text = text.replacing(
+                "the terms of `stop` (7)",
+                with: Array(repeating: "t", count: 7).joined(separator: ", ")
+            )
             text = text.replacing(/\([^)]*\)/, with: "")
             if let match = text.firstMatch(of: /\[,([^\]]*)\]/) {
                 // The comment on an optional argument may have a comma; only KEYS has two of them.
@@ -27,7 +30,7 @@ struct HeaderTests {
             }
             if text == "none" { return }
             let parts = text.split(separator: ", then ", maxSplits: 1).map(String.init)
-            let isList = text.hasSuffix("...") || text.contains(/ per \w+$/)
+            let isList = text.hasSuffix("...") || text.contains(/\sper \w+$/)
             let last = parts.count == 2 ? parts[1].split(separator: ", ").count : 0
             let first = parts[0].split(separator: ", ").count
             if parts.count == 2 {

@@ -44,7 +44,12 @@ struct ReplyTests {
         let call = ClaimCall(delivery, plan, by: "a", attemptsMax: 3, keys, retention)
         func reply(_ word: String, cause: String) -> RedisValue {
             list(
-                text(word), .integer(2), .integer(30), list(text("user"), text("u")), .integer(-4), text(cause),
+                text(word),
+                .integer(2),
+                .integer(30),
+                list(text("user"), text("u")),
+                .integer(-4),
+                text(cause),
             )
         }
         guard case .claimed(let attempt) = try call.decode(reply("claimed", cause: "redriven")) else {
@@ -70,13 +75,13 @@ struct ReplyTests {
         #expect(isUnexpected(list(), to: call))
     }
 
-    @Test("the end of requests", arguments: [
-        ("ended", 7, StopReply.ended(after: .milliseconds(7))), ("over", nil, .over), ("asked", nil, .asked),
-        ("unknown", nil, .unknown), ("watched", nil, .watched),
-    ])
-    func stop(_ word: String, _ age: Int?, _ expected: StopReply) throws {
-        let elements = [text(word)] + (age.map { [.integer($0)] } ?? [])
-        #expect(try StopReply(.array(elements)) == expected)
+    @Test("the end of requests")
+    func stop() throws {
+        #expect(try StopReply(list(text("ended"), .integer(7))) == .ended(after: .milliseconds(7)))
+        let words: [(String, StopReply)] = [
+            ("over", .over), ("asked", .asked), ("unknown", .unknown), ("watched", .watched),
+        ]
+        for (word, expected) in words { #expect(try StopReply(list(text(word))) == expected) }
     }
 
     @Test("the end of requests, unexpected")
@@ -140,7 +145,14 @@ struct ReplyTests {
     func orphans() throws {
         let call = ListOrphansCall(in: 0, unseenFor: .seconds(1), since: nil, upTo: 9, keys, retention)
         let reply = list(
-            .integer(3), .integer(1000), text(id.description), text("7-0"), text("2"), text("odd"), text(""), text("0"),
+            .integer(3),
+            .integer(1000),
+            text(id.description),
+            text("7-0"),
+            text("2"),
+            text("odd"),
+            text(""),
+            text("0"),
         )
         let page = try call.decode(reply)
         #expect(page == .init(examined: 3, unseenSince: 1000, orphans: [Orphan(id: id, entry: "7-0", attempts: 2)]))
@@ -185,10 +197,13 @@ struct ReplyTests {
         #expect(isUnexpected(list(.integer(1)), to: call))
     }
 
-    @Test("the results of a redrive", arguments: [
-        ("redriven", RedriveResult.redriven), ("unknown", .unknown), ("unreadable", .unreadable),
-        ("deleted", .conversationDeleted),
-    ])
+    @Test(
+        "the results of a redrive",
+        arguments: [
+            ("redriven", RedriveResult.redriven), ("unknown", .unknown), ("unreadable", .unreadable),
+            ("deleted", .conversationDeleted),
+        ]
+    )
     func redrive(_ word: String, _ expected: RedriveResult) throws {
         #expect(try RedriveResult(text(word)) == expected)
         #expect(throws: UnexpectedReply.self) { _ = try RedriveResult(.null) }
@@ -197,8 +212,9 @@ struct ReplyTests {
     @Test("the results of the end of an attempt")
     func finish() throws {
         let call = FinishSample.finish(id, keys, retention)
-        for (word, result) in [("finished", FinishResult.finished), ("superseded", .superseded), ("history_lost", .historyLost)]
-        {
+        for (word, result) in [
+            ("finished", FinishResult.finished), ("superseded", .superseded), ("history_lost", .historyLost),
+        ] {
             #expect(
                 try call.decode(list(text(word), .integer(1))) == .init(result: result, droppedDeadLetters: 1)
             )

@@ -66,7 +66,8 @@ final class AnswerFeed {
         guard let subscriber = hub.subscriber else { return }
         subscription = .underWay
         let partition = hub.store.keys.partition(of: id)
-        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerStream.subscribeDeadline) {
+            [weak self] result in
             guard let self else { return }
             switch result {
             case .success: subscription = .confirmed

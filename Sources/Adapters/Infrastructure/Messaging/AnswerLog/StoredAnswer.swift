@@ -30,7 +30,9 @@ struct StoredAnswer {
 
     /// The number of the newest attempt that began.
     private func newestAttempt(of id: CorrelationID) async throws(RedisError) -> UInt64? {
-        let reply = try await store.connection(of: id).call(RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1))
+        let reply = try await store.connection(of: id).call(
+            RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1)
+        )
         guard let entry = reply.array?.first, let last = EntryHead(entry)?.id else { return nil }
         // A terminal event at a marker's place stands for the attempt that was not begun any more.
         let isUnbegun = last.sequence == 0 && last.attempt > 0 && StoredEvent(entry)?.name.isTerminal == true

@@ -1,5 +1,5 @@
 internal import Application
-internal import EventLoop
+internal import Domain
 internal import RedisClient
 
 /// `acknowledge_records`; the number of deleted entries.

@@ -1,6 +1,5 @@
 internal import Application
 internal import Domain
-internal import EventLoop
 internal import RedisClient
 internal import Shared
 

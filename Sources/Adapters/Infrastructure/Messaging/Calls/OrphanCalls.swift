@@ -1,4 +1,4 @@
-internal import EventLoop
+internal import Application
 internal import RedisClient
 internal import Shared
 

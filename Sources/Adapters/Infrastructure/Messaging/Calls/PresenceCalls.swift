@@ -1,5 +1,5 @@
+internal import Application
 internal import Domain
-internal import EventLoop
 internal import RedisClient
 internal import Shared
 

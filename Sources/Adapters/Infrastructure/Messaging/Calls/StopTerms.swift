@@ -1,5 +1,5 @@
+internal import Application
 internal import Domain
-internal import EventLoop
 internal import RedisClient
 
 /// The arguments of the library's `stop`, which ends requests of one partition, and what it returns.

@@ -1,6 +1,5 @@
 internal import Application
 internal import Domain
-internal import EventLoop
 internal import RedisClient
 internal import Shared
 
@@ -58,7 +57,8 @@ struct SubmitCall: FunctionCall {
             .bytes(SubmittedIDs.bytes(id, conversation)),
             .text(String(retention.submissions.wholeMilliseconds)),
         ]
-        let rest = StopTerms(.interrupted, in: partition, keyspace, retention).arguments + RequestHash.fields(of: request)
+        let rest =
+            StopTerms(.interrupted, in: partition, keyspace, retention).arguments + RequestHash.fields(of: request)
         arguments += rest.map { .text($0) }
     }
 

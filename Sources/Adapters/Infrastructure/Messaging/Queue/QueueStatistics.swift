@@ -39,8 +39,12 @@ package final class QueueStatistics {
         metrics.show(await levels())
         guard mayReadPolicy else { return }
         // By a function: a direct INFO that is refused would count as a missing permission and close the connection.
-        guard let reply = try? await store.call(EvictionPolicyCall(in: 0, store.keys)) else { return }
-        if let policy = reply { onEvictionPolicy(policy) } else { mayReadPolicy = false }
+        do {
+            let policy = try await store.call(EvictionPolicyCall(in: 0, store.keys))
+            if let policy { onEvictionPolicy(policy) } else { mayReadPolicy = false }
+        } catch {
+            return  // The next round reads it again.
+        }
     }
 
     /// The sum of all partitions, and the maximum of their times; nil if a call fails.

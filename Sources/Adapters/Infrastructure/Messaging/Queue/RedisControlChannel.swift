@@ -1,5 +1,5 @@
 package import Domain
-package import EventLoop
+internal import EventLoop
 package import RedisClient
 package import Shared
 

@@ -1,5 +1,5 @@
 package import Application
-package import Domain
+internal import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared

@@ -1,8 +1,8 @@
 internal import Application
-package import Domain
+internal import Domain
 package import EventLoop
 package import RedisClient
-package import Shared
+internal import Shared
 
 /// The access of one loop to Redis: the connections of the partitions, the names of keys, their expiry and the function
 /// library.
