@@ -51,7 +51,8 @@ let core: [Target] = [
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
 let functionFiles = [
-    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans", "permissions",
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
+    "permissions",
     "presence", "queue", "register", "requests", "retries", "shared", "submission",
 ]
 
@@ -128,14 +129,14 @@ let tests: [Target] = [
     suite("Text", in: "Runtime", ["Text"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
-    suite("Domain", in: "Core", ["Domain", "Shared"]),
+    suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
     suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
+            "HTTPClient", "Instrumentation", "Telemetry", "Settings", "ArchiveSupport",
         ],
     ),
     suite(

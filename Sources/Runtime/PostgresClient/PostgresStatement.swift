@@ -1,17 +1,17 @@
 /// One SQL statement of the program, prepared once on each connection that runs it.
 ///
-/// The text is a literal: what varies are parameters, `$1` and so on. Keep statements in static constants, because a
-/// connection knows them by identity.
+/// Values are parameters, `$1` and so on, never part of the text. Keep statements in static constants, because a connection
+/// knows them by identity.
 package final class PostgresStatement: Sendable {
-    package let sql: StaticString
+    package let sql: String
 
-    package init(_ sql: StaticString) { self.sql = sql }
+    package init(_ sql: StaticString) { self.sql = "\(sql)" }
 
-    /// Gives the text as C has it.
-    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
-        // Safety: a static string ends with a zero byte and lives for ever.
-        sql.withUTF8Buffer { $0.withMemoryRebound(to: CChar.self) { body($0.baseAddress) } }
-    }
+    /// A text composed of literals and of the program's own column names; must have no part that comes from input.
+    package init(composed sql: String) { self.sql = sql }
+
+    /// Calls `body` with the text as a C string, which is valid during the call.
+    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result { sql.withCString { body($0) } }
 
     /// The statement with its parameters.
     package func callAsFunction(_ values: PostgresValue...) -> PostgresCall { PostgresCall(self, values) }
