@@ -17,11 +17,8 @@ struct ConnectionCheck: Sendable {
     /// to the commands that follow.
     func run(on connection: RedisConnection) async throws(RedisError) {
         var missing: [String] = []
-        let channel = keys.probeChannel(partition)
-        // A name of its own: a message that the check of another process publishes would be read as a reply.
-        let own = "\(channel)-\(Base64URL.encode(SecureRandom.bytes(9)))"
-        for name in ["SSUBSCRIBE", "SUNSUBSCRIBE"] {
-            missing += try await refusal(of: RedisCommand(name, own), on: connection).map { [$0] } ?? []
+        for command in Self.subscription(keys, in: partition) {
+            missing += try await refusal(of: command, on: connection).map { [$0] } ?? []
             // Both are refused for the same reason.
             if !missing.isEmpty { break }
         }
@@ -29,7 +26,21 @@ struct ConnectionCheck: Sendable {
         if let failure = Self.failure(missing) { throw failure }
     }
 
-    /// The failure of a connection whose user lacks these permissions; nil if there are none.
+    /// The commands that try a subscription, to be sent without another one in between.
+    ///
+    /// The channel is unique: a message that another process's check publishes would be read as a reply.
+    static func subscription(_ keys: Keyspace, in partition: Int) -> [RedisCommand] {
+        let channel = "\(keys.probeChannel(partition))-\(Base64URL.encode(SecureRandom.bytes(9)))"
+        return ["SSUBSCRIBE", "SUNSUBSCRIBE"].map { RedisCommand($0, channel) }
+    }
+
+    /// `error`, with the name of the missing permission where it is about one.
+    static func failure(_ error: RedisError) -> RedisError {
+        guard case .server(let refusal) = error, let missing = refusal.missingPermission else { return error }
+        return failure([missing]) ?? error
+    }
+
+    /// The error of a connection whose user lacks these permissions; nil without any.
     static func failure(_ missing: [String]) -> RedisError? {
         guard !missing.isEmpty else { return nil }
         var seen: Set<String> = []
@@ -51,7 +62,7 @@ struct ConnectionCheck: Sendable {
         }
         switch reply {
         case .success(let value): return (try? call.decode(value)) ?? []
-        case .failure(let error): return error.missingRight.map { [$0] } ?? []
+        case .failure(let error): return error.missingPermission.map { [$0] } ?? []
         }
     }
 
@@ -59,7 +70,11 @@ struct ConnectionCheck: Sendable {
         of command: RedisCommand,
         on connection: RedisConnection
     ) async throws(RedisError) -> String? {
-        if case .failure(let error) = try await answer(to: command, on: connection) { error.missingRight } else { nil }
+        if case .failure(let error) = try await answer(to: command, on: connection) {
+            error.missingPermission
+        } else {
+            nil
+        }
     }
 
     /// Throws if the connection fails.
@@ -77,9 +92,9 @@ struct ConnectionCheck: Sendable {
 }
 
 extension RedisServerError {
-    /// The permission that a `NOPERM` error names, as an ACL spells it; nil for any other error.
-    fileprivate var missingRight: String? {
-        guard isMissingRight else { return nil }
+    /// The permission that an error with `NOPERM` names, as an ACL spells it; nil for any other error.
+    fileprivate var missingPermission: String? {
+        guard isMissingPermission else { return nil }
         if message.contains("channels") { return "the channels lemma:*" }
         if message.contains("keys") { return "the keys lemma:*" }
         let words = message.split(separator: "'")

@@ -23,13 +23,14 @@ extension RedisStore {
 
     /// Writes to every server and checks the types of keys and the permissions of the user, for readiness.
     ///
-    /// The permissions are checked with each fresh connection, and here at most every 5 s.
+    /// Those of functions are checked with each fresh connection, and here at most every 5 s.
     package func probe() async throws(ProbeFailure) {
         do {
             for server in servers {
                 let partition = server.partitions[0]
                 _ = try await call(RedisCommand("SET", keys.probe(partition), "1", "PX", 1000), in: partition)
                 try await checkPermissions(in: partition)
+                try await checkSubscription(in: partition)
             }
         } catch {
             throw .failed(error)
@@ -43,6 +44,28 @@ extension RedisStore {
         let missing = try await call(MissingPermissionsCall(in: partition, keys))
         if let failure = ConnectionCheck.failure(missing) { throw failure }
         connection.permissionsCheckedAt = loop.nowMilliseconds
+    }
+
+    /// Detects a revoked permission to subscribe: no function can try it, and subscribers have connections of their own.
+    private func checkSubscription(in partition: Int) async throws(RedisError) {
+        let outcome = OneShot<RedisError?>(loop: loop)
+        let commands = ConnectionCheck.subscription(keys, in: partition)
+        // In one turn: between the two, Redis rejects every other command of this connection.
+        for (index, command) in commands.enumerated() {
+            connection(of: partition).send(command) { result in
+                switch result {
+                case .failure(let error): outcome.succeed(ConnectionCheck.failure(error))
+                case .success: if index == commands.count - 1 { outcome.succeed(nil) }
+                }
+            }
+        }
+        let failure: RedisError?
+        do {
+            failure = try await outcome.value()
+        } catch {
+            throw .cancelled
+        }
+        if let failure { throw failure }
     }
 
     private func checkTypes(in partition: Int) async throws(ProbeFailure) {
