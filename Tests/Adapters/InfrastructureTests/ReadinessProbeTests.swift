@@ -5,7 +5,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The readiness of Redis")
+@Suite("The readiness of Redis", .tags(.integration))
 struct ReadinessProbeTests {
     @Test(
         "fails for a key of another type, and names it",

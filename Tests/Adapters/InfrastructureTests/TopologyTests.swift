@@ -75,7 +75,7 @@ private final class TwoSubscribers: PartitionSubscriber {
     }
 }
 
-@Suite("The topology of Redis")
+@Suite("The topology of Redis", .tags(.integration))
 struct TopologyTests {
     private static let keys = Keyspace(partitions: 4)
 

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("HTTP server: what the embedding brings")
+@Suite("HTTP server: what the embedding brings", .tags(.integration))
 struct EmbeddingTests {
     @Test("Metrics tell of connections, requests with their status, lost clients and bad requests")
     func metrics() async throws {

@@ -2,11 +2,12 @@ import Application
 import Domain
 import RedisClient
 import Shared
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("The headers of the library functions")
+@Suite("The headers of the library functions", .tags(.unit))
 struct HeaderTests {
     /// The numbers that a KEYS or ARGV line of a header allows.
     private struct Form {
@@ -122,7 +123,7 @@ private struct SampleCalls {
             userID: .anonymous,
             problem: MathProblem(stored: "1 + 1"),
             requestedProvider: "mock",
-            options: SolveOptions(temperature: 0.5),
+            options: SolveOptions(),
         )
         delivery = JobDelivery(entry: "7-0", correlationID: request.correlationID, requestedProvider: nil)
         let fingerprints = SHA256Fingerprinting()

@@ -3,11 +3,12 @@ import Domain
 import Instrumentation
 import RedisClient
 import Shared
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("Replies of the library functions")
+@Suite("Replies of the library functions", .tags(.unit))
 struct ReplyTests {
     private let keys = Keyspace(partitions: 1)
     private let id = ReplyTests.makeID()

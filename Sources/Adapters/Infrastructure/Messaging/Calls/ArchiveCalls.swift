@@ -1,6 +1,7 @@
 internal import Application
 internal import Domain
 internal import RedisClient
+internal import Time
 
 /// `acknowledge_records`; the number of deleted entries.
 struct AcknowledgeRecordsCall: FunctionCall {

@@ -1,6 +1,6 @@
-internal import Application
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// A request that waits in the queue of its conversation.
 struct WaitingRequest: Equatable {

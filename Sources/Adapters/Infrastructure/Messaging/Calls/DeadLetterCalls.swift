@@ -2,6 +2,7 @@ internal import Application
 internal import Domain
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// `dead_letter_job`; the number of dropped dead letters.
 struct DeadLetterJobCall: FunctionCall {

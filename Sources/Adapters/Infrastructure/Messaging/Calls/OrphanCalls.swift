@@ -1,6 +1,6 @@
-internal import Application
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// A request that is in no queue.
 struct Orphan: Equatable {

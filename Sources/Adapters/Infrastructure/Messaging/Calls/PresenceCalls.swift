@@ -1,7 +1,7 @@
-internal import Application
 internal import Domain
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// `renew_presence`.
 struct RenewPresenceCall: FunctionCall {

@@ -3,6 +3,7 @@ internal import Domain
 internal import Instrumentation
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// `renew`; the leases in the order of the deliveries.
 struct RenewCall: FunctionCall {

@@ -1,6 +1,6 @@
-internal import Application
 internal import Domain
 internal import RedisClient
+internal import Time
 
 /// The arguments of the library's `stop`, which ends requests of one partition, and what it returns.
 struct StopTerms {

@@ -2,6 +2,7 @@ internal import Application
 internal import Domain
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// `submit`.
 struct SubmitCall: FunctionCall {

@@ -72,7 +72,8 @@ end
 --         turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer, then field, value ...
 -- returns {`finished`, `superseded` or `history_lost`, number of dropped dead letters}
 --
--- With `dead`, the input of a new request is stored there.
+-- At sequence 0 or the next one, the caller is not the writer of the last attempt: its text is read here, and `answer`
+-- counts only if the events have none. With `dead`, the input of a new request is stored there.
 local function finish(keys, args)
   local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[8]
   local jobs, request, events = scope.jobs, scope.requests .. id, scope.events .. id
@@ -85,6 +86,11 @@ local function finish(keys, args)
     return { known[2] == finisher and 'finished' or 'superseded', 0 }
   end
   local last, sequence, name = last_event(events)
+  local answer = args[15]
+  if last and (args[5] == '' or args[5] == '0') then
+    local text = text_of(events, last)
+    if text ~= '' then answer = text end
+  end
   if last and not terminal[name] then
     if last > attempt then return { 'superseded', 0 } end
     local place = sequence + 1
@@ -103,7 +109,7 @@ local function finish(keys, args)
   -- Sequence 0 is the marker's: the attempt of that number never began.
   local attempts = args[5] == '0' and attempt - 1 or attempt
   local status = terminal[name] and name or args[9]
-  conclude(scope, group, id, status, args[15], args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
+  conclude(scope, group, id, status, answer, args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
     { 'attempts', attempts, 'finisher', finisher, unpack(args, 16) })
   local dropped = 0
   if dead then

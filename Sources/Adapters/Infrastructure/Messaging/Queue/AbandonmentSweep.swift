@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 internal import RedisClient
 package import Shared
+internal import Time
 
 /// Cancels the requests whose last viewer has been gone for the grace period (`onDisconnect: cancel`).
 ///
@@ -67,7 +68,7 @@ package final class AbandonmentSweep {
         contacts[partition].clock = Int64(page.time) - now
         let isRecent = contact.lastReplyAt.map { now - $0 <= Self.gapMax } ?? false
         if page.watched > 0, !isRecent || abs(contacts[partition].clock - contact.clock) > Self.gapMax {
-            contacts[partition].trustedFrom = now + Int64((ViewerPresence.lifetime + grace).wholeMilliseconds)
+            contacts[partition].trustedFrom = now + (ViewerPresence.lifetime + grace).wholeMilliseconds
         }
         guard now >= contacts[partition].trustedFrom else { return }
         for id in page.abandoned { await cancel(id) }

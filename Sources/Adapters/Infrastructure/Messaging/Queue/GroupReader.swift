@@ -1,6 +1,7 @@
 internal import Application
 internal import EventLoop
 internal import RedisClient
+internal import Time
 
 /// Reads new entries of the partitions of one server, as one consumer of a group that each partition's stream has.
 ///
