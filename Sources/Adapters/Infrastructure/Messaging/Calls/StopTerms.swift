@@ -4,9 +4,6 @@ internal import Time
 
 /// The arguments of the library's `stop`, which ends requests of one partition, and what it returns.
 struct StopTerms {
-    /// How many arguments they are.
-    static let count = 7
-
     let arguments: [String]
 
     init(_ reason: CancelReason, in partition: Int, _ keyspace: Keyspace, _ retention: Retention) {
