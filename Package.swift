@@ -113,7 +113,7 @@ let program: [Target] = [
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["EventLoop", "Telemetry"], path: "Tests/TestSupport"),
     .target(
         name: "ArchiveSupport",
         dependencies: ["Application", "Domain", "Shared"],
