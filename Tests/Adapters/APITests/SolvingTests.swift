@@ -39,7 +39,7 @@ struct SolvingTests {
         return options
     }
 
-    @Test("a stream that begins while the replica ends its streams is told at once when to come back")
+    @Test("a stream that begins while the replica ends its streams ends at once with a retry hint")
     func beginsWhileStreamsEnd() async throws {
         try await withAPI { api in
             let id = try api.accepted()
