@@ -27,6 +27,7 @@ let system: [Target] = [
 
 /// Servers, clients and services that know nothing of math.
 let runtime: [Target] = [
+    module("POSIX", in: "Runtime", []),
     module("EventLoop", in: "Runtime", ["CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
     module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CLLHTTP"]),
@@ -91,7 +92,7 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "Settings", "Console", "ServerSentEvents",
+            "Lifecycle", "Settings", "Console", "ServerSentEvents", "POSIX",
         ],
         path: "Sources/Lemma",
     )
@@ -113,6 +114,7 @@ let tests: [Target] = [
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPServer"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
+    suite("POSIX", in: "Runtime", ["POSIX"]),
     suite("EventLoop", in: "Runtime", ["EventLoop"]),
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
