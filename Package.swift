@@ -28,7 +28,7 @@ let system: [Target] = [
 /// Servers, clients and services that know nothing of math.
 let runtime: [Target] = [
     module("POSIX", in: "Runtime", []),
-    module("EventLoop", in: "Runtime", ["CUV"]),
+    module("EventLoop", in: "Runtime", ["Text", "CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
     module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CLLHTTP"]),
     module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "CCurl"]),
@@ -51,7 +51,7 @@ let core: [Target] = [
 ]
 
 let adapters: [Target] = [
-    module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
+    module("Bench", in: "Adapters", ["Shared", "EventLoop", "Text"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module(
@@ -59,7 +59,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents",
+            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents", "Text",
         ],
         resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
     ),
@@ -92,31 +92,31 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "Settings", "Console", "ServerSentEvents", "POSIX",
+            "Lifecycle", "Settings", "Console", "ServerSentEvents", "Text", "POSIX",
         ],
         path: "Sources/Lemma",
     )
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["EventLoop", "Text"], path: "Tests/TestSupport"),
     .target(
         name: "ArchiveSupport",
         dependencies: ["Application", "Domain", "Shared"],
         path: "Tests/ArchiveSupport",
     ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
-    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
+    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
     suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
-    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
+    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop", "Text"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPServer"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
     suite("POSIX", in: "Runtime", ["POSIX"]),
-    suite("EventLoop", in: "Runtime", ["EventLoop"]),
-    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
+    suite("EventLoop", in: "Runtime", ["EventLoop", "Text"]),
+    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop", "Text"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
     suite("Text", in: "Runtime", ["Text"]),
@@ -153,7 +153,7 @@ let tests: [Target] = [
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
-    suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
+    suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared", "Text"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]
 

@@ -80,7 +80,12 @@ final class HTTPConnection: ByteStreamDelegate {
 
     // MARK: Bytes in
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+    func streamDidRead(_ bytes: Span<UInt8>) {
+        // Safety: the buffer does not leave the closure.
+        unsafe bytes.withUnsafeBytes { unsafe receive($0) }
+    }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer) {
         var count = 0
         if backlog.isEmpty { count = process(bytes) }
         switch phase {

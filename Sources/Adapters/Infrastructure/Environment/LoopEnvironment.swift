@@ -1,8 +1,8 @@
 internal import Application
 internal import Cryptography
 package import EventLoop
-internal import Glibc
 package import Shared
+internal import Telemetry
 
 /// A loop's clock, as the application sees it.
 package struct LoopClock: MonotonicClock {
@@ -14,9 +14,7 @@ package struct LoopClock: MonotonicClock {
 
     /// The same on all loops.
     package static var now: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        .nanoseconds(MonotonicTime.nanoseconds)
     }
 
     package func sleep(for delay: Duration) async throws(CancellationError) { try await loop.sleep(for: delay) }
@@ -36,9 +34,7 @@ package struct SystemClock: WallClock {
     package init() {}
 
     package func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        Timestamp(milliseconds: UnixTime.microseconds / 1000)
     }
 }
 
