@@ -30,8 +30,9 @@ test: ## set up, build and run all tests
 	@scripts/copy-assets
 	@scripts/test
 
-lint: ## check the format of the sources
+lint: ## check the format of the sources and the rules of scripts/lint; prints the number of `unsafe` by ring
 	swift format lint --recursive --strict --parallel Package.swift Sources Tests
+	@scripts/lint
 
 format: ## format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
