@@ -50,18 +50,27 @@ let core: [Target] = [
     module("Application", in: "Core", ["Domain", "Shared"]),
 ]
 
+/// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
+let functionFiles = [
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
+    "permissions",
+    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+]
+
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop", "Text"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
+    module("Problems", in: "Adapters", ["Shared"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "HTTPClient", "ServerSentEvents", "Text",
+            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "Text",
         ],
-        resources: [.embedInCode("Messaging/lemma.lua"), .embedInCode("Providers/Remote/math-prompt.md")],
+        resources: [.embedInCode("Providers/Remote/math-prompt.md")]
+            + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
     ),
     module(
         "Persistence",
@@ -74,7 +83,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Settings", "Console", "Text",
+            "Instrumentation", "Problems", "Settings", "Console", "Text",
         ],
     ),
     module(
@@ -143,7 +152,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings",
+            "ArchiveSupport", "Settings", "Problems",
         ],
     ),
     suite(
@@ -153,6 +162,7 @@ let tests: [Target] = [
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
+    suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared", "Text"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]

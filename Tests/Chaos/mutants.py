@@ -1,21 +1,23 @@
-"""Broken function libraries, made in the private Redis at test time: the product itself has no switches.
+"""Broken function libraries, loaded into the private Redis at test time: the product itself has no switches.
 
-The replicas call the library's functions by name and load it only where Redis does not have it; so a library of the
-same name with a changed line takes its place.
+The replicas call the library's functions by name and load it only if Redis does not have it; so a library of the same
+name with a changed line replaces it.
 """
 
 import hashlib
+import re
 
 from cluster import ROOT, ClusterFailure
 
-LIBRARY = f"{ROOT}/Sources/Adapters/Infrastructure/Messaging/lemma.lua"
+MESSAGING = f"{ROOT}/Sources/Adapters/Infrastructure/Messaging"
+LIBRARY = f"{MESSAGING}/Functions"
 
 MARKER = "  append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])\n"
 
-# name: pairs of a text of the library and what takes its place
+# name: pairs of a text of the library and its replacement
 MUTANTS = {
     "acknowledge before finish": [
-        ("  local attempt = last + 1\n", "  local attempt = last + 1\n  settle(jobs, group, entry)\n")
+        ("  local attempt = last + 1\n", "  local attempt = last + 1\n  acknowledge(jobs, group, entry)\n")
     ],
     "no marker": [(MARKER, "")],
     "no marker after the first": [(MARKER, f"  if attempt == 1 then\n  {MARKER}  end\n")],
@@ -38,14 +40,14 @@ MUTANTS = {
         ("if attempt - handovers > tonumber(args[6]) then", "if false then"),
         ("if last + 1 - handovers > tonumber(args[6]) then return 'exhausted' end", ""),
     ],
-    # Either alone is made good by the other.
+    # The functions make up for either change alone.
     "a job that is never acknowledged": [
         (
-            "  settle(jobs, group, entry)\n  return { 'finished', dropped }\n",
+            "  acknowledge(jobs, group, entry)\n  return { 'finished', dropped }\n",
             "  return { 'finished', dropped }\n",
         ),
         (
-            "    local was_first = settle(jobs, group, entry) == 1\n",
+            "    local was_first = acknowledge(jobs, group, entry) == 1\n",
             "    local was_first = true\n",
         ),
     ],
@@ -61,8 +63,8 @@ MUTANTS = {
     "no dead letter": [("  if dead then\n", "  if false then\n")],
     "two of a conversation at a time": [
         (
-            "  if active then\n    redis.call('RPUSH', scope.line, id)\n",
-            "  if false then\n    redis.call('RPUSH', scope.line, id)\n",
+            "  if active then\n    redis.call('RPUSH', scope.queue, id)\n",
+            "  if false then\n    redis.call('RPUSH', scope.queue, id)\n",
         )
     ],
     "a retry that stays": [("    redis.call('ZREM', delayed, member)\n", "")],
@@ -75,11 +77,21 @@ MUTANTS = {
 }
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def joined():
+    """The text of the library, joined as `FunctionLibrary` joins it."""
+    order = re.findall(r"PackageResources\.(\w+)_lua", read(f"{MESSAGING}/Redis/FunctionLibrary.swift"))
+    return "\n".join(read(f"{LIBRARY}/{name}.lua") for name in order)
+
+
 def broken(name):
     """The code of a broken library, under the good one's name."""
-    with open(LIBRARY, encoding="utf-8") as file:
-        template = file.read()
-    # As the product does it: the names carry the digest of the good file.
+    template = joined()
+    # As the product does: the names carry the digest of the good library.
     version = hashlib.sha256(template.encode()).hexdigest()[:8]
     code = template
     for old, new in MUTANTS[name]:
@@ -90,13 +102,13 @@ def broken(name):
 
 
 async def load(cluster, name):
-    """Puts the broken library in the place of the good one, before any replica has loaded that."""
+    """Loads the broken library before any replica has loaded the good one."""
     code = broken(name)
     await cluster.ask_redis("FUNCTION", "LOAD", "REPLACE", code)
 
 
 async def confirm(cluster):
-    """Fails where the replicas have loaded a library of their own: the program is not of these sources."""
+    """Fails if the replicas have loaded another library: the program was built from other sources."""
     libraries = await cluster.ask_redis("FUNCTION", "LIST")
     if len(libraries) != 1:
         raise ClusterFailure(f"the program uses another library than {LIBRARY}: build it again")

@@ -31,7 +31,10 @@ package struct ChildProcess: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
         var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var variables = unsafe (environment ?? [:]).map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for unsafepointer in unsafe pointers + variables { unsafe free(pointer) } }
+        defer {
+            for index in unsafe pointers.indices { unsafe free(pointers[index]) }
+            for index in unsafe variables.indices { unsafe free(variables[index]) }
+        }
         var identifier: pid_t = 0
         let status =
             if environment == nil {

@@ -47,7 +47,7 @@ package final class APIHandler: HTTPHandler {
         services.metrics.http.prepare(method: HTTPMethod.get.name, route: "/")
     }
 
-    private func answer(_ endpoint: Endpoint, _ context: RequestContext) async throws(Problem) {
+    private func answer(_ endpoint: Endpoint, _ context: RequestContext) async throws(APIProblem) {
         switch endpoint {
         case .solve: try await SolveRoute(services: services).handle(context)
         case .readRequest: try await RequestRoutes(services: services).read(context)
@@ -64,7 +64,7 @@ package final class APIHandler: HTTPHandler {
 
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let made = services.identifiers.make(CorrelationID.self).description
-        do throws(Problem) {
+        do throws(APIProblem) {
             let own = try RequestContext.visible("X-Request-ID", max: 128, in: request)
             try dispatch(request, exchange, requestID: own ?? made)
         } catch {
@@ -72,7 +72,7 @@ package final class APIHandler: HTTPHandler {
         }
     }
 
-    private func dispatch(_ request: HTTPRequest, _ exchange: HTTPExchange, requestID: String) throws(Problem) {
+    private func dispatch(_ request: HTTPRequest, _ exchange: HTTPExchange, requestID: String) throws(APIProblem) {
         if request.method == .options, cors.isPreflight(request) {
             let context = context(request, exchange, requestID: requestID, route: "preflight")
             return context.respond(cors.preflight(request))
@@ -81,7 +81,7 @@ package final class APIHandler: HTTPHandler {
         case .found(let endpoint, let route, let parameter):
             run(endpoint, context(request, exchange, requestID: requestID, route: route, parameter: parameter))
         case .otherMethods(let methods):
-            let problem = Problem.otherMethods(methods, than: request.method)
+            let problem = APIProblem.otherMethods(methods, than: request.method)
             context(request, exchange, requestID: requestID, route: "none").respond(problem)
         case .none:
             page(request, context(request, exchange, requestID: requestID, route: "/"))
@@ -91,7 +91,7 @@ package final class APIHandler: HTTPHandler {
     /// Starts the answer on this loop; it is given before this returns unless it has to wait.
     private func run(_ endpoint: Endpoint, _ context: RequestContext) {
         services.loop.spawn {
-            do throws(Problem) {
+            do throws(APIProblem) {
                 try await self.answer(endpoint, context)
             } catch {
                 var problem = error
@@ -110,8 +110,8 @@ package final class APIHandler: HTTPHandler {
             case let path where path.hasPrefix("/assets/"): String(path.dropFirst("/assets/".count))
             case _: ""
             }
-        do throws(Problem) {
-            guard !name.isEmpty else { throw Problem(.notFound, "There is nothing at this path.") }
+        do throws(APIProblem) {
+            guard !name.isEmpty else { throw APIProblem(.notFound, "There is nothing at this path.") }
             guard request.method == .get || request.method == .head else {
                 throw .otherMethods([.get, .head], than: request.method)
             }

@@ -75,7 +75,7 @@ final class APIService: Service {
             let made = identifiers.make(CorrelationID.self).description
             let id = request.requestID.flatMap { $0.utf8.count <= 128 ? $0 : nil } ?? made
             accessLog.noteRefusal(status: status, detail: detail, requestID: id)
-            return Problem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
+            return APIProblem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
         }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
             let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
@@ -128,7 +128,7 @@ final class APIGraph {
     private let store: RedisStore
     private let answers: RedisAnswerStream
     private let sweep: AbandonmentSweep?
-    private let survey: QueueSurvey?
+    private let survey: QueueStatistics?
 
     init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
         let configuration = environment.configuration

@@ -22,7 +22,7 @@ final class OperationsService: Service {
         options.connectionsMax = DescriptorBudget.operationsMax
         options.refusedConnectionsMax = 0
         options.acceptingPaused = environment.noteAcceptPause
-        options.renderError = { Problem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
+        options.renderError = { APIProblem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
         let registry = environment.metrics.registry
         let schema = SchemaWatch(environment.database)
         await schema.begin()

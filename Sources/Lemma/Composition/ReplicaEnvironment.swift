@@ -96,9 +96,9 @@ struct ReplicaEnvironment: Sendable {
     }
 
     /// Looks at the queue for the metrics; on the first loop only.
-    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueSurvey? {
+    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueStatistics? {
         guard loop.index == 0 else { return nil }
-        let survey = QueueSurvey(store: store, metrics: metrics.queue) { [health, logger] policy in
+        let survey = QueueStatistics(store: store, metrics: metrics.queue) { [health, logger] policy in
             health.note(evictionPolicy: policy, logger)
         }
         survey.start()

@@ -74,9 +74,9 @@ final class WorkerGraph {
     private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
-    private let lines: LineSweep?
-    private let unqueued: UnqueuedSweep?
-    private let survey: QueueSurvey?
+    private let lines: ConversationQueueSweep?
+    private let unqueued: OrphanSweep?
+    private let survey: QueueStatistics?
     private let transport: HTTPTransport
 
     init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
@@ -151,12 +151,12 @@ final class WorkerGraph {
             observer: environment.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = environment.abandonmentSweep(store, on: loop)
-        lines = loop.index == 0 ? LineSweep(store: store) : nil
+        lines = loop.index == 0 ? ConversationQueueSweep(store: store) : nil
         lines?.start()
         unqueued =
             loop.index > 0
             ? nil
-            : UnqueuedSweep(
+            : OrphanSweep(
                 store: store,
                 consumer: consumer,
                 lease: configuration.jobs.lease,

@@ -140,7 +140,8 @@ internal import Glibc
         var environmentList = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         let directory = unsafe options.directory.flatMap { unsafe strdup($0) }
         defer {
-            for unsafecopy in unsafe argumentList + environmentList { unsafe free(copy) }
+            for index in unsafe argumentList.indices { unsafe free(argumentList[index]) }
+            for index in unsafe environmentList.indices { unsafe free(environmentList[index]) }
             unsafe free(directory)
         }
         var stdio = unsafe stdio
@@ -226,8 +227,7 @@ internal import Glibc
         self.exit = exit
         for wait in exitWaits { wait.succeed(exit) }
         exitWaits = []
-        for unsafewait in unsafe reapedWaits { unsafe wait.resume() }
-        unsafe reapedWaits = unsafe []
+        while let wait = unsafe reapedWaits.popLast() { unsafe wait.resume() }
     }
 
     override func willClose() {

@@ -36,6 +36,7 @@ package struct HTTPTransportOptions: Sendable {
     let options: HTTPTransportOptions
     private let multi: UnsafeMutableRawPointer
     private var transfers: [UnsafeMutableRawPointer: HTTPTransfer] = unsafe [:]
+    private var activeTransfers: [HTTPTransfer] { unsafe Array(transfers.values) }
     private var polls: [curl_socket_t: SocketPoll] = [:]
     private var timer: LoopTimer?
     private var isInsideLibrary = false
@@ -130,7 +131,7 @@ package struct HTTPTransportOptions: Sendable {
         loop.assertCurrent()
         guard !isClosed else { return }
         isClosed = true
-        for unsafetransfer in unsafe transfers.values {
+        for transfer in activeTransfers {
             if transfer.isLingering { remove(transfer) } else { transfer.end(.cancelled) }
         }
         if unsafe transfers.isEmpty, !isCleanedUp { cleanUp() }
@@ -220,7 +221,7 @@ package struct HTTPTransportOptions: Sendable {
         var running: Int32 = 0
         let status = insideLibrary { unsafe curl_multi_socket_action(multi, socket, events, &running) }
         if status != CURLM_OK {
-            for unsafetransfer in unsafe transfers.values {
+            for transfer in activeTransfers {
                 transfer.end(.failed(code: UInt32(bitPattern: status.rawValue)))
             }
         }

@@ -303,7 +303,7 @@ func withAPI(
         }
         var serverOptions = HTTPServerOptions()
         serverOptions.renderError = { [options] in
-            Problem.refusal(
+            APIProblem.refusal(
                 status: $0,
                 detail: $1,
                 request: $2,

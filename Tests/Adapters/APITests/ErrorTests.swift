@@ -1,6 +1,7 @@
 import API
 import Domain
 import Infrastructure
+import Problems
 import Shared
 import TestSupport
 import Testing
@@ -15,11 +16,14 @@ struct ErrorTests {
         at path: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> ProblemDocument {
-        #expect(response.status == kind.status, "\(response)", sourceLocation: sourceLocation)
+        #expect(response.status == kind.problemType.status, "\(response)", sourceLocation: sourceLocation)
         #expect(response["content-type"] == "application/problem+json", sourceLocation: sourceLocation)
         let problem = try ProblemDocument(response)
-        #expect(problem.type == kind.type && problem.title == kind.title, sourceLocation: sourceLocation)
-        #expect(problem.status == kind.status && !problem.detail.isEmpty, sourceLocation: sourceLocation)
+        #expect(
+            problem.type == kind.problemType.uri && problem.title == kind.problemType.title,
+            sourceLocation: sourceLocation
+        )
+        #expect(problem.status == kind.problemType.status && !problem.detail.isEmpty, sourceLocation: sourceLocation)
         #expect(problem.instance == path, sourceLocation: sourceLocation)
         #expect(problem.requestId == response["x-request-id"], sourceLocation: sourceLocation)
         #expect(CorrelationID(problem.requestId) != nil, "made by the server", sourceLocation: sourceLocation)

@@ -42,7 +42,7 @@ struct OperationsTests {
         let counter = registry.counter("lemma_tests_run_total", help: "Tests run")
         counter.increment()
         var options = HTTPServerOptions()
-        options.renderError = { Problem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
+        options.renderError = { APIProblem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
         let listener = try await HTTPListener.start(host: "127.0.0.1", port: 0, on: group.loops, options: options) {
             OperationsHandler(
                 loop: $0,

@@ -2,6 +2,7 @@ import API
 import Domain
 import FoundationEssentials
 import Infrastructure
+import Problems
 import Shared
 import TestSupport
 import Testing
@@ -202,7 +203,7 @@ struct SolvingTests {
             #expect(first["x-correlation-id"] == again["x-correlation-id"])
             let other = try api.solve(#"{"problem":"1+2"}"#, key)
             #expect(other.status == 422)
-            #expect(try ProblemDocument(other).type == ProblemKind.idempotencyKeyReused.type)
+            #expect(try ProblemDocument(other).type == ProblemKind.idempotencyKeyReused.problemType.uri)
             for bad in ["", "a b", String(repeating: "k", count: 256), "é"] {
                 #expect(try api.solve(#"{"problem":"1"}"#, ["Idempotency-Key: \(bad)"]).status == 400)
             }

@@ -166,7 +166,7 @@ struct BusyConversationTests {
             let first = try await bench.submit()
             _ = try await bench.claimNext(by: consumer)
             let second = try await bench.submit(after: first)
-            let sweep = LineSweep(store: bench.store)
+            let sweep = ConversationQueueSweep(store: bench.store)
             await sweep.sweep(dueAfter: .zero)
             #expect(try await consumer.receive(upTo: 1).isEmpty, "nothing is wrong yet")
             let keys = bench.keys
@@ -192,7 +192,7 @@ struct BusyConversationTests {
             _ = try await bench.claimNext(by: consumer)
             let second = try await bench.submit(after: first)
             try await bench.redis("DEL", bench.keys.request(second.correlationID))
-            await LineSweep(store: bench.store).sweep(dueAfter: .zero)
+            await ConversationQueueSweep(store: bench.store).sweep(dueAfter: .zero)
             #expect(try await waiting(bench) == 0)
             try await bench.redis("DEL", bench.keys.request(first.correlationID))
             let third = try await bench.submit(after: first)

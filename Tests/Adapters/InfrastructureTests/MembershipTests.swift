@@ -26,7 +26,7 @@ struct MembershipTests {
             #expect(try await names(bench) == ["dead", "owner"])
             try await bench.loop.sleep(for: .milliseconds(60))
             let removed = try await bench.store.call(
-                .retire,
+                .removeIdleConsumers,
                 keys: [bench.keys.jobs(0)],
                 [Keyspace.group, "50", ""],
             )

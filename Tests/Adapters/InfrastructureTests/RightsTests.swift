@@ -97,11 +97,11 @@ struct RightsTests {
     func complete() throws {
         let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
         let folder = "\(root)/Sources/Adapters/Infrastructure/Messaging"
-        let library = textOfFile("\(folder)/lemma.lua")
+        let library = FunctionLibrary.current.code
         let table = try #require(library.split(separator: "local commands = {").last?.split(separator: "\n}\n").first)
         let tried = Set(table.matches(of: /\{ '([A-Z]+)'/).map { String($0.1) })
         var used = Set(library.matches(of: /p?call\('([A-Z]+)'/).map { String($0.1) })
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasSuffix(".swift") {
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder) where name.hasSuffix(".swift") {
             let code = textOfFile("\(folder)/\(name)")
             used.formUnion(code.matches(of: /RedisCommand\(\s*"([A-Z]+)"/).map { String($0.1) })
         }
@@ -122,7 +122,7 @@ struct RightsTests {
             }
             try await change("-xadd")
             let closed = try await eventually {
-                _ = try? await store.call(.queue, keys: ["lemma:{p0}:jobs"], [Keyspace.group])
+                _ = try? await store.call(.queueState, keys: ["lemma:{p0}:jobs"], [Keyspace.group])
                 _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:rights", "*", "a", "b"))
                 return await reason(store).contains("XADD")
             }
@@ -176,7 +176,7 @@ struct RightsTests {
             await reading.value
             await consumer.leave()
             #expect(try await bench.end(first))
-            await UnqueuedSweep(
+            await OrphanSweep(
                 store: bench.store,
                 consumer: consumer,
                 lease: .zero,

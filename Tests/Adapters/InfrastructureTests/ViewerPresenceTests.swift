@@ -92,7 +92,7 @@ struct ViewerPresenceTests {
     }
 
     private func isDue(_ id: CorrelationID, _ bench: RedisBench) async throws -> Bool {
-        let reply = try await bench.store.call(.overdue, keys: [bench.keys.watched(0)], ["10"])
+        let reply = try await bench.store.call(.listAbandoned, keys: [bench.keys.watched(0)], ["10"])
         return (reply.array ?? []).dropFirst().contains { $0.string == id.description }
     }
 
@@ -165,7 +165,7 @@ struct ViewerPresenceTests {
             try await bench.loop.sleep(for: Self.grace * 2)
             #expect(try await !isDue(id, bench))
             let answer = try await bench.store.call(
-                .abandon,
+                .cancelAbandoned,
                 keys: bench.keys.scope(of: record.request.conversationID) + [
                     bench.keys.watched(0), bench.keys.viewers(id),
                 ],

@@ -412,7 +412,7 @@ struct RunMathRequestTests {
             #expect(bench.ends == ["failed at 1-1"])
             let end = try #require(bench.consumer.finished.first).attempt
             guard case .failed(let failure) = end.outcome else { return }
-            #expect(failure.kind == .storeUnavailable && failure.kind.isRetryable)
+            #expect(failure.kind == .storeUnavailable)
             #expect(bench.consumer.finished.first?.letter == .some(nil))
         }
     }

@@ -42,7 +42,7 @@ final class LogLevelRoute {
         )
     }
 
-    func change(_ request: HTTPRequest) throws(Problem) -> HTTPResponse {
+    func change(_ request: HTTPRequest) throws(APIProblem) -> HTTPResponse {
         let body = try JSONBody.decode(Body.self, from: request)
         let (level, limit) = try Self.wish(body)
         end?.timer.close()
@@ -56,7 +56,7 @@ final class LogLevelRoute {
         return show()
     }
 
-    private static func wish(_ body: Body) throws(Problem) -> (LogLevel, Duration) {
+    private static func wish(_ body: Body) throws(APIProblem) -> (LogLevel, Duration) {
         var errors: [ValidationFailure.FieldError] = []
         let level = body.level.flatMap { LogLevel(rawValue: $0) }
         if level == nil {

@@ -48,18 +48,18 @@ package final class OperationsHandler: HTTPHandler {
         case .found(.metrics, _, _): respondMetrics(request, exchange)
         case .found(.showLogLevel, _, _): exchange.respond(logLevel.show())
         case .found(.changeLogLevel, _, _):
-            do throws(Problem) {
+            do throws(APIProblem) {
                 exchange.respond(try logLevel.change(request))
             } catch {
                 exchange.respond(error.response(path: request.path, requestID: nil))
             }
         case .otherMethods(let methods):
             exchange.respond(
-                Problem.otherMethods(methods, than: request.method).response(path: request.path, requestID: nil)
+                APIProblem.otherMethods(methods, than: request.method).response(path: request.path, requestID: nil)
             )
         case .none:
             let detail = "The operations port has /healthz, /readyz, /startupz, /metrics and /loglevel."
-            exchange.respond(Problem(.notFound, detail).response(path: request.path, requestID: nil))
+            exchange.respond(APIProblem(.notFound, detail).response(path: request.path, requestID: nil))
         }
     }
 

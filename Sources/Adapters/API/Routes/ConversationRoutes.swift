@@ -13,7 +13,7 @@ struct ConversationRoutes {
 
     private var conversations: ConversationServices { services.conversations }
 
-    func create(_ context: RequestContext) async throws(Problem) {
+    func create(_ context: RequestContext) async throws(APIProblem) {
         let user = try services.authentication.user(of: context.request)
         // A conversation needs nothing, so neither does the body.
         let title = context.request.body.isEmpty ? nil : try JSONBody.decode(Body.self, from: context.request).title
@@ -29,7 +29,7 @@ struct ConversationRoutes {
         }
     }
 
-    func list(_ context: RequestContext) async throws(Problem) {
+    func list(_ context: RequestContext) async throws(APIProblem) {
         let user = try services.authentication.user(of: context.request)
         let page = try PageParameters<ConversationPlace>(context.request.query)
         do {
@@ -40,7 +40,7 @@ struct ConversationRoutes {
         }
     }
 
-    func read(_ context: RequestContext) async throws(Problem) {
+    func read(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
         let user = try services.authentication.user(of: context.request)
         do {
@@ -54,7 +54,7 @@ struct ConversationRoutes {
         }
     }
 
-    func rename(_ context: RequestContext) async throws(Problem) {
+    func rename(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
         let user = try services.authentication.user(of: context.request)
         let title = try JSONBody.decode(Body.self, from: context.request).title
@@ -73,7 +73,7 @@ struct ConversationRoutes {
         }
     }
 
-    func delete(_ context: RequestContext) async throws(Problem) {
+    func delete(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
         let user = try services.authentication.user(of: context.request)
         do {
@@ -87,7 +87,7 @@ struct ConversationRoutes {
         }
     }
 
-    func messages(_ context: RequestContext) async throws(Problem) {
+    func messages(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
         let user = try services.authentication.user(of: context.request)
         let page = try PageParameters<MessagePlace>(context.request.query)
@@ -106,11 +106,11 @@ struct ConversationRoutes {
     }
 }
 
-extension Problem {
+extension APIProblem {
     /// The same for a conversation that is another user's, so that ids cannot be probed.
-    static var unknownConversation: Problem { Problem(.notFound, "There is no such conversation.") }
+    static var unknownConversation: APIProblem { APIProblem(.notFound, "There is no such conversation.") }
 
-    static var archiveUnavailable: Problem {
+    static var archiveUnavailable: APIProblem {
         storeUnavailable("Conversations cannot be reached right now. Please try again.")
     }
 }

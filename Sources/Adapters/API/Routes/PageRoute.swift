@@ -14,8 +14,8 @@ struct PageRoute {
         + "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
     /// Answers with the asset at a path such as `assets/app.js`; `index.html` is the page itself.
-    func respond(_ name: String, _ context: RequestContext) throws(Problem) {
-        guard let asset = assets[name] else { throw Problem(.notFound, "There is nothing at this path.") }
+    func respond(_ name: String, _ context: RequestContext) throws(APIProblem) {
+        guard let asset = assets[name] else { throw APIProblem(.notFound, "There is nothing at this path.") }
         let headers: HTTPFields = [
             "ETag": asset.tag,
             "Cache-Control": "no-cache",

@@ -1,5 +1,6 @@
 internal import Application
 internal import Domain
+internal import Problems
 internal import Shared
 
 /// The JSON of a request, as `GET /api/math/requests/{id}` gives it.
@@ -23,15 +24,7 @@ enum RequestDocument {
             json.member("startedAt", record.startedAt?.description)
             json.member("finishedAt", record.finishedAt?.description)
             if let failure = record.failure {
-                json.member(
-                    "error",
-                    object: { json in
-                        json.member("type", failure.kind.type)
-                        json.member("title", failure.kind.title)
-                        json.member("status", failure.kind.status)
-                        json.member("detail", failure.detail)
-                    }
-                )
+                json.member("error", object: { $0.problem(failure.kind, detail: failure.detail) })
             }
         }
     }

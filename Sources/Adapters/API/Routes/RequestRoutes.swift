@@ -7,7 +7,7 @@ internal import Shared
 struct RequestRoutes {
     let services: APIServices
 
-    func read(_ context: RequestContext) async throws(Problem) {
+    func read(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
         let user = try services.authentication.user(of: context.request)
         let limit = preferredWait(context.request.headers["Prefer"])
@@ -20,7 +20,7 @@ struct RequestRoutes {
         respond(context, 200, document.record, document.answer)
     }
 
-    func cancel(_ context: RequestContext) async throws(Problem) {
+    func cancel(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
         let user = try services.authentication.user(of: context.request)
         do {
@@ -50,7 +50,7 @@ struct RequestRoutes {
         _ user: UserID,
         within limit: Duration,
         _ context: RequestContext
-    ) async throws(Problem) -> [UInt8]? {
+    ) async throws(APIProblem) -> [UInt8]? {
         let cursor = try await lastEvent(of: id)
         let record = try await find(id, user).record
         guard await waitForEnd(of: record, after: cursor, within: limit, context) else { return nil }
@@ -72,7 +72,7 @@ struct RequestRoutes {
         return await services.streams.wait(for: end, within: limit)
     }
 
-    private func lastEvent(of id: CorrelationID) async throws(Problem) -> EventID? {
+    private func lastEvent(of id: CorrelationID) async throws(APIProblem) -> EventID? {
         do {
             return try await services.requests.lastEvent(of: id)
         } catch {
@@ -80,7 +80,7 @@ struct RequestRoutes {
         }
     }
 
-    private func find(_ id: CorrelationID, _ user: UserID) async throws(Problem) -> ReadMathRequest.Output {
+    private func find(_ id: CorrelationID, _ user: UserID) async throws(APIProblem) -> ReadMathRequest.Output {
         do {
             return try await services.read.handle(ReadMathRequest(correlationID: id, userID: user))
         } catch {
@@ -93,11 +93,11 @@ struct RequestRoutes {
     }
 }
 
-extension Problem {
+extension APIProblem {
     /// The same for a request that is another user's, so that ids cannot be probed.
-    static var unknownRequest: Problem { Problem(.notFound, "There is no such request, or it has expired.") }
+    static var unknownRequest: APIProblem { APIProblem(.notFound, "There is no such request, or it has expired.") }
 
-    static var goneRequest: Problem {
-        Problem(.gone, "The events of this request have expired, and nothing of its end was kept.")
+    static var goneRequest: APIProblem {
+        APIProblem(.gone, "The events of this request have expired, and nothing of its end was kept.")
     }
 }

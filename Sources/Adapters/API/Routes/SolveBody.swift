@@ -71,13 +71,13 @@ struct SolveBody: Decodable {
     let provider: String?
     let options: Options?
 
-    static func input(from request: HTTPRequest) throws(Problem) -> SolveInput {
+    static func input(from request: HTTPRequest) throws(APIProblem) -> SolveInput {
         let body = try JSONBody.decode(SolveBody.self, from: request)
         if let errors = body.options?.errors, !errors.isEmpty { throw .invalid(ValidationFailure(errors)) }
         var conversationID: ConversationID?
         if let text = body.conversationId {
             guard let id = ConversationID(text) else {
-                throw Problem(.malformedRequest, "conversationId must be a UUID.")
+                throw APIProblem(.malformedRequest, "conversationId must be a UUID.")
             }
             conversationID = id
         }

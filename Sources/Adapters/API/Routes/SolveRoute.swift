@@ -10,16 +10,16 @@ internal import Tracing
 struct SolveRoute {
     let services: APIServices
 
-    func handle(_ context: RequestContext) async throws(Problem) {
+    func handle(_ context: RequestContext) async throws(APIProblem) {
         let user = try services.authentication.user(of: context.request)
         let accepted = AcceptedTypes(context.request.headers["Accept"])
         let wantsStream = accepted.prefers("text/event-stream", to: "application/json")
         guard wantsStream || accepted.accepts("application/json") else {
-            throw Problem(.notAcceptable, "The answer can be application/json or text/event-stream.")
+            throw APIProblem(.notAcceptable, "The answer can be application/json or text/event-stream.")
         }
         let key = try RequestContext.visible("Idempotency-Key", max: 255, in: context.request)
         let input = try SolveBody.input(from: context.request)
-        let output = try await publish(by: context) { trace throws(Problem) in
+        let output = try await publish(by: context) { trace throws(APIProblem) in
             try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
         }
         let id = output.correlationID
@@ -41,8 +41,8 @@ struct SolveRoute {
     /// continues.
     private func publish(
         by context: RequestContext,
-        _ submit: (TraceCarrier?) async throws(Problem) -> SolveMathProblem.Output
-    ) async throws(Problem) -> SolveMathProblem.Output {
+        _ submit: (TraceCarrier?) async throws(APIProblem) -> SolveMathProblem.Output
+    ) async throws(APIProblem) -> SolveMathProblem.Output {
         guard let tracer = services.tracer else { return try await submit(context.trace.context?.carrier) }
         let span = tracer.begin("send lemma.jobs", .producer, parent: context.trace.context)
         span.describeJob(operation: "send")
@@ -60,27 +60,27 @@ struct SolveRoute {
         }
     }
 
-    private func submit(_ command: SolveMathProblem) async throws(Problem) -> SolveMathProblem.Output {
+    private func submit(_ command: SolveMathProblem) async throws(APIProblem) -> SolveMathProblem.Output {
         do {
             return try await services.solve.handle(command)
         } catch {
             switch error {
             case .invalid(let failure): throw .invalid(failure)
-            case .conversationNotFound: throw Problem(.notFound, "There is no such conversation.")
+            case .conversationNotFound: throw APIProblem(.notFound, "There is no such conversation.")
             case .conversationBusy:
-                throw Problem(
+                throw APIProblem(
                     .conversationBusy,
                     "The conversation's last problem is still being solved. Wait for its end, or choose another onBusy.",
                 )
             case .idempotencyKeyReused:
-                throw Problem(
+                throw APIProblem(
                     .idempotencyKeyReused,
                     "This Idempotency-Key was used for another problem. Use a new one."
                 )
             case .queueFull:
                 services.metrics.requests.refused[.queueFull].increment()
-                var problem = Problem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
-                problem.headers.append(("Retry-After", String(Problem.retryAfterSeconds)))
+                var problem = APIProblem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
+                problem.headers.append(("Retry-After", String(APIProblem.retryAfterSeconds)))
                 throw problem
             case .conversationCrowded(let limit):
                 services.metrics.requests.refused[.conversationCrowded].increment()

@@ -13,10 +13,10 @@ struct StreamRoute {
 
     let services: APIServices
 
-    func handle(_ context: RequestContext) async throws(Problem) {
+    func handle(_ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
         guard AcceptedTypes(context.request.headers["Accept"]).accepts("text/event-stream") else {
-            throw Problem(.notAcceptable, "A stream is text/event-stream.")
+            throw APIProblem(.notAcceptable, "A stream is text/event-stream.")
         }
         let viewer = try services.authentication.viewer(of: id, in: context.request)
         let cursor = try Self.cursor(of: context.request)
@@ -26,11 +26,11 @@ struct StreamRoute {
     }
 
     /// Where the client wants to go on: the header wins over the query, and an empty value counts as absent.
-    private static func cursor(of request: HTTPRequest) throws(Problem) -> EventID? {
+    private static func cursor(of request: HTTPRequest) throws(APIProblem) -> EventID? {
         let header = request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
         guard let text = header ?? request.query["lastEventId"], !text.isEmpty else { return nil }
         guard let id = EventID(text) else {
-            throw Problem(.malformedRequest, "Last-Event-ID must be an event id of the form <attempt>-<sequence>.")
+            throw APIProblem(.malformedRequest, "Last-Event-ID must be an event id of the form <attempt>-<sequence>.")
         }
         return id
     }
@@ -42,7 +42,7 @@ struct StreamRoute {
         isKnown: Bool,
         headers: HTTPFields,
         _ context: RequestContext
-    ) async throws(Problem) {
+    ) async throws(APIProblem) {
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
         do {
             switch try await services.watch.handle(query) {

@@ -15,7 +15,7 @@ struct Authentication {
     ///
     /// A wrong token is an error also where none is required: the client believes to be someone. What is no token of ours
     /// is ignored there: a proxy's Basic credentials, or the key that an SDK must send.
-    func user(of request: HTTPRequest) throws(Problem) -> UserID {
+    func user(of request: HTTPRequest) throws(APIProblem) -> UserID {
         switch Credential(request.headers["Authorization"]) {
         case let credential? where credential == .token || credential == .otherToken && isRequired:
             // Accounts, and with them access tokens, are a part of the product that is yet to come.
@@ -35,7 +35,7 @@ struct Authentication {
     func viewer(
         of stream: CorrelationID,
         in request: HTTPRequest
-    ) throws(Problem) -> (user: UserID, hasTicket: Bool) {
+    ) throws(APIProblem) -> (user: UserID, hasTicket: Bool) {
         guard Credential(request.headers["Authorization"]) != .token, let ticket = request.query["ticket"] else {
             return (try user(of: request), false)
         }

@@ -6,19 +6,19 @@ internal import Shared
 /// Reads the JSON of a request's body.
 enum JSONBody {
     /// Malformed JSON is a 400, a value of the wrong type a 422 that names it.
-    static func decode<Body: Decodable>(_: Body.Type, from request: HTTPRequest) throws(Problem) -> Body {
+    static func decode<Body: Decodable>(_: Body.Type, from request: HTTPRequest) throws(APIProblem) -> Body {
         try requireJSON(request)
         do throws(JSONSyntax.Failure) {
             try JSONSyntax.check(request.body)
         } catch {
-            throw Problem(.malformedRequest, words(error))
+            throw APIProblem(.malformedRequest, words(error))
         }
         do {
             return try JSONDecoder().decode(Body.self, from: Data(request.body))
         } catch let error as DecodingError {
             throw problem(for: error)
         } catch {
-            throw Problem(.malformedRequest, "The body is no JSON.")
+            throw APIProblem(.malformedRequest, "The body is no JSON.")
         }
     }
 
@@ -31,29 +31,32 @@ enum JSONBody {
         }
     }
 
-    private static func requireJSON(_ request: HTTPRequest) throws(Problem) {
+    private static func requireJSON(_ request: HTTPRequest) throws(APIProblem) {
         let types = HeaderElement.list(request.headers["Content-Type"])
         let charset = types.first?[parameter: "charset"]?.lowercased() ?? "utf-8"
         guard types.map(\.name) == ["application/json"], charset == "utf-8" || charset == "utf8" else {
-            throw Problem(.unsupportedMediaType, "The body must be JSON in UTF-8, with Content-Type: application/json.")
+            throw APIProblem(
+                .unsupportedMediaType,
+                "The body must be JSON in UTF-8, with Content-Type: application/json."
+            )
         }
         guard HeaderElement.list(request.headers["Content-Encoding"]).allSatisfy({ $0.name == "identity" }) else {
-            throw Problem(.unsupportedMediaType, "The body must not be compressed.")
+            throw APIProblem(.unsupportedMediaType, "The body must not be compressed.")
         }
     }
 
-    private static func problem(for error: DecodingError) -> Problem {
+    private static func problem(for error: DecodingError) -> APIProblem {
         switch error {
         case .typeMismatch(let type, let context): wrongType(context.codingPath, expected: "\(type)")
         case .valueNotFound(let type, let context): wrongType(context.codingPath, expected: "\(type)")
         case .dataCorrupted(let context) where !context.codingPath.isEmpty:
             wrongType(context.codingPath, expected: "another value")
-        case .dataCorrupted, .keyNotFound: Problem(.malformedRequest, "The body is no valid JSON.")
-        @unknown default: Problem(.malformedRequest, "The body is no valid JSON.")
+        case .dataCorrupted, .keyNotFound: APIProblem(.malformedRequest, "The body is no valid JSON.")
+        @unknown default: APIProblem(.malformedRequest, "The body is no valid JSON.")
         }
     }
 
-    private static func wrongType(_ path: [any CodingKey], expected: String) -> Problem {
+    private static func wrongType(_ path: [any CodingKey], expected: String) -> APIProblem {
         let name = path.map(\.stringValue).joined(separator: ".")
         let wanted =
             switch expected {

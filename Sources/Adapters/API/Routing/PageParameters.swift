@@ -10,7 +10,7 @@ struct PageParameters<Place: CursorPlace> {
     /// Nil for the first page.
     let place: Place?
 
-    init(_ query: HTTPQuery) throws(Problem) {
+    init(_ query: HTTPQuery) throws(APIProblem) {
         var errors: [ValidationFailure.FieldError] = []
         let limit = query["limit"]
         let size = limit.map { Self.number($0).flatMap { PageSize($0) } } ?? .standard

@@ -51,7 +51,7 @@ final class RequestContext {
         exchange.respond(response)
     }
 
-    func respond(_ problem: Problem) {
+    func respond(_ problem: APIProblem) {
         self.problem = problem.kind
         respond(problem.response(path: request.path, requestID: requestID))
     }
@@ -84,18 +84,18 @@ final class RequestContext {
     /// The id in the path.
     func identifier<Identifier: UUIDIdentifier>(
         _: Identifier.Type = Identifier.self
-    ) throws(Problem) -> Identifier {
+    ) throws(APIProblem) -> Identifier {
         guard let parameter, let id = Identifier(parameter) else {
-            throw Problem(.malformedRequest, "The id in the path must be a UUID.")
+            throw APIProblem(.malformedRequest, "The id in the path must be a UUID.")
         }
         return id
     }
 
     /// The header's value, where it is 1 to `max` visible ASCII characters; nil where it is absent.
-    static func visible(_ name: String, max: Int, in request: HTTPRequest) throws(Problem) -> String? {
+    static func visible(_ name: String, max: Int, in request: HTTPRequest) throws(APIProblem) -> String? {
         guard let value = request.headers[name] else { return nil }
         guard (1...max).contains(value.utf8.count), value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Problem(.malformedRequest, "\(name) must be 1 to \(max) visible ASCII characters.")
+            throw APIProblem(.malformedRequest, "\(name) must be 1 to \(max) visible ASCII characters.")
         }
         return value
     }

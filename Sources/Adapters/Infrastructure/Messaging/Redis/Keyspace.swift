@@ -1,0 +1,99 @@
+internal import Application
+internal import Cryptography
+package import Shared
+
+/// Every key and channel name in Redis: the one place that builds them.
+///
+/// The partition is the hash tag, so that all keys of a request live in one slot of a cluster, and one function can
+/// change them together.
+package struct Keyspace: Sendable {
+    /// The consumer group of the workers, and that of those who tell the archive.
+    package static let group = "workers"
+    static let persisters = "persisters"
+
+    /// How many partitions there are, each with a job stream of its own; at least 1.
+    package let partitions: Int
+
+    package init(partitions: Int) {
+        precondition(partitions > 0, "the keyspace needs at least one partition")
+        self.partitions = partitions
+    }
+
+    /// The partition of a request or conversation, from its lane: that of a request is its conversation's.
+    package func partition(of id: some UUIDIdentifier) -> Int { partition(of: id.bits.lane) }
+    private func partition(of lane: UInt16) -> Int { Int(lane) % partitions }
+
+    func jobs(_ partition: Int) -> String { "lemma:{p\(partition)}:jobs" }
+    func dead(_ partition: Int) -> String { "lemma:{p\(partition)}:dead" }
+    func delayed(_ partition: Int) -> String { "lemma:{p\(partition)}:delayed" }
+    func watched(_ partition: Int) -> String { "lemma:{p\(partition)}:watched" }
+    func control(_ partition: Int) -> String { "lemma:{p\(partition)}:control" }
+    func finished(_ partition: Int) -> String { "lemma:{p\(partition)}:finished" }
+    func finishedDead(_ partition: Int) -> String { "lemma:{p\(partition)}:finished-dead" }
+    func waiting(_ partition: Int) -> String { "lemma:{p\(partition)}:waiting" }
+    func unfinished(_ partition: Int) -> String { "lemma:{p\(partition)}:unfinished" }
+    /// What readiness and a fresh connection write, to see that they may; nothing else does.
+    func probe(_ partition: Int) -> String { "lemma:{p\(partition)}:probe" }
+    /// A channel on which nothing is ever published.
+    func probeChannel(_ partition: Int) -> String { "\(live(partition))probe" }
+    /// The beginning of the names of all requests' keys, and of all conversations'.
+    func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
+    private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
+    private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
+    func request(_ id: CorrelationID) -> String { "\(requests(partition(of: id)))\(id)" }
+    func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
+    func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
+    func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
+    /// The channel that tells that the archive has kept something of a conversation; the function library makes it, too.
+    func kept(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
+    func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
+    func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
+    private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
+
+    /// Where what was submitted under a client's key is noted: beside the conversation, and where nothing is known of one
+    /// yet, in the key's own partition.
+    func submission(_ name: Fingerprint, beside conversation: ConversationID) -> SubmissionKeys {
+        SubmissionKeys(name, in: partition(of: conversation))
+    }
+    func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
+
+    /// What the function library calls the scope of a conversation: its keys, and the beginnings of those of its requests.
+    func scope(of id: ConversationID) -> [String] {
+        let partition = partition(of: id)
+        return [
+            jobs(partition), waiting(partition), finished(partition), unfinished(partition), conversation(id),
+            line(id), turns(id), requests(partition), events(partition), live(partition),
+        ]
+    }
+
+    /// The conversation a channel `kept` belongs to: its last 36 bytes.
+    func conversation(ofKept channel: UnsafeRawBufferPointer) -> ConversationID? {
+        guard channel.count > 36 else { return nil }
+        return channel.withMemoryRebound(to: UInt8.self) { ConversationID(ascii: $0.span.extracting(last: 36)) }
+    }
+
+    /// The request a live channel belongs to: its last 36 bytes.
+    func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {
+        guard channel.count > 36 else { return nil }
+        return channel.withMemoryRebound(to: UInt8.self) { CorrelationID(ascii: $0.span.extracting(last: 36)) }
+    }
+}
+
+/// The keys of what was submitted under one client's idempotency key.
+struct SubmissionKeys {
+    /// Bytes of the digest in the key: enough that no two of a user's names meet.
+    private static let digestBytes = 16
+
+    let partition: Int
+    /// With the digest in base64url: tools that list keys take them for text.
+    let once: String
+    /// As releases before 1.1 wrote it.
+    let former: String
+
+    init(_ name: Fingerprint, in partition: Int) {
+        self.partition = partition
+        once = "lemma:{p\(partition)}:once:\(Base64URL.encode(name.bytes.prefix(Self.digestBytes)))"
+        former = "lemma:{p\(partition)}:idempotency:\(name)"
+    }
+}
