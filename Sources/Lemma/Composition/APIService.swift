@@ -84,13 +84,13 @@ final class APIService: Service {
         return options
     }
 
-    /// Everything is served as before until no stream is open and no request waits any more, or the grace is over; then
-    /// the listener closes, each stream ends between two events, each wait is answered, and so is what else is under way,
-    /// within the rest of the grace.
+    /// Serves everything as before until nothing is in flight or the grace is over. Then the listener closes, each stream
+    /// ends between two events, each wait for an end is answered with the state of that moment, and all other requests are
+    /// answered within the rest of the grace.
     func drain() async {
         guard let running = running.withLock({ $0 }) else { return }
         let end = ContinuousClock.now + environment.configuration.drainGrace
-        while ContinuousClock.now < end, await openCount(running) > 0 {
+        while ContinuousClock.now < end, (try? await running.listener.inFlight().total) ?? 0 > 0 {
             try? await environment.loops.loops[0].run { loop in try await loop.sleep(for: Self.pollPeriod) }
         }
         try? await running.listener.stopAccepting()
@@ -100,15 +100,6 @@ final class APIService: Service {
         let rest = end - ContinuousClock.now
         let left = (try? await running.listener.drain(within: Self.closeLimit, answersWithin: rest)) ?? 0
         environment.logger.info("drained", ["connections": .int(left)])
-    }
-
-    /// Open streams, and requests that wait.
-    private func openCount(_ running: Running) async -> Int {
-        var count = 0
-        for graph in running.graphs {
-            count += (try? await graph.loop.run { _ in graph.onLoop.streams.count }) ?? 0
-        }
-        return count
     }
 
     private func close() async throws {

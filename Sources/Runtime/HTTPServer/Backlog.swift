@@ -1,7 +1,7 @@
-/// Bytes of a connection that wait for the answers before them.
+/// Bytes of a connection that wait until the requests before them are answered.
 ///
-/// What was taken off the front is dropped once it is at least as long as what still waits: the storage never exceeds
-/// twice what has waited at once, and a byte is moved once on average.
+/// Bytes removed from the front are freed once they are at least as many as those that still wait: the storage never
+/// exceeds twice the most that has waited at once, and a byte is moved once on average.
 struct Backlog {
     private var bytes: [UInt8] = []
     private var start = 0
@@ -11,14 +11,14 @@ struct Backlog {
 
     var isEmpty: Bool { count == 0 }
 
-    /// Bytes of storage, those taken off included.
+    /// Bytes of storage, removed ones included.
     var storedBytes: Int { bytes.count }
 
-    mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
+    mutating func append(_ more: Span<UInt8>) { more.withUnsafeBytes { bytes.append(contentsOf: $0) } }
 
-    /// Passes what waits.
-    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+    /// Calls `body` with the bytes that wait.
+    func withSpan<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
+        body(bytes.span.extracting(droppingFirst: start))
     }
 
     mutating func removeFirst(_ count: Int) {

@@ -1,144 +1,148 @@
 internal import EventLoop
 
-/// One client's connection.
+/// One client's connection: does what its ``HTTPConnectionState`` decides, on the stream, the parser and the handler.
 ///
-/// Loop-owned; the stream holds it until it has closed.
-///
-/// ```
-///        byte        head complete     complete           startStream
-///  idle ──────► head ──────────► body ──────────► responding ──────► streaming
-///   ▲             └──────── no body ─────────────►  │                    │ end
-///   └────────────────── respond, kept alive ◄───────┴────────────────────┘
-///  any ── refusal, answer with "close", drained ──► closing ──► closed
-/// ```
-/// What arrives while a request is being answered waits in `backlog`. An idle or streaming connection holds no buffer
-/// and no parser.
+/// Loop-owned; the stream retains it until it has closed. Bytes that arrive while a request is answered wait in `backlog`.
+/// An idle or streaming connection holds no buffer and no parser.
 final class HTTPConnection: ByteStreamDelegate {
-    private enum Phase {
-        case idle
-        case head
-        case body
-        case responding
-        case streaming(HTTPResponseStream)
-        case closing
-        case closed
-    }
-
     let stream: ByteStream
     let service: HTTPService
     /// Position in the service's list.
     var slot: Int
-    /// Runs when the connection goes away before the answer.
-    var closeAction: (() -> Void)?
 
-    private var phase = Phase.idle
-    private var parser: RequestParser?
-    private var peerAddress: String?
-    /// Loop time in milliseconds at which the phase has lasted too long; nil for no limit.
+    private(set) var state = HTTPConnectionState() {
+        didSet { if state.timeLimit != oldValue.timeLimit { startTimeLimit() } }
+    }
+    /// Loop time in milliseconds at which the state's time limit is over; nil without a limit.
     private var deadline: Int64?
-    private var stalledSince: Int64?
-    private var acknowledgedBytes: UInt64 = 0
-
+    private var stall = StallWatch()
+    private var observer = ConnectionObserver.none
+    private var parser: RequestParser?
     private var backlog = Backlog()
-    private var isProcessing = false
-    private var isReadingStopped = false
-    private var isWaitingForDrain = false
-    private var peerHasEnded = false
-    /// Why the connection goes away, should it be in the middle of a stream.
-    private var loss = StreamLoss.serverClosed
-
-    /// False until the first request has begun.
-    private var hasBeenUsed = false
-
-    // The request being answered.
-    private var method = HTTPMethod.get
-    private var version = HTTPVersion.http11
-    private var keepsAlive = true
-    private var status: Int?
-    /// What the handler says that it is.
-    var note: RequestNote?
-    private var began: ContinuousClock.Instant?
+    /// True while bytes are taken up, so that a response in between does not take up the bytes behind them once more.
+    private var isTakingUp = false
+    private var peerAddress: String?
+    /// nil where the server has no metrics, and between requests.
+    private var report: RequestReport?
 
     init(stream: ByteStream, service: HTTPService, slot: Int) {
         self.stream = stream
         self.service = service
         self.slot = slot
-        deadline = service.deadline(after: service.options.headTimeout)
+        startTimeLimit()
     }
 
-    /// True while a request waits for its answer.
-    var isResponding: Bool {
-        if case .responding = phase { true } else { false }
+    private func startTimeLimit() {
+        deadline = state.timeLimit.map { service.deadline(after: service.options.timeout(of: $0)) }
     }
 
-    private var isReceiving: Bool {
-        switch phase {
-        case .idle, .head, .body: true
-        case .responding, .streaming, .closing, .closed: false
+    private func perform(_ action: HTTPConnectionState.Action) {
+        switch action {
+        case .none: break
+        case .readBacklog: readBacklog()
+        case .pauseReading: stream.stopReading()
+        case .resumeReading: stream.startReading()
+        case .refuse(let refusal): refuse(refusal)
+        case .notifyWriter: if case .writer(let response) = observer { response.didDrain() }
+        case .notifyOwner(let notice): if case .owner(let owner) = observer { notify(owner, of: notice) }
+        case .finish: finish()
+        case .close: stream.close()
+        case .closeStalled(let limit):
+            service.metrics?.connectionEnded(by: limit)
+            stream.close()
         }
+    }
+
+    private func notify(_ owner: any UpgradedConnectionDelegate, of notice: HTTPConnectionState.OwnerNotice) {
+        switch notice {
+        case .peerEnded: owner.streamDidReachEnd()
+        case .outputDrained: owner.streamDidDrain()
+        case .drainBegan: owner.serverDidBeginDraining()
+        }
+    }
+
+    private func finish() {
+        releaseParser()
+        backlog = Backlog()
+        stream.finish()
+    }
+
+    private func releaseParser() {
+        if let parser { service.recycle(parser) }
+        parser = nil
     }
 
     // MARK: Bytes in
 
     func streamDidRead(_ bytes: Span<UInt8>) {
-        // Safety: the buffer does not leave the closure.
-        unsafe bytes.withUnsafeBytes { unsafe receive($0) }
-    }
-
-    private func receive(_ bytes: UnsafeRawBufferPointer) {
-        var count = 0
-        if backlog.isEmpty { count = process(bytes) }
-        switch phase {
-        case .closing, .closed: return
-        case .idle, .head, .body, .responding, .streaming: break
-        }
+        let count = backlog.isEmpty ? takeUp(bytes) : 0
         guard count < bytes.count else { return }
-        backlog.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
-        if backlog.count >= service.options.pipelinedBytesMax, !isReadingStopped {
-            isReadingStopped = true
-            stream.stopReading()
-        }
+        backlog.append(bytes.extracting(droppingFirst: count))
+        if backlog.count >= service.options.pipelinedBytesMax { perform(state.on(.backlogFilled)) }
     }
 
-    /// Takes requests off `bytes` and has them answered until one has to wait; returns how many bytes were used.
-    private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var used = 0
-        isProcessing = true
-        defer { isProcessing = false }
-        while used < bytes.count, isReceiving, !isWaitingForDrain {
-            if case .idle = phase, !beginRequest() { break }
-            let parser = parser ?? service.takeParser()
-            self.parser = parser
-            let (count, event) = parser.consume(UnsafeRawBufferPointer(rebasing: bytes[used...]))
-            used += count
-            switch event {
-            case .needsMore: break
-            case .head: acceptHead(parser, bodyHasBegun: used < bytes.count)
-            case .message: dispatch(parser)
-            case .refused(let refusal): refuse(refusal)
+    /// Parses requests and has them answered until a response is due before the next one; returns how many bytes are done.
+    private func takeUp(_ bytes: Span<UInt8>) -> Int {
+        isTakingUp = true
+        defer { isTakingUp = false }
+        var count = 0
+        while count < bytes.count {
+            switch state.bytesArrived(isOutputFull: isOutputFull) {
+            case .parse: count += parse(bytes.extracting(droppingFirst: count))
+            case .store: return count
+            case .storeUntilRoom:
+                // This turn's output is not flushed yet: only then it shows whether the client has to take something first.
+                stream.loop.schedule(after: .zero) { [weak self] in self?.unblockIfRoom() }
+                return count
+            case .forward:
+                if case .owner(let owner) = observer {
+                    owner.streamDidRead(bytes.extracting(droppingFirst: count))
+                }
+                return bytes.count
+            case .drop: return bytes.count
             }
         }
-        return used
+        return count
     }
 
-    /// False when the client must first take the answers that wait for it.
-    private func beginRequest() -> Bool {
-        if stream.pendingBytes >= service.options.outputBytesMax {
-            isWaitingForDrain = true
-            // This turn's output has not been flushed yet: only afterwards it shows whether there is anything to wait for.
-            stream.loop.schedule(after: .zero) { [weak self] in self?.resumeIfDrained() }
-            return false
+    private var isOutputFull: Bool { stream.pendingBytes >= service.options.outputBytesMax }
+
+    private func unblockIfRoom() {
+        if !isOutputFull { perform(state.on(.outputHasRoom)) }
+    }
+
+    private func readBacklog() {
+        guard !isTakingUp else { return }
+        if !backlog.isEmpty {
+            // A copy of the reference: a response may close the connection, which drops the backlog.
+            let waiting = backlog
+            let count = waiting.withSpan { takeUp($0) }
+            if !backlog.isEmpty { backlog.removeFirst(count) }
         }
-        phase = .head
-        hasBeenUsed = true
-        deadline = service.deadline(after: service.options.headTimeout)
-        return true
+        if backlog.isEmpty { perform(state.on(.backlogEmptied)) }
     }
 
-    private func acceptHead(_ parser: RequestParser, bodyHasBegun: Bool) {
-        phase = .body
-        deadline = service.deadline(after: service.options.bodyTimeout)
+    private func parse(_ bytes: Span<UInt8>) -> Int {
+        let parser = parser ?? service.takeParser()
+        self.parser = parser
+        let (count, event) = parser.consume(bytes)
+        switch event {
+        case .needsMore: break
+        case .head: admitBody(parser, bodyHasBegun: count < bytes.count)
+        case .message: dispatch(parser)
+        case .refused(let refusal): perform(state.on(.refused(refusal)))
+        }
+        return count
+    }
+
+    private func admitBody(_ parser: RequestParser, bodyHasBegun: Bool) {
+        state.headCompleted()
         let head = parser.request(from: address())
+        do throws(RequestRefusal) {
+            try parser.limitBody(to: service.handler.bodyBytesMax(of: head) ?? service.options.bodyBytesMax)
+        } catch {
+            return perform(state.on(.refused(error)))
+        }
         if let response = service.handler.refusal(beforeBodyOf: head) {
             begin(head, keepsAlive: false)
             return respond(response)
@@ -151,22 +155,14 @@ final class HTTPConnection: ByteStreamDelegate {
     private func dispatch(_ parser: RequestParser) {
         let request = parser.request(from: address())
         begin(request, keepsAlive: parser.keepsAlive)
-        service.handler.handle(request, HTTPExchange(connection: self))
+        service.handler.handle(request, HTTPExchange(connection: self, path: request.path))
     }
 
     private func begin(_ request: HTTPRequest, keepsAlive: Bool) {
         releaseParser()
-        method = request.method
-        version = request.version
-        self.keepsAlive = keepsAlive
-        began = service.metrics == nil ? nil : .now
-        deadline = nil
-        phase = .responding
-    }
-
-    private func releaseParser() {
-        if let parser { service.recycle(parser) }
-        parser = nil
+        report = service.metrics.map { _ in RequestReport(method: request.method, began: .now) }
+        let isHTTP11 = request.version == .http11
+        state.requestCompleted(.init(isHead: request.method == .head, isHTTP11: isHTTP11, keepsAlive: keepsAlive))
     }
 
     private func address() -> String {
@@ -176,42 +172,46 @@ final class HTTPConnection: ByteStreamDelegate {
         return address
     }
 
-    /// Goes on with what arrived meanwhile.
-    private func processBacklog() {
-        guard !isProcessing, isReceiving, !isWaitingForDrain else { return }
-        if !backlog.isEmpty {
-            // A copy of the reference: an answer may close the connection, which drops the backlog.
-            let waiting = backlog
-            let count = waiting.withUnsafeBytes { process($0) }
-            if !backlog.isEmpty { backlog.removeFirst(count) }
-        }
-        guard backlog.isEmpty, isReceiving else { return }
-        if isReadingStopped {
-            isReadingStopped = false
-            stream.startReading()
-        }
-        if peerHasEnded { endOfInput() }
+    /// Answers bytes that are no acceptable request, and closes.
+    private func refuse(_ refusal: RequestRefusal) {
+        service.metrics?.badRequest(refusal)
+        let response = service.errorResponse(refusal.status, refusal.detail, RefusedRequest(head: parser?.head ?? []))
+        service.write(response, to: stream, isHead: parser?.isHeadMethod ?? false, keepsAlive: false)
+        finish()
     }
 
-    // MARK: Bytes out
+    // MARK: The handler's side
+
+    /// True while a request waits for its response.
+    var isResponding: Bool { state.isResponding }
+
+    func note(_ note: RequestNote) { report?.note = note }
+
+    /// Runs `action` if the connection closes before the response.
+    func onClose(_ action: @escaping () -> Void) { observer = .handler(action) }
 
     func respond(_ response: HTTPResponse) {
-        guard isResponding else { return }
-        let hasBody = response.status != 204 && response.status != 304
-        let keepsAlive = keepsAlive && !service.isDraining
-        self.keepsAlive = keepsAlive
-        status = response.status
-        stream.write { output in
-            output.appendHead(
-                status: response.status,
-                headers: response.headers,
-                framing: hasBody ? .length(response.body.count) : .none,
-                keepsAlive: keepsAlive,
-                date: service.date.now(),
-            )
-            if hasBody, method != .head { output.append(contentsOf: response.body) }
-        }
-        finishResponse()
+        guard let exchange = state.respond() else { return }
+        report?.status = response.status
+        service.write(response, to: stream, isHead: exchange.isHead, keepsAlive: exchange.keepsAlive)
+        endRequest(keepsAlive: exchange.keepsAlive)
+    }
+
+    private func endRequest(keepsAlive: Bool) {
+        reportEnd()
+        observer = .none
+        if keepsAlive { readBacklog() } else { finish() }
+    }
+
+    private func reportEnd() {
+        guard let ended = report else { return }
+        report = nil
+        service.metrics?.requestEnded(
+            method: ended.method,
+            note: ended.note,
+            status: ended.status,
+            duration: .now - ended.began,
+        )
     }
 
     func startStream(
@@ -219,168 +219,104 @@ final class HTTPConnection: ByteStreamDelegate {
         headers: HTTPFields,
         delegate: (any HTTPResponseStreamDelegate)?
     ) -> HTTPResponseStream {
-        guard isResponding else { return HTTPResponseStream(connection: nil, isChunked: false, delegate: nil) }
-        self.status = status
-        let isChunked = version == .http11
-        keepsAlive = keepsAlive && !service.isDraining && isChunked
-        stream.write { output in
-            output.appendHead(
-                status: status,
-                headers: headers,
-                framing: isChunked ? .chunked : .untilClose,
-                keepsAlive: keepsAlive,
-                date: service.date.now(),
-            )
+        guard let exchange = state.startStream() else { return .closed }
+        report?.status = status
+        let framing: BodyFraming = exchange.isHTTP11 ? .chunked : .untilClose
+        writeHead(status: status, headers, framing: framing, keepsAlive: exchange.keepsAlive)
+        if exchange.isHead {
+            endRequest(keepsAlive: exchange.keepsAlive)
+            return .closed
         }
-        if method == .head {
-            finishResponse()
-            return HTTPResponseStream(connection: nil, isChunked: isChunked, delegate: nil)
+        let response = HTTPResponseStream(connection: self, isChunked: exchange.isHTTP11, delegate: delegate)
+        observer = .writer(response)
+        if state.input == .ended {
+            stream.loop.executeSoon { [weak self] in
+                if let self { perform(state.on(.peerEndedBeforeStream)) }
+            }
         }
-        closeAction = nil
-        let response = HTTPResponseStream(connection: self, isChunked: isChunked, delegate: delegate)
-        phase = .streaming(response)
-        if peerHasEnded { stream.loop.executeSoon { [weak self] in self?.closeIfLeft() } }
         return response
     }
 
-    func didEndStream() { finishResponse() }
-
-    private func finishResponse() {
-        reportEnd()
-        closeAction = nil
-        guard keepsAlive, !service.isDraining else { return closeAfterWriting() }
-        phase = .idle
-        deadline = service.deadline(after: service.options.keepAliveTimeout)
-        processBacklog()
-    }
-
-    private func reportEnd() {
-        guard let began else { return }
-        service.metrics?.requestEnded(method: method, note: note, status: status, duration: .now - began)
-        self.began = nil
-        note = nil
-        status = nil
-    }
-
-    /// Answers what is no request, and closes.
-    private func refuse(_ refusal: RequestRefusal) {
-        service.metrics?.badRequest(refusal)
-        let isHead = parser?.isHeadMethod ?? false
-        let response = service.errorResponse(refusal.status, refusal.detail, parser?.refusedRequest)
-        stream.write { output in
-            output.appendHead(
-                status: response.status,
-                headers: response.headers,
-                framing: .length(response.body.count),
-                keepsAlive: false,
-                date: service.date.now(),
-            )
-            if !isHead { output.append(contentsOf: response.body) }
+    private func writeHead(status: Int, _ headers: HTTPFields, framing: BodyFraming, keepsAlive: Bool) {
+        let date = service.date.now()
+        stream.write {
+            $0.appendHead(status: status, headers: headers, framing: framing, keepsAlive: keepsAlive, date: date)
         }
-        closeAfterWriting()
     }
 
-    private func closeAfterWriting() {
-        phase = .closing
-        deadline = nil
-        releaseParser()
-        backlog = Backlog()
-        stream.finish()
+    func didEndStream() {
+        reportEnd()
+        observer = .none
+        perform(state.on(.streamEnded))
+    }
+
+    func upgrade(
+        _ upgrade: HTTPUpgrade,
+        _ headers: HTTPFields,
+        _ makeOwner: (ByteStream) -> any UpgradedConnectionDelegate
+    ) {
+        guard state.upgrade() else { return }
+        var fields: HTTPFields = ["Connection": "Upgrade", "Upgrade": upgrade.protocolName]
+        fields.append(contentsOf: headers)
+        writeHead(status: 101, fields, framing: .none, keepsAlive: true)
+        report?.status = 101
+        reportEnd()
+        let owner = makeOwner(stream)
+        guard !stream.isClosed else { return owner.streamDidClose(nil) }
+        observer = .owner(owner)
+        readBacklog()
+        if state.isDraining { owner.serverDidBeginDraining() }
     }
 
     // MARK: Ends and deadlines
 
-    func streamDidReachEnd() {
-        guard !peerHasEnded else { return }
-        peerHasEnded = true
-        switch phase {
-        case .idle, .head, .body: if backlog.isEmpty { endOfInput() }
-        case .responding, .closing, .closed: break
-        case .streaming: closeBecauseClientLeft()
-        }
-    }
-
-    private func closeBecauseClientLeft() {
-        loss = .clientLeft
-        stream.close()
-    }
-
-    /// The peer sends no more and all it sent is answered, but for a request it broke off.
-    private func endOfInput() {
-        switch phase {
-        case .idle: closeAfterWriting()
-        case .head, .body: refuse(.truncated)
-        case .responding, .streaming, .closing, .closed: break
-        }
-    }
-
-    private func closeIfLeft() {
-        if case .streaming = phase { closeBecauseClientLeft() }
-    }
+    func streamDidReachEnd() { perform(state.on(.peerEnded)) }
 
     func streamDidDrain() {
-        if case .streaming(let response) = phase { response.didDrain() }
-        resumeIfDrained()
-    }
-
-    private func resumeIfDrained() {
-        guard isWaitingForDrain, stream.pendingBytes < service.options.outputBytesMax else { return }
-        isWaitingForDrain = false
-        processBacklog()
+        perform(state.on(.outputDrained))
+        unblockIfRoom()
     }
 
     func streamDidClose(_ failure: StreamFailure?) {
-        let last = phase
-        phase = .closed
+        let loss = state.close(isFailure: failure != nil)
+        let observer = observer
+        self.observer = .none
         releaseParser()
         backlog = Backlog()
-        let action = closeAction
-        closeAction = nil
         reportEnd()
         service.remove(self)
-        if case .streaming(let response) = last { response.didClose(failure == nil ? loss : .failed) }
-        action?()
-    }
-
-    /// Closes an idle connection; one that has never been used gets a moment, because its first request is probably on
-    /// its way, and a client does not expect to be closed on before an answer.
-    func closeIfIdle() {
-        guard case .idle = phase, backlog.isEmpty else { return }
-        if hasBeenUsed {
-            closeAfterWriting()
-        } else {
-            deadline = service.deadline(after: service.options.firstRequestGrace)
+        switch observer {
+        case .none: break
+        case .handler(let action): action()
+        case .writer(let response): response.didClose(loss)
+        case .owner(let owner): owner.streamDidClose(failure)
         }
     }
 
-    /// Checks the deadlines; called by the service's one timer.
+    func drain() { perform(state.on(.drainBegan)) }
+
+    /// Checks the deadline and the stall limit; called by the service's one timer.
     func sweep(now: Int64) {
         if let deadline, now >= deadline {
-            switch phase {
-            case .idle: if stream.pendingBytes == 0 { return stream.close() }
-            case .head, .body: return refuse(.timedOut)
-            case .responding, .streaming, .closing, .closed: break
-            }
+            perform(state.on(.deadlinePassed(isOutputEmpty: stream.pendingBytes == 0)))
         }
-        closeIfStalled(now: now)
+        guard !stream.isClosed else { return }
+        let stalled = stall.stalledMilliseconds(
+            at: now,
+            pendingBytes: stream.pendingBytes,
+            acknowledgedBytes: stream.acknowledgedBytes,
+        )
+        let options = service.options
+        let limit = state.isLongLived ? options.streamStallTimeout : options.writeStallTimeout
+        if stalled > 0, .milliseconds(stalled) >= limit { perform(state.on(.stalled)) }
     }
+}
 
-    private func closeIfStalled(now: Int64) {
-        guard stream.pendingBytes > 0 else {
-            stalledSince = nil
-            return
-        }
-        let acknowledged = stream.acknowledgedBytes
-        guard let since = stalledSince, acknowledged == acknowledgedBytes else {
-            stalledSince = now
-            acknowledgedBytes = acknowledged
-            return
-        }
-        let isStreaming = if case .streaming = phase { true } else { false }
-        let limit = isStreaming ? service.options.streamStallTimeout : service.options.writeStallTimeout
-        guard .milliseconds(now - since) >= limit else { return }
-        service.metrics?.connectionEnded(by: isStreaming ? .streamStall : .responseStall)
-        loss = .stalled
-        stream.close()
-    }
+/// What is notified of a connection's events beside the state.
+private enum ConnectionObserver {
+    case none
+    /// Runs if the connection closes before the response.
+    case handler(() -> Void)
+    case writer(HTTPResponseStream)
+    case owner(any UpgradedConnectionDelegate)
 }

@@ -1,6 +1,6 @@
-/// The header fields of a request, in the order they came, over the bytes they came in.
+/// The header fields of a request in the order received, over the received bytes.
 package struct HTTPHeaders: Sendable {
-    /// Where a field lies in ``bytes``.
+    /// The position of a field in ``bytes``.
     struct Field {
         var nameStart: UInt32
         var nameEnd: UInt32
@@ -16,8 +16,8 @@ package struct HTTPHeaders: Sendable {
 
     /// The value of a field whose name is compared without regard to case; nil when it is absent.
     ///
-    /// Repeated fields are combined with a comma, cookies with a semicolon (RFC 9110, section 5.3; RFC 6265). The server
-    /// refuses requests that repeat a field which must be single, so those need no care here.
+    /// Repeated fields are combined with a comma, cookies with a semicolon (RFC 9110, section 5.3; RFC 6265). A field that
+    /// must be single is single: the server refuses other requests.
     package subscript(name: String) -> String? {
         var result: String?
         for field in fields where hasName(name, field) {
@@ -43,7 +43,7 @@ package struct HTTPHeaders: Sendable {
         }
     }
 
-    /// All fields as they came.
+    /// All fields as received.
     package var all: [(name: String, value: String)] {
         fields.map { (string($0.nameStart..<$0.nameEnd), value(of: $0)) }
     }
@@ -60,7 +60,7 @@ package struct HTTPHeaders: Sendable {
 
     func value(of field: Field) -> String { string(field.valueStart..<field.valueEnd) }
 
-    /// Bytes that are no UTF-8 are replaced: field values are opaque, what parses them decides.
+    /// Replaces bytes that are not UTF-8: field values are opaque, and their own parsers reject them.
     private func string(_ range: Range<UInt32>) -> String {
         String(decoding: bytes[Int(range.lowerBound)..<Int(range.upperBound)], as: UTF8.self)
     }

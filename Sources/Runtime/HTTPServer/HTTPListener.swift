@@ -1,28 +1,26 @@
 package import EventLoop
 
-/// A server: one listening socket and the connections it has dealt out to its loops.
+/// A server: one listening socket, and the connections that it distributes over its loops.
 ///
 /// Safe from any thread.
 package final class HTTPListener: Sendable {
+    private static let drainPollPeriod = Duration.milliseconds(20)
+
     /// The port in use, also when 0 was asked for.
     package let port: Int
 
-    private let loops: [Loop]
-    // Safety: each is made, used and released on its own loop's thread; the array itself never changes.
-    private nonisolated(unsafe) let services: [HTTPService]
-    // Safety: made and used on the first loop's thread only.
-    private nonisolated(unsafe) let listener: TCPListener
+    private let services: [LoopBound<HTTPService>]
+    private let listener: LoopBound<TCPListener>
 
-    private init(port: Int, loops: [Loop], services: [HTTPService], listener: TCPListener) {
+    private init(port: Int, services: [LoopBound<HTTPService>], listener: LoopBound<TCPListener>) {
         self.port = port
-        self.loops = loops
         self.services = services
         self.listener = listener
     }
 
     /// Binds, listens and accepts.
     ///
-    /// `makeHandler` runs once on each loop and makes what answers there.
+    /// `makeHandler` runs once on each loop, and makes the handler of that loop's requests.
     ///
     /// Throws ``NetworkError``, such as `addressInUse`. Stop it with ``closeAll()`` before the loops end.
     package static func start(
@@ -34,14 +32,14 @@ package final class HTTPListener: Sendable {
         makeHandler: @escaping @Sendable (Loop) -> any HTTPHandler
     ) async throws -> HTTPListener {
         precondition(!loops.isEmpty, "a server needs at least one loop")
-        let bound = try await loops[0].run { loop in
-            LoopOwned(value: try await TCPListener.listen(host: host, port: port, on: loop))
+        let listener = try await loops[0].run { loop in
+            LoopBound(try await TCPListener.listen(host: host, port: port, on: loop), of: loop)
         }
         func share(_ number: Int) -> Int { (number + loops.count - 1) / loops.count }
         let limits = (connections: share(options.connectionsMax), refused: share(options.refusedConnectionsMax))
-        var owned: [LoopOwned<HTTPService>] = []
+        var made: [LoopBound<HTTPService>] = []
         for loop in loops {
-            owned.append(
+            made.append(
                 try await loop.run { loop in
                     let service = HTTPService(
                         on: loop,
@@ -51,84 +49,70 @@ package final class HTTPListener: Sendable {
                         handler: makeHandler(loop),
                         metrics: metrics,
                     )
-                    return LoopOwned(value: service)
+                    return LoopBound(service, of: loop)
                 }
             )
         }
-        let services = owned
+        let services = made
         return try await loops[0].run { _ in
-            let server = HTTPListener(
-                port: bound.value.port,
-                loops: loops,
-                services: services.map(\.value),
-                listener: bound.value,
-            )
-            bound.value.start(on: loops, onExhausted: options.acceptingPaused) { stream in
-                guard let index = loops.firstIndex(where: { $0 === stream.loop }) else { return stream.close() }
-                services[index].value.accept(stream)
+            listener.onLoop.start(on: loops, onExhausted: options.acceptingPaused) { stream in
+                guard let service = services.first(where: { $0.loop === stream.loop }) else { return stream.close() }
+                service.onLoop.accept(stream)
             }
-            return server
+            return HTTPListener(port: listener.onLoop.port, services: services, listener: listener)
         }
     }
 
-    /// Closes the listening socket; what is connected stays, also what has not been accepted yet.
+    /// Closes the listening socket; connections stay open, those that the kernel has not passed on yet included.
     package func stopAccepting() async throws {
-        try await loops[0].run { _ in self.listener.finish() }
+        try await listener.loop.run { [listener] _ in listener.onLoop.finish() }
     }
 
-    /// Connections open now, on all loops; those whose last bytes are still on their way count.
+    /// Connections open now, on all loops; those whose last bytes are still being sent and upgraded ones included.
     package func connectionCount() async throws -> Int {
-        var count = 0
-        for (index, loop) in loops.enumerated() {
-            count += try await loop.run { _ in self.services[index].connectionCount }
-        }
-        return count
+        try await sum(0, { $0.connectionCount }, +=)
     }
 
-    /// Requests that handlers have not answered yet, on all loops.
-    private func unansweredCount() async throws -> Int {
-        var count = 0
-        for (index, loop) in loops.enumerated() {
-            count += try await loop.run { _ in self.services[index].unansweredCount }
-        }
-        return count
+    /// What the server has under way for its clients, on all loops.
+    package func inFlight() async throws -> HTTPInFlight {
+        try await sum(HTTPInFlight(), { $0.inFlight }, +=)
     }
 
-    /// Closes the idle connections and lets the others finish their current answer, with `Connection: close`; returns
-    /// when all are gone or after `limit`, with the number of those still open.
+    private func sum<Value: Sendable>(
+        _ zero: Value,
+        _ value: @escaping @Sendable (HTTPService) -> Value,
+        _ add: (inout Value, Value) -> Void
+    ) async throws -> Value {
+        var sum = zero
+        for service in services { add(&sum, try await service.loop.run { _ in value(service.onLoop) }) }
+        return sum
+    }
+
+    /// Closes the idle connections and lets the others finish their current response, with `Connection: close`; returns
+    /// when all are closed or after `limit`, with the number of those still open.
     ///
-    /// While a handler has a request to answer, it returns after `answerLimit` only. A connection that has had no request
-    /// yet stays open for a moment, so that its first one is answered. Streams end when their writers end them.
+    /// While a handler has a request to answer, it returns only after `answerLimit`. A connection without a request so far
+    /// stays open for ``HTTPServerOptions/firstRequestGrace``, so that its first request is answered. Streams end when
+    /// their writers end them, upgraded connections when their owners, which are notified, close them.
     package func drain(within limit: Duration, answersWithin answerLimit: Duration = .zero) async throws -> Int {
-        for (index, loop) in loops.enumerated() {
-            try await loop.run { _ in self.services[index].drain() }
-        }
+        for service in services { try await service.loop.run { _ in service.onLoop.drain() } }
         let (end, answerEnd) = (ContinuousClock.now + limit, ContinuousClock.now + answerLimit)
         while true {
             let count = try await connectionCount()
             if count == 0 { return 0 }
             if ContinuousClock.now >= end {
-                let isAnswering = ContinuousClock.now < answerEnd ? try await unansweredCount() > 0 : false
+                let isAnswering = ContinuousClock.now < answerEnd ? try await inFlight().requests > 0 : false
                 if !isAnswering { return count }
             }
-            try await loops[0].run { loop in try await loop.sleep(for: .milliseconds(20)) }
+            try await listener.loop.run { loop in try await loop.sleep(for: Self.drainPollPeriod) }
         }
     }
 
-    /// Closes the listening socket and every connection, whatever it is doing, and the timers.
+    /// Closes the listening socket, every connection in whatever state, and the timers.
     ///
     /// Idempotent.
     package func closeAll() async throws {
         try await stopAccepting()
-        for (index, loop) in loops.enumerated() {
-            try await loop.run { _ in self.services[index].closeAll() }
-        }
+        for service in services { try await service.loop.run { _ in service.onLoop.closeAll() } }
     }
-}
-
-/// Carries an object that belongs to a loop through code that does not run there.
-///
-/// Safety: `@unchecked Sendable` because only the reference travels; the value is touched on its loop's thread.
-private struct LoopOwned<Value>: @unchecked Sendable {
-    let value: Value
 }

@@ -9,7 +9,7 @@ package enum HTTPMethod: Sendable, Hashable {
     case patch
     case delete
     case options
-    /// A registered method that this server gives no meaning to, by its name.
+    /// Another registered method, by its name.
     case other(String)
 
     package var name: String {
@@ -32,7 +32,7 @@ package enum HTTPVersion: Sendable, Hashable {
     case http11
 }
 
-/// A request that has arrived in full and that RFC 9110 and 9112 find nothing wrong with.
+/// A complete request that is valid by RFC 9110 and 9112.
 package struct HTTPRequest: Sendable {
     package let method: HTTPMethod
     /// The percent-decoded path: valid UTF-8, without controls, encoded slashes or dot segments, beginning with a slash;
@@ -42,7 +42,7 @@ package struct HTTPRequest: Sendable {
     package let headers: HTTPHeaders
     /// Empty when the request has none.
     package internal(set) var body: [UInt8]
-    /// The client's numeric address; empty when it has gone.
+    /// The client's numeric address; empty when the connection has broken.
     package let peerAddress: String
 
     let targetRange: Range<Int>
@@ -51,7 +51,7 @@ package struct HTTPRequest: Sendable {
     /// The request target as sent.
     package var target: String { String(decoding: headers.bytes[targetRange], as: UTF8.self) }
 
-    /// The parameters after the question mark, parsed at each use.
+    /// The parameters behind the question mark, parsed at each use.
     package var query: HTTPQuery { HTTPQuery(bytes: headers.bytes[queryRange]) }
 }
 

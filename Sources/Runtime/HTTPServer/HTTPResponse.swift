@@ -7,6 +7,8 @@ package struct HTTPFields: Sendable, ExpressibleByDictionaryLiteral {
         for (name, value) in elements { append(name, value) }
     }
 
+    mutating func append(contentsOf more: HTTPFields) { entries += more.entries }
+
     /// Adds a field.
     ///
     /// `name` must be a token (RFC 9110, section 5.1); controls in `value` are sent as spaces, so that no value can
@@ -22,10 +24,10 @@ package struct HTTPFields: Sendable, ExpressibleByDictionaryLiteral {
     }
 }
 
-/// A response with a body that is known as a whole.
+/// A response whose body is known as a whole.
 ///
-/// The server adds `Date`, `Content-Length` and `Connection`, and leaves the body out where HTTP has none (HEAD, 204,
-/// 304), so none of these belongs in `headers`.
+/// The server adds `Date`, `Content-Length` and `Connection`, so none of these belongs in `headers`. It omits the body
+/// where HTTP has none (HEAD, 204, 304).
 package struct HTTPResponse: Sendable {
     /// 200 to 599.
     package var status: Int
@@ -40,9 +42,10 @@ package struct HTTPResponse: Sendable {
     }
 }
 
-/// The phrase that belongs to a status code (RFC 9110, section 15), or `Unknown`.
+/// The phrase of a status code (RFC 9110, section 15), or `Unknown`.
 func reasonPhrase(of status: Int) -> StaticString {
     switch status {
+    case 101: "Switching Protocols"
     case 200: "OK"
     case 201: "Created"
     case 202: "Accepted"

@@ -1,47 +1,45 @@
 internal import EventLoop
 
-/// What the writer of a streaming response hears about it, on the loop's thread.
+/// The callbacks to the writer of a streaming response, on the loop's thread.
 package protocol HTTPResponseStreamDelegate: AnyObject {
-    /// The client has taken everything after it had stalled.
+    /// The kernel has accepted all output.
     ///
-    /// When nothing had to wait it is only called after ``HTTPResponseStream/awaitDrain()``.
+    /// Called when output had to wait for the client, or after ``HTTPResponseStream/awaitDrain()``.
     func responseStreamDidDrain(_ stream: HTTPResponseStream)
-    /// The connection is gone before ``HTTPResponseStream/end()``; nothing else follows.
+    /// The connection closed before ``HTTPResponseStream/end()``; no other callback follows.
     func responseStreamDidClose(_ stream: HTTPResponseStream, because loss: StreamLoss)
 }
 
-/// Why a streaming response's connection went away.
+/// Why the connection of a streaming response closed.
 package enum StreamLoss: Sendable {
-    /// The client has closed its side.
+    /// The client closed its side.
     case clientLeft
     /// The connection broke.
     case failed
-    /// The client took nothing for too long.
+    /// The client took nothing of the output for too long.
     case stalled
-    /// The server closes all its connections.
+    /// The server closed the connection.
     case serverClosed
 }
 
 /// A response body that is written piece by piece, such as server-sent events.
 ///
-/// Loop-owned.
-///
 /// All pieces of one loop turn leave in one system call and, with HTTP/1.1, in one chunk: the chunk's size has a fixed
-/// width and is written again as the chunk grows, so that a piece costs no framing of its own. The stream ends at once
-/// when the client closes its side, also only its sending side: that is how a leaving `EventSource` looks.
+/// width and is overwritten as the chunk grows, so that a piece costs no framing of its own. The stream closes as soon as
+/// the client closes its side, or its sending side alone, which is what an `EventSource` does that leaves. Loop-owned.
 package final class HTTPResponseStream {
     /// Hexadecimal digits of a chunk's size; leading zeros are allowed (RFC 9112, section 7.1).
     private static let sizeDigits = 6
-    /// A chunk that has grown beyond this is followed by another.
+    /// Above this size, the next piece begins another chunk.
     private static let chunkBytesWanted = 65_536
-    /// What still fits the fixed width.
+    /// The largest piece whose chunk's size fits the fixed width.
     private static let pieceBytesMax = 1 << (4 * sizeDigits) - 1 - chunkBytesWanted
 
     private var connection: HTTPConnection?
     private var delegate: (any HTTPResponseStreamDelegate)?
     private let isChunked: Bool
-    /// Where the last chunk begins and ends in the output; meaningless once the output was flushed, which shows in its
-    /// length, because nothing but this stream appends to it.
+    /// Where the last chunk begins and ends in the output. Void once the output has been flushed, which its length shows,
+    /// because only this stream appends to it.
     private var chunkStart = 0
     private var chunkEnd = 0
 
@@ -51,19 +49,22 @@ package final class HTTPResponseStream {
         self.delegate = connection == nil ? nil : delegate
     }
 
-    /// True after ``end()``, ``abort()`` or the loss of the connection; writing does nothing then.
+    /// A stream that takes nothing, for a response without a body or a connection that has closed.
+    static var closed: HTTPResponseStream { HTTPResponseStream(connection: nil, isChunked: false, delegate: nil) }
+
+    /// True after ``end()``, ``abort()`` or the end of the connection; writing does nothing then.
     package var isClosed: Bool { connection == nil }
 
-    /// Bytes that the client's side has not taken yet.
+    /// Bytes that the kernel has not accepted yet.
     ///
-    /// The writer watches it and stops; there is no limit here.
+    /// The stream has no limit of its own: a writer stops at its own bound.
     package var pendingBytes: Int { connection?.stream.pendingBytes ?? 0 }
 
     /// How long the client's side has acknowledged nothing of what is on its way to it, in milliseconds; grows only where
-    /// the client or the network to it is gone, not with one that is slow.
+    /// the client or the network to it is gone, not where the client is slow.
     package var clientSilenceMilliseconds: Int64 { connection?.stream.peerSilenceMilliseconds ?? 0 }
 
-    /// Calls the delegate once when the client's side has taken everything written so far.
+    /// Has the delegate called once when the kernel has accepted everything written so far.
     package func awaitDrain() { connection?.stream.awaitDrain() }
 
     /// Lets `body` append to the connection's output in place; at most 16 MB at once.
@@ -79,7 +80,7 @@ package final class HTTPResponseStream {
             }
             let pieceStart = output.count
             body(&output)
-            precondition(output.count - pieceStart <= Self.pieceBytesMax, "one piece of a stream is below 16 MB")
+            precondition(output.count - pieceStart <= Self.pieceBytesMax, "a piece of a stream must be below 16 MB")
             let dataStart = chunkStart + Self.sizeDigits + 2
             if output.count == dataStart {
                 output.removeLast(Self.sizeDigits + 2)  // An empty chunk would end the body.
@@ -111,9 +112,9 @@ package final class HTTPResponseStream {
         connection.didEndStream()
     }
 
-    /// Closes the connection without completing the response, so that the client can tell that something is missing.
+    /// Closes the connection without completing the response, so that the client notices that something is missing.
     ///
-    /// The delegate hears nothing of it.
+    /// The delegate is not called.
     package func abort() {
         guard let connection else { return }
         detach()
@@ -122,7 +123,7 @@ package final class HTTPResponseStream {
 
     func didDrain() { delegate?.responseStreamDidDrain(self) }
 
-    /// The connection went away.
+    /// The connection has closed.
     func didClose(_ loss: StreamLoss) {
         let delegate = delegate
         detach()

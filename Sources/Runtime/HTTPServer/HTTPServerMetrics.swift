@@ -1,23 +1,23 @@
-/// What a server reports about itself.
+/// Observes a server.
 ///
-/// Called on the loops' threads, concurrently; must be quick.
+/// Called on the loops' threads, concurrently; must not block.
 package protocol HTTPServerMetrics: Sendable {
     func connectionOpened()
     func connectionClosed()
-    /// An answer has been given to the connection in full, or the connection went away before that: then `status` is nil.
-    /// `note` is what the handler said of it, `duration` counts from the request's last byte.
+    /// The response is complete, or the connection closed before that; `status` is nil where it closed before the response
+    /// began. `note` is the handler's, `duration` begins with the request's last byte. An upgrade is complete with its 101.
     func requestEnded(method: HTTPMethod, note: RequestNote?, status: Int?, duration: Duration)
-    /// The server answered a request itself because it is not one.
+    /// The server answered bytes itself that are no acceptable request.
     func badRequest(_ reason: RequestRefusal)
-    /// A connection was closed because of a limit that no answer tells of.
+    /// A connection was closed because of a limit that no response names.
     func connectionEnded(by limit: ConnectionLimit)
 }
 
-/// What metrics are told of a request by who answers it.
+/// The handler's description of a request for metrics.
 package struct RequestNote: Sendable {
-    /// One of a closed set, such as the pattern of a path.
+    /// From a closed set, such as the pattern of a path.
     package let route: String
-    /// The sampled trace that it belongs to; nil where there is none.
+    /// The sampled trace that the request belongs to; nil without one.
     package let traceID: String?
 
     package init(route: String, traceID: String? = nil) {
@@ -26,11 +26,12 @@ package struct RequestNote: Sendable {
     }
 }
 
-/// Limits that end a connection without an answer.
+/// Limits that close a connection without a response.
 package enum ConnectionLimit: Sendable, CaseIterable {
-    /// There are as many connections as there may be.
+    /// The number of connections is at its maximum.
     case connections
-    /// The client takes nothing of an ordinary response, or of a streaming one.
+    /// The client takes nothing of an ordinary response.
     case responseStall
+    /// The client takes nothing of a streaming response, or of an upgraded connection's output.
     case streamStall
 }

@@ -11,11 +11,11 @@ final class HTTPService {
     let handler: any HTTPHandler
     let metrics: (any HTTPServerMetrics)?
     var date = DateField()
-    private(set) var isDraining = false
 
     private let loop: Loop
     private let connectionsMax: Int
     private let refusedMax: Int
+    private var isDraining = false
     private var connections: [HTTPConnection] = []
     private var refused: [ObjectIdentifier: RefusedConnection] = [:]
     private var spareParsers: [RequestParser] = []
@@ -38,10 +38,12 @@ final class HTTPService {
         sweep = loop.schedule(every: options.sweepPeriod) { [weak self] in self?.sweepConnections() }
     }
 
+    /// Upgraded connections included, connections above the limit not.
     var connectionCount: Int { connections.count }
 
-    /// Requests that the handler has not answered yet.
-    var unansweredCount: Int { connections.count(where: \.isResponding) }
+    var inFlight: HTTPInFlight {
+        connections.reduce(into: HTTPInFlight()) { $0.count($1.state.phase) }
+    }
 
     var nowMilliseconds: Int64 { loop.nowMilliseconds }
 
@@ -63,7 +65,7 @@ final class HTTPService {
         stream.startReading()
     }
 
-    /// Answers a connection above the limit that it is one, or closes it at once where too many are answered so.
+    /// Has a connection above the limit answered, or closes it at once above the limit of those.
     private func refuse(_ stream: ByteStream) {
         metrics?.connectionEnded(by: .connections)
         guard refused.count < refusedMax else { return stream.close() }
@@ -94,11 +96,27 @@ final class HTTPService {
         if spareParsers.count < Self.sparesMax { spareParsers.append(parser) }
     }
 
-    func errorResponse(_ status: Int, _ detail: String, _ request: RefusedRequest? = nil) -> HTTPResponse {
-        options.renderError(status, detail, request ?? RefusedRequest())
+    func errorResponse(_ status: Int, _ detail: String, _ request: RefusedRequest) -> HTTPResponse {
+        options.renderError(status, detail, request)
     }
 
-    /// Milliseconds on the loop's clock at which something that starts now is too late.
+    /// Writes a whole response.
+    func write(_ response: HTTPResponse, to stream: ByteStream, isHead: Bool, keepsAlive: Bool) {
+        let hasBody = response.status != 204 && response.status != 304
+        let date = date.now()
+        stream.write { output in
+            output.appendHead(
+                status: response.status,
+                headers: response.headers,
+                framing: hasBody ? .length(response.body.count) : .none,
+                keepsAlive: keepsAlive,
+                date: date,
+            )
+            if hasBody, !isHead { output.append(contentsOf: response.body) }
+        }
+    }
+
+    /// The loop's time, in milliseconds, at which a limit ends that begins now.
     func deadline(after timeout: Duration) -> Int64 {
         let (seconds, attoseconds) = timeout.components
         return nowMilliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000
@@ -114,10 +132,11 @@ final class HTTPService {
 
     // MARK: Ending
 
-    /// Closes idle connections; the others close after their current answer, new ones after their first.
+    /// Closes idle connections and notifies the owners of upgraded ones; the others close behind their current response,
+    /// unused ones behind their first.
     func drain() {
         isDraining = true
-        for connection in connections { connection.closeIfIdle() }
+        for connection in connections { connection.drain() }
     }
 
     func closeAll() {

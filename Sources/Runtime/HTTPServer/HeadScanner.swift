@@ -1,4 +1,4 @@
-/// Reads a request head byte by byte before the parser sees it, and refuses what llhttp lets pass.
+/// Checks a request head byte by byte before llhttp parses it, and refuses what llhttp accepts.
 ///
 /// ```
 ///            CR        LF                      CR        LF
@@ -8,8 +8,8 @@
 ///  method ────► target ────► version ───► lineEnd ◄── name ───► value ───► lineEnd ───► lineStart
 /// ```
 /// Any other byte refuses the request: a LF without CR, CR without LF, controls, leading white space (obs-fold), white
-/// space before the colon (RFC 9112, sections 2.2, 5.1 and 5.2). The verdict depends on the bytes alone and not on how
-/// they were cut, since each limit is checked at the byte that exceeds it.
+/// space before the colon (RFC 9112, sections 2.2, 5.1 and 5.2). The result depends on the bytes alone and not on how they
+/// were cut, since each limit is checked at the byte that exceeds it.
 struct HeadScanner {
     private enum State {
         case start
@@ -36,12 +36,12 @@ struct HeadScanner {
 
     init() {}
 
-    /// Reads a trailer section, which is header lines and the empty line, with limits of its own.
+    /// Checks a trailer section, which is header lines and the empty line, with limits of its own.
     init(ofTrailer _: Void) { state = .lineStart }
 
-    /// Looks at `bytes` up to the end of the head; returns how many belong to the head and whether it is complete.
+    /// Checks `bytes` up to the end of the head; returns how many belong to the head, and whether it is complete.
     mutating func scan(
-        _ bytes: UnsafeRawBufferPointer,
+        _ bytes: Span<UInt8>,
         within options: HTTPServerOptions
     ) throws(RequestRefusal) -> (count: Int, isComplete: Bool) {
         var index = 0

@@ -1,15 +1,15 @@
 internal import EventLoop
 internal import Text
 
-/// A connection above a limit: its first request is answered 503, then it closes.
+/// A connection above the limit: its first request is answered 503, then it closes.
 ///
-/// A GET of an event stream is not answered: an `EventSource` connects again after a connection that broke, and never
-/// after a 503. Only the head is read; one that is not complete within `headBytesMax` may be such a GET, so it is not
-/// answered either. Loop-owned; the service and the stream hold it until the stream has closed.
+/// A GET of an event stream gets no response: an `EventSource` reconnects after a connection that broke, and never after a
+/// 503. Only the head is read. A head that is not complete within `headBytesMax` may be such a GET, so it gets no response
+/// either. Loop-owned; the service and the stream retain it until the stream has closed.
 final class RefusedConnection: ByteStreamDelegate {
     /// How long the request may take to arrive.
-    private static let patience = Duration.seconds(2)
-    /// How long the answer may take to be received.
+    private static let requestTimeout = Duration.seconds(2)
+    /// How long the response may take to be received.
     private static let linger = Duration.milliseconds(500)
     /// How much of a head is read.
     private static let headBytesMax = 4096
@@ -23,7 +23,7 @@ final class RefusedConnection: ByteStreamDelegate {
     init(stream: ByteStream, service: HTTPService) {
         self.stream = stream
         self.service = service
-        timer = stream.loop.schedule(after: Self.patience) { [unowned stream] in stream.close() }
+        timer = stream.loop.schedule(after: Self.requestTimeout) { [unowned stream] in stream.close() }
     }
 
     func streamDidRead(_ bytes: Span<UInt8>) {
@@ -35,25 +35,14 @@ final class RefusedConnection: ByteStreamDelegate {
         }
         let text = String(decoding: head, as: UTF8.self).lowercased()
         if text.hasPrefix("get "), text.contains("text/event-stream") { return stream.close() }
-        answer(isHead: text.hasPrefix("head "))
+        respond(isHead: text.hasPrefix("head "))
     }
 
-    private func answer(isHead: Bool) {
-        var response = service.errorResponse(
-            503,
-            "This replica has as many connections as it can serve. Please try again."
-        )
+    private func respond(isHead: Bool) {
+        let detail = "This replica has as many connections as it can serve. Please try again."
+        var response = service.errorResponse(503, detail, RefusedRequest(head: head))
         response.headers.append("Retry-After", String(Self.retryAfterSeconds))
-        stream.write { output in
-            output.appendHead(
-                status: response.status,
-                headers: response.headers,
-                framing: .length(response.body.count),
-                keepsAlive: false,
-                date: service.date.now(),
-            )
-            if !isHead { output.append(contentsOf: response.body) }
-        }
+        service.write(response, to: stream, isHead: isHead, keepsAlive: false)
         stream.finish(linger: Self.linger)
     }
 

@@ -1,6 +1,6 @@
-/// Why the server answers a request itself and closes the connection.
+/// Why the server rejects a request itself and closes the connection.
 ///
-/// Each has one status and one constant detail.
+/// Each case has one status and one constant detail.
 package enum RequestRefusal: String, Error, Sendable, CaseIterable {
     case malformedRequestLine = "malformed_request_line"
     case malformedTarget = "malformed_target"

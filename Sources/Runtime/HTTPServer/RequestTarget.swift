@@ -4,15 +4,15 @@ internal import Text
 struct RequestTarget {
     let path: String
     let query: Range<Int>
-    /// The authority of an absolute-form target, which replaces the Host header's.
-    let authority: Range<Int>?
 
-    /// Takes origin-form, absolute-form with `http` or `https`, and `*` where `allowsAsterisk`.
+    /// Accepts origin-form, absolute-form with `http` or `https`, and `*` where `allowsAsterisk`.
+    ///
+    /// The authority of an absolute-form target is checked and dropped.
     init(_ bytes: [UInt8], _ range: Range<Int>, allowsAsterisk: Bool) throws(RequestRefusal) {
         var start = range.lowerBound
         let end = range.upperBound
         if allowsAsterisk, range.count == 1, bytes[start] == UInt8(ascii: "*") {
-            (path, query, authority) = ("*", end..<end, nil)
+            (path, query) = ("*", end..<end)
             return
         }
         if bytes[start] != UInt8(ascii: "/") {
@@ -22,10 +22,7 @@ struct RequestTarget {
                 bytes[start..<end].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? end
             let authority = start..<authorityEnd
             guard !authority.isEmpty, bytes[authority].allSatisfy(\.isHostAndPort) else { throw .malformedTarget }
-            self.authority = authority
             start = authorityEnd
-        } else {
-            authority = nil
         }
         let pathEnd = bytes[start..<end].firstIndex(of: UInt8(ascii: "?")) ?? end
         query = min(pathEnd + 1, end)..<end
@@ -44,7 +41,8 @@ struct RequestTarget {
         return nil
     }
 
-    /// Nil for what a path must not contain once decoded, so that a router and what stands behind it see one meaning.
+    /// Nil where the decoded path contains a control, another slash or a dot segment, so that the router and everything
+    /// behind it read the same path.
     private static func decodedPath(_ bytes: ArraySlice<UInt8>) -> String? {
         guard !bytes.isEmpty else { return "/" }
         var previous = UInt8(ascii: "/")

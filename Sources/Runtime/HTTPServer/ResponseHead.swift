@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// How the end of a response's body is told.
+/// How a response marks the end of its body.
 enum BodyFraming {
     case length(Int)
     case chunked
     case untilClose
-    /// No body, and no length either (204, 304).
+    /// No body, and no length either (101, 204, 304).
     case none
 }
 

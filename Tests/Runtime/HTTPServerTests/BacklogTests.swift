@@ -14,12 +14,12 @@ struct BacklogTests {
         for _ in 0..<20_000 {
             let piece = (0..<Int.random(in: 1...2000, using: &random)).map { UInt8(truncatingIfNeeded: sent + $0) }
             sent += piece.count
-            piece.withUnsafeBytes { backlog.append($0) }
+            backlog.append(piece.span)
             waitedMax = max(waitedMax, backlog.count)
             // Something is left most of the time.
             let count = max(0, backlog.count - Int.random(in: -100...4000, using: &random))
-            let isInOrder = backlog.withUnsafeBytes { bytes in
-                bytes.count == sent - taken && bytes.first == UInt8(truncatingIfNeeded: taken)
+            let isInOrder = backlog.withSpan { bytes in
+                bytes.count == sent - taken && bytes[0] == UInt8(truncatingIfNeeded: taken)
             }
             #expect(isInOrder)
             backlog.removeFirst(min(count, backlog.count))

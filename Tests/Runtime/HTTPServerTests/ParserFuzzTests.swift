@@ -42,10 +42,16 @@ struct ParserFuzzTests {
         var start = 0
         for end in cuts + [bytes.count] {
             while start < end {
-                let (count, event) = bytes[start..<end].withUnsafeBytes { parser.consume($0) }
+                let (count, event) = parser.consume(bytes.span.extracting(start..<end))
                 start += count
                 switch event {
-                case .needsMore, .head: break
+                case .needsMore: break
+                case .head:
+                    do throws(RequestRefusal) {
+                        try parser.limitBody(to: options.bodyBytesMax)
+                    } catch {
+                        return verdict + [error.rawValue]
+                    }
                 case .message:
                     let request = parser.request(from: "")
                     let fields = request.headers.all.map { "\($0.name)=\($0.value)" }

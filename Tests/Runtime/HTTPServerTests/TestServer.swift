@@ -95,12 +95,19 @@ final class Routes: HTTPHandler {
         case "/inject": exchange.respond(HTTPResponse(status: 200, headers: ["X-Value": "a\r\nSet-Cookie: b\u{0}"]))
         case "/stream": stream(request, exchange)
         case "/flood": flood(exchange)
+        case "/limit": exchange.respond(HTTPResponse(status: 200, body: request.body))
+        case "/upgrade": upgrade(request, exchange)
+        case "/upgrade-later": upgradeLater(request, exchange)
         default: exchange.respond(HTTPResponse(status: 404))
         }
     }
 
     func refusal(beforeBodyOf head: HTTPRequest) -> HTTPResponse? {
         head.path == "/refuse" ? HTTPResponse(status: 403, body: Array("no".utf8)) : nil
+    }
+
+    func bodyBytesMax(of head: HTTPRequest) -> Int? {
+        head.path == "/limit" ? head.query["max"].flatMap { Int($0) } : nil
     }
 
     private func text(_ text: String) -> HTTPResponse {
@@ -160,6 +167,23 @@ final class Routes: HTTPHandler {
                 stream.write { _ in }
             }
             if !keepsOpen { stream.end() }
+        }
+    }
+
+    /// Switches to ``EchoProtocol``.
+    private func upgrade(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        guard let upgrade = request.upgrade(to: "echo") else { return exchange.respond(HTTPResponse(status: 426)) }
+        let record = record
+        exchange.upgrade(upgrade, headers: ["X-Echo": "yes"]) { stream in
+            EchoProtocol(stream, record, request.query)
+        }
+    }
+
+    private func upgradeLater(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        let loop = loop
+        loop.spawn {
+            try? await loop.sleep(for: .milliseconds(50))
+            self.upgrade(request, exchange)
         }
     }
 

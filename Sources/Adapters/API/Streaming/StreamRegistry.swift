@@ -39,9 +39,6 @@ package final class StreamRegistry {
         sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.sendHeartbeats() }
     }
 
-    /// Open streams, and requests that wait.
-    package var count: Int { viewers.count + waits.count }
-
     func add(_ viewer: SSEViewer) {
         viewer.slot = viewers.count
         viewers.append(viewer)
