@@ -131,14 +131,14 @@ let tests: [Target] = [
     suite("Text", in: "Runtime", ["Text"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
-    suite("Domain", in: "Core", ["Domain", "Shared"]),
+    suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
     suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "Settings",
+            "HTTPClient", "Instrumentation", "Telemetry", "Settings", "ArchiveSupport",
         ],
     ),
     suite(

@@ -7,7 +7,7 @@ internal import Lifecycle
 enum Program {
     static let name = "lemma"
     /// What `--version` prints.
-    static var versionLine: String { "\(name) \(ReplicaEnvironment.version)\n" }
+    static var versionLine: String { "\(name) \(ReplicaDependencies.version)\n" }
 
     static func main() async {
         // A reader that has gone is an error of one write, not the end of the process.

@@ -68,7 +68,7 @@ class Workloads(unittest.TestCase):
                     self.assertFalse(missing, f"{name}: no port {missing}")
 
     def test_every_image_of_lemma_has_its_version(self):
-        source = text("Sources/Lemma/Composition/ReplicaEnvironment.swift")
+        source = text("Sources/Lemma/Composition/ReplicaDependencies.swift")
         version = re.search(r'static let version = "(.+)"', source).group(1)
         images = [
             container(workload)["image"] for overlay in OVERLAYS for workload in of_kind(overlay, "Deployment", "Job")

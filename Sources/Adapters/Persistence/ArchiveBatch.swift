@@ -84,10 +84,6 @@ struct ArchiveBatch {
             .texts(all.map { $0.userID.text.storable }),
             .texts(all.map { $0.problem.text.storable }),
             .texts(all.map { $0.requestedProvider?.storable }),
-            .doubles(options.map(\.temperature)),
-            .integers(options.map { $0.maxOutputTokens.map { Int64($0) } }),
-            .texts(options.map(\.onDisconnect.rawValue)),
-            .texts(options.map(\.onBusy.rawValue)),
             .texts(
                 requests.map { request in
                     switch request.entry {
@@ -98,7 +94,7 @@ struct ArchiveBatch {
             ),
             .timestamps(requests.map { PostgresTimestamp($0.createdAt) }),
             .timestamps(requests.map { PostgresTimestamp($0.updatedAt) }),
-        ]
+        ] + SolveOption.allCases.map { $0.column(options) }
     }
 
     private var answerColumns: [PostgresValue] {
@@ -140,18 +136,22 @@ struct ArchiveBatch {
         static let lock = PostgresStatement(
             "SELECT FROM conversations WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
         )
+        private static let optionColumns = SolveOption.allCases.map(\.column).joined(separator: ", ")
+        /// The parameters after the eight fixed ones.
+        private static let optionParameters = SolveOption.allCases.enumerated()
+            .map { place, option in "$\(9 + place)::\(option.arrayType)" }
+            .joined(separator: ", ")
         static let keepRequests = PostgresStatement(
-            """
-            INSERT INTO math_requests AS known (id, conversation_id, user_id, problem, requested_provider, temperature,
-                max_output_tokens, on_disconnect, on_busy, status, created_at, updated_at)
-            SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::int8[],
-                $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
-                AS r (id, conversation_id, user_id)
-            JOIN conversations AS c ON c.id = r.conversation_id AND c.user_id = r.user_id AND c.deleted_at IS NULL
-            ORDER BY r.id
-            ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at
-            WHERE known.status = 'queued' AND excluded.status <> 'queued'
-            """
+            composed: """
+                INSERT INTO math_requests AS known (id, conversation_id, user_id, problem, requested_provider, status,
+                    created_at, updated_at, \(optionColumns))
+                SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                    $7::timestamptz[], $8::timestamptz[], \(optionParameters)) AS r (id, conversation_id, user_id)
+                JOIN conversations AS c ON c.id = r.conversation_id AND c.user_id = r.user_id AND c.deleted_at IS NULL
+                ORDER BY r.id
+                ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at
+                WHERE known.status = 'queued' AND excluded.status <> 'queued'
+                """
         )
         static let keepAnswers = PostgresStatement(
             """

@@ -153,11 +153,11 @@ package struct PostgresConversationRepository: ConversationRepository {
             """
         )
         static let requests = PostgresStatement(
-            """
-            SELECT * FROM ended_requests
-            WHERE conversation_id = $1 AND user_id = $2 AND (created_at, id) <= ($3, $4)
-            ORDER BY created_at DESC, id DESC LIMIT $5
-            """
+            composed: """
+                SELECT \(StoredRequest.columns) FROM ended_requests
+                WHERE conversation_id = $1 AND user_id = $2 AND (created_at, id) <= ($3, $4)
+                ORDER BY created_at DESC, id DESC LIMIT $5
+                """
         )
     }
 }

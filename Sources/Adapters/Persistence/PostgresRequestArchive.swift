@@ -56,7 +56,9 @@ package struct PostgresRequestArchive: RequestArchive {
     }
 
     enum Statements {
-        static let find = PostgresStatement("SELECT * FROM ended_requests WHERE id = $1 AND user_id = $2")
+        static let find = PostgresStatement(
+            composed: "SELECT \(StoredRequest.columns) FROM ended_requests WHERE id = $1 AND user_id = $2"
+        )
         static let turns = PostgresStatement(
             """
             SELECT id, problem, left(content, $3::integer), status FROM ended_requests

@@ -18,7 +18,7 @@ final class APIService: Service {
     private static let closeLimit = Duration.seconds(2)
 
     let name = "api"
-    private let environment: ReplicaEnvironment
+    private let dependencies: ReplicaDependencies
     private let announce: @Sendable (Int) -> Void
     private let running = Mutex<Running?>(nil)
 
@@ -27,36 +27,36 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>]
     }
 
-    init(_ environment: ReplicaEnvironment, announce: @escaping @Sendable (Int) -> Void) {
-        self.environment = environment
+    init(_ dependencies: ReplicaDependencies, announce: @escaping @Sendable (Int) -> Void) {
+        self.dependencies = dependencies
         self.announce = announce
     }
 
     var limits: ServiceLimits {
-        ServiceLimits(drain: environment.configuration.drainGrace + Self.closeLimit + .seconds(1))
+        ServiceLimits(drain: dependencies.configuration.drainGrace + Self.closeLimit + .seconds(1))
     }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
         let assets = try WebAssets.installed()
         var graphs: [LoopBound<APIGraph>] = []
-        for loop in environment.loops.loops {
+        for loop in dependencies.loops.loops {
             graphs.append(
-                try await loop.run { [environment] loop in
-                    LoopBound(APIGraph(environment, assets: assets, on: loop), of: loop)
+                try await loop.run { [dependencies] loop in
+                    LoopBound(APIGraph(dependencies, assets: assets, on: loop), of: loop)
                 }
             )
         }
         let made = graphs
-        let configuration = environment.configuration
+        let configuration = dependencies.configuration
         let listener = try await HTTPListener.start(
             host: .init("HTTP_HOST", configuration.http.host),
             port: .init("HTTP_PORT", configuration.http.port),
-            on: environment.loops.loops,
+            on: dependencies.loops.loops,
             options: try options(configuration),
-            metrics: CountingHTTPMetrics(environment.metrics.http),
+            metrics: CountingHTTPMetrics(dependencies.metrics.http),
         ) { loop in made[loop.index].onLoop.handler }
         running.withLock { $0 = Running(listener: listener, graphs: made) }
-        environment.logger.info("serving", ["port": .int(listener.port)])
+        dependencies.logger.info("serving", ["port": .int(listener.port)])
         announce(listener.port)
         started()
         await untilCancelled()
@@ -66,10 +66,10 @@ final class APIService: Service {
 
     private func options(_ configuration: Configuration) throws -> HTTPServerOptions {
         var options = HTTPServerOptions()
-        options.connectionsMax = environment.descriptors.publicConnectionsMax
-        options.acceptingPaused = environment.noteAcceptPause
-        environment.metrics.http.connectionsMax.set(options.connectionsMax)
-        let (identifiers, accessLog) = (environment.identifiers, environment.accessLog)
+        options.connectionsMax = dependencies.descriptors.publicConnectionsMax
+        options.acceptingPaused = dependencies.noteAcceptPause
+        dependencies.metrics.http.connectionsMax.set(options.connectionsMax)
+        let (identifiers, accessLog) = (dependencies.identifiers, dependencies.accessLog)
         let origins = configuration.limits.corsOrigins
         options.renderError = { status, detail, request in
             let made = identifiers.make(CorrelationID.self).description
@@ -89,9 +89,9 @@ final class APIService: Service {
     /// answered within the rest of the grace.
     func drain() async {
         guard let running = running.withLock({ $0 }) else { return }
-        let end = ContinuousClock.now + environment.configuration.drainGrace
+        let end = ContinuousClock.now + dependencies.configuration.drainGrace
         while ContinuousClock.now < end, (try? await running.listener.inFlight().total) ?? 0 > 0 {
-            try? await environment.loops.loops[0].run { loop in try await loop.sleep(for: Self.pollPeriod) }
+            try? await dependencies.loops.loops[0].run { loop in try await loop.sleep(for: Self.pollPeriod) }
         }
         try? await running.listener.stopAccepting()
         for graph in running.graphs {
@@ -99,7 +99,7 @@ final class APIService: Service {
         }
         let rest = end - ContinuousClock.now
         let left = (try? await running.listener.drain(within: Self.closeLimit, answersWithin: rest)) ?? 0
-        environment.logger.info("drained", ["connections": .int(left)])
+        dependencies.logger.info("drained", ["connections": .int(left)])
     }
 
     private func close() async throws {
@@ -121,24 +121,24 @@ final class APIGraph {
     private let sweep: AbandonmentSweep?
     private let survey: QueueStatistics?
 
-    init(_ environment: ReplicaEnvironment, assets: WebAssets, on loop: Loop) {
-        let configuration = environment.configuration
-        let metrics = environment.metrics
-        store = environment.store(on: loop)
+    init(_ dependencies: ReplicaDependencies, assets: WebAssets, on loop: Loop) {
+        let configuration = dependencies.configuration
+        let metrics = dependencies.metrics
+        store = dependencies.store(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: environment.redis,
-            backoff: environment.backoff,
+            subscribing: dependencies.redis,
+            backoff: dependencies.backoff,
             presence: ViewerPresence(
                 store: store,
                 watcher: Base64URL.encode(SecureRandom.bytes(9)),
                 grace: configuration.stream.disconnectGrace,
                 timeToLive: configuration.stream.ttlLive,
             ),
-            observer: environment.redisObserver(.pushes),
+            observer: dependencies.redisObserver(.pushes),
         )
-        sweep = environment.abandonmentSweep(store, on: loop)
-        survey = environment.queueSurvey(store, on: loop)
+        sweep = dependencies.abandonmentSweep(store, on: loop)
+        survey = dependencies.queueSurvey(store, on: loop)
         streams = StreamRegistry(
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
@@ -151,8 +151,8 @@ final class APIGraph {
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
             publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
-            conversations: PostgresConversationRepository(environment.database),
-            identifiers: environment.identifiers,
+            conversations: PostgresConversationRepository(dependencies.database),
+            identifiers: dependencies.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
@@ -160,48 +160,48 @@ final class APIGraph {
             services: APIServices(
                 loop: loop,
                 solve: solve,
-                read: ReadMathRequestHandler(requests: requests, archive: environment.archive),
-                watch: WatchAnswerHandler(requests: requests, archive: environment.archive),
+                read: ReadMathRequestHandler(requests: requests, archive: dependencies.archive),
+                watch: WatchAnswerHandler(requests: requests, archive: dependencies.archive),
                 cancel: CancelMathRequestHandler(
                     requests: requests,
-                    archive: environment.archive,
+                    archive: dependencies.archive,
                     ends: answers,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(environment, store, requests, answers.keptNotices),
+                conversations: Self.conversations(dependencies, store, requests, answers.keptNotices),
                 answers: answers,
                 requests: requests,
                 ends: answers,
                 tokens: SignedTicketService(
-                    secrets: environment.secrets,
-                    lifetime: environment.streamLifetime,
-                    clock: environment.clock,
+                    secrets: dependencies.secrets,
+                    lifetime: dependencies.streamLifetime,
+                    clock: dependencies.clock,
                 ),
                 isAuthenticationRequired: configuration.auth.required,
-                identifiers: environment.identifiers,
+                identifiers: dependencies.identifiers,
                 streams: streams,
                 assets: assets,
                 corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
-                accessLog: environment.accessLog,
-                tracer: environment.tracer,
+                accessLog: dependencies.accessLog,
+                tracer: dependencies.tracer,
             )
         )
     }
 
     private static func conversations(
-        _ environment: ReplicaEnvironment,
+        _ dependencies: ReplicaDependencies,
         _ store: RedisStore,
         _ requests: RedisRequestRepository,
         _ notices: RedisArchiveNotices
     ) -> ConversationServices {
-        let kept = PostgresConversationRepository(environment.database)
+        let kept = PostgresConversationRepository(dependencies.database)
         let recent = RedisConversations(store: store)
-        let time = environment.clock
+        let time = dependencies.clock
         let catchUp = ArchiveCatchUp(notices: notices, clock: LoopClock(loop: store.loop))
         let lookup = ConversationLookup(conversations: kept, wallClock: time, catchUp: catchUp)
         return ConversationServices(
-            create: CreateConversationHandler(conversations: kept, identifiers: environment.identifiers, clock: time),
+            create: CreateConversationHandler(conversations: kept, identifiers: dependencies.identifiers, clock: time),
             list: ListConversationsHandler(conversations: kept),
             read: ReadConversationHandler(lookup: lookup),
             rename: RenameConversationHandler(conversations: kept, lookup: lookup, clock: time),

@@ -37,6 +37,14 @@ final class CountingRedisObserver: RedisObserver {
         if kind == .commands { logger.warning("redis cannot be reached", ["error": .string(reason)]) }
     }
 
+    /// Logged for every connection: only one of them may have lost the permission.
+    func permissionMissing(reason: String) {
+        logger.warning(
+            "redis user lacks a permission",
+            ["connection": .string(kind.rawValue), "error": .string(reason)],
+        )
+    }
+
     func timedOut() { metrics.timeouts[kind].increment() }
 }
 

@@ -10,25 +10,25 @@ import Telemetry
 /// The operations listener: health and metrics.
 final class OperationsService: Service {
     let name = "operations"
-    private let environment: ReplicaEnvironment
+    private let dependencies: ReplicaDependencies
 
-    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+    init(_ dependencies: ReplicaDependencies) { self.dependencies = dependencies }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
-        let loop = environment.loops.loops[0]
-        let health = environment.health
+        let loop = dependencies.loops.loops[0]
+        let health = dependencies.health
         let watches = try await health.watchLoops()
         var options = HTTPServerOptions()
         options.connectionsMax = DescriptorBudget.operationsMax
         options.refusedConnectionsMax = 0
-        options.acceptingPaused = environment.noteAcceptPause
+        options.acceptingPaused = dependencies.noteAcceptPause
         options.renderError = { APIProblem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
-        let registry = environment.metrics.registry
-        let schema = SchemaWatch(environment.database)
+        let registry = dependencies.metrics.registry
+        let schema = SchemaWatch(dependencies.database)
         await schema.begin()
-        let providers = environment.gates
-        let ops = environment.configuration.ops
-        let (logLevel, clock) = (environment.logLevel, environment.clock)
+        let providers = dependencies.gates
+        let ops = dependencies.configuration.ops
+        let (logLevel, clock) = (dependencies.logLevel, dependencies.clock)
         let listener = try await HTTPListener.start(
             host: .init("OPS_HOST", ops.host),
             port: .init("OPS_PORT", ops.port),
@@ -43,7 +43,7 @@ final class OperationsService: Service {
                 clock: clock,
             )
         }
-        environment.logger.info("operations port open", ["port": .int(listener.port)])
+        dependencies.logger.info("operations port open", ["port": .int(listener.port)])
         started()
         await untilCancelled()
         try await Task {

@@ -13,17 +13,17 @@ final class PersisterService: Service {
     private static let drainLimit = Duration.seconds(5)
 
     let name = "persister"
-    private let environment: ReplicaEnvironment
+    private let dependencies: ReplicaDependencies
     private let graph = Mutex<LoopBound<PersisterGraph>?>(nil)
 
-    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+    init(_ dependencies: ReplicaDependencies) { self.dependencies = dependencies }
 
     var limits: ServiceLimits { ServiceLimits(drain: Self.drainLimit + .seconds(1)) }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
-        let loop = environment.loops.loops[0]
-        let made = try await loop.run { [environment] loop in
-            let graph = PersisterGraph(environment, on: loop)
+        let loop = dependencies.loops.loops[0]
+        let made = try await loop.run { [dependencies] loop in
+            let graph = PersisterGraph(dependencies, on: loop)
             graph.persister.start()
             return LoopBound(graph, of: loop)
         }
@@ -48,15 +48,15 @@ final class PersisterGraph {
     private let store: RedisStore
     private let queue: RedisRecordQueue
 
-    init(_ environment: ReplicaEnvironment, on loop: Loop) {
-        let logger = environment.logger
-        let metrics = environment.metrics
-        store = environment.store(on: loop)
+    init(_ dependencies: ReplicaDependencies, on loop: Loop) {
+        let logger = dependencies.logger
+        let metrics = dependencies.metrics
+        store = dependencies.store(on: loop)
         queue = RedisRecordQueue(
             store: store,
-            waiting: environment.redis,
+            waiting: dependencies.redis,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
-            observer: environment.redisObserver(.waiting),
+            observer: dependencies.redisObserver(.waiting),
         )
         queue.onMalformedRecord = {
             metrics.persister.refused.increment()
@@ -66,11 +66,11 @@ final class PersisterGraph {
             loop: loop,
             queue: queue,
             membership: queue,
-            archive: environment.archive,
-            backoff: environment.backoff,
+            archive: dependencies.archive,
+            backoff: dependencies.backoff,
             metrics: metrics.persister,
             logger: logger,
-        ) { [health = environment.health] in health.note($0) }
+        ) { [health = dependencies.health] in health.note($0) }
     }
 
     func close() {

@@ -26,7 +26,7 @@ enum Replica {
         announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) async throws {
         let registry = MetricsRegistry()
-        registry.registerProcess(version: ReplicaEnvironment.version)
+        registry.registerProcess(version: ReplicaDependencies.version)
         let metrics = LemmaMetrics(registry, roles: Set(roles))
         let tracing = TracingService(
             configuration.otel,
@@ -36,7 +36,7 @@ enum Replica {
         )
         metrics.replica.observeLostLogLines { logger.output.droppedLines }
         metrics.traces.observeQueue { tracing?.queuedSpans ?? 0 }
-        let environment = try await environment(
+        let dependencies = try await dependencies(
             configuration,
             stores: stores,
             loops: loops,
@@ -45,18 +45,18 @@ enum Replica {
             logger: logger,
             roles: roles,
         )
-        let needed: [any Service] = [DatabaseService(environment.database), OperationsService(environment)]
+        let needed: [any Service] = [DatabaseService(dependencies.database), OperationsService(dependencies)]
         var services = supporting + (tracing.map { [$0] } ?? []) + needed
         for role in roles {
             switch role {
-            case .api: services.append(APIService(environment, announce: announce))
-            case .worker: services += [PersisterService(environment), WorkerService(environment)]
+            case .api: services.append(APIService(dependencies, announce: announce))
+            case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
         }
         let group = ServiceGroup(services, logger: logger)
         try await group.run(
-            onStop: { environment.health.beginDraining() },
-            onUserSignal: { environment.logLevel.toggle() },
+            onStop: { dependencies.health.beginDraining() },
+            onUserSignal: { dependencies.logLevel.toggle() },
         )
     }
 
@@ -67,7 +67,7 @@ enum Replica {
         let database: String
     }
 
-    private static func environment(
+    private static func dependencies(
         _ configuration: Configuration,
         stores: Stores,
         loops: LoopGroup,
@@ -75,7 +75,7 @@ enum Replica {
         tracer: Tracer?,
         logger: Logger,
         roles: [ReplicaRole]
-    ) async throws -> ReplicaEnvironment {
+    ) async throws -> ReplicaDependencies {
         let name = configuration.otel.serviceName
         var database = try PostgresConfiguration(uri: stores.database, applicationName: name)
         database.connectionsMax = configuration.database.maxConnections
@@ -93,7 +93,7 @@ enum Replica {
             let observer = CountingPostgresObserver(metrics.postgres, logger: logger)
             return LoopBound(PostgresPool(database, on: loop, observer: observer), of: loop)
         }
-        return ReplicaEnvironment(
+        return ReplicaDependencies(
             configuration: configuration,
             loops: loops,
             logger: logger,

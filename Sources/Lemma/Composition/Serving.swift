@@ -99,7 +99,7 @@ enum Serving {
         let output = LogOutput(
             descriptor: STDOUT_FILENO,
             service: configuration.otel.serviceName,
-            version: ReplicaEnvironment.version,
+            version: ReplicaDependencies.version,
             level: LogLevel(configuration),
             format: LogFormat(rawValue: configuration.logging.format.rawValue) ?? .json,
         )

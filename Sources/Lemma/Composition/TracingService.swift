@@ -34,7 +34,7 @@ final class TracingService: Service {
         tracer = Tracer(sampler: Sampler(otel), queue: queue)
         resource = TraceResource(
             service: otel.serviceName,
-            version: ReplicaEnvironment.version,
+            version: ReplicaDependencies.version,
             instance: Base64URL.encode(SecureRandom.bytes(9)),
             host: ProcessInfo.processInfo.hostName,
             processID: Int(ProcessInfo.processInfo.processIdentifier),

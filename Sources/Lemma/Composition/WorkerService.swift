@@ -15,28 +15,28 @@ import Worker
 /// The workers of one process, one on each loop.
 final class WorkerService: Service {
     let name = "worker"
-    private let environment: ReplicaEnvironment
+    private let dependencies: ReplicaDependencies
     private let graphs = Mutex<[LoopBound<WorkerGraph>]>([])
 
-    init(_ environment: ReplicaEnvironment) { self.environment = environment }
+    init(_ dependencies: ReplicaDependencies) { self.dependencies = dependencies }
 
-    var limits: ServiceLimits { ServiceLimits(drain: environment.configuration.drainGrace + .seconds(9)) }
+    var limits: ServiceLimits { ServiceLimits(drain: dependencies.configuration.drainGrace + .seconds(9)) }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
         // A name of its own for each start: what the last one left behind belongs to the dead.
         let replica = Base64URL.encode(SecureRandom.bytes(6))
-        let loops = environment.loops.loops
-        let slots = environment.configuration.jobs.concurrency
-        environment.metrics.work.slots.set(slots)
-        environment.metrics.work.leaseSeconds.set(environment.configuration.jobs.lease / .seconds(1))
+        let loops = dependencies.loops.loops
+        let slots = dependencies.configuration.jobs.concurrency
+        dependencies.metrics.work.slots.set(slots)
+        dependencies.metrics.work.leaseSeconds.set(dependencies.configuration.jobs.lease / .seconds(1))
         var made: [LoopBound<WorkerGraph>] = []
         for loop in loops {
             let share = slots / loops.count + (loop.index < slots % loops.count ? 1 : 0)
             guard share > 0 else { continue }
             made.append(
-                try await loop.run { [environment] loop in
+                try await loop.run { [dependencies] loop in
                     let consumer = "\(replica)-\(loop.index)"
-                    let graph = WorkerGraph(environment, consumer: consumer, slots: share, on: loop)
+                    let graph = WorkerGraph(dependencies, consumer: consumer, slots: share, on: loop)
                     graph.runner.start()
                     return LoopBound(graph, of: loop)
                 }
@@ -44,7 +44,7 @@ final class WorkerService: Service {
         }
         let graphs = made
         self.graphs.withLock { $0 = graphs }
-        environment.logger.info("taking jobs", ["consumer": .string(replica), "slots": .int(slots)])
+        dependencies.logger.info("taking jobs", ["consumer": .string(replica), "slots": .int(slots)])
         started()
         await untilCancelled()
         try await Task {
@@ -55,7 +55,7 @@ final class WorkerService: Service {
 
     /// Takes no more jobs, waits for the running ones up to the grace, and hands the rest to the other replicas.
     func drain() async {
-        let grace = environment.configuration.drainGrace
+        let grace = dependencies.configuration.drainGrace
         await withTaskGroup { group in
             for graph in graphs.withLock({ $0 }) {
                 group.addTask {
@@ -79,28 +79,28 @@ final class WorkerGraph {
     private let survey: QueueStatistics?
     private let transport: HTTPTransport
 
-    init(_ environment: ReplicaEnvironment, consumer name: String, slots: Int, on loop: Loop) {
-        let configuration = environment.configuration
-        let metrics = environment.metrics
-        let logger = environment.logger
-        store = environment.store(on: loop)
+    init(_ dependencies: ReplicaDependencies, consumer name: String, slots: Int, on loop: Loop) {
+        let configuration = dependencies.configuration
+        let metrics = dependencies.metrics
+        let logger = dependencies.logger
+        store = dependencies.store(on: loop)
         transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: environment.redis,
-            backoff: environment.backoff,
-            observer: environment.redisObserver(.pushes),
+            subscribing: dependencies.redis,
+            backoff: dependencies.backoff,
+            observer: dependencies.redisObserver(.pushes),
             appends: metrics.work.appendTokens,
         )
         consumer = RedisMessageConsumer(
             store: store,
-            waiting: environment.redis,
+            waiting: dependencies.redis,
             consumer: name,
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
             ),
-            observer: environment.redisObserver(.waiting),
+            observer: dependencies.redisObserver(.waiting),
         )
         consumer.onMalformedJob = {
             metrics.work.refused[.malformed].increment()
@@ -111,25 +111,25 @@ final class WorkerGraph {
         let bus = LocalEventBus()
         metrics.observe(bus)
         bus.subscribe(to: MathRequestFinished.self) { logger.note($0) }
-        let solver = environment.solver(on: loop, transport)
+        let solver = dependencies.solver(on: loop, transport)
         let handler = RunMathRequestHandler(
             consumer: consumer,
             answers: answers,
             solver: solver,
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
-                archive: environment.archive,
+                archive: dependencies.archive,
                 window: ContextWindow(
                     turnsMax: configuration.context.maxTurns,
                     tokensMax: configuration.context.maxTokens,
                 ),
                 clock: LoopClock(loop: loop),
             ),
-            environment: WorkEnvironment(
+            dependencies: AttemptDependencies(
                 clock: LoopClock(loop: loop),
-                tasks: LoopTasks(loop: loop),
-                backoff: environment.backoff,
-                traces: AttemptTracer(environment.tracer),
+                tasks: LoopLocalTasks(loop: loop),
+                backoff: dependencies.backoff,
+                traces: AttemptTracer(dependencies.tracer),
             ),
             bus: bus,
         )
@@ -139,18 +139,18 @@ final class WorkerGraph {
             membership: consumer,
             handler: handler,
             options: JobRunner.Options(slots: slots, lease: configuration.jobs.lease),
-            backoff: environment.backoff,
+            backoff: dependencies.backoff,
             metrics: metrics.work,
             logger: logger,
         )
         self.runner = runner
         control = RedisControlChannel(
-            environment.redis,
-            keys: environment.keys,
+            dependencies.redis,
+            keys: dependencies.keys,
             on: loop,
-            observer: environment.redisObserver(.pushes),
+            observer: dependencies.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
-        sweep = environment.abandonmentSweep(store, on: loop)
+        sweep = dependencies.abandonmentSweep(store, on: loop)
         lines = loop.index == 0 ? ConversationQueueSweep(store: store) : nil
         lines?.start()
         unqueued =
@@ -165,7 +165,7 @@ final class WorkerGraph {
                 logger.warning("request without a job ended", ["correlation_id": .string(id.description)])
             }
         unqueued?.start()
-        survey = environment.queueSurvey(store, on: loop)
+        survey = dependencies.queueSurvey(store, on: loop)
     }
 
     func close() {

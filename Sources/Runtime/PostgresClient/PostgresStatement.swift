@@ -1,17 +1,17 @@
 /// One SQL statement of the program, prepared once on each connection that runs it.
 ///
-/// The text is a literal: what varies are parameters, `$1` and so on. Keep statements in static constants, because a
-/// connection knows them by identity.
+/// Values are parameters, `$1` and so on, never part of the text. Store statements in static constants, because a
+/// connection identifies them by object identity.
 package final class PostgresStatement: Sendable {
-    package let sql: StaticString
+    package let sql: String
 
-    package init(_ sql: StaticString) { self.sql = sql }
+    package init(_ sql: StaticString) { self.sql = "\(sql)" }
 
-    /// Gives the text as C has it.
-    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
-        // Safety: a static string ends with a zero byte and lives for ever.
-        sql.withUTF8Buffer { $0.withMemoryRebound(to: CChar.self) { body($0.baseAddress) } }
-    }
+    /// A text composed of literals and of the program's own column names; it must not contain any input.
+    package init(composed sql: String) { self.sql = sql }
+
+    /// Calls `body` with the text as a C string, which is valid during the call.
+    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result { sql.withCString { body($0) } }
 
     /// The statement with its parameters.
     package func callAsFunction(_ values: PostgresValue...) -> PostgresCall { PostgresCall(self, values) }
@@ -28,7 +28,7 @@ package struct PostgresCall: Sendable {
     }
 }
 
-/// SQL out of a file that is part of the program, of any number of statements.
+/// SQL from a resource of the program, with any number of statements.
 package struct PostgresScript: Sendable {
     let sql: String
 

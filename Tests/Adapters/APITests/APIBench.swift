@@ -247,9 +247,9 @@ private final class APIGraph {
                 window: ContextWindow(turnsMax: 20, tokensMax: 8000),
                 clock: clock,
             ),
-            environment: WorkEnvironment(
+            dependencies: AttemptDependencies(
                 clock: clock,
-                tasks: LoopTasks(loop: loop),
+                tasks: LoopLocalTasks(loop: loop),
                 backoff: backoff,
                 traces: AttemptTracer(nil),
             ),

@@ -12,7 +12,7 @@ extension ProviderDialect {
     /// Reads a text that is one value.
     func read(_ text: String) throws -> ProviderChunk { read(try JSONReader.value(text[...].utf8)) }
 
-    func request(for question: Question) -> HTTPClientRequest { request(for: question, without: []) }
+    func request(for question: ProviderRequest) -> HTTPClientRequest { request(for: question, without: []) }
 }
 
 private let endpoint = ProviderEndpoint(baseURL: "http://host/v1", model: "m-1", apiKey: "sk-key")
@@ -20,14 +20,14 @@ private let endpoint = ProviderEndpoint(baseURL: "http://host/v1", model: "m-1",
 private func text(_ request: HTTPClientRequest) -> String { String(decoding: request.body ?? [], as: UTF8.self) }
 
 /// A question with two turns before it, the second of which was never answered.
-private func conversation(omits: Bool = false) -> Question {
+private func conversation(omits: Bool = false) -> ProviderRequest {
     let random = FixedID()
     let turns = [("1+1", "2"), ("why?", "")].map { problem, answer in
         ConversationTurn(correlationID: random.make(), problem: problem, answer: answer)
     }
-    return Question(
+    return ProviderRequest(
         problem: MathProblem(stored: "x \"=\" 3\n"),
-        options: SolveOptions(temperature: 0.5, maxOutputTokens: 99),
+        options: SolveOptions([.temperature: .number(0.5), .maxOutputTokens: .integer(99)]),
         context: ConversationContext(turns: turns, omitsEarlierTurns: omits),
     )
 }

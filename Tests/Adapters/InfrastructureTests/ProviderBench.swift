@@ -50,16 +50,16 @@ struct ClosureClient: AIStreamingClient {
         self.body = body
     }
 
-    func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         try await body(sink)
         return .stop
     }
 }
 
-func question(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> Question {
-    Question(
+func question(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> ProviderRequest {
+    ProviderRequest(
         problem: MathProblem(stored: text),
-        options: SolveOptions(maxOutputTokens: maxOutputTokens),
+        options: SolveOptions(maxOutputTokens.map { [.maxOutputTokens: .integer($0)] } ?? [:]),
         attempt: attempt,
     )
 }

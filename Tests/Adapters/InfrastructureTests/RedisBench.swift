@@ -110,7 +110,9 @@ final class RedisBench {
             userID: user,
             problem: MathProblem(stored: "2x + 3 = 7"),
             requestedProvider: provider,
-            options: SolveOptions(temperature: 0.5, maxOutputTokens: 100, onBusy: onBusy),
+            options: SolveOptions([
+                .temperature: .number(0.5), .maxOutputTokens: .integer(100), .onBusy: .text(onBusy.rawValue),
+            ]),
         )
     }
 

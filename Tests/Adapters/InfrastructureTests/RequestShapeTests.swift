@@ -124,16 +124,19 @@ struct RequestShapeTests {
             let dialect = OpenAIDialect(ProviderEndpoint(baseURL: server.url + "v1", model: "m", apiKey: nil))
             let client = RemoteClient(dialect, transport: transport, connectTimeout: .seconds(10), shape: shape)
             func ask(_ options: SolveOptions) async throws(ProviderFailure) {
-                let question = Question(problem: MathProblem(stored: "x"), options: options)
+                let question = ProviderRequest(problem: MathProblem(stored: "x"), options: options)
                 _ = try await client.stream(question, into: SinkRecorder(ManualClock(loop: loop)))
             }
-            var options = SolveOptions(temperature: 0.5, maxOutputTokens: 9000)
+            var options = SolveOptions([.temperature: .number(0.5), .maxOutputTokens: .integer(9000)])
             do throws(ProviderFailure) { try await ask(options) } catch {
                 guard case .adapted(_, let changed) = error else { throw error }
                 options = changed
             }
             let kept: Set<RequestPart> = [.streamOptions, .systemRole, .temperature, .maxTokens]
-            let sent = dialect.parts(for: Question(problem: MathProblem(stored: "x"), options: options), without: [])
+            let sent = dialect.parts(
+                for: ProviderRequest(problem: MathProblem(stored: "x"), options: options),
+                without: []
+            )
             #expect(sent == (isRemembered ? kept : kept.subtracting([part])))
             // An answer to a question without the option confirms nothing.
             try await ask(SolveOptions())

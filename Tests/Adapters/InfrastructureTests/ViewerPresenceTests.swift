@@ -81,7 +81,7 @@ struct ViewerPresenceTests {
             userID: made.userID,
             problem: made.problem,
             requestedProvider: nil,
-            options: SolveOptions(onDisconnect: choice),
+            options: SolveOptions([.onDisconnect: .text(choice.rawValue)]),
         )
         _ = try await bench.publisher().publish(request, in: .new, as: nil)
         return try await bench.record(request.correlationID)

@@ -232,7 +232,7 @@ struct ConformanceTests {
             userID: sample.userID,
             problem: MathProblem(stored: "∫ x² dx, “quoted” \\ and 'more'"),
             requestedProvider: "wanted",
-            options: SolveOptions(temperature: 0.7, maxOutputTokens: 4711, onDisconnect: .cancel, onBusy: .interrupt),
+            options: SolveOptions(SolveOption.samples),
         )
         return FinishedRequest(
             request: request,

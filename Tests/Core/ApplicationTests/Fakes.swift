@@ -7,7 +7,7 @@ import TestSupport
 extension ManualClock: MonotonicClock {}
 
 /// Tasks of the test's own loop.
-struct LoopTasks: LocalTasks {
+struct LoopLocalTasks: LocalTasks {
     let loop: Loop
     func start(_ operation: @escaping () async -> Void) -> Task<Void, Never> { loop.spawn(operation) }
 }

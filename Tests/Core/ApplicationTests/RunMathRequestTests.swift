@@ -59,9 +59,9 @@ private final class Bench {
                 window: ContextWindow(turnsMax: 3, tokensMax: 1000),
                 clock: clock,
             ),
-            environment: WorkEnvironment(
+            dependencies: AttemptDependencies(
                 clock: clock,
-                tasks: LoopTasks(loop: loop),
+                tasks: LoopLocalTasks(loop: loop),
                 backoff: Backoff(random: FixedRandom.half),
                 traces: traces,
             ),

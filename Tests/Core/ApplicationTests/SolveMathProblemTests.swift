@@ -18,15 +18,15 @@ struct SolveMathProblemTests {
             SolveInput(
                 problem: "x",
                 provider: "mock",
-                temperature: 2,
-                maxOutputTokens: 32_768,
-                onDisconnect: "cancel",
-                onBusy: "interrupt",
+                options: [
+                    .temperature: .number(2), .maxOutputTokens: .integer(32_768), .onDisconnect: .text("cancel"),
+                    .onBusy: .text("interrupt"),
+                ],
             )
         )
         #expect(full.provider == "mock")
-        let options = SolveOptions(temperature: 2, maxOutputTokens: 32_768, onDisconnect: .cancel, onBusy: .interrupt)
-        #expect(full.options == options)
+        #expect(full.options.temperature == 2 && full.options.maxOutputTokens == 32_768)
+        #expect(full.options.onDisconnect == .cancel && full.options.onBusy == .interrupt)
     }
 
     @Test("all mistakes are told at once, each with its field")
@@ -34,10 +34,10 @@ struct SolveMathProblemTests {
         let input = SolveInput(
             problem: "  ",
             provider: "oracle",
-            temperature: 2.1,
-            maxOutputTokens: 0,
-            onDisconnect: "explode",
-            onBusy: "",
+            options: [
+                .temperature: .number(2.1), .maxOutputTokens: .integer(0), .onDisconnect: .text("explode"),
+                .onBusy: .text(""),
+            ],
         )
         let failure = #expect(throws: ValidationFailure.self) { try validator.validate(input) }
         let expected = [
@@ -57,7 +57,9 @@ struct SolveMathProblemTests {
         ] as [(Double?, Int?)],
     )
     func ranges(temperature: Double?, tokens: Int?) {
-        let input = SolveInput(problem: "1", temperature: temperature, maxOutputTokens: tokens)
+        var input = SolveInput(problem: "1")
+        input.options[.temperature] = temperature.map { .number($0) }
+        input.options[.maxOutputTokens] = tokens.map { .integer($0) }
         let failure = #expect(throws: ValidationFailure.self) { try validator.validate(input) }
         #expect(failure?.errors.count == 1)
     }
@@ -100,7 +102,7 @@ struct SolveMathProblemTests {
     @Test("an accepted problem is published once, and listeners hear of it")
     func accepted() async throws {
         let (publisher, bus) = (PublisherFake(), BusRecorder())
-        let input = SolveInput(problem: " 2x = 4 ", provider: "local", temperature: 1)
+        let input = SolveInput(problem: " 2x = 4 ", provider: "local", options: [.temperature: .number(1)])
         let output = try await handler(publisher, bus).handle(SolveMathProblem(userID: UserID("ada"), input: input))
         let request = try #require(publisher.published.first)
         #expect(publisher.published.count == 1)

@@ -142,7 +142,7 @@ final class SolverFake: MathSolver {
     }
 
     var steps: [Step] = [.answer(["x = ", "2"])]
-    private(set) var questions: [(Question, String?)] = []
+    private(set) var questions: [(ProviderRequest, String?)] = []
     private let loop: Loop
     private let clock: ManualClock
 
@@ -161,7 +161,7 @@ final class SolverFake: MathSolver {
     }
 
     func solve(
-        _ question: Question,
+        _ question: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution {

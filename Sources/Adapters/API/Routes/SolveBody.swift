@@ -1,24 +1,17 @@
 internal import Application
 internal import Console
+internal import Domain
 internal import HTTPServer
 internal import Shared
 
 /// The body of `POST /api/math/solve`.
 struct SolveBody: Decodable {
     struct Options: Decodable {
-        let temperature: Double?
-        let maxOutputTokens: Int?
-        let onDisconnect: String?
-        let onBusy: String?
-
-        /// Members that no option has: a misspelt option would be dropped in silence.
+        let values: [SolveOption: SolveOption.Value]
+        /// Members that are no option: a misspelt option is not ignored.
         let unknown: [String]
 
-        private enum CodingKeys: String, CodingKey, CaseIterable {
-            case temperature, maxOutputTokens, onDisconnect, onBusy
-        }
-
-        private struct AnyKey: CodingKey {
+        private struct Key: CodingKey {
             let stringValue: String
             var intValue: Int? { nil }
             init(stringValue: String) { self.stringValue = stringValue }
@@ -26,18 +19,24 @@ struct SolveBody: Decodable {
         }
 
         init(from decoder: any Decoder) throws {
-            let members = try decoder.container(keyedBy: CodingKeys.self)
-            let names = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
-            unknown = names.filter { CodingKeys(stringValue: $0) == nil }.sorted()
-            temperature = try Self.number(.temperature, in: members)
-            maxOutputTokens = try Self.number(.maxOutputTokens, in: members)
-            onDisconnect = try members.decodeIfPresent(String.self, forKey: .onDisconnect)
-            onBusy = try members.decodeIfPresent(String.self, forKey: .onBusy)
+            let members = try decoder.container(keyedBy: Key.self)
+            var values: [SolveOption: SolveOption.Value] = [:]
+            for option in SolveOption.allCases {
+                let key = Key(stringValue: option.rawValue)
+                values[option] =
+                    switch option.rule {
+                    case .number: try Self.number(key, in: members).map { .number($0) }
+                    case .integer: try Self.number(key, in: members).map { .integer($0) }
+                    case .choice: try members.decodeIfPresent(String.self, forKey: key).map { .text($0) }
+                    }
+            }
+            self.values = values
+            unknown = members.allKeys.map(\.stringValue).filter { SolveOption(rawValue: $0) == nil }.sorted()
         }
 
-        /// What is wrong with each unknown member, naming the option that was probably meant.
+        /// An error for each unknown member, with the option that was probably meant.
         var errors: [ValidationFailure.FieldError] {
-            let known = CodingKeys.allCases.map(\.stringValue)
+            let known = SolveOption.allCases.map(\.rawValue)
             return unknown.map { name in
                 let meant = nearest(to: name.lowercased(), in: known.map { $0.lowercased() })
                     .flatMap { lower in known.first { $0.lowercased() == lower } }
@@ -46,22 +45,22 @@ struct SolveBody: Decodable {
             }
         }
 
-        /// A number that the type cannot hold is a wrong type like any other; Foundation throws an error of its own for
-        /// it, which ends as malformed JSON without a place.
+        /// A number that the type cannot represent is a value of the wrong type; Foundation throws an error without a coding
+        /// path for it.
         private static func number<Number: Decodable>(
-            _ key: CodingKeys,
-            in members: KeyedDecodingContainer<CodingKeys>
+            _ key: Key,
+            in members: KeyedDecodingContainer<Key>
         ) throws -> Number? {
             do {
                 return try members.decodeIfPresent(Number.self, forKey: key)
             } catch let error as DecodingError {
                 throw error
             } catch {
-                let place = DecodingError.Context(
+                let context = DecodingError.Context(
                     codingPath: members.codingPath + [key],
                     debugDescription: "the number does not fit",
                 )
-                throw DecodingError.typeMismatch(Number.self, place)
+                throw DecodingError.typeMismatch(Number.self, context)
             }
         }
     }
@@ -85,10 +84,7 @@ struct SolveBody: Decodable {
             problem: body.problem,
             conversationID: conversationID,
             provider: body.provider,
-            temperature: body.options?.temperature,
-            maxOutputTokens: body.options?.maxOutputTokens,
-            onDisconnect: body.options?.onDisconnect,
-            onBusy: body.options?.onBusy,
+            options: body.options?.values ?? [:],
         )
     }
 }

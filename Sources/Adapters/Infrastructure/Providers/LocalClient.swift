@@ -15,7 +15,10 @@ package struct LocalClient: AIStreamingClient {
 
     package init(solver: LocalSolver) { self.solver = solver }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    package func stream(
+        _ question: ProviderRequest,
+        into sink: any AnswerSink
+    ) async throws(ProviderFailure) -> FinishReason {
         var tokens = 0
         do throws(LocalSolverFailure) {
             try await solver.solve(question.problem.text) { text in

@@ -48,7 +48,10 @@ package struct MockClient: AIStreamingClient {
         self.clock = clock
     }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    package func stream(
+        _ question: ProviderRequest,
+        into sink: any AnswerSink
+    ) async throws(ProviderFailure) -> FinishReason {
         let words = text(of: question).split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
         let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
@@ -74,7 +77,7 @@ package struct MockClient: AIStreamingClient {
     }
 
     /// What an answer is made of.
-    private func text(of question: Question) -> String {
+    private func text(of question: ProviderRequest) -> String {
         switch options.content {
         case .echo, .timestamps: return question.problem.text
         case .conversation:

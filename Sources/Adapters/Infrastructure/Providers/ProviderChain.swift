@@ -42,7 +42,7 @@ package struct ProviderChain: MathSolver {
     }
 
     package func solve(
-        _ question: Question,
+        _ question: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution {

@@ -6,7 +6,7 @@ package protocol AIStreamingClient {
     /// Streams an answer into `sink` and returns why it ended when it is whole. What the provider tells of its usage goes
     /// to the sink at once, so that it counts also where the answer breaks off. Cancelling the task closes the
     /// connection at once.
-    func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason
+    func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason
 }
 
 /// A provider as clients and records name it.

@@ -2,7 +2,7 @@ package import Domain
 package import Shared
 
 /// What a provider is asked.
-package struct Question: Sendable {
+package struct ProviderRequest: Sendable {
     package let problem: MathProblem
     package var options: SolveOptions
     /// What was asked and answered before in the same conversation.
@@ -60,7 +60,7 @@ package protocol MathSolver {
     /// an answer, the sink has been told by then what its provider used up to that moment.
     /// Cancelling the task closes the provider's connection at once.
     func solve(
-        _ question: Question,
+        _ question: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution

@@ -3,10 +3,11 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
-/// The names of a request's fields in its Redis hash; the function library writes those about its progress.
+/// The names of the fields of a request's Redis hash beside those of ``SolveOption``; the function library writes those
+/// about its progress.
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel, lost
-    case user, conversation, problem, wish, temperature, maxOutputTokens, onDisconnect, onBusy
+    case user, conversation, problem, wish
     case opening, endId, beforeEndId, cancelReason, queueMs, firstTokenMs, durationMs
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
@@ -26,10 +27,9 @@ enum RequestHash {
         add(.conversation, request.conversationID.description)
         add(.problem, request.problem.text)
         add(.wish, request.requestedProvider)
-        add(.temperature, request.options.temperature.map { String($0) })
-        add(.maxOutputTokens, request.options.maxOutputTokens.map { String($0) })
-        add(.onDisconnect, request.options.onDisconnect.rawValue)
-        add(.onBusy, request.options.onBusy.rawValue)
+        for option in SolveOption.allCases {
+            if let value = request.options[option] { fields += [option.rawValue, value.storedText] }
+        }
         add(.traceParent, request.trace?.parent)
         add(.traceState, request.trace?.state)
         return fields
@@ -87,19 +87,13 @@ enum RequestHash {
             let conversation = text(.conversation).flatMap({ ConversationID($0) }),
             let problem = text(.problem)
         else { return nil }
-        let options = SolveOptions(
-            temperature: text(.temperature).flatMap { Double($0) },
-            maxOutputTokens: number(.maxOutputTokens),
-            onDisconnect: text(.onDisconnect).flatMap { .init(rawValue: $0) } ?? .continue,
-            onBusy: text(.onBusy).flatMap { .init(rawValue: $0) } ?? .enqueue,
-        )
         let request = MathRequest(
             correlationID: id,
             conversationID: conversation,
             userID: UserID(user),
             problem: MathProblem(stored: problem),
             requestedProvider: text(.wish),
-            options: options,
+            options: SolveOptions { values[$0.rawValue] },
             trace: text(.traceParent).map { TraceCarrier(parent: $0, state: text(.traceState)) },
         )
         let usage = number(.outputTokens).map { output in

@@ -20,7 +20,7 @@ package struct CallTracing: Sendable {
     }
 
     /// Begins the span of one call; `retry` is 0 for the first.
-    func begin(_ question: Question, of provider: ProviderIdentity, retry: Int) -> Span {
+    func begin(_ question: ProviderRequest, of provider: ProviderIdentity, retry: Int) -> Span {
         let operation = GenAINames.operation(provider.name)
         let parent = question.attempt?.trace.flatMap { TraceContext($0) }
         let span = tracer.begin("\(operation) \(provider.model)", host == nil ? .internal : .client, parent: parent)
@@ -67,11 +67,11 @@ package struct CallTracing: Sendable {
     }
 }
 
-extension Question {
+extension ProviderRequest {
     /// The same question, asked as a part of `context`.
-    func within(_ context: TraceContext) -> Question {
+    func within(_ context: TraceContext) -> ProviderRequest {
         guard let attempt else { return self }
-        return Question(
+        return ProviderRequest(
             problem: problem,
             options: options,
             context: self.context,

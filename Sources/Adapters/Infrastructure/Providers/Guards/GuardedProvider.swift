@@ -50,7 +50,11 @@ package struct GuardedProvider {
     func countHedge() { gate.metrics.hedges.increment() }
 
     /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
-    func solve(_ question: Question, into lane: RaceLane, mayWait: Bool) async throws(ProviderFailure) -> Solution {
+    func solve(
+        _ question: ProviderRequest,
+        into lane: RaceLane,
+        mayWait: Bool
+    ) async throws(ProviderFailure) -> Solution {
         var question = question
         var retry = 0
         var adaptations = 0
@@ -97,7 +101,7 @@ package struct GuardedProvider {
     }
 
     /// Makes no call before the moment that the provider named: waits for it where that is soon and nobody else is left.
-    private func keepPause(_ question: Question, mayWait: Bool) async throws(ProviderFailure) {
+    private func keepPause(_ question: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
         while let rest = gate.pause.rest(at: clock.now) {
             guard mayWait, rest <= RetryPolicy.retryAfterMax else {
                 gate.turnAway(question.attempt)
@@ -109,7 +113,7 @@ package struct GuardedProvider {
     }
 
     private func answer(
-        _ question: Question,
+        _ question: ProviderRequest,
         into lane: RaceLane,
         _ admission: CircuitBreaker.Admission
     ) async -> (ProviderCall, Result<FinishReason, ProviderFailure>) {
@@ -127,13 +131,13 @@ package struct GuardedProvider {
         return (call, result)
     }
 
-    private func admit(_ question: Question) throws(ProviderFailure) -> CircuitBreaker.Admission {
+    private func admit(_ question: ProviderRequest) throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
         gate.turnAway(question.attempt)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
-    private func takeSlot(for question: Question, mayWait: Bool) async throws(ProviderFailure) {
+    private func takeSlot(for question: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
         if gate.slots.take() { return }
         let turn = OneShot<Bool>(loop: loop)
         let turnOnLoop = LoopBound(turn, of: loop)
@@ -158,7 +162,7 @@ package struct GuardedProvider {
     }
 
     private func count(
-        _ question: Question,
+        _ question: ProviderRequest,
         _ result: Result<FinishReason, ProviderFailure>,
         after duration: Duration,
         _ usage: TokenUsage,

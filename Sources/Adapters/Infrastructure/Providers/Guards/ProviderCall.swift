@@ -22,7 +22,7 @@ package struct CallLimits: Sendable {
 /// Loop-owned.
 final class ProviderCall: AnswerSink {
     private let client: any AIStreamingClient
-    private let question: Question
+    private let question: ProviderRequest
     private let sink: any AnswerSink
     private let limits: CallLimits
     private let loop: Loop
@@ -46,7 +46,7 @@ final class ProviderCall: AnswerSink {
 
     init(
         _ client: any AIStreamingClient,
-        _ question: Question,
+        _ question: ProviderRequest,
         into sink: any AnswerSink,
         limits: CallLimits,
         loop: Loop,

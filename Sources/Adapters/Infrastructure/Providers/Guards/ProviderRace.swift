@@ -11,7 +11,7 @@ internal import EventLoop
 /// ```
 /// Only the winner's text reaches the sink. Loop-owned.
 final class ProviderRace {
-    private let question: Question
+    private let question: ProviderRequest
     private let candidates: [GuardedProvider]
     private let sink: any AnswerSink
     private let hedgeAfter: Duration?
@@ -25,7 +25,7 @@ final class ProviderRace {
 
     /// `candidates` are in the order of preference; at least one.
     init(
-        _ question: Question,
+        _ question: ProviderRequest,
         candidates: [GuardedProvider],
         into sink: any AnswerSink,
         hedgeAfter: Duration?,

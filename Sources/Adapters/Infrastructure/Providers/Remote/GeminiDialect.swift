@@ -16,14 +16,14 @@ package struct GeminiDialect: ProviderDialect {
     /// `STOP` may come ahead of more text: the end of the response is the end, and this only for one that never comes.
     package var closingLimit: Duration { .seconds(10) }
 
-    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
         var parts: Set<RequestPart> = [.systemRole]
         if question.options.temperature != nil { parts.insert(.temperature) }
         if question.options.maxOutputTokens != nil { parts.insert(.maxTokens) }
         return parts.subtracting(omitted)
     }
 
-    package func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+    package func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         let model = endpoint.model.hasPrefix("models/") ? endpoint.model : "models/\(endpoint.model)"
         var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/\(model):streamGenerateContent?alt=sse")
         // In a field and not in the URL, which proxies and servers log.

@@ -22,7 +22,7 @@ package struct OpenAIDialect: ProviderDialect {
 
     package var endsWithDone: Bool { true }
 
-    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
         var parts: Set<RequestPart> = [.streamOptions, .systemRole]
         if question.options.temperature != nil { parts.insert(.temperature) }
         if question.options.maxOutputTokens != nil, let name = limitName(without: omitted) { parts.insert(name) }
@@ -36,7 +36,7 @@ package struct OpenAIDialect: ProviderDialect {
         return names.first { !omitted.contains($0) }
     }
 
-    package func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+    package func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/chat/completions")
         if let key = endpoint.apiKey { request.headers.append(("Authorization", "Bearer \(key)")) }
         if let attempt = question.attempt {
@@ -66,7 +66,7 @@ package struct OpenAIDialect: ProviderDialect {
         return request
     }
 
-    private func messages(_ question: Question, hasSystemRole: Bool) -> [(role: String, content: String)] {
+    private func messages(_ question: ProviderRequest, hasSystemRole: Bool) -> [(role: String, content: String)] {
         let prompt = SystemPrompt.math.text(for: question.context)
         let turns = question.turns(beginningWith: hasSystemRole ? nil : prompt)
         return (hasSystemRole ? [("system", prompt)] : [])

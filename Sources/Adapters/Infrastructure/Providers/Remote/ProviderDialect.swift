@@ -12,9 +12,9 @@ package protocol ProviderDialect: Sendable {
     /// True where `[DONE]` ends a stream, so that an answer is whole with it even without a reason.
     var endsWithDone: Bool { get }
     /// What a request for `question` has of the parts that a server may refuse, `omitted` left out.
-    func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart>
+    func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart>
     /// The request for an answer as a stream of server-sent events.
-    func request(for question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest
+    func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest
     /// Reads one event, or a body that came in place of a stream; what is not of this dialect is passed over.
     func read(_ json: JSONValue) -> ProviderChunk
 }
@@ -22,7 +22,7 @@ package protocol ProviderDialect: Sendable {
 extension ProviderDialect {
     package var closingLimit: Duration { .seconds(2) }
     package var endsWithDone: Bool { false }
-    package func parts(for question: Question, without omitted: Set<RequestPart>) -> Set<RequestPart> { [] }
+    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> { [] }
 }
 
 /// Where a provider is reached.

@@ -34,7 +34,10 @@ package struct RemoteClient: AIStreamingClient {
 
     package var identity: ProviderIdentity { dialect.identity }
 
-    package func stream(_ question: Question, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    package func stream(
+        _ question: ProviderRequest,
+        into sink: any AnswerSink
+    ) async throws(ProviderFailure) -> FinishReason {
         let omitted = shape.leftOut
         let answer = RemoteAnswer(dialect, into: sink)
         do throws(ProviderFailure) {
@@ -69,7 +72,7 @@ package struct RemoteClient: AIStreamingClient {
     private func adapt(
         to answer: RemoteAnswer,
         after failure: ProviderFailure,
-        _ question: Question,
+        _ question: ProviderRequest,
         without omitted: Set<RequestPart>
     ) -> ProviderFailure {
         guard let refusal = answer.refusal else { return failure }
@@ -85,11 +88,11 @@ package struct RemoteClient: AIStreamingClient {
     }
 
     /// What of `omitted` a request for `question` would have: its answer says nothing about the rest.
-    private func withheld(_ omitted: Set<RequestPart>, from question: Question) -> Set<RequestPart> {
+    private func withheld(_ omitted: Set<RequestPart>, from question: ProviderRequest) -> Set<RequestPart> {
         omitted.filter { dialect.parts(for: question, without: omitted.subtracting([$0])).contains($0) }
     }
 
-    private func request(_ question: Question, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+    private func request(_ question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         var request = dialect.request(for: question, without: omitted)
         request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
         if let attempt = question.attempt {

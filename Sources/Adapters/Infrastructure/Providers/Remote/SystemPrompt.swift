@@ -35,7 +35,7 @@ enum Speaker {
     case teacher
 }
 
-extension Question {
+extension ProviderRequest {
     /// Stands for an answer that never came: some providers refuse an empty text, or two of the same speaker in a row.
     private static let noAnswer = "(no answer)"
     /// Follows an answer without an end, which would pass for a whole one.

@@ -117,7 +117,7 @@ package struct ListMessagesHandler: QueryHandler {
         }
     }
 
-    /// Question and answer; the question alone while there is none.
+    /// Question and answer; the question alone while there is no answer.
     private func messages(of request: ArchivedRequest) async -> [ConversationMessage] {
         switch request {
         case .finished(let finished, let id): return ConversationMessage.all(of: finished, answerID: id)

@@ -9,7 +9,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private let answers: any AnswerStream
     private let solver: any MathSolver
     private let contexts: ContextReader
-    private let environment: WorkEnvironment
+    private let dependencies: AttemptDependencies
     private let bus: any EventBus
 
     package init(
@@ -17,14 +17,14 @@ package struct RunMathRequestHandler: CommandHandler {
         answers: any AnswerStream,
         solver: any MathSolver,
         contexts: ContextReader,
-        environment: WorkEnvironment,
+        dependencies: AttemptDependencies,
         bus: any EventBus
     ) {
         self.consumer = consumer
         self.answers = answers
         self.solver = solver
         self.contexts = contexts
-        self.environment = environment
+        self.dependencies = dependencies
         self.bus = bus
     }
 
@@ -36,7 +36,7 @@ package struct RunMathRequestHandler: CommandHandler {
                 provider: choice.name,
                 model: choice.model,
                 restartReason: restartReason,
-                trace: environment.traces.plan(),
+                trace: dependencies.traces.plan(),
             )
             let claimed = await persist(command.control) { () async throws(QueueFailure) in
                 try await consumer.claim(command.delivery, plan)
@@ -86,12 +86,12 @@ package struct RunMathRequestHandler: CommandHandler {
 
     /// Runs one claimed attempt.
     private func run(_ claim: JobClaim, _ control: AttemptControl, _ choice: ProviderIdentity) async -> AttemptEnd {
-        let trace = environment.traces.begin(claim, provider: choice.name)
+        let trace = dependencies.traces.begin(claim, provider: choice.name)
         control.trace = trace.carrier
         bus.publish(AttemptStarted(claim, trace.carrier))
         let writer = answers.writer(for: claim)
         writer.onFailure = { control.abort(.writeFailed($0)) }
-        let sink = AttemptSink(writer: writer, clock: environment.clock)
+        let sink = AttemptSink(writer: writer, clock: dependencies.clock)
         let result = await solve(claim, trace.carrier, sink, control)
         let end = await end(of: claim, result, sink, writer, control, choice)
         // What this attempt could not write any more must not stop the next one.
@@ -181,7 +181,7 @@ package struct RunMathRequestHandler: CommandHandler {
         _ control: AttemptControl
     ) async -> Result<Solution, AttemptFailure> {
         var result = Result<Solution, AttemptFailure>.failure(.provider(.cancelled))
-        let task = environment.tasks.start { result = await answer(claim, trace, sink) }
+        let task = dependencies.tasks.start { result = await answer(claim, trace, sink) }
         control.began(task)
         await task.value
         control.ended()
@@ -203,7 +203,7 @@ package struct RunMathRequestHandler: CommandHandler {
             case .cancelled: return .failure(.provider(.cancelled))
             }
         }
-        let question = Question(
+        let question = ProviderRequest(
             problem: request.problem,
             options: request.options,
             context: context,
@@ -228,7 +228,7 @@ package struct RunMathRequestHandler: CommandHandler {
         as reason: RestartReason = .providerFailed
     ) async -> AttemptEnd {
         _ = try? await writer.flush()
-        let pause = least + environment.backoff.pause(afterAttempt: Int(claim.attempt))
+        let pause = least + dependencies.backoff.pause(afterAttempt: Int(claim.attempt))
         let result = await persist(control) { () async throws(QueueFailure) in
             try await consumer.postpone(claim, for: pause, reason, failure, answer: sink.answer)
         }
@@ -352,7 +352,7 @@ package struct RunMathRequestHandler: CommandHandler {
                 case .unavailable: break
                 }
                 if case .leaseLost = control?.reason { return .failure(.stopped) }
-                guard (try? await environment.clock.sleep(for: environment.backoff.jittered(pause))) != nil else {
+                guard (try? await dependencies.clock.sleep(for: dependencies.backoff.jittered(pause))) != nil else {
                     return .failure(.stopped)
                 }
                 pause = min(pause * 2, Self.storePauses.last)

@@ -1,4 +1,4 @@
-internal import Domain
+package import Domain
 package import Shared
 
 /// Accepts a problem: validates it, gives it its ids and hands it to the workers.
@@ -45,31 +45,22 @@ package struct SolveMathProblem: Command {
     }
 }
 
-/// A problem as the client wrote it: right types, values not checked yet.
+/// A submission as the client wrote it: the types are right, the values are not validated yet.
 package struct SolveInput: Sendable {
     package var problem: String?
     package var conversationID: ConversationID?
     package var provider: String?
-    package var temperature: Double?
-    package var maxOutputTokens: Int?
-    package var onDisconnect: String?
-    package var onBusy: String?
+    package var options: [SolveOption: SolveOption.Value]
 
     package init(
         problem: String?,
         conversationID: ConversationID? = nil,
         provider: String? = nil,
-        temperature: Double? = nil,
-        maxOutputTokens: Int? = nil,
-        onDisconnect: String? = nil,
-        onBusy: String? = nil
+        options: [SolveOption: SolveOption.Value] = [:]
     ) {
         self.problem = problem
         self.conversationID = conversationID
         self.provider = provider
-        self.temperature = temperature
-        self.maxOutputTokens = maxOutputTokens
-        self.onDisconnect = onDisconnect
-        self.onBusy = onBusy
+        self.options = options
     }
 }

@@ -94,19 +94,15 @@ package struct SolveMathProblemHandler: CommandHandler {
         _ command: SolveMathProblem,
         _ valid: SolveMathProblemValidator.Valid
     ) -> IdempotentSubmission {
-        let options = valid.options
-        let meaning: [String] = [
-            command.input.conversationID?.description ?? "",
-            valid.provider ?? "",
-            options.temperature.map { String($0) } ?? "",
-            options.maxOutputTokens.map { String($0) } ?? "",
-            options.onDisconnect.rawValue,
-            options.onBusy.rawValue,
-            valid.problem.text,
-        ]
+        let meaning = SubmissionMeaning(
+            conversation: command.input.conversationID,
+            provider: valid.provider,
+            options: valid.options,
+            problem: valid.problem,
+        )
         return IdempotentSubmission(
             name: fingerprints.fingerprint("\(command.userID)\n\(key)"),
-            meaning: fingerprints.fingerprint(meaning.joined(separator: "\n")),
+            meaning: fingerprints.fingerprint(meaning.text),
         )
     }
 

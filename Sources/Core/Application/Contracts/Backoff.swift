@@ -1,21 +1,6 @@
 package import Shared
 
-/// What running a request needs from its surroundings besides its ports.
-package struct WorkEnvironment {
-    package let clock: any MonotonicClock
-    package let tasks: any LocalTasks
-    package let backoff: Backoff
-    package let traces: any AttemptTracing
-
-    package init(clock: any MonotonicClock, tasks: any LocalTasks, backoff: Backoff, traces: any AttemptTracing) {
-        self.clock = clock
-        self.tasks = tasks
-        self.backoff = backoff
-        self.traces = traces
-    }
-}
-
-/// Exponential pauses with full jitter: a random part of a limit that doubles
+/// Exponential back-off with full jitter: a random part of a limit that doubles with each attempt
 /// (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
 package struct Backoff: Sendable {
     private let base: Duration
@@ -28,7 +13,7 @@ package struct Backoff: Sendable {
         self.random = random
     }
 
-    /// The pause after attempt `attempt`, from 1.
+    /// The pause after attempt `attempt`, counted from 1.
     package func pause(afterAttempt attempt: Int) -> Duration {
         let doublings = min(max(attempt - 1, 0), 16)
         return jittered(min(base * (1 << doublings), cap))

@@ -17,7 +17,7 @@ import Telemetry
 import Tracing
 
 /// What all services of one process share.
-struct ReplicaEnvironment: Sendable {
+struct ReplicaDependencies: Sendable {
     /// Told by `--version`, logs and metrics.
     static let version = "1.1.0"
 

@@ -1,6 +1,8 @@
 package import Application
 
-/// Tells the listeners of one loop; a listener runs before `publish` returns.
+/// The event bus of one loop; a listener runs before `publish` returns.
+///
+/// Loop-owned.
 package final class LocalEventBus: EventBus {
     private var listeners: [ObjectIdentifier: [(any DomainEvent) -> Void]] = [:]
 
