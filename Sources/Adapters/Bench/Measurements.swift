@@ -1,4 +1,4 @@
-internal import EventLoop
+internal import Time
 
 /// Everything the students of one run have seen.
 ///

@@ -4,6 +4,7 @@ package import EventLoop
 package import Instrumentation
 package import Shared
 package import Telemetry
+internal import Time
 internal import Tracing
 
 /// Takes jobs from the queue and runs them, as many at once as it has slots, on one loop.

@@ -5,6 +5,7 @@ import EventLoop
 import HTTPServer
 import Infrastructure
 internal import Instrumentation
+internal import LemmaSettings
 import Lifecycle
 import Persistence
 import Settings

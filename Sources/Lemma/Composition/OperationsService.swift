@@ -3,8 +3,8 @@ import EventLoop
 import HTTPServer
 import Infrastructure
 internal import Instrumentation
+internal import LemmaSettings
 import Lifecycle
-import Settings
 import Telemetry
 
 /// The operations listener: health and metrics.

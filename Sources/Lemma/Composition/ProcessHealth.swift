@@ -8,6 +8,7 @@ import PostgresClient
 import RedisClient
 import Synchronization
 import Telemetry
+import Time
 
 /// Whether the process's loops turn and reach Redis, and whether it drains.
 final class ProcessHealth: Sendable {
@@ -119,7 +120,7 @@ final class ProcessHealth: Sendable {
         let due = Duration.milliseconds(beat.time.load(ordering: .relaxed)) + Self.beatPeriod
         metrics.loopLagSeconds.observe(max(.zero, LoopClock.now - due))
         beat.time.store(loop.nowMilliseconds, ordering: .relaxed)
-        beat.idleNanoseconds.store(Int64(loop.idleTime / .nanoseconds(1)), ordering: .relaxed)
+        beat.idleNanoseconds.store(loop.idleTime.wholeNanoseconds, ordering: .relaxed)
         let pending = stores.withLock { stores in
             stores.reduce(0) { $1.loop === loop ? $0 + $1.onLoop.pendingCommands : $0 }
         }
@@ -212,10 +213,4 @@ final class SchemaWatch: Sendable {
 
     /// Looks for the first time, so that a replica knows without having been asked for its readiness.
     func begin() async { try? await look(within: Self.firstLimit) }
-}
-
-extension Duration {
-    fileprivate var wholeMicroseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
-    }
 }

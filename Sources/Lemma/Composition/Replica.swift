@@ -3,6 +3,7 @@ import EventLoop
 import FoundationEssentials
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import Lifecycle
 import PostgresClient
 import RedisClient

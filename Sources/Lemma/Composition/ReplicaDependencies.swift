@@ -7,6 +7,7 @@ import FoundationEssentials
 import HTTPClient
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import LocalMath
 import Persistence
 import PostgresClient

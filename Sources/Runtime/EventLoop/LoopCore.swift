@@ -41,7 +41,7 @@ internal import Synchronization
     var serialExecutor: UnownedSerialExecutor?
     var taskExecutor: UnownedTaskExecutor?
     var dirty: [any Flushable] = []
-    var tasks = RunningTasks()
+    var tasks = UnfinishedTasks()
 
     /// The read buffer that all streams of this loop share, one read at a time.
     let readBuffer: uv_buf_t
@@ -165,7 +165,7 @@ internal import Synchronization
         settle(within: Self.endingLimit)
         while !closeQueue() { sched_yield() }
         settle(within: Self.lastJobsLimit)
-        tasks = RunningTasks()
+        tasks = UnfinishedTasks()
         while wakers.load(ordering: .acquiring) > 0 { sched_yield() }
         unsafe uv_walk(uv, { handle, _ in unsafe uv_close(handle, nil) }, nil)
         unsafe uv_run(uv, UV_RUN_DEFAULT)

@@ -9,8 +9,9 @@ package final class LoopGroup: Sendable {
     private let threads: Mutex<[Thread]>
 
     /// The thread of one loop.
+    ///
+    /// Safety: `@unchecked Sendable` because the id is opaque; only `stop()` uses it, once.
     private struct Thread: @unchecked Sendable {
-        // Safety: an opaque thread id; only `stop()` uses it, once.
         var id: uv_thread_t
     }
 

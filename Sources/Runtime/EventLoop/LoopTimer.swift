@@ -1,4 +1,5 @@
 internal import CUV
+internal import Time
 
 /// A one-shot or repeating timer on a loop; ``LoopHandle/close()`` cancels it.
 ///
@@ -72,10 +73,7 @@ extension Loop {
 extension Duration {
     /// libuv's unit: whole milliseconds, rounded up; 0 for a negative duration.
     var timerTicks: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
         // A peer may have chosen the duration: cap it at 2^50 ms, beyond any clock.
-        guard seconds < 1 << 40 else { return 1 << 50 }
-        return UInt64(seconds) * 1000 + UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+        UInt64(min(max(0, wholeMilliseconds), 1 << 50))
     }
 }

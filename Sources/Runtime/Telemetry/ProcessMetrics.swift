@@ -1,9 +1,9 @@
 internal import Glibc
 
 extension MetricsRegistry {
-    /// Registers the metrics of this process by their common names, and `<namespace>_build_info`.
+    /// Registers the metrics of this process under their conventional names, and `<namespace>_build_info`.
     ///
-    /// Once a registry.
+    /// To be called once per registry.
     package func registerProcess(version: String, namespace: String = "lemma") {
         gauge(
             "\(namespace)_build_info",
@@ -40,11 +40,11 @@ extension MetricsRegistry {
     }
 }
 
-/// Reads what Linux tells a process about itself; nil where it does not.
+/// Statistics of this process from Linux; nil if a value is not available.
 enum ProcessStatistics {
     static func cpuSeconds() -> Double? {
         var time = timespec()
-        guard clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }
+        guard unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
@@ -56,17 +56,17 @@ enum ProcessStatistics {
     }
 
     static func openDescriptors() -> Double? {
-        guard let directory = opendir("/proc/self/fd") else { return nil }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir("/proc/self/fd") else { return nil }
+        defer { unsafe closedir(directory) }
         var count = 0
-        while readdir(directory) != nil { count += 1 }
-        // Neither `.` and `..`, nor the descriptor that lists the others.
+        while unsafe readdir(directory) != nil { count += 1 }
+        // Without `.`, `..` and the descriptor of the directory itself.
         return Double(count - 3)
     }
 
     static func descriptorLimit() -> Double? {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
         return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
     }
 
@@ -83,7 +83,7 @@ enum ProcessStatistics {
 
     /// A number of `/proc/self/stat`, counted from 0 at the process' state.
     private static func status(field: Int) -> Double? {
-        // The second field, the program's name, may hold blanks and parentheses: count from its closing one.
+        // The second field, the name of the program, may contain blanks and parentheses: count from the last parenthesis.
         guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         return fields.indices.contains(field) ? Double(fields[field]) : nil
@@ -97,7 +97,7 @@ enum ProcessStatistics {
         return zip(names, values).first { $0.0 == name }.flatMap { Double($0.1) }
     }
 
-    /// The least release of the compiler that built this program.
+    /// The release of the compiler that built this program, as far as conditional compilation can tell.
     static var compiler: String {
         #if compiler(>=6.4)
         "6.4"
@@ -110,13 +110,13 @@ enum ProcessStatistics {
 
     /// The text of a small file under `/proc`.
     private static func read(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { return nil }
             if count == 0 { return String(decoding: bytes, as: UTF8.self) }

@@ -22,7 +22,7 @@ private func silentControl() -> LogLevelControl {
     LogLevelControl(Logger(output: LogOutput(descriptor: -1, service: "", version: "")), configured: .info)
 }
 
-@Suite("The operations port")
+@Suite("The operations port", .tags(.integration))
 struct OperationsTests {
     private func withOperations(
         loopsTurn: Bool = true,

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-@Suite("TLS on streams")
+@Suite("TLS on streams", .tags(.integration))
 struct TLSFilterTests {
     @Test("megabytes pass both ways and the end arrives in order")
     func echo() async throws {

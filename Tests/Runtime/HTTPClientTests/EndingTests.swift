@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Text
 
-@Suite("HTTP client: stopping early")
+@Suite("HTTP client: stopping early", .tags(.integration))
 struct EndingTests {
     private static let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
 

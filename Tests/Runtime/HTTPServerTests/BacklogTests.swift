@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("What waits for earlier answers")
+@Suite("What waits for earlier answers", .tags(.unit))
 struct BacklogTests {
     @Test("bytes leave in order, and the storage stays below twice what waited, however long something waits")
     func bounded() {

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: deadlines and limits", .serialized)
+@Suite("HTTP server: deadlines and limits", .tags(.integration), .serialized)
 struct DeadlineTests {
     /// Sends a piece every 20 ms until the server answers; returns how long that took and the answer.
     private func drip(_ client: RawClient, _ piece: String) throws -> (Duration, RawResponse) {

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: delivery and endings")
+@Suite("HTTP server: delivery and endings", .tags(.integration))
 struct DeliveryTests {
     @Test("A request that comes byte by byte is served")
     func byteByByte() async throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Text
 
-@Suite("HTTP server: what the embedding brings")
+@Suite("HTTP server: what the embedding brings", .tags(.integration))
 struct EmbeddingTests {
     @Test("Metrics tell of connections, requests with their status, lost clients and bad requests")
     func metrics() async throws {

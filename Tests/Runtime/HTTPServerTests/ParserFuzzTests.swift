@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
@@ -17,7 +18,7 @@ struct SeededRandom: RandomNumberGenerator {
     }
 }
 
-@Suite("HTTP server: the parser, fuzzed")
+@Suite("HTTP server: the parser, fuzzed", .tags(.unit))
 struct ParserFuzzTests {
     private static let seeds = [
         "GET /hello?q=a%20b HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nX-Empty:\r\n\r\n",

@@ -189,7 +189,7 @@ private let chunks = [
     ),
 ]
 
-@Suite("HTTP server: what is refused")
+@Suite("HTTP server: what is refused", .tags(.integration))
 struct RefusalTests {
     @Test(
         "Is answered once, with a problem document, and the connection closes",

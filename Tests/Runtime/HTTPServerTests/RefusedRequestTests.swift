@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP server: what is read of a refused request")
+@Suite("HTTP server: what is read of a refused request", .tags(.integration))
 struct RefusedRequestTests {
     @Test(
         "The path is read where the request line has a complete and valid one",

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: serving")
+@Suite("HTTP server: serving", .tags(.integration))
 struct ServingTests {
     @Test("A GET is answered with length, type and date, and the connection stays open")
     func simpleGet() async throws {
@@ -184,7 +184,7 @@ struct ServingTests {
     }
 }
 
-@Suite("HTTP server: Expect")
+@Suite("HTTP server: Expect", .tags(.integration))
 struct ExpectTests {
     private static let head = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
 

@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: streaming responses")
+@Suite("HTTP server: streaming responses", .tags(.integration))
 struct StreamTests {
     @Test("A stream's frames of one turn share one chunk, and the connection serves the next request after it")
     func chunkedStream() async throws {
@@ -118,7 +118,7 @@ struct StreamTests {
     }
 }
 
-@Suite("HTTP server: ending the server")
+@Suite("HTTP server: ending the server", .tags(.integration))
 struct EndingTests {
     @Test("Draining closes idle connections, lets answers and streams end, and announces the close")
     func drain() async throws {

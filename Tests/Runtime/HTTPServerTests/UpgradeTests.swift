@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: upgrades")
+@Suite("HTTP server: upgrades", .tags(.integration))
 struct UpgradeTests {
     private static let fields = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: other, ECHO\r\n\r\n"
     private static let request = "GET /upgrade HTTP/1.1\r\n\(fields)"

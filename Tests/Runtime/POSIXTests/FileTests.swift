@@ -2,7 +2,7 @@ import POSIX
 import TestSupport
 import Testing
 
-@Suite("Files")
+@Suite("Files", .tags(.integration))
 struct FileTests {
     @Test("A lock is held by one value at a time and released with it")
     func lock() throws {

@@ -1,10 +1,11 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
 /// What happens when a line cannot be written.
-@Suite("The log output")
+@Suite("The log output", .tags(.integration))
 struct LogOutputTests {
     @Test("a full pipe drops lines without blocking, and takes them again once it is read")
     func fullPipe() {
@@ -31,7 +32,7 @@ struct LogOutputTests {
 
     @Test("a full disk drops lines")
     func fullDisk() throws {
-        let descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC)
+        let descriptor = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
         try #require(descriptor >= 0)
         defer { close(descriptor) }
         let output = LogOutput(descriptor: descriptor, service: "s", version: "v")

@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Settings
 internal import Shared
 internal import Telemetry
+internal import Time
 
 /// `GET` and `PUT /loglevel`: shows and changes how much a running process logs.
 ///
@@ -50,7 +51,7 @@ final class LogLevelRoute {
         let generation = control.set(level).generation
         if level != control.configured {
             let timer = loop.schedule(after: limit) { [control] in control.end(generation) }
-            let at = Timestamp(milliseconds: clock.now().milliseconds + Int64(limit.wholeMilliseconds))
+            let at = Timestamp(milliseconds: clock.now().milliseconds + limit.wholeMilliseconds)
             end = (timer, at, generation)
         }
         return show()

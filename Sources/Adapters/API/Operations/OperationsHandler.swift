@@ -3,6 +3,7 @@ package import EventLoop
 package import HTTPServer
 package import Shared
 package import Telemetry
+internal import Time
 
 /// Answers the operations port: health, metrics and the log's level, API and worker alike.
 package final class OperationsHandler: HTTPHandler {
@@ -167,7 +168,7 @@ package struct ReadinessReport: Sendable {
                             "persister",
                             object: { json in
                                 json.member("waiting", backlog.records)
-                                json.member("oldestMs", backlog.age.wholeMilliseconds)
+                                json.member("oldestMs", Int(backlog.age.wholeMilliseconds))
                             },
                         )
                     }

@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Time
 internal import Tracing
 
 /// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
@@ -109,7 +110,7 @@ struct StreamRoute {
     /// that comes back or comes late.
     private func waitsForFirstToken(of record: RequestRecord, after cursor: EventID?, _ reset: Bool) -> Timestamp? {
         guard cursor == nil, !reset, !record.status.isTerminal,
-            UnixTime.microseconds / 1000 - record.createdAt.milliseconds < Self.promptMilliseconds
+            UnixTime.milliseconds - record.createdAt.milliseconds < Self.promptMilliseconds
         else { return nil }
         return record.createdAt
     }

@@ -1,11 +1,9 @@
 package import Shared
-internal import Telemetry
+internal import Time
 
 /// The system's time of day.
 package struct SystemClock: WallClock {
     package init() {}
 
-    package func now() -> Timestamp {
-        Timestamp(milliseconds: UnixTime.microseconds / 1000)
-    }
+    package func now() -> Timestamp { Timestamp(milliseconds: UnixTime.milliseconds) }
 }

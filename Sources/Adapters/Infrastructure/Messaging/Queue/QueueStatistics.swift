@@ -2,6 +2,7 @@ internal import Application
 internal import EventLoop
 package import Instrumentation
 internal import RedisClient
+internal import Time
 
 /// Looks at the queue and at Redis' policy of eviction every few seconds, for metrics and readiness.
 ///

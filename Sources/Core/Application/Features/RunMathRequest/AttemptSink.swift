@@ -1,4 +1,5 @@
 internal import Domain
+internal import Time
 
 /// Passes a provider's text on to the attempt's writer and takes its times.
 final class AttemptSink: AnswerSink {
@@ -44,13 +45,6 @@ final class AttemptSink: AnswerSink {
         }
     }
 
-    var firstTokenMilliseconds: Int? { firstTokenAt.map { ($0 - startedAt).wholeMilliseconds } }
-    var elapsedMilliseconds: Int { (clock.now - startedAt).wholeMilliseconds }
-}
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    package var wholeMilliseconds: Int {
-        Int(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
-    }
+    var firstTokenMilliseconds: Int? { firstTokenAt.map { Int(($0 - startedAt).wholeMilliseconds) } }
+    var elapsedMilliseconds: Int { Int((clock.now - startedAt).wholeMilliseconds) }
 }
