@@ -115,7 +115,7 @@ final class APIService: Service {
 
 /// What answers the public listener on one loop.
 final class APIGraph {
-    let handler: APIHandler
+    let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
     private let answers: RedisAnswerStream
@@ -157,9 +157,13 @@ final class APIGraph {
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
-        handler = APIHandler(
-            services: APIServices(
-                loop: loop,
+        let tokens = SignedTicketService(
+            secrets: dependencies.secrets,
+            lifetime: dependencies.streamLifetime,
+            clock: dependencies.clock,
+        )
+        handler = RequestPipeline(
+            publicAPI: APIServices(
                 solve: solve,
                 read: ReadMathRequestHandler(requests: requests, archive: dependencies.archive),
                 watch: WatchAnswerHandler(requests: requests, archive: dependencies.archive),
@@ -173,20 +177,26 @@ final class APIGraph {
                 answers: answers,
                 requests: requests,
                 ends: answers,
-                tokens: SignedTicketService(
-                    secrets: dependencies.secrets,
-                    lifetime: dependencies.streamLifetime,
-                    clock: dependencies.clock,
-                ),
-                isAuthenticationRequired: configuration.auth.required,
-                identifiers: dependencies.identifiers,
+                tokens: tokens,
                 streams: streams,
                 assets: assets,
-                corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
+                tracer: dependencies.tracer,
+            ),
+            loop: loop,
+            authenticator: TokenAuthenticator(
+                tokens: tokens,
+                isRequired: configuration.auth.required,
+                failures: metrics.http.authenticationFailures,
+            ),
+            limiter: NoLimits(),
+            corsOrigins: configuration.limits.corsOrigins,
+            observer: RequestObserver(
+                identifiers: dependencies.identifiers,
+                metrics: metrics.http,
                 accessLog: dependencies.accessLog,
                 tracer: dependencies.tracer,
-            )
+            ),
         )
     }
 

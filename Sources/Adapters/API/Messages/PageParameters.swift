@@ -4,7 +4,7 @@ internal import Domain
 internal import HTTPServer
 internal import Shared
 
-/// Reads `limit` and `cursor`, and writes the cursors that clients send back as they got them.
+/// The `limit` and the `cursor` of a list; a cursor is opaque to clients, who send it back unchanged.
 struct PageParameters<Place: CursorPlace> {
     let size: PageSize
     /// Nil for the first page.
@@ -29,7 +29,7 @@ struct PageParameters<Place: CursorPlace> {
         self.place = place
     }
 
-    /// Decimal digits alone: no sign, no space.
+    /// Decimal digits only: no sign, no space.
     private static func number(_ text: String) -> Int? {
         text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }
@@ -42,7 +42,7 @@ struct PageParameters<Place: CursorPlace> {
     }
 }
 
-/// A place in a list that can be told to a client.
+/// A position in a list that a cursor can encode.
 protocol CursorPlace {
     init?(fields: [Substring])
     var fields: [String] { get }
@@ -75,7 +75,7 @@ extension MessagePlace: CursorPlace {
 }
 
 extension Timestamp {
-    /// Nil for what no list of ours has.
+    /// Nil for a time that no list contains.
     fileprivate init?(field: Substring) {
         guard let milliseconds = Int64(field), (0...253_402_300_799_999).contains(milliseconds) else { return nil }
         self.init(milliseconds: milliseconds)

@@ -16,7 +16,7 @@ package struct APIProblem: Error {
         self.detail = detail
     }
 
-    /// The detail of ``ProblemKind/storeUnavailable``, and how long a client should wait before it tries again.
+    /// How long a client should wait before it retries, for `Retry-After`.
     static let retryAfterSeconds = 2
 
     static var storeUnavailable: APIProblem {
@@ -29,7 +29,7 @@ package struct APIProblem: Error {
         return problem
     }
 
-    /// `limit` problems wait in the conversation already.
+    /// `limit` problems already wait in the conversation.
     static func conversationCrowded(_ limit: Int) -> APIProblem {
         var problem = APIProblem(
             .tooManyActive,
@@ -61,7 +61,7 @@ package struct APIProblem: Error {
         return problem
     }
 
-    /// The response, for a request to `path` that is known as `requestID`; what is not known is left out.
+    /// The response to a request for `path`; a member whose value is not known is left out.
     func response(path: String?, requestID: String?) -> HTTPResponse {
         var response = HTTPResponse(
             status: kind.problemType.status,
@@ -86,9 +86,9 @@ package struct APIProblem: Error {
         return response
     }
 
-    /// The response to what the HTTP layer found to be no request, for ``HTTPServerOptions``.
+    /// The response to a request that the HTTP server rejects before it reaches a pipeline, for ``HTTPServerOptions``.
     ///
-    /// `origins` are those of browsers that may read it.
+    /// Browsers may read it at `origins`.
     package static func refusal(
         status: Int,
         detail: String,

@@ -5,7 +5,7 @@ struct CrossOriginPolicy {
     /// Lower-case origins; `*` allows all.
     let origins: [String]
 
-    /// What a page may send: our own headers, and those that fetch wrappers, tracing and proxies add.
+    /// What a page may send: Lemma's own headers, and those that fetch wrappers, tracing and proxies add.
     private static let allowed =
         "authorization, cache-control, content-type, idempotency-key, last-event-id, prefer, traceparent, tracestate, "
         + "baggage, x-requested-with, x-request-id, x-end-user"
@@ -13,8 +13,10 @@ struct CrossOriginPolicy {
         "Location, X-Request-ID, X-Correlation-ID, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, "
         + "WWW-Authenticate"
 
-    /// What a response to `request` carries; nothing for origins that are not allowed.
-    func headers(for request: HTTPRequest) -> [(String, String)] { headers(forOrigin: request.headers["Origin"]) }
+    /// The headers of a response to `request`; none that allow anything for an origin that is not allowed.
+    func headers(for request: HTTPRequest) -> [(String, String)] {
+        origins.isEmpty ? [] : headers(forOrigin: request.headers["Origin"])
+    }
 
     func headers(forOrigin origin: String?) -> [(String, String)] {
         guard !origins.isEmpty, let origin else { return [] }
@@ -25,17 +27,18 @@ struct CrossOriginPolicy {
         ]
     }
 
-    func isPreflight(_ request: HTTPRequest) -> Bool {
-        request.headers["Origin"] != nil && request.headers["Access-Control-Request-Method"] != nil
+    static func isPreflight(_ request: HTTPRequest) -> Bool {
+        request.method == .options && request.headers["Origin"] != nil
+            && request.headers["Access-Control-Request-Method"] != nil
     }
 
-    /// The answer to a preflight; without the headers of ``headers(for:)`` it allows nothing.
-    func preflight(_ request: HTTPRequest) -> HTTPResponse {
+    /// The response to a preflight; without the headers of ``headers(for:)`` it allows nothing.
+    static var preflight: HTTPResponse {
         HTTPResponse(
             status: 204,
             headers: [
                 "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
-                "Access-Control-Allow-Headers": Self.allowed,
+                "Access-Control-Allow-Headers": allowed,
                 "Access-Control-Max-Age": "600",
             ],
         )

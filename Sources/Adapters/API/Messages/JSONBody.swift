@@ -3,15 +3,15 @@ internal import FoundationEssentials
 internal import HTTPServer
 internal import Shared
 
-/// Reads the JSON of a request's body.
+/// Decodes the JSON body of a request: the one place that does.
 enum JSONBody {
-    /// Malformed JSON is a 400, a value of the wrong type a 422 that names it.
+    /// Throws a 415 for another media type, a 400 for malformed JSON, a 422 that names the member for a wrong type.
     static func decode<Body: Decodable>(_: Body.Type, from request: HTTPRequest) throws(APIProblem) -> Body {
         try requireJSON(request)
         do throws(JSONSyntax.Failure) {
             try JSONSyntax.check(request.body)
         } catch {
-            throw APIProblem(.malformedRequest, words(error))
+            throw APIProblem(.malformedRequest, detail(of: error))
         }
         do {
             return try JSONDecoder().decode(Body.self, from: Data(request.body))
@@ -22,7 +22,7 @@ enum JSONBody {
         }
     }
 
-    private static func words(_ failure: JSONSyntax.Failure) -> String {
+    private static func detail(of failure: JSONSyntax.Failure) -> String {
         switch failure {
         case .malformed: "The body is no valid JSON."
         case .notUTF8: "The body must be JSON in UTF-8."
@@ -58,7 +58,7 @@ enum JSONBody {
 
     private static func wrongType(_ path: [any CodingKey], expected: String) -> APIProblem {
         let name = path.map(\.stringValue).joined(separator: ".")
-        let wanted =
+        let message =
             switch expected {
             case "String": "must be a string"
             case "Double": "must be a number"
@@ -66,6 +66,6 @@ enum JSONBody {
             case "another value": "has a value that does not fit"
             case _: "must be an object"
             }
-        return .invalid(ValidationFailure([.init(field: name.isEmpty ? "body" : name, message: wanted)]))
+        return .invalid(ValidationFailure([.init(field: name.isEmpty ? "body" : name, message: message)]))
     }
 }

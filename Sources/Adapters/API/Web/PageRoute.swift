@@ -4,17 +4,18 @@ internal import Text
 
 /// `GET /` and `GET /assets/…`: the web page.
 struct PageRoute {
-    let assets: WebAssets
-
-    /// Scripts come from here alone.
+    /// Scripts come from this server alone.
     ///
     /// Styles may be inline because KaTeX sets them on what it renders.
     private static let contentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
         + "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    /// Answers with the asset at a path such as `assets/app.js`; `index.html` is the page itself.
-    func respond(_ name: String, _ context: RequestContext) throws(APIProblem) {
+    let assets: WebAssets
+
+    /// Without a file in the path, the response is the page itself.
+    func handle(_: Caller, _ context: RequestContext) throws(APIProblem) {
+        let name = context.parameter.map { String($0) } ?? "index.html"
         guard let asset = assets[name] else { throw APIProblem(.notFound, "There is nothing at this path.") }
         let headers: HTTPFields = [
             "ETag": asset.tag,

@@ -2,16 +2,16 @@ internal import HTTPServer
 package import Settings
 internal import Text
 
-/// Who a request comes from, behind the proxies that are trusted.
+/// Finds the address of a request's client behind the trusted proxies.
 package struct ClientAddress: Sendable {
     private let trusted: [IPNetwork]
 
     package init(trustedProxies: [IPNetwork]) { trusted = trustedProxies }
 
-    /// The last address on the way to us that is no trusted proxy's; empty when the client has gone.
+    /// The last address on the way to the server that is no trusted proxy's; empty when the client has disconnected.
     ///
-    /// What stands before that address in `X-Forwarded-For` is whatever the client wrote, and so is what stands before
-    /// something that is no address.
+    /// In `X-Forwarded-For`, anything before that address is the client's own claim, and so is anything before a member
+    /// that is no address.
     func of(_ request: HTTPRequest) -> String {
         guard !trusted.isEmpty else { return request.peerAddress }
         return address(from: request.peerAddress, forwardedFor: request.headers["X-Forwarded-For"])

@@ -2,14 +2,14 @@ internal import Text
 
 /// One member of a header's list, with its parameters: `text/html;q=0.5`, `wait="10"` (RFC 9110, section 5.6).
 struct HeaderElement: Equatable {
-    /// What stands before the first `;`, without a value behind `=`, in lower case.
+    /// The text before the first `;`, without a value after `=`, in lower case.
     let name: String
-    /// What stands behind `=` there, without quotes; nil where there is none.
+    /// The value after `=` there, without quotes; nil where there is none.
     let value: String?
     /// Names in lower case, values without quotes.
     let parameters: [(name: String, value: String?)]
 
-    /// The members of a list, in their order; commas and semicolons in quotes are part of a value.
+    /// The members of a list, in order; commas and semicolons in quotes are part of a value.
     static func list(_ header: String?) -> [HeaderElement] {
         pieces(of: (header ?? "")[...], at: ",").compactMap { member in
             let parts = pieces(of: member, at: ";").map(assignment)
@@ -31,7 +31,7 @@ struct HeaderElement: Equatable {
             && left.parameters.elementsEqual(right.parameters, by: ==)
     }
 
-    /// Cuts at a separator that is not in a quoted string.
+    /// Splits at each separator outside a quoted string.
     private static func pieces(of text: Substring, at separator: Character) -> [Substring] {
         var pieces: [Substring] = []
         var start = text.startIndex

@@ -2,13 +2,13 @@ internal import Cryptography
 internal import Shared
 internal import Text
 
-/// What an `Authorization` header carries.
+/// What an `Authorization` header carries, by its form alone.
 enum Credential {
-    /// An access token or an API key, valid or not: what has the form of one.
+    /// A Bearer token with the form of an access token or an API key of Lemma's, valid or not.
     case token
     /// A Bearer token of another form.
     case otherToken
-    /// Another scheme, or no form at all.
+    /// Another scheme, or a malformed header.
     case otherScheme
 
     /// Nil without a header.
@@ -23,7 +23,7 @@ enum Credential {
         self = token.hasPrefix("lm_") || Self.isJWT(token) ? .token : .otherToken
     }
 
-    /// Three parts in base64url, the first of them a JSON object (RFC 7519, section 7.2).
+    /// True for three parts in base64url, the first of them a JSON object (RFC 7519, section 7.2).
     private static func isJWT(_ token: Substring) -> Bool {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false).map { Base64URL.decode($0) }
         guard parts.count == 3, parts.allSatisfy({ $0 != nil }), let header = parts[0],
@@ -33,7 +33,7 @@ enum Credential {
             try JSONSyntax.check(header)
             return true
         } catch {
-            // It is an object all the same.
+            // An object with a repeated member is still an object.
             if case .repeatedMember = error { return true }
             return false
         }

@@ -2,14 +2,14 @@ internal import HTTPServer
 
 /// Reads `Accept` (RFC 9110, section 12.5.1).
 struct AcceptedTypes {
-    /// How a type is wanted: by the most specific range that covers it.
+    /// How much a type is preferred: by the most specific range that covers it.
     private struct Preference {
         /// 0…1.
         let quality: Double
-        /// 3 where the type is named itself, 2 with its group (`text/*`), 1 with everything.
+        /// 3 for the type itself, 2 for its group (`text/*`), 1 for `*/*`.
         let specificity: Int
-        /// Place in the header.
-        let place: Int
+        /// Position in the header.
+        let position: Int
     }
 
     private let ranges: [(name: String, quality: Double)]
@@ -23,11 +23,11 @@ struct AcceptedTypes {
     }
 
     private func preference(for type: String) -> Preference? {
-        guard !ranges.isEmpty else { return Preference(quality: 1, specificity: 1, place: 0) }
+        guard !ranges.isEmpty else { return Preference(quality: 1, specificity: 1, position: 0) }
         let group = type.prefix { $0 != "/" } + "/*"
         for (specificity, name) in [(3, type), (2, String(group)), (1, "*/*")] {
-            if let place = ranges.firstIndex(where: { $0.name == name }) {
-                return Preference(quality: ranges[place].quality, specificity: specificity, place: place)
+            if let position = ranges.firstIndex(where: { $0.name == name }) {
+                return Preference(quality: ranges[position].quality, specificity: specificity, position: position)
             }
         }
         return nil
@@ -35,25 +35,26 @@ struct AcceptedTypes {
 
     func accepts(_ type: String) -> Bool { preference(for: type).map { $0.quality > 0 } ?? false }
 
-    /// True where `type` is wanted more than `other`, which is the one to give where neither is: by quality, then by how
-    /// exactly it is named, then by being named first.
+    /// True where `type` is preferred to `other`: by quality, then by the more specific range, then by position.
+    ///
+    /// False where neither is preferred: `other` is the default.
     func prefers(_ type: String, to other: String) -> Bool {
         guard let one = preference(for: type), one.quality > 0 else { return false }
         guard let another = preference(for: other) else { return true }
         if one.quality != another.quality { return one.quality > another.quality }
         if one.specificity != another.specificity { return one.specificity > another.specificity }
-        return one.place < another.place
+        return one.position < another.position
     }
 }
 
-/// Reads `Prefer: wait=N` (RFC 7240); nil without it, and for values that are no whole number of seconds from 1 on.
+/// Reads `Prefer: wait=N` (RFC 7240); nil without it, and for a value that is no whole number of seconds from 1 on.
 ///
-/// More than the contract's 60 seconds counts as 60.
+/// More than 60 seconds, the contract's limit, counts as 60.
 func preferredWait(_ header: String?) -> Duration? {
     for element in HeaderElement.list(header) {
         for (name, value) in [(element.name, element.value)] + element.parameters where name == "wait" {
             guard let value, !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { continue }
-            // Digits that fit no Int are more than 60.
+            // Digits that do not fit into an Int are more than 60.
             let seconds = min(Int(value) ?? 60, 60)
             if seconds > 0 { return .seconds(seconds) }
         }
