@@ -67,8 +67,9 @@ private final class DedicatedThread: TaskExecutor {
 
 /// A counting semaphore.
 ///
-/// Safety: `@unchecked Sendable` because POSIX semaphores are for use from any thread; the memory lives as long as this.
-private final class Signal: @unchecked Sendable {
+/// Safety: `@unchecked Sendable` because any thread may use a POSIX semaphore; `@safe` because its memory lives as long as
+/// the object.
+@safe private final class Signal: @unchecked Sendable {
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() { unsafe sem_init(semaphore, 0, 0) }
