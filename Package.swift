@@ -114,7 +114,7 @@ let program: [Target] = [
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["EventLoop", "Text"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["EventLoop", "Telemetry", "Text"], path: "Tests/TestSupport"),
     .target(
         name: "ArchiveSupport",
         dependencies: ["Application", "Domain", "Shared"],

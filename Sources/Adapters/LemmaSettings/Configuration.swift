@@ -16,8 +16,10 @@ package struct Configuration: Sendable {
     package var database: Database
     /// Authentication.
     package var auth: Auth
-    /// AI providers and the limits on their calls.
+    /// AI providers.
     package var ai: AI
+    /// Time limits, retries and guards of the calls of a provider.
+    package var calls: Calls
     /// The mock provider.
     package var mock: Mock
     /// Jobs and workers.

@@ -20,6 +20,7 @@ extension Configuration {
         auth = Auth(reader, role)
         reader.begin(section: "AI providers")
         ai = AI(reader, role)
+        calls = Calls(reader)
         reader.begin(section: "Mock provider")
         mock = Mock(reader)
         reader.begin(section: "Jobs")

@@ -50,9 +50,4 @@ package struct Logger: Sendable {
     package func error(_ message: StaticString, _ fields: @autoclosure () -> LogFields = [:]) {
         log(.error, message, fields())
     }
-
-    /// A logger that writes nothing.
-    package static let disabled = Logger(
-        output: LogOutput(descriptor: -1, service: "", version: "", level: nil, format: .json)
-    )
 }

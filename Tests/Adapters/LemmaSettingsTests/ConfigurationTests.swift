@@ -43,10 +43,10 @@ struct ConfigurationTests {
         #expect(value.eventLoops == 3)
         #expect(value.auth.accessTTL == .seconds(900) && value.auth.refreshTTL == .seconds(2_592_000))
         #expect(value.auth.required)
-        #expect(value.ai.connectTimeout == .seconds(5) && value.ai.firstTokenTimeout == .seconds(30))
-        #expect(value.ai.idleTimeout == .seconds(30) && value.ai.totalTimeout == .seconds(600))
-        #expect(value.ai.maxRetries == 2 && value.ai.hedgeAfter == nil && value.ai.maxConcurrency == 200)
-        #expect(value.ai.breakerFailures == 5 && value.ai.breakerOpen == .seconds(30))
+        #expect(value.calls.connectTimeout == .seconds(5) && value.calls.firstTokenTimeout == .seconds(30))
+        #expect(value.calls.idleTimeout == .seconds(30) && value.calls.totalTimeout == .seconds(600))
+        #expect(value.calls.maxRetries == 2 && value.calls.hedgeAfter == nil && value.calls.maxConcurrency == 200)
+        #expect(value.calls.breakerFailures == 5 && value.calls.breakerOpen == .seconds(30))
         #expect(value.mock.tokens == nil && value.mock.content == .echo && value.mock.tokenDelay == .zero)
         #expect(value.jobs.concurrency == 256 && value.jobs.partitions == 1 && value.jobs.maxAttempts == 3)
         #expect(value.jobs.lease == .seconds(30) && value.jobs.queueMaxDepth == 10_000)
@@ -184,10 +184,10 @@ struct ConfigurationTests {
     func concurrency() throws {
         for (value, local, remote) in [("", Int.max, 200), ("7", 7, 7)] {
             let environment = value.isEmpty ? [:] : ["AI_MAX_CONCURRENCY": value]
-            let ai = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration.ai
+            let calls = try Configuration.load(environment: environment, dotEnv: nil, role: .dev).configuration.calls
             for provider in Configuration.AI.Provider.allCases {
                 let isLocal = [.local, .mock].contains(provider)
-                #expect(ai.callsMax(of: provider) == (isLocal ? local : remote), "\(provider.rawValue)")
+                #expect(calls.callsMax(of: provider) == (isLocal ? local : remote), "\(provider.rawValue)")
             }
         }
     }
@@ -248,7 +248,7 @@ struct ConfigurationTests {
         environment["USER_MAX_ACTIVE"] = "off"
         environment["AI_HEDGE_AFTER"] = "2s"
         let value = try Configuration.load(environment: environment, dotEnv: nil, role: .worker).configuration
-        #expect(value.limits.solve == nil && value.limits.userMaxActive == nil && value.ai.hedgeAfter == .seconds(2))
+        #expect(value.limits.solve == nil && value.limits.userMaxActive == nil && value.calls.hedgeAfter == .seconds(2))
         let dev = try Configuration.load(environment: ["RATE_LIMIT_AUTH": "1/s"], dotEnv: nil, role: .dev)
         #expect(dev.configuration.limits.auth == Rate(count: 1, period: .seconds(1)))
     }

@@ -22,7 +22,8 @@ struct ReaderTests {
 
     /// Where a value is read by way of a member of its section: field by field.
     private static let ways = [
-        "ai.maxConcurrency": "ai.callsMax", "redis.tlsCertificate": "redis.identity", "redis.tlsKey": "redis.identity",
+        "calls.maxConcurrency": "calls.callsMax", "redis.tlsCertificate": "redis.identity",
+        "redis.tlsKey": "redis.identity",
     ]
 
     private static func configuration(_ environment: [String: String]) -> (fields: [String: String], isValid: Bool) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPServer
 
-/// Seeded and small (splitmix64), so that a failure can be repeated.
+/// A seeded generator (splitmix64), so that a failure can be reproduced.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
@@ -36,7 +36,7 @@ struct ParserFuzzTests {
         "+", "-",
     ]
 
-    /// What a connection would do with these bytes: the requests it would pass on, and why it would stop.
+    /// The requests that a connection reads in these bytes, and the refusal that ends them.
     private func verdict(of bytes: [UInt8], cutAt cuts: [Int], _ options: HTTPServerOptions) -> [String] {
         let parser = RequestParser(options: options)
         var verdict: [String] = []
@@ -88,7 +88,7 @@ struct ParserFuzzTests {
     }
 
     @Test(
-        "Mutated requests crash nothing, and the verdict does not depend on how the bytes were cut",
+        "Mutated requests do not crash the parser, and the result does not depend on how the bytes were cut",
         arguments: [1, 2, UInt64.random(in: 3...UInt64.max)]
     )
     func cuts(_ seed: UInt64) {
