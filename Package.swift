@@ -82,7 +82,10 @@ let adapters: [Target] = [
         "Persistence",
         in: "Adapters",
         ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
-        resources: [.embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql")],
+        resources: [
+            .embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql"),
+            .embedInCode("Migrations/0003_deleted_conversations.sql"),
+        ],
     ),
     module(
         "API",

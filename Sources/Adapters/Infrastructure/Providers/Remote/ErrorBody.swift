@@ -22,7 +22,7 @@ struct ErrorBody {
         try? reader.read(bytes.span) { pieces.append($0) }
         reader.finish { pieces.append($0) }
         let values = pieces.lazy.compactMap { try? JSONReader.value($0.data[...].utf8) }
-        // Keep-alives say nothing.
+        // Keep-alives carry no error.
         if let value = values.first(where: { $0 != .null && $0 != .object([]) }) {
             return ErrorReport.read(value)
         }
