@@ -74,8 +74,7 @@ final class HTTPConnection: ByteStreamDelegate {
 
     // MARK: Bytes in
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-        let bytes = Span<UInt8>(_unsafeBytes: bytes)
+    func streamDidRead(_ bytes: Span<UInt8>) {
         let count = backlog.isEmpty ? takeUp(bytes) : 0
         guard count < bytes.count else { return }
         backlog.append(bytes.extracting(droppingFirst: count))
@@ -97,7 +96,7 @@ final class HTTPConnection: ByteStreamDelegate {
                 return count
             case .forward:
                 if case .owner(let owner) = observer {
-                    bytes.extracting(droppingFirst: count).withUnsafeBytes { owner.streamDidRead($0) }
+                    owner.streamDidRead(bytes.extracting(droppingFirst: count))
                 }
                 return bytes.count
             case .drop: return bytes.count
