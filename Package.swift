@@ -197,6 +197,9 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
+/// Targets that are compiled with strict memory safety.
+let strict: Set<String> = ["RedisClient", "RedisClientTests", "PostgresClient", "PostgresClientTests"]
+
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
     target.swiftSettings = [
@@ -207,4 +210,5 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
+    if strict.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
 }

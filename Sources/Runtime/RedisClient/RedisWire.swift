@@ -44,7 +44,7 @@ final class RedisWire: ByteStreamDelegate {
 
     func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
         receivedAt = stream.loop.nowMilliseconds
-        let violation = reader.feed(bytes) { reply in
+        let violation = unsafe reader.feed(Span(_unsafeBytes: bytes)) { reply in
             owner?.wireDidReceive(reply)
             return !stream.isClosed
         }
