@@ -262,11 +262,12 @@ final class HTTPConnection: ByteStreamDelegate {
         writeHead(status: 101, fields, framing: .none, keepsAlive: true)
         report?.status = 101
         reportEnd()
+        observer = .none
         let owner = makeOwner(stream)
         guard !stream.isClosed else { return owner.streamDidClose(nil) }
         observer = .owner(owner)
         readBacklog()
-        if state.isDraining { owner.serverDidBeginDraining() }
+        if state.isDraining, !stream.isClosed { owner.serverDidBeginDraining() }
     }
 
     // MARK: Ends and deadlines
@@ -307,9 +308,9 @@ final class HTTPConnection: ByteStreamDelegate {
             pendingBytes: stream.pendingBytes,
             acknowledgedBytes: stream.acknowledgedBytes,
         )
-        let options = service.options
-        let limit = state.isLongLived ? options.streamStallTimeout : options.writeStallTimeout
-        if stalled > 0, .milliseconds(stalled) >= limit { perform(state.on(.stalled)) }
+        guard stalled > 0 else { return }
+        let limit = state.isLongLived ? service.options.streamStallTimeout : service.options.writeStallTimeout
+        if .milliseconds(stalled) >= limit { perform(state.on(.stalled)) }
     }
 }
 
