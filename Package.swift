@@ -203,7 +203,9 @@ let package = Package(
 )
 
 /// Targets that are not compiled with strict memory safety yet, besides the tests.
-let lenient: Set<String> = ["HTTPServer", "RedisClient", "PostgresClient", "Infrastructure"]
+let lenient: Set<String> = ["HTTPServer", "Infrastructure"]
+/// Tests that are.
+let strictTests: Set<String> = ["RedisClientTests", "PostgresClientTests"]
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
@@ -215,5 +217,6 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
-    if target.type != .test, !lenient.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
+    let isStrict = target.type == .test ? strictTests.contains(target.name) : !lenient.contains(target.name)
+    if isStrict { target.swiftSettings?.append(.strictMemorySafety()) }
 }
