@@ -58,7 +58,7 @@ let functionFiles = [
 
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing"]),
+    module("Instrumentation", in: "Adapters", ["Application", "Domain", "Shared", "Telemetry", "Tracing"]),
     module("LocalMath", in: "Adapters", ["EventLoop"]),
     module("Problems", in: "Adapters", ["Shared"]),
     module(
@@ -158,7 +158,7 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
-    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
+    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),

@@ -16,7 +16,7 @@ package struct PostgresRequestArchive: RequestArchive {
         self.identifiers = identifiers
     }
 
-    package func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
         guard !entries.isEmpty else { return }
         let batch = ArchiveBatch(entries, identifiers: identifiers)
         do {

@@ -57,7 +57,7 @@ private final class SpannedTrace: AttemptTrace {
         span.set("lemma.attempt.result", .string(result.rawValue))
         switch result {
         case .completed, .cancelled, .handedOver: break
-        case .failed, .postponed, .fenced, .leaseLost, .superseded, .historyLost, .expired, .stopped:
+        case .failed, .retryScheduled, .fenced, .leaseLost, .superseded, .historyLost, .expired, .stopped:
             span.fail(result.rawValue)
         }
         span.end()

@@ -54,7 +54,7 @@ package struct RequestRecord: Sendable {
 
     /// True where the event that a client means by `cursor` may be a lost one, whose id another has by now: the store
     /// forgot that an attempt had begun, and the next one got its number.
-    package func doubts(_ cursor: EventID) -> Bool {
+    package func isLost(_ cursor: EventID) -> Bool {
         cursor.sequence > 0 && lost.contains { $0.attempt == cursor.attempt && cursor.sequence <= $0.sequence }
     }
 }
@@ -68,9 +68,9 @@ package protocol RequestRepository {
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
     /// Notes that a client claims to have an event which the store has lost, so that its id is not taken for that of another
-    /// event later; see ``RequestRecord/doubts(_:)``. Does nothing for a request that is unknown, or that cannot have had
+    /// event later; see ``RequestRecord/isLost(_:)``. Does nothing for a request that is unknown, or that cannot have had
     /// the event.
-    func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
+    func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
     /// Ends a waiting request at once, or asks the worker of a running one to.
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
 }

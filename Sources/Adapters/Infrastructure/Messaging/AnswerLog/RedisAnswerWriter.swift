@@ -236,7 +236,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private func loseHistory(upTo event: EventID) {
         store.loop.spawn { [self] in
             do {
-                try await store.distrust(event, of: correlationID, isClaimed: false)
+                try await store.noteLost(event, of: correlationID, isClaimed: false)
                 fail(.historyLost)
             } catch {
                 pauseAndCheck()

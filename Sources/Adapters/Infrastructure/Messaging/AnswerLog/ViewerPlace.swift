@@ -262,7 +262,7 @@ final class ViewerPlace: AnswerSubscription {
         // Without data nothing was delivered here: the cursor is the client's.
         let isClaimed = cursorData == nil
         store.loop.spawn { [weak self] in
-            let isNoted = (try? await store.distrust(lost, of: id, isClaimed: isClaimed)) != nil
+            let isNoted = (try? await store.noteLost(lost, of: id, isClaimed: isClaimed)) != nil
             self?.didNoteLoss(isNoted)
         }
     }

@@ -14,29 +14,29 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     /// Records acknowledged in one call; a call of this size keeps Redis busy for half a millisecond.
     private static let acknowledgedAtOnce = 100
 
-    /// Hears of entries that no version of this program could read.
-    package var onMalformedRecord: ((_ entry: String) -> Void)?
-
     private let store: RedisStore
     private let reader: GroupReader
     private let consumer: String
+    private let observer: (any StreamEntryObserver)?
 
     /// `consumer` is a name that no other consumer of the group has.
     package init(
         store: RedisStore,
         waiting configuration: RedisConfiguration,
         consumer: String,
-        observer: (any RedisObserver)? = nil
+        observer: (any StreamEntryObserver)? = nil,
+        connection: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.consumer = consumer
+        self.observer = observer
         reader = GroupReader(
             store: store,
             connecting: configuration,
             group: Keyspace.persisters,
             consumer: consumer,
             streams: (0..<store.keys.partitions).map { store.keys.finished($0) },
-            observer: observer,
+            observer: connection,
         )
     }
 
@@ -72,10 +72,10 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
             switch RecordEntry(entry) {
             case .record(let name, let entry):
                 records.append(QueuedRecord(partition: partition, name: name, entry: entry))
-            case .laterVersion: break  // Stays pending until a persister of that version takes it over.
+            case .laterVersion: observer?.foundLaterVersion()  // Stays pending until a persister of that release takes it over.
             case .malformed(let name):
-                onMalformedRecord?(name)
-                try await setAside(name, in: partition, reason: "malformed", detail: "")
+                observer?.foundMalformed(entry: name)
+                try await deadLetter(name, in: partition, reason: "malformed", detail: "")
             }
         }
         return records
@@ -105,11 +105,11 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         _ = try await call(.acknowledgeRecords, keys: keys, arguments)
     }
 
-    package func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
-        try await setAside(record.name, in: record.partition, reason: "refused", detail: detail)
+    package func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
+        try await deadLetter(record.name, in: record.partition, reason: "refused", detail: detail)
     }
 
-    private func setAside(
+    private func deadLetter(
         _ name: String,
         in partition: Int,
         reason: String,
@@ -117,7 +117,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     ) async throws(QueueFailure) {
         let keys = [store.keys.finished(partition), store.keys.finishedDead(partition)]
         let limit = String(store.retention.deadLetters)
-        store.tellDropped(
+        store.reportDropped(
             try await call(.deadLetterRecord, keys: keys, [Keyspace.persisters, name, reason, detail, limit])
         )
     }
@@ -137,7 +137,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
 
     package func leave() async { _ = try? await retire(idle: .zero, consumer) }
 
-    package func removeSilentConsumers() async throws(QueueFailure) -> Int {
+    package func removeIdleConsumers() async throws(QueueFailure) -> Int {
         try await retire(idle: Self.consumerIdle, "")
     }
 

@@ -12,13 +12,13 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
 
     package init(store: RedisStore) { self.store = store }
 
-    package func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
+    package func turns(of conversation: ConversationID) async throws(RepositoryFailure) -> KnownTurns {
         let reply: [RedisValue]
         do {
             reply = try await store.call(.readTurns, keys: turnKeys(of: conversation), [] as [String]).array ?? []
         } catch {
             // Where something else has taken the place of a key, the archive knows the turns.
-            if case .server(let answer) = error, answer.isPermanent { return RecalledTurns(turns: [], isWhole: false) }
+            if case .server(let answer) = error, answer.isPermanent { return KnownTurns(turns: [], isWhole: false) }
             throw .unavailable
         }
         let fields = reply.last?.array?.compactMap(\.string) ?? []
@@ -35,10 +35,10 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
                 )
             )
         }
-        return RecalledTurns(turns: turns, isWhole: reply.first?.integer == 1)
+        return KnownTurns(turns: turns, isWhole: reply.first?.integer == 1)
     }
 
-    package func remember(
+    package func restoreTurns(
         _ turns: [ConversationTurn],
         of conversation: ConversationID
     ) async throws(RepositoryFailure) {
@@ -49,20 +49,29 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         _ = try await call(.restoreTurns, keys: turnKeys(of: conversation), bounds + fields)
     }
 
-    package func end(
-        _ id: ConversationID,
-        of user: UserID,
-        isKept: Bool
+    package func beginDeletion(
+        of id: ConversationID,
+        by user: UserID,
+        isArchived: Bool
     ) async throws(RepositoryFailure) -> Bool {
         let arguments =
-            [Keyspace.group, user.text, isKept ? "1" : "0", String(store.retention.deletions.wholeMilliseconds)]
+            [Keyspace.group, user.text, isArchived ? "1" : "0", String(store.retention.deletions.wholeMilliseconds)]
             + store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
         while true {
             let reply = try await call(.beginDeletion, keys: store.keys.scope(of: id), arguments).array ?? []
             guard reply.count == 4 else { throw .unavailable }
-            store.tellEnds(.conversationDeleted, reply[1], sum: reply[2])
+            store.publishCancelled(.conversationDeleted, reply[1], sum: reply[2])
             // What waits is ended in steps, between which Redis serves others.
             if reply[3].integer != 1 { return reply[0].integer == 1 }
+        }
+    }
+
+    package func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
+        do {
+            return try await store.call(RedisCommand("HGET", store.keys.conversation(id), "deleted")).string
+                == user.text
+        } catch {
+            throw .unavailable
         }
     }
 

@@ -26,27 +26,21 @@ package final class AbandonmentSweep {
 
     private let store: RedisStore
     private let grace: Duration
-    private let onAbandon: (CorrelationID) -> Void
     private var contacts: [Contact]
-    private var sweeping: Task<Void, Never>?
+    private var task: PeriodicTask?
 
-    /// `onAbandon` hears of each request that this sweep has cancelled, or has asked its worker to.
     package init(
         store: RedisStore,
-        grace: Duration,
-        onAbandon: @escaping (CorrelationID) -> Void
+        grace: Duration
     ) {
         self.store = store
         self.grace = grace
-        self.onAbandon = onAbandon
         contacts = Array(repeating: Contact(), count: store.keys.partitions)
     }
 
     package func start() {
-        sweeping = store.loop.spawn {
-            repeat {
-                for partition in self.contacts.indices { await self.sweep(partition) }
-            } while (try? await self.store.loop.sleep(for: Self.period)) != nil
+        task = PeriodicTask(every: Self.period, on: store.loop, runsImmediately: true) {
+            for partition in self.contacts.indices { await self.sweep(partition) }
         }
     }
 
@@ -54,8 +48,8 @@ package final class AbandonmentSweep {
     var hasLooked: Bool { contacts.allSatisfy { $0.heardAt != nil } }
 
     package func close() {
-        sweeping?.cancel()
-        sweeping = nil
+        task?.cancel()
+        task = nil
     }
 
     private func sweep(_ partition: Int) async {
@@ -88,10 +82,10 @@ package final class AbandonmentSweep {
             [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
         )
         if let answer = reply?.array, answer.count == 2 {
-            store.tellEnds(.disconnected, .integer(1), sum: answer[1])
+            store.publishCancelled(.disconnected, .integer(1), sum: answer[1])
         }
         switch reply?.array?.first?.string {
-        case "ended", "over", "asked": onAbandon(id)
+        case "ended", "over", "asked": store.publish(RequestAbandoned(correlationID: id))
         case _: break
         }
     }

@@ -32,35 +32,30 @@ package final class OrphanSweep {
     private let consumer: any MessageConsumer
     private let lease: Duration
     private let choice: ProviderIdentity
-    private let onEnd: (CorrelationID) -> Void
-    private var sweeping: Task<Void, Never>?
+    private var task: PeriodicTask?
 
     /// A job may be unseen for `lease`.
     ///
-    /// `choice` is the provider that a request would have been given. `onEnd` hears of each request that this sweep has ended.
+    /// `choice` is the provider that a request would have been given.
     package init(
         store: RedisStore,
         consumer: any MessageConsumer,
         lease: Duration,
-        choice: ProviderIdentity,
-        onEnd: @escaping (CorrelationID) -> Void
+        choice: ProviderIdentity
     ) {
         self.store = store
         self.consumer = consumer
         self.lease = lease
         self.choice = choice
-        self.onEnd = onEnd
     }
 
     package func start() {
-        sweeping = store.loop.spawn { [self] in
-            while (try? await store.loop.sleep(for: lease / 4)) != nil { await sweep() }
-        }
+        task = PeriodicTask(every: lease / 4, on: store.loop) { await self.sweep() }
     }
 
     package func close() {
-        sweeping?.cancel()
-        sweeping = nil
+        task?.cancel()
+        task = nil
     }
 
     /// What fails is done by a later sweep.
@@ -147,10 +142,10 @@ package final class OrphanSweep {
             reply = try await store.call(RedisCommand("HGETALL", store.keys.request(request.id)))
         } catch {
             guard case .server(let answer) = error, answer.isPermanent else { throw error }
-            return try await consumer.discard(delivery, detail: answer.message)
+            return try await consumer.failUnreadable(delivery, detail: answer.message)
         }
         guard let record = RequestHash.record(request.id, reply) else {
-            return try await consumer.discard(delivery, detail: "the request's record cannot be read")
+            return try await consumer.failUnreadable(delivery, detail: "the request's record cannot be read")
         }
         guard !record.status.isTerminal else { return }
         let wish = reply.fields[RequestField.cancel.rawValue]
@@ -179,10 +174,12 @@ package final class OrphanSweep {
             letter: wish == nil ? .removedFromQueue : nil,
         )
         guard result == .finished else { return }
-        onEnd(request.id)
+        store.publish(OrphanEnded(correlationID: request.id))
         switch attempt.outcome {
-        case .cancelled(let reason): store.onEnd?(.cancelled(reason, after: .milliseconds(age)))
-        case .failed(let failure): store.onEnd?(.failed(failure.kind, after: .milliseconds(age)))
+        case .cancelled(let reason):
+            store.publish(RequestEndedWithoutWorker.cancelled(reason, after: .milliseconds(age)))
+        case .failed(let failure):
+            store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .milliseconds(age)))
         case .completed: break
         }
     }

@@ -3,6 +3,11 @@ internal import EventLoop
 package import Instrumentation
 internal import RedisClient
 
+/// Notified of Redis' `maxmemory-policy` with each reading, where the user may read it (INFO).
+package protocol EvictionPolicyObserver {
+    func observed(evictionPolicy: String)
+}
+
 /// Looks at the queue and at Redis' policy of eviction every few seconds, for metrics and readiness.
 ///
 /// One call of bounded cost for each partition. Every replica sees the same; a time without Redis is a time without values.
@@ -14,33 +19,30 @@ package final class QueueStatistics {
 
     private let store: RedisStore
     private let metrics: QueueMetrics
-    private let onEvictionPolicy: (String) -> Void
+    private let observer: (any EvictionPolicyObserver)?
     /// False once Redis has refused to tell: each refusal is an entry in its ACL LOG.
     private var mayAskForPolicy = true
-    private var looking: Task<Void, Never>?
+    private var task: PeriodicTask?
 
-    /// `onEvictionPolicy` hears Redis' `maxmemory-policy` each time, where the user may ask for it (INFO).
-    package init(store: RedisStore, metrics: QueueMetrics, onEvictionPolicy: @escaping (String) -> Void = { _ in }) {
+    package init(store: RedisStore, metrics: QueueMetrics, observer: (any EvictionPolicyObserver)? = nil) {
         self.store = store
         self.metrics = metrics
-        self.onEvictionPolicy = onEvictionPolicy
+        self.observer = observer
     }
 
     package func start() {
-        looking = store.loop.spawn {
-            repeat { await self.look() } while (try? await self.store.loop.sleep(for: Self.period)) != nil
-        }
+        task = PeriodicTask(every: Self.period, on: store.loop, runsImmediately: true) { await self.look() }
     }
 
     package func close() {
-        looking?.cancel()
-        looking = nil
+        task?.cancel()
+        task = nil
     }
 
     func look() async {
         metrics.show(await levels())
         guard mayAskForPolicy, let policy = try? await store.evictionPolicy() else { return }
-        if policy.isEmpty { mayAskForPolicy = false } else { onEvictionPolicy(policy) }
+        if policy.isEmpty { mayAskForPolicy = false } else { observer?.observed(evictionPolicy: policy) }
     }
 
     /// The sum of all partitions, and the largest of their times; nil where one cannot be asked.
@@ -59,7 +61,7 @@ package final class QueueStatistics {
             .queueStatistics,
             keys: [keys.jobs(partition), keys.delayed(partition), keys.dead(partition), keys.waiting(partition)],
             [
-                Keyspace.group, String(RedisMessageConsumer.handedBackIdle.wholeMilliseconds), String(Self.claimsMax),
+                Keyspace.group, String(RedisMessageConsumer.releasedIdle.wholeMilliseconds), String(Self.claimsMax),
             ],
         )
         let numbers = (reply?.array ?? []).compactMap(\.integer)

@@ -7,7 +7,7 @@ internal import Shared
 /// The worker's side of the job streams, as one consumer of the group.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     /// An idle time that makes an entry due for take-over at once.
-    static let handedBackIdle = Duration.seconds(86_400)
+    static let releasedIdle = Duration.seconds(86_400)
 
     package struct Terms: Sendable {
         /// Silence after which a job is taken over.
@@ -24,14 +24,11 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
     }
 
-    /// Hears of job entries that no version of this program could run, and of those that only a later one can.
-    package var onMalformedJob: ((_ entry: String) -> Void)?
-    package var onLaterVersion: (() -> Void)?
-
     private let store: RedisStore
     private let reader: GroupReader
     private let consumer: String
     private let terms: Terms
+    private let observer: (any StreamEntryObserver)?
 
     /// `consumer` is a name that no other consumer of the group has.
     package init(
@@ -39,18 +36,20 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         waiting configuration: RedisConfiguration,
         consumer: String,
         terms: Terms,
-        observer: (any RedisObserver)? = nil
+        observer: (any StreamEntryObserver)? = nil,
+        connection: (any RedisObserver)? = nil
     ) {
         self.store = store
         self.consumer = consumer
         self.terms = terms
+        self.observer = observer
         reader = GroupReader(
             store: store,
             connecting: configuration,
             group: Keyspace.group,
             consumer: consumer,
             streams: (0..<store.keys.partitions).map { store.keys.jobs($0) },
-            observer: observer,
+            observer: connection,
         )
     }
 
@@ -72,7 +71,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                 throw QueueFailure(error)
             }
         }
-        if deliveries.count > count { try await handBack(Array(deliveries[count...])) }
+        if deliveries.count > count { try await release(Array(deliveries[count...])) }
         return Array(deliveries.prefix(count))
     }
 
@@ -114,15 +113,15 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             let job = JobEntry(entry)
             switch job {
             case .job(let delivery): deliveries.append(delivery)
-            case .laterVersion: onLaterVersion?()  // Stays pending until a worker of that version takes it over.
+            case .laterVersion: observer?.foundLaterVersion()  // Stays pending until a worker of that release takes it over.
             case .malformed(let name):
-                onMalformedJob?(name)
+                observer?.foundMalformed(entry: name)
                 let dropped = try await store.call(
                     .deadLetterJob,
                     keys: [store.keys.jobs(partition), store.keys.dead(partition)],
                     [Keyspace.group, name, "malformed", String(store.retention.deadLetters), text(of: entry)],
                 )
-                store.tellDropped(dropped)
+                store.reportDropped(dropped)
             }
         }
         return deliveries
@@ -156,7 +155,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         guard reply.count == 6, let attempt = reply[1].integer, let queued = reply[2].integer,
             let age = reply[4].integer
         else {
-            if reply.first?.string == "expired" { store.onEnd?(.expired) }
+            if reply.first?.string == "expired" { store.publish(RequestEndedWithoutWorker.expired) }
             return .settled
         }
         guard let record = RequestHash.record(id, reply[3]) else {
@@ -218,7 +217,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             let scope = store.keys.scope(of: attempt.claim.request.conversationID)
             let dead = letter == nil ? [] : [store.keys.dead(store.keys.partition(of: id))]
             let reply = try await store.call(.finish, keys: scope + dead, arguments).array ?? []
-            store.tellDropped(reply.last)
+            store.reportDropped(reply.last)
             switch reply.first?.string {
             case "finished": return .finished
             case "history_lost": return .historyLost
@@ -229,7 +228,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
     }
 
-    package func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
+    package func failUnreadable(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
         let (id, keys) = (delivery.correlationID, store.keys)
         let partition = keys.partition(of: id)
         let failure = RequestFailure(
@@ -254,20 +253,20 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                         String(store.retention.turnBytes), answer ?? "",
                     ],
                 ).array ?? []
-            store.tellDropped(reply.last)
-            if reply.first?.integer == 1 { store.onEnd?(.failed(failure.kind, after: .zero)) }
+            store.reportDropped(reply.last)
+            if reply.first?.integer == 1 { store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .zero)) }
         } catch {
             throw QueueFailure(error)
         }
     }
 
-    package func postpone(
+    package func scheduleRetry(
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
         _ failure: RequestFailure,
         answer: String
-    ) async throws(QueueFailure) -> PostponeResult {
+    ) async throws(QueueFailure) -> RetryResult {
         let id = claim.request.correlationID
         do {
             let reply = try await store.call(
@@ -281,7 +280,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                 ],
             )
             switch reply.string {
-            case "postponed": return .postponed
+            case "postponed": return .scheduled
             case "cancelled": return .cancelled
             case "exhausted": return .exhausted
             default: return .superseded
@@ -291,17 +290,17 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
     }
 
-    package func promote(upTo count: Int) async throws(QueueFailure) -> Int {
-        var promoted = 0
+    package func enqueueDue(upTo count: Int) async throws(QueueFailure) -> Int {
+        var enqueued = 0
         for partition in 0..<store.keys.partitions {
             let keys = [store.keys.jobs(partition), store.keys.delayed(partition), store.keys.requests(partition)]
             do {
-                promoted += try await store.call(.enqueueDue, keys: keys, [String(count)]).integer ?? 0
+                enqueued += try await store.call(.enqueueDue, keys: keys, [String(count)]).integer ?? 0
             } catch {
                 throw QueueFailure(error)
             }
         }
-        return promoted
+        return enqueued
     }
 
     package func renew(_ deliveries: [JobDelivery]) async throws(QueueFailure) -> LeaseReport {
@@ -328,10 +327,10 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         return report
     }
 
-    package func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
+    package func release(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         for (partition, deliveries) in byPartition(deliveries) {
             let keys = [store.keys.jobs(partition)] + deliveries.map { store.keys.request($0.correlationID) }
-            let arguments = [Keyspace.group, consumer, String(Self.handedBackIdle.wholeMilliseconds)]
+            let arguments = [Keyspace.group, consumer, String(Self.releasedIdle.wholeMilliseconds)]
             do {
                 _ = try await store.call(.release, keys: keys, arguments + deliveries.map(\.entry))
             } catch {
@@ -344,7 +343,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
 
     package func leave() async { _ = try? await retire(idle: .zero, consumer) }
 
-    package func removeSilentConsumers() async throws(QueueFailure) -> Int {
+    package func removeIdleConsumers() async throws(QueueFailure) -> Int {
         do {
             return try await retire(idle: terms.consumerIdle, "")
         } catch {

@@ -44,7 +44,7 @@ package struct RedisMessagePublisher: MessagePublisher {
             let reply = try await call(.submit, keys: keys, arguments).array ?? []
             // An interruption ends what waits in steps, between which Redis serves others.
             guard reply.count == 3, reply[0].string == "stopped" else { return try publication(reply) }
-            store.tellEnds(.interrupted, reply[1], sum: reply[2])
+            store.publishCancelled(.interrupted, reply[1], sum: reply[2])
             // Each end has written a record: what has begun is not to be refused for those.
             arguments[Self.recordsArgument] = .text(String(Int.max))
         }
@@ -119,7 +119,7 @@ package struct RedisMessagePublisher: MessagePublisher {
         switch reply.first?.string {
         case "ok" where reply.count == 5:
             guard let created = reply[1].integer, let position = reply[2].integer else { throw .unavailable }
-            store.tellEnds(.interrupted, reply[3], sum: reply[4])
+            store.publishCancelled(.interrupted, reply[3], sum: reply[4])
             return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: position)
         case "replay" where reply.count >= 3:
             guard let created = reply[1].integer, let ids = SubmittedIDs.read(reply[2...]) else { throw .unavailable }

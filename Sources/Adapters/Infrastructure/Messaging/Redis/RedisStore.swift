@@ -1,4 +1,4 @@
-internal import Application
+package import Application
 package import Domain
 package import EventLoop
 package import RedisClient
@@ -29,16 +29,6 @@ package struct Retention: Sendable {
     var deletions: Duration { max(.seconds(86_400), live + afterEnd) }
 }
 
-/// How a request ended that no worker had.
-package enum StoredEnd: Sendable {
-    /// With the time since its submission.
-    case cancelled(CancelReason, after: Duration)
-    /// Nobody took it in time, and Redis forgot it.
-    case expired
-    /// It failed for a reason of the queue's own, with the time since its submission.
-    case failed(ProblemKind, after: Duration)
-}
-
 /// One loop's way to Redis: the command connection, the names of keys, their expiry and the function library.
 ///
 /// Loop-owned; all adapters of a loop share it, so that one request's writes travel on one connection.
@@ -55,29 +45,30 @@ package final class RedisStore {
     /// Counts connections: a writer that sees another number must look at what Redis still has before it writes.
     private(set) var generation = 0
 
-    /// Hears of each request that ended by a call of this store and that no worker had.
-    package var onEnd: ((StoredEnd) -> Void)?
-    /// Hears how many dead letters were dropped because there were too many.
-    package var onLettersDropped: ((Int) -> Void)?
-    /// Hears of each call that Redis refuses for good: a key of another type, or an error in a function.
-    package var onRefusal: ((_ function: String, _ error: String) -> Void)?
+    /// Where the ends of requests without a worker are published.
+    let bus: (any EventBus)?
+    private let observer: (any RedisStoreObserver)?
 
     package init(
         _ configuration: RedisConfiguration,
         keys: Keyspace,
         retention: Retention,
         on loop: Loop,
-        observer: (any RedisObserver)?
+        observer: (any RedisStoreObserver)? = nil,
+        connection: (any RedisObserver)?,
+        bus: (any EventBus)? = nil
     ) {
         self.loop = loop
         self.keys = keys
         self.retention = retention
+        self.observer = observer
+        self.bus = bus
         let connected = ConnectionCount()
         let check = ConnectionCheck(keys: keys, functions: functions)
         commander = RedisCommander(
             configuration,
             on: loop,
-            observer: observer,
+            observer: connection,
         ) { connection async throws(RedisError) in
             try await check.run(on: connection)
             connected.action?()
@@ -108,7 +99,7 @@ package final class RedisStore {
             return try await commander.call(command, deadline: Self.commandDeadline)
         } catch {
             guard case .server(let answer) = error else { throw error }
-            if answer.isPermanent { onRefusal?(function.rawValue, answer.message) }
+            if answer.isPermanent { observer?.callRefused(function: function.rawValue, error: answer.message) }
             guard answer.isFunctionNotFound else { throw error }
             try await loadLibrary()
             return try await commander.call(command, deadline: Self.commandDeadline)
@@ -137,20 +128,25 @@ package final class RedisStore {
         ]
     }
 
-    /// Tells of `count` requests that a call ended, each by the mean of the milliseconds since their submission.
-    func tellEnds(_ reason: CancelReason, _ count: RedisValue, sum milliseconds: RedisValue) {
-        guard let onEnd, let count = count.integer, count > 0, let sum = milliseconds.integer else { return }
-        for _ in 0..<count { onEnd(.cancelled(reason, after: .milliseconds(sum / count))) }
+    func publish(_ event: some DomainEvent) { bus?.publish(event) }
+
+    /// Publishes the cancellation of `count` requests by one call, each with the mean of the milliseconds since their
+    /// submission.
+    func publishCancelled(_ reason: CancelReason, _ count: RedisValue, sum milliseconds: RedisValue) {
+        guard let count = count.integer, count > 0, let sum = milliseconds.integer else { return }
+        for _ in 0..<count {
+            publish(RequestEndedWithoutWorker.cancelled(reason, after: .milliseconds(sum / count)))
+        }
     }
 
-    func tellDropped(_ letters: RedisValue?) {
-        if let count = letters?.integer, count > 0 { onLettersDropped?(count) }
+    func reportDropped(_ letters: RedisValue?) {
+        if let count = letters?.integer, count > 0 { observer?.deadLettersDropped(count) }
     }
 
-    /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.
+    /// Notes that an event was lost which clients may have; see ``RequestRepository/noteLost(_:of:)``.
     ///
     /// What only a client claims to have is noted as far as the request can have come.
-    func distrust(_ event: EventID, of id: CorrelationID, isClaimed: Bool) async throws(RedisError) {
+    func noteLost(_ event: EventID, of id: CorrelationID, isClaimed: Bool) async throws(RedisError) {
         let arguments = [String(event.attempt), String(event.sequence), isClaimed ? "claimed" : "delivered"]
         _ = try await call(.markLost, keys: [keys.request(id), keys.events(id)], arguments)
     }

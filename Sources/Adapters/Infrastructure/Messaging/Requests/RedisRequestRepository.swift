@@ -37,9 +37,9 @@ package struct RedisRequestRepository: RequestRepository {
         }
     }
 
-    package func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
+    package func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
         do {
-            try await store.distrust(event, of: id, isClaimed: true)
+            try await store.noteLost(event, of: id, isClaimed: true)
         } catch {
             throw .unavailable
         }
@@ -58,7 +58,7 @@ package struct RedisRequestRepository: RequestRepository {
                     keys: keys.scope(of: request.conversationID),
                     [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
                 ).array ?? []
-            if reply.count == 2 { store.tellEnds(reason, .integer(1), sum: reply[1]) }
+            if reply.count == 2 { store.publishCancelled(reason, .integer(1), sum: reply[1]) }
             switch reply.first?.string {
             case "ended", "over": return .over
             case "asked": return .asked

@@ -88,7 +88,7 @@ package struct CancelMathRequestHandler: CommandHandler {
     private func archived(_ command: CancelMathRequest) async throws -> CancelMathRequest.Output {
         switch try await archive.find(command.correlationID, of: command.userID) {
         case .finished(let finished, _):
-            return CancelMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+            return CancelMathRequest.Output(record: RequestRecord(archived: finished), answer: finished.answer)
         case .open: throw CancelMathRequest.Failure.gone
         case nil: throw CancelMathRequest.Failure.notFound
         }

@@ -39,10 +39,10 @@ package struct DeleteConversationHandler: CommandHandler {
         let isDeleted: Bool
         do {
             // Asked first: while the archive cannot delete it, nothing in it is ended.
-            let isKept = try await conversations.find(command.id, of: command.userID) != nil
+            let isArchived = try await conversations.find(command.id, of: command.userID) != nil
             // End running requests first; if a later step fails, the client can retry because the conversation still exists.
-            let isActive = try await activity.end(command.id, of: command.userID, isKept: isKept)
-            guard isKept || isActive else { throw DeleteConversation.Failure.notFound }
+            let isActive = try await activity.beginDeletion(of: command.id, by: command.userID, isArchived: isArchived)
+            guard isArchived || isActive else { throw DeleteConversation.Failure.notFound }
             isDeleted = try await conversations.delete(
                 command.id,
                 of: command.userID,

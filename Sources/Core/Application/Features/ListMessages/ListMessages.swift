@@ -83,7 +83,7 @@ package struct ListMessagesHandler: QueryHandler {
         var found = try await page(query)
         if found == nil, try await isThere(query) { found = try await page(query) }
         guard found != nil, query.place == nil,
-            let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID
+            let newest = (try? await memory.turns(of: query.id))?.turns.last?.correlationID
         else {
             return found
         }

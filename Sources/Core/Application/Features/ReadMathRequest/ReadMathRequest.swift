@@ -58,7 +58,7 @@ package struct ReadMathRequestHandler: QueryHandler {
     private func archived(_ query: ReadMathRequest) async throws -> ReadMathRequest.Output {
         switch try await archive.find(query.correlationID, of: query.userID) {
         case .finished(let finished, _):
-            return ReadMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+            return ReadMathRequest.Output(record: RequestRecord(archived: finished), answer: finished.answer)
         case .open: throw ReadMathRequest.Failure.gone
         case nil: throw ReadMathRequest.Failure.notFound
         }
