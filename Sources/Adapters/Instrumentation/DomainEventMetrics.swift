@@ -1,5 +1,7 @@
 package import Application
 internal import Domain
+internal import Shared
+internal import Telemetry
 
 extension LemmaMetrics {
     /// Counts domain events; called once for each bus.

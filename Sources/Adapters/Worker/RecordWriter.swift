@@ -1,4 +1,5 @@
 internal import Application
+internal import Domain
 internal import EventLoop
 internal import Instrumentation
 internal import Shared

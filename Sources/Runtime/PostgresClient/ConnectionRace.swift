@@ -1,12 +1,12 @@
 internal import CPostgres
 internal import EventLoop
 
-/// Has libpq make one connection to the first of several places that answers.
+/// Opens one connection to the first of several places that responds.
 ///
-/// libpq itself leaves an address only when the system gives it up, after minutes. So there are several candidates, each
-/// of which begins with another place and goes on with all others in their order, as `target_session_attrs` may need.
+/// libpq moves to the next address only after the system's own timeout, which takes minutes. So there are several
+/// candidates; each begins with another place and continues with all others in order, as `target_session_attrs` may need.
 /// ```
-///  candidate 1: socket ──► startup, authentication, session ──► made: the others are closed
+///  candidate 1: socket ──► startup, authentication, session ──► open: the others are closed
 ///                 │ no socket of any candidate connected within 250 ms
 ///                 └► candidate 2: socket ──► …
 /// ```
@@ -36,9 +36,9 @@ final class ConnectionRace {
         outcome = OneShot(loop: loop)
     }
 
-    /// The connection, which is the caller's; throws `unreachable` or `cancelled`.
+    /// Returns the connection, which the caller owns; throws `unreachable` or `cancelled`.
     func run(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> OpaquePointer {
-        let timer = loop.schedule(after: deadline - .now) { self.giveUp() }
+        let timer = loop.schedule(after: deadline - .now) { self.timeOut() }
         starts = loop.schedule(every: Self.stagger) { [unowned self] in
             if !candidates.contains(where: \.hasSocket) { startNext() }
         }
@@ -59,7 +59,7 @@ final class ConnectionRace {
     private func startNext() {
         guard !outcome.isSettled, let target = waiting.popFirst() else { return }
         guard let connection = target.start() else {
-            return settle(.failure(.unreachable(reason: "no memory is left")))
+            return settle(.failure(.unreachable(reason: "out of memory")))
         }
         let candidate = Candidate(connection)
         candidates.append(candidate)
@@ -79,7 +79,7 @@ final class ConnectionRace {
     }
 
     private func advance(_ candidate: Candidate) {
-        // The socket may be another one after each step, so it is watched for one step at a time.
+        // libpq may replace the socket in each step, so it is watched for one step at a time.
         candidate.poll?.close()
         candidate.poll = nil
         guard !outcome.isSettled else { return }
@@ -93,12 +93,12 @@ final class ConnectionRace {
         }
     }
 
-    /// It was refused for good, or has tried all places, and so would the others.
+    /// A server has refused it, or it has tried all places; the other candidates would fail in the same way.
     private func failed(_ candidate: Candidate) {
-        settle(.failure(.unreachable(reason: PostgresConnection.complaint(of: candidate.connection))))
+        settle(.failure(.unreachable(reason: PostgresConnection.errorMessage(of: candidate.connection))))
     }
 
-    private func giveUp() {
+    private func timeOut() {
         var places: [String] = []
         for candidate in candidates {
             let place = PQhost(candidate.connection).map { String(cString: $0) } ?? "the server"
@@ -112,7 +112,7 @@ final class ConnectionRace {
         outcome.succeed(result)
     }
 
-    /// Closes what is under way.
+    /// Closes all candidates.
     private func end() {
         starts?.close()
         starts = nil

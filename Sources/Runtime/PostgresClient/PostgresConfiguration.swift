@@ -1,32 +1,32 @@
 internal import CPostgres
 
-/// How to reach PostgreSQL and what to put up with.
+/// How to reach PostgreSQL, and the limits of a pool.
 package struct PostgresConfiguration: Sendable {
-    /// Keywords and values of libpq, as the URI has them.
+    /// Keywords and values of libpq from the URI.
     let parameters: [String: String]
     /// Shown in `pg_stat_activity`.
     package var applicationName: String
-    /// Limit of making a connection: names, TLS and authentication included.
+    /// Limit of opening a connection, including name resolution, TLS and authentication.
     package var connectLimit = Duration.seconds(2)
-    /// Connections at most, those included that are being made or given up.
+    /// The most connections, including those that are opening or closing.
     package var connectionsMax = 8
-    /// Callers that may wait for a connection; the next one is refused.
+    /// The most callers that may wait for a connection; the next one is rejected.
     package var waitersMax = 1000
-    /// How long a connection may be unused before it is tried, so that a dead one is found before it is needed.
+    /// How long a connection may be unused before it is probed, so that a dead one is detected before it is needed.
     package var probeAfter = Duration.seconds(10)
-    /// How long a connection may be unused before it is closed; one is kept.
+    /// How long a connection may be unused before it is closed; the most recently used one stays open.
     package var closeAfter = Duration.seconds(60)
 
-    /// Why a text is no URI of PostgreSQL; it may hold a password, so it is not quoted.
+    /// The text is not a URI of PostgreSQL. It may hold a password, so the error does not quote it.
     package struct InvalidURI: Error, CustomStringConvertible {
         package let description = "it is no URI of the form postgres://user:password@host:5432/database?sslmode=require"
     }
 
-    /// `uri` is what libpq takes: several hosts, `sslmode`, `target_session_attrs` and so on included.
+    /// `uri` may contain everything that libpq supports, such as several hosts, `sslmode` and `target_session_attrs`.
     package init(uri: String, applicationName: String) throws(InvalidURI) {
-        var complaint: UnsafeMutablePointer<CChar>?
-        guard let options = PQconninfoParse(uri, &complaint) else {
-            PQfreemem(complaint)
+        var message: UnsafeMutablePointer<CChar>?
+        guard let options = PQconninfoParse(uri, &message) else {
+            PQfreemem(message)
             throw InvalidURI()
         }
         defer { PQconninfoFree(options) }
@@ -34,7 +34,7 @@ package struct PostgresConfiguration: Sendable {
         self.applicationName = applicationName
     }
 
-    /// The keywords of a list that ends with an option without one, where they have a value.
+    /// The keywords that have a value, from a list that ends with an option without a keyword.
     static func values(_ options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {
         var values: [String: String] = [:]
         var option = options

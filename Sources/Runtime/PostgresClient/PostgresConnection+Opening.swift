@@ -3,10 +3,10 @@ package import EventLoop
 internal import Glibc
 
 extension PostgresConnection {
-    /// Makes a connection within the configuration's limit.
+    /// Opens a connection within the configuration's limit.
     ///
-    /// Host names are looked up on libuv's threads first, because libpq would block on them. Of several addresses the
-    /// next one is tried after 250 ms. Throws `unreachable` or `cancelled`.
+    /// Host names are resolved on libuv's threads first, because libpq would block on them. Of several addresses the next
+    /// one is tried after 250 ms. Throws `unreachable` or `cancelled`.
     package static func open(
         _ configuration: PostgresConfiguration,
         on loop: Loop
@@ -29,17 +29,18 @@ extension PostgresConnection {
         }
     }
 
-    /// Libpq's words, a line for each address that it tried: host, user or database and the cause, never a password.
+    /// The error message of libpq, a line for each address that it tried: host, user or database and the cause, never a
+    /// password.
     ///
-    /// Its hints, which are indented, are left out.
-    static func complaint(of connection: OpaquePointer) -> String {
+    /// Its hints, which are indented, are omitted.
+    static func errorMessage(of connection: OpaquePointer) -> String {
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
         let causes = text.split(separator: "\n").filter { !$0.hasPrefix("\t") }
         return causes.isEmpty ? "the connection failed" : causes.joined(separator: "; ")
     }
 }
 
-/// What libpq is given: the parameters with an address for every host.
+/// The connection parameters for libpq, with an address for every host.
 struct ConnectionTarget {
     private struct Place {
         var host: String
@@ -47,7 +48,7 @@ struct ConnectionTarget {
         var port: String
     }
 
-    /// More addresses than these are tried by libpq alone.
+    /// Further addresses are left to libpq alone.
     private static let candidatesMax = 8
 
     private let parameters: [String: String]
@@ -59,7 +60,7 @@ struct ConnectionTarget {
     ) async throws(PostgresError) -> ConnectionTarget {
         var parameters = configuration.parameters
         parameters["fallback_application_name"] = configuration.applicationName
-        // Asking for Kerberos credentials may block; who wants them says so in the URI.
+        // Acquiring Kerberos credentials may block, so they are off unless the URI enables them.
         if parameters["gssencmode"] == nil { parameters["gssencmode"] = "disable" }
         let ports = list(parameters["port"] ?? "")
         if let addresses = parameters["hostaddr"] {
@@ -91,10 +92,10 @@ struct ConnectionTarget {
         return ConnectionTarget(parameters: parameters, places: places)
     }
 
-    /// Those of addresses that the URI names itself, each with its host name where there is one.
+    /// The places of addresses in the URI, each with its host name where there is one.
     private static func places(of addresses: [String], _ parameters: [String: String], _ ports: [String]) -> [Place] {
         let hosts = list(parameters["host"] ?? "")
-        // libpq reports the mistake.
+        // libpq reports the mismatch.
         guard parameters["host"] == nil || hosts.count == addresses.count else { return [] }
         return addresses.enumerated().map { index, address in
             Place(
@@ -109,16 +110,16 @@ struct ConnectionTarget {
         text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 
-    /// The host of libpq's environment variables, where the URI names none.
+    /// The host of libpq's environment variables, for a URI without one.
     private static var inheritedHost: String? {
         guard let defaults = PQconndefaults() else { return nil }
         defer { PQconninfoFree(defaults) }
         return PostgresConfiguration.values(defaults)["host"]
     }
 
-    /// The same places as often as there are, each time beginning with the next one.
+    /// The same places once per place, each time beginning with the next one.
     ///
-    /// Once where libpq has to look at all of them itself, in order to prefer one.
+    /// Only once where libpq must inspect all of them, in order to prefer one.
     var rotations: [ConnectionTarget] {
         guard places.count > 1, parameters["target_session_attrs"] != "prefer-standby" else { return [self] }
         return (0..<min(places.count, Self.candidatesMax)).map { first in
@@ -129,7 +130,7 @@ struct ConnectionTarget {
     /// Host names, for a message.
     var place: String { parameters["host"] ?? "the server" }
 
-    /// Begins to connect; nil without memory.
+    /// Begins to connect; nil when out of memory.
     func start() -> OpaquePointer? {
         var parameters = parameters
         if !places.isEmpty {

@@ -1,57 +1,48 @@
 internal import CPostgres
 package import EventLoop
 
-/// One connection to PostgreSQL: one batch or script at a time, never waiting for the socket.
+/// One connection to PostgreSQL: one batch or script at a time, never blocking on the socket.
 ///
 /// ```
 ///  open ──► idle ──run──► busy ──all results──► idle
 ///              └─────────────┴── socket broken, server's FATAL, close() ──► closed
 /// ```
 /// A batch is sent in pipeline mode with one synchronisation point at its end, so it is one round trip and one
-/// transaction: all of it is kept, or nothing.
+/// transaction: either all of it is stored or nothing. ``PostgresBatch`` and ``PreparedStatements`` decide which commands
+/// to send and what a result means; this class executes.
 ///
-/// Statements are prepared once by name, but not behind a pooler: one that gives each transaction another session, as
-/// PgBouncer does with `pool_mode = transaction`, would run under that name what another client has prepared, or nothing.
-/// Loop-owned.
+/// Statements are prepared once by name, but not behind a pooler: a pooler that assigns each transaction another session
+/// (PgBouncer with `pool_mode = transaction`) would run another client's statement under that name, or none. Loop-owned.
 package final class PostgresConnection {
     package typealias Completion = (Result<[PostgresRows], PostgresError>) -> Void
 
-    /// A result that is due, in the order sent.
-    private enum Due {
-        case prepared(ObjectIdentifier, name: String)
-        case rows
-        case synchronised
-    }
-
     private struct Work {
-        var due: ArraySlice<Due>
+        var batch: PostgresBatch
         var rows: [PostgresRows] = []
-        var failure: PostgresServerError?
         let completion: Completion
     }
 
     package let loop: Loop
-    /// The server process behind this connection; nil where a pooler stands between, which may change it.
+    /// The server process of this connection; nil behind a pooler, which may change it.
     package private(set) var processID: Int32?
-    /// Called once, when the connection broke or was closed.
+    /// Called once, when the connection has broken or was closed.
     var onClose: (() -> Void)?
     package private(set) var isClosed = false
 
     private let connection: OpaquePointer
     private var poll: SocketPoll?
     private var work: Work?
-    private var prepared: [ObjectIdentifier: String] = [:]
-    private var names = 0
+    private var statements = PreparedStatements()
 
-    /// Takes over a connection that is made.
+    /// Takes ownership of an established connection.
     init(adopting connection: OpaquePointer, on loop: Loop) throws(NetworkError) {
         self.loop = loop
         self.connection = connection
         PQsetnonblocking(connection, 1)
-        // Notices would go to standard error.
+        // Without a processor, libpq writes notices to standard error.
         _ = PQsetNoticeProcessor(connection, { _, _ in }, nil)
         PQenterPipelineMode(connection)
-        // Not weak: the poll is closed, and lets go of its action, before this object ends.
+        // Safety: not weak, because the poll is closed, and releases its action, before this object ends.
         poll = try SocketPoll(socket: PQsocket(connection), on: loop) { [unowned self] _ in advance() }
         watch()
     }
@@ -62,7 +53,7 @@ package final class PostgresConnection {
 
     private static let askProcessID = PostgresStatement("SELECT pg_backend_pid()::int8")
 
-    /// Finds out whether the server process is the one that was announced at the start, which is a pooler's own invention.
+    /// Checks that the server process is the one announced at the start; a pooler announces one of its own.
     func learnProcessID(within limit: Duration) async throws(PostgresError) {
         let announced = PQbackendPID(connection)
         let real = try await call([Self.askProcessID()], within: limit).first?.first?.integer(0)
@@ -71,14 +62,14 @@ package final class PostgresConnection {
 
     // MARK: Sending
 
-    /// Runs `calls` as one transaction and gives the rows of each; at most `limit`.
+    /// Runs `calls` as one transaction within `limit` and returns the rows of each.
     ///
-    /// After `timedOut` and `cancelled` the batch is still under way: the owner ends it, and this connection with it.
+    /// After `timedOut` and `cancelled` the batch is still under way: the owner must close this connection.
     package func call(_ calls: [PostgresCall], within limit: Duration) async throws(PostgresError) -> [PostgresRows] {
         try await outcome(within: limit) { run(calls, $0) }
     }
 
-    /// Runs a script, which may hold transactions of its own; the same limits hold.
+    /// Runs a script, which may contain transactions of its own; the same limits apply.
     package func call(_ script: PostgresScript, within limit: Duration) async throws(PostgresError) {
         _ = try await outcome(within: limit) { run(script, $0) }
     }
@@ -90,7 +81,7 @@ package final class PostgresConnection {
         let outcome = OneShot<Result<[PostgresRows], PostgresError>>(loop: loop)
         start { outcome.succeed($0) }
         let timer = loop.schedule(after: limit) {
-            // A deadline that passed while this loop was busy is not the server's fault: read what has arrived.
+            // A deadline that passed while this loop was busy is not the server's fault: read what has arrived first.
             self.advance()
             outcome.succeed(.failure(.timedOut))
         }
@@ -107,43 +98,27 @@ package final class PostgresConnection {
     private func run(_ calls: [PostgresCall], _ completion: @escaping Completion) {
         guard !isClosed else { return completion(.failure(.connectionLost)) }
         precondition(work == nil, "a connection runs one batch at a time")
-        var due: ArraySlice<Due> = []
-        var names: [ObjectIdentifier: String] = [:]
-        var isSent = true
-        for call in calls where isSent {
-            guard processID != nil else {
-                due.append(.rows)
-                isSent = execute(call, named: nil)
-                continue
-            }
-            let identity = ObjectIdentifier(call.statement)
-            if prepared[identity] == nil, names[identity] == nil {
-                let name = nextName()
-                names[identity] = name
-                due.append(.prepared(identity, name: name))
-                isSent = prepare(call, as: name)
-            }
-            due.append(.rows)
-            isSent = isSent && execute(call, named: prepared[identity] ?? names[identity] ?? "")
-        }
-        due.append(.synchronised)
-        work = Work(due: due, completion: completion)
-        guard isSent, PQpipelineSync(connection) == 1 else { return lose() }
+        let commands =
+            processID == nil ? calls.map { .execute($0, name: nil) } : statements.commands(for: calls)
+        work = Work(batch: PostgresBatch(commands), completion: completion)
+        guard commands.allSatisfy({ send($0) }), PQpipelineSync(connection) == 1 else { return lose() }
         advance()
     }
 
-    /// Scripts take the simple protocol, which pipeline mode does not know.
+    /// Scripts use the simple protocol, which pipeline mode does not support.
     private func run(_ script: PostgresScript, _ completion: @escaping Completion) {
         guard !isClosed else { return completion(.failure(.connectionLost)) }
         precondition(work == nil, "a connection runs one script at a time")
-        work = Work(due: [], completion: completion)
+        work = Work(batch: PostgresBatch.script, completion: completion)
         guard PQexitPipelineMode(connection) == 1, PQsendQuery(connection, script.sql) == 1 else { return lose() }
         advance()
     }
 
-    private func nextName() -> String {
-        names += 1
-        return "s\(names)"
+    private func send(_ command: BatchCommand) -> Bool {
+        switch command {
+        case .prepare(let call, let name): prepare(call, as: name)
+        case .execute(let call, let name): execute(call, named: name)
+        }
     }
 
     private func prepare(_ call: PostgresCall, as name: String) -> Bool {
@@ -151,14 +126,14 @@ package final class PostgresConnection {
         return call.statement.withSQL { PQsendPrepare(connection, name, $0, Int32(types.count), types) == 1 }
     }
 
-    /// Sends a call of the prepared statement, or with the statement's text where there is no name.
+    /// Calls the prepared statement, or sends the statement's text where `name` is nil.
     private func execute(_ call: PostgresCall, named name: String?) -> Bool {
         var bytes: [UInt8] = []
         let places = call.values.map { value in
             let start = bytes.count
             return value.append(to: &bytes) ? start..<bytes.count : nil
         }
-        // Something to point at, where all values are empty.
+        // A byte to point at where all values are empty.
         bytes.append(0)
         let lengths = places.map { Int32($0?.count ?? 0) }
         let formats = [Int32](repeating: 1, count: places.count)
@@ -178,11 +153,11 @@ package final class PostgresConnection {
 
     // MARK: Receiving
 
-    /// Reads and writes what the socket allows, and hands over what has become of the work.
+    /// Reads and writes as far as the socket allows, and processes the results.
     private func advance() {
         guard !isClosed else { return }
         guard PQconsumeInput(connection) == 1, PQflush(connection) >= 0 else { return lose() }
-        // libpq looks at what the server says by itself in `PQisBusy`, so that is asked also where nothing is due.
+        // libpq processes unsolicited messages of the server in `PQisBusy`, so it is called also where nothing is due.
         var endsInARow = 0
         while PQisBusy(connection) == 0, work != nil, endsInARow < 2 {
             guard let result = PQgetResult(connection) else {
@@ -199,35 +174,38 @@ package final class PostgresConnection {
         watch()
     }
 
-    /// libpq says that the results of one statement are complete, or those of a script.
+    /// The results of one statement are complete, or those of a script.
     private func endResult() {
-        guard let work, work.due.isEmpty, PQstatus(connection) == CONNECTION_OK else { return }
+        guard let work, work.batch.endsWithResults, PQstatus(connection) == CONNECTION_OK else { return }
         PQenterPipelineMode(connection)
         finish()
     }
 
     private func take(_ result: OpaquePointer) {
+        let action = work?.batch.handle(Self.reply(result)) ?? .none
+        switch action {
+        case .none: break
+        case .confirm(let statement, let name): statements.confirm(statement, as: name)
+        case .appendRows: work?.rows.append(PostgresRows(copying: result))
+        case .finish: finish()
+        }
+    }
+
+    private static func reply(_ result: OpaquePointer) -> PostgresBatch.Reply {
         switch PQresultStatus(result) {
-        case PGRES_PIPELINE_SYNC: finish()
-        case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
-            switch work?.due.popFirst() {
-            case .prepared(let statement, let name): prepared[statement] = name
-            case .rows: work?.rows.append(PostgresRows(copying: result))
-            case .synchronised, nil: break
-            }
-        case PGRES_PIPELINE_ABORTED: _ = work?.due.popFirst()
+        case PGRES_PIPELINE_SYNC: return .synchronised
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK: return .completed
+        case PGRES_PIPELINE_ABORTED: return .aborted
         case _:
-            _ = work?.due.popFirst()
-            // Safety: the field is a string of libpq's, which lives as long as the result.
+            // Safety: the field is a string of libpq that lives as long as the result.
             let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) }
-            // Without a state it is libpq's own: the connection is gone, which its status tells.
-            if let state, work?.failure == nil { work?.failure = PostgresServerError(state: state) }
+            return .failed(state: state)
         }
     }
 
     private func finish() {
         guard let work = work.take() else { return }
-        guard let failure = work.failure else { return work.completion(.success(work.rows)) }
+        guard let failure = work.batch.failure else { return work.completion(.success(work.rows)) }
         if failure.isStaleSession { close() }
         work.completion(.failure(.server(failure)))
     }
@@ -245,7 +223,7 @@ package final class PostgresConnection {
 
     private func lose() { end(.connectionLost) }
 
-    /// Ends the connection; a batch under way fails as closed.
+    /// Closes the connection; a batch under way fails as closed.
     package func close() { end(.closed) }
 
     private func end(_ error: PostgresError) {

@@ -1,16 +1,15 @@
 package import EventLoop
 
-/// The process's one pool, from any loop: every call travels to the pool's loop and back.
+/// The pool of the process, from any loop: every call runs on the pool's loop and returns to the caller's.
 ///
-/// One pool for the process, because a connection is a process on the server: a pool for each loop would multiply them
-/// by the cores.
+/// There is one pool per process, because a connection is a process on the server: a pool per loop would multiply the
+/// server's processes by the cores.
 package struct PostgresDatabase: Sendable {
     private let pool: LoopBound<PostgresPool>
 
-    /// The pool's loop is its own.
     package init(_ pool: LoopBound<PostgresPool>) { self.pool = pool }
 
-    /// What ``PostgresPool/run(_:within:mayRepeat:)`` does.
+    /// See ``PostgresPool/run(_:within:mayRepeat:)``.
     package func run(
         _ calls: [PostgresCall],
         within limit: Duration,
@@ -27,7 +26,7 @@ package struct PostgresDatabase: Sendable {
         }
     }
 
-    /// What ``PostgresPool/close()`` does.
+    /// See ``PostgresPool/close()``.
     package func close() async {
         try? await pool.loop.run { _ in pool.onLoop.close() }
     }

@@ -2,19 +2,19 @@
 ///
 /// No case holds SQL, a parameter or a password.
 package enum PostgresError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// No connection came about; the batch was never sent. The reason names host and cause.
+    /// No connection could be opened; the batch was never sent. The reason names host and cause.
     case unreachable(reason: String)
-    /// All connections of the pool were busy up to the waiting limit, or too many wait already. It was never sent.
+    /// All connections of the pool were busy up to the deadline, or too many callers wait already. Never sent.
     case exhausted
-    /// No result within the deadline; the server was asked to cancel. It may have been executed.
+    /// No result within the deadline; the pool asks the server to cancel. The batch may have been executed.
     case timedOut
-    /// The connection broke after the batch was handed to it. It may have been executed.
+    /// The connection broke after the batch was passed to it. The batch may have been executed.
     case connectionLost
-    /// The server refused a statement; the whole batch was undone.
+    /// The server rejected a statement; the whole batch was rolled back.
     case server(PostgresServerError)
-    /// The waiting task was cancelled, and so was the batch if it had begun. It may have been executed.
+    /// The waiting task was cancelled, and so was the batch if it had begun. The batch may have been executed.
     case cancelled
-    /// The pool was closed. It may have been executed.
+    /// The pool was closed. The batch may have been executed.
     case closed
 
     /// A short phrase.
@@ -30,7 +30,7 @@ package enum PostgresError: Error, Equatable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// True where the same batch may succeed if it is sent again at once, over another connection if need be.
+    /// True where the same batch may succeed if it is repeated at once, over another connection where necessary.
     var isWorthRepeating: Bool {
         switch self {
         case .connectionLost: true
@@ -40,16 +40,16 @@ package enum PostgresError: Error, Equatable, Sendable, CustomStringConvertible 
     }
 }
 
-/// An error that the server answered, by its SQLSTATE (PostgreSQL manual, appendix A).
+/// An error of the server, by its SQLSTATE (PostgreSQL manual, appendix A).
 ///
-/// The server's sentence is not kept: it may quote what was to be stored.
+/// Without the server's message, which may quote the data to be stored.
 package struct PostgresServerError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Kind: Sendable {
-        /// The server, or the schema as it is now, cannot do it; later it may.
+        /// The server, or the schema in its present state, cannot execute the statement; it may later.
         case unavailable
-        /// Another transaction or a limit of time came in between, or the connection's state is stale: try again.
+        /// A concurrent transaction or a timeout interfered, or the session is stale: retry.
         case conflicting
-        /// These data can never be stored: a value, a constraint or a limit refuses them.
+        /// These data can never be stored: a type, a constraint or a limit rejects them.
         case refused
     }
 
@@ -67,8 +67,8 @@ package struct PostgresServerError: Error, Equatable, Sendable, CustomStringConv
         }
     }
 
-    /// True where the connection must not be used again: a prepared statement is gone or has another meaning by now, or
-    /// the server has become a replica.
+    /// True where the connection must not be used again: a prepared statement is missing or has changed its meaning, or the
+    /// server has become a replica.
     var isStaleSession: Bool { state == "26000" || state == "0A000" || state == "25006" }
 
     package var description: String { "SQLSTATE \(state)" }

@@ -1,18 +1,18 @@
-/// Hears what a pool does, for metrics.
+/// Receives what a pool does, for metrics and logs.
 ///
-/// Called on the pool's loop; must return quickly and not use the pool.
+/// Called on the pool's loop; must return quickly and must not use the pool.
 package protocol PostgresObserver: AnyObject {
-    /// A caller got a connection, or gave up, after this time.
+    /// A caller got a connection, or its wait failed, after this time.
     func waited(_ duration: Duration)
-    /// A batch that was sent has its result, or never will.
+    /// A batch that was sent has its result, or has failed.
     func batchFinished(after duration: Duration, succeeded: Bool)
     func connectionOpened()
-    /// `isLost` where the connection broke by itself.
+    /// `isLost` is true where the pool did not close the connection itself.
     func connectionClosed(isLost: Bool)
-    /// So many connections are at work, and so many callers wait for one.
+    /// The number of connections in use, or of callers that wait for one, has changed.
     func usageChanged(inUse: Int, waiting: Int)
-    /// No connection came about; `reason` holds no secret.
+    /// An attempt to connect failed; `reason` holds no secret.
     func connectionFailed(reason: String)
-    /// A batch ran into its deadline.
+    /// A batch exceeded its deadline.
     func timedOut()
 }

@@ -1,63 +1,67 @@
 package import EventLoop
 
-/// A bounded set of connections on one loop, made when they are needed.
+/// A bounded set of connections on one loop, opened on demand.
 ///
-/// ```
-///             ┌──────────── release ◄───────────┐
-///  opening ─► idle ──────── lease ────────► leased ── deadline, cancelled ──► ending ─► gone
-///               └─ broken, unused for long ─► gone        └── broken ──► gone
-/// ```
-/// Opening, idle, leased and ending connections together never are more than the limit. A connection whose batch ran
-/// into its deadline or whose caller was cancelled is never used again: the server is asked over a connection of its own
-/// to cancel the statement, then it is closed. An idle connection is watched, so one that the server ended is dropped at
-/// once. Loop-owned; lives until ``close()``.
+/// Opening, idle, leased and ending connections together are at most the limit. A connection whose batch exceeded its
+/// deadline or whose caller was cancelled is not used again: another connection asks the server to cancel the statement,
+/// then the first is closed. An idle connection is watched, so that it is removed as soon as the server closes it.
+/// ``PoolState`` decides, this class executes. Loop-owned; lives until ``close()``.
 package final class PostgresPool {
-    /// How often idle connections are looked at.
+    /// How often idle connections are checked.
     private static let sweepPeriod = Duration.seconds(5)
     private static let cancelBackend = PostgresStatement("SELECT pg_cancel_backend($1::int8::int4)")
     private static let probe = PostgresStatement("SELECT 1")
 
-    private typealias Lease = Result<PostgresConnection, PostgresError>
-
-    private struct Idle {
+    private struct Lease {
+        let id: PoolState.ConnectionID
         let connection: PostgresConnection
-        let since: ContinuousClock.Instant
     }
 
     package let loop: Loop
     private let configuration: PostgresConfiguration
     private let observer: (any PostgresObserver)?
-    /// The most recently used last.
-    private var idle: [Idle] = []
-    private var leased: [ObjectIdentifier: PostgresConnection] = [:]
-    private var opening = 0
-    /// Taken out of use, and not closed yet.
-    private var ending: [ObjectIdentifier: PostgresConnection] = [:]
-    private var waiters: [OneShot<Lease>] = []
+    private var state: PoolState
+    /// All connections but those that are opening.
+    private var connections: [PoolState.ConnectionID: PostgresConnection] = [:]
+    private var waits: [PoolState.CallerID: OneShot<Result<Lease, PostgresError>>] = [:]
+    private var callers = 0
+    private var reportedUsage = Usage(inUse: 0, waiting: 0)
     /// The value is nil between the start of a task and the moment its handle is known.
     private var tasks: [Int: Task<Void, Never>?] = [:]
     private var taskCount = 0
     private var sweep: LoopTimer?
-    private var isClosed = false
+
+    private struct Usage: Equatable {
+        let inUse: Int
+        let waiting: Int
+    }
 
     /// Opens no connection yet.
     package init(_ configuration: PostgresConfiguration, on loop: Loop, observer: (any PostgresObserver)? = nil) {
         self.configuration = configuration
         self.loop = loop
         self.observer = observer
-        sweep = loop.schedule(every: Self.sweepPeriod) { [weak self] in self?.sweepIdle() }
+        state = PoolState(
+            PoolState.Limits(
+                connectionsMax: configuration.connectionsMax,
+                callersMax: configuration.waitersMax,
+                probeAfter: configuration.probeAfter,
+                closeAfter: configuration.closeAfter,
+            )
+        )
+        sweep = loop.schedule(every: Self.sweepPeriod) { [weak self] in self?.apply(.sweep(now: .now)) }
     }
 
-    /// Connections there are, in whatever state.
-    package var connectionCount: Int { idle.count + leased.count + opening + ending.count }
+    /// Connections in all states.
+    package var connectionCount: Int { state.connectionCount }
 
-    /// Connections that nobody uses.
-    package var idleCount: Int { idle.count }
+    /// Connections that are not in use.
+    package var idleCount: Int { state.idleCount }
 
-    /// Runs `calls` as one transaction and gives the rows of each; waiting for a connection counts against `limit`.
+    /// Runs `calls` as one transaction and returns the rows of each; the wait for a connection counts against `limit`.
     ///
-    /// With `mayRepeat`, for batches that do no harm twice, one that was lost with its connection, or to another
-    /// transaction, is tried a second time.
+    /// With `mayRepeat`, for idempotent batches, a batch that failed because its connection broke or because of another
+    /// transaction is repeated once.
     package func run(
         _ calls: [PostgresCall],
         within limit: Duration,
@@ -67,7 +71,7 @@ package final class PostgresPool {
         do throws(PostgresError) {
             return try await runOnce(calls, until: deadline)
         } catch {
-            guard mayRepeat, error.isWorthRepeating, !isClosed else { throw error }
+            guard mayRepeat, error.isWorthRepeating, !state.isClosed else { throw error }
             return try await runOnce(calls, until: deadline)
         }
     }
@@ -76,17 +80,17 @@ package final class PostgresPool {
         _ calls: [PostgresCall],
         until deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> [PostgresRows] {
-        let connection = try await lease(until: deadline)
+        let lease = try await lease(until: deadline)
         let start = ContinuousClock.now
         do throws(PostgresError) {
-            let rows = try await connection.call(calls, within: deadline - .now)
+            let rows = try await lease.connection.call(calls, within: deadline - .now)
             observer?.batchFinished(after: .now - start, succeeded: true)
-            release(connection)
+            apply(.released(lease.id, now: .now))
             return rows
         } catch {
             observer?.batchFinished(after: .now - start, succeeded: false)
             if error == .timedOut { observer?.timedOut() }
-            if connection.isBusy { abandon(connection) } else { release(connection) }
+            apply(lease.connection.isBusy ? .abandoned(lease.id) : .released(lease.id, now: .now))
             throw error
         }
     }
@@ -95,161 +99,110 @@ package final class PostgresPool {
     ///
     /// Idempotent.
     package func close() {
-        guard !isClosed else { return }
-        isClosed = true
+        guard !state.isClosed else { return }
         sweep?.close()
         sweep = nil
         for task in tasks.values { task?.cancel() }
-        failWaiters(.closed)
-        for entry in idle { entry.connection.close() }
-        for connection in leased.values { connection.close() }
+        apply(.close)
     }
 
     // MARK: Leasing
 
-    private func lease(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> PostgresConnection {
-        guard !isClosed else { throw .closed }
-        if let entry = idle.popLast() {
-            take(entry.connection)
-            tellUsage()
-            observer?.waited(.zero)
-            return entry.connection
-        }
-        waiters.removeAll(where: \.isSettled)
-        guard waiters.count < configuration.waitersMax else { throw .exhausted }
+    private func lease(until deadline: ContinuousClock.Instant) async throws(PostgresError) -> Lease {
         let start = ContinuousClock.now
-        let wait = OneShot<Lease>(loop: loop)
-        waiters.append(wait)
-        tellUsage()
-        openIfNeeded()
-        let timer = loop.schedule(after: deadline - .now) { wait.succeed(.failure(.exhausted)) }
-        defer {
-            timer.close()
-            observer?.waited(.now - start)
-            tellUsage()
-        }
-        let outcome: Lease
+        callers += 1
+        let caller = PoolState.CallerID(number: callers)
+        let wait = OneShot<Result<Lease, PostgresError>>(loop: loop)
+        waits[caller] = wait
+        apply(.lease(caller))
+        let mustWait = !wait.isSettled
+        let timer = mustWait ? loop.schedule(after: deadline - .now) { self.apply(.deadlinePassed(caller)) } : nil
+        defer { timer?.close() }
+        let outcome: Result<Lease, PostgresError>
         do {
             outcome = try await wait.value()
         } catch {
-            throw .cancelled
+            waits[caller] = nil
+            apply(.cancelled(caller))
+            outcome = .failure(.cancelled)
+        }
+        switch outcome {
+        case .success: observer?.waited(mustWait ? .now - start : .zero)
+        case .failure: if mustWait { observer?.waited(.now - start) }
         }
         return try outcome.get()
     }
 
-    private func take(_ connection: PostgresConnection) { leased[ObjectIdentifier(connection)] = connection }
+    // MARK: Executing
 
-    private func release(_ connection: PostgresConnection) {
-        guard leased.removeValue(forKey: ObjectIdentifier(connection)) != nil, !connection.isClosed else { return }
-        offer(connection)
-        tellUsage()
+    private func apply(_ event: PoolState.Event) {
+        for action in state.handle(event) { perform(action) }
+        reportUsage()
     }
 
-    private func tellUsage() {
-        guard let observer else { return }
-        observer.usageChanged(inUse: leased.count, waiting: waiters.count { !$0.isSettled })
-    }
-
-    /// Gives a connection to who has waited longest, or keeps it.
-    private func offer(_ connection: PostgresConnection) {
-        guard !isClosed else { return connection.close() }
-        while !waiters.isEmpty {
-            let waiter = waiters.removeFirst()
-            guard !waiter.isSettled else { continue }
-            take(connection)
-            return waiter.succeed(.success(connection))
-        }
-        idle.append(Idle(connection: connection, since: .now))
-    }
-
-    private func failWaiters(_ error: PostgresError) {
-        let failed = waiters
-        waiters = []
-        for waiter in failed { waiter.succeed(.failure(error)) }
-    }
-
-    // MARK: Making connections
-
-    /// Makes as many connections as there are callers without one, up to the limit.
-    private func openIfNeeded() {
-        waiters.removeAll(where: \.isSettled)
-        while !isClosed, opening < waiters.count, connectionCount < configuration.connectionsMax {
-            opening += 1
-            keep { await self.openOne() }
+    private func perform(_ action: PoolState.Action) {
+        switch action {
+        case .open(let id): keep { await self.open(id) }
+        case .grant(let id, let caller): grant(id, to: caller)
+        case .fail(let caller, let error): waits.removeValue(forKey: caller)?.succeed(.failure(error))
+        case .probe(let id): keep { await self.probe(id) }
+        case .cancel(let id): keep { await self.cancelStatement(of: id) }
+        case .close(let id): connections[id]?.close()
+        case .reportEnded(let isLost): observer?.connectionClosed(isLost: isLost)
         }
     }
 
-    private func openOne() async {
+    /// Returns the connection at once where the caller was cancelled and has not yet run since.
+    private func grant(_ id: PoolState.ConnectionID, to caller: PoolState.CallerID) {
+        guard let wait = waits.removeValue(forKey: caller), !wait.isSettled, let connection = connections[id] else {
+            return apply(.released(id, now: .now))
+        }
+        wait.succeed(.success(Lease(id: id, connection: connection)))
+    }
+
+    private func reportUsage() {
+        let usage = Usage(inUse: state.inUseCount, waiting: state.waitingCount)
+        guard usage != reportedUsage else { return }
+        reportedUsage = usage
+        observer?.usageChanged(inUse: usage.inUse, waiting: usage.waiting)
+    }
+
+    private func open(_ id: PoolState.ConnectionID) async {
         do throws(PostgresError) {
             let connection = try await PostgresConnection.open(configuration, on: loop)
-            opening -= 1
+            guard !connection.isClosed else { throw .connectionLost }
             observer?.connectionOpened()
-            connection.onClose = { [weak self, unowned connection] in self?.connectionEnded(connection) }
-            offer(connection)
+            connections[id] = connection
+            connection.onClose = { [weak self] in self?.didClose(id) }
+            apply(.opened(id, now: .now))
         } catch {
-            opening -= 1
             if case .unreachable(let reason) = error { observer?.connectionFailed(reason: reason) }
-            // Whoever has a connection gives it back in time; without any, waiting is in vain.
-            if leased.isEmpty, opening == 0 { failWaiters(error) }
+            apply(.openFailed(id, error))
         }
     }
 
-    /// A closed connection counts nowhere any more before its place is given to a caller that waits.
-    private func connectionEnded(_ connection: PostgresConnection) {
-        ending[ObjectIdentifier(connection)] = nil
-        let isKnown = leased.removeValue(forKey: ObjectIdentifier(connection)) != nil
-        let position = idle.firstIndex { $0.connection === connection }
-        if let position { idle.remove(at: position) }
-        observer?.connectionClosed(isLost: (isKnown || position != nil) && !isClosed)
-        tellUsage()
-        openIfNeeded()
+    private func didClose(_ id: PoolState.ConnectionID) {
+        connections[id] = nil
+        apply(.ended(id))
     }
 
-    // MARK: Giving up connections
-
-    /// Takes a busy connection out of use, has the server cancel what it does, then closes it.
-    private func abandon(_ connection: PostgresConnection) {
-        leased[ObjectIdentifier(connection)] = nil
-        ending[ObjectIdentifier(connection)] = connection
-        tellUsage()
-        keep {
-            await self.cancelStatement(of: connection)
-            connection.close()
-        }
+    private func probe(_ id: PoolState.ConnectionID) async {
+        guard let connection = connections[id] else { return }
+        let reply = try? await connection.call([Self.probe()], within: configuration.connectLimit)
+        let result: PoolState.ProbeResult = reply != nil ? .healthy : connection.isBusy ? .busy : .refused
+        apply(.probed(id, result, now: .now))
     }
 
-    private func cancelStatement(of connection: PostgresConnection) async {
-        // Behind a pooler the process may serve another client by now: closing the connection is all there is.
-        guard let processID = connection.processID else { return }
-        guard !isClosed, let canceller = try? await PostgresConnection.open(configuration, on: loop) else { return }
+    private func cancelStatement(of id: PoolState.ConnectionID) async {
+        guard let connection = connections[id] else { return }
+        defer { connection.close() }
+        // Behind a pooler the server process may serve another client by now: closing the connection must suffice.
+        guard let processID = connection.processID, !state.isClosed,
+            let canceller = try? await PostgresConnection.open(configuration, on: loop)
+        else { return }
         let call = Self.cancelBackend(.integer(Int64(processID)))
         _ = try? await canceller.call([call], within: configuration.connectLimit)
         canceller.close()
-    }
-
-    /// Closes what has been unused for long, and tries what may have died in silence.
-    private func sweepIdle() {
-        let now = ContinuousClock.now
-        let old = idle.dropLast().filter { now - $0.since >= configuration.closeAfter }
-        // Taken out first: what is closed while it is known counts as lost.
-        idle.removeAll { entry in old.contains { $0.connection === entry.connection } }
-        for entry in old { entry.connection.close() }
-        for entry in idle where now - entry.since >= configuration.probeAfter {
-            let connection = entry.connection
-            idle.removeAll { $0.connection === connection }
-            take(connection)
-            keep { await self.tryOut(connection, idleSince: entry.since) }
-        }
-    }
-
-    private func tryOut(_ connection: PostgresConnection, idleSince start: ContinuousClock.Instant) async {
-        let answer = try? await connection.call([Self.probe()], within: configuration.connectLimit)
-        guard answer != nil, waiters.allSatisfy(\.isSettled), !connection.isClosed, !isClosed else {
-            return connection.isBusy ? connection.close() : release(connection)
-        }
-        // Being tried is no use: it keeps its age.
-        leased[ObjectIdentifier(connection)] = nil
-        idle.insert(Idle(connection: connection, since: start), at: 0)
     }
 
     // MARK: Tasks
@@ -263,7 +216,7 @@ package final class PostgresPool {
             await operation()
             self.tasks.removeValue(forKey: number)
         }
-        // It may have ended inside the call.
+        // The task may have ended inside the call.
         if tasks.keys.contains(number) { tasks.updateValue(task, forKey: number) }
     }
 }

@@ -1,11 +1,11 @@
 internal import CPostgres
 
-/// What a statement gave, copied out of the client library.
+/// The result of a statement, copied out of libpq.
 package struct PostgresRows: Sendable {
     package let count: Int
     private let columns: Int
     private let bytes: [UInt8]
-    /// Row by row; nil is null.
+    /// Row by row; nil for null.
     private let fields: [Range<Int>?]
 
     /// Copies a result whose columns are all in binary form.
@@ -33,7 +33,7 @@ package struct PostgresRows: Sendable {
     }
 
     package subscript(row: Int) -> PostgresRow {
-        precondition(row < count, "a statement gave fewer rows than are read")
+        precondition(row < count, "the result has fewer rows than are read")
         return PostgresRow(rows: self, index: row)
     }
 
@@ -44,12 +44,12 @@ package struct PostgresRows: Sendable {
     }
 
     fileprivate func field(_ row: Int, _ column: Int) -> ArraySlice<UInt8>? {
-        precondition(column < columns, "a statement gives fewer columns than are read")
+        precondition(column < columns, "the result has fewer columns than are read")
         return fields[row * columns + column].map { bytes[$0] }
     }
 }
 
-/// One row; the reader's type must be the column's, which a test of the statement shows.
+/// One row; the type that is read must be the column's, which a test of the statement checks.
 package struct PostgresRow {
     fileprivate let rows: PostgresRows
     fileprivate let index: Int
@@ -68,7 +68,7 @@ package struct PostgresRow {
 
     package func uuid(_ column: Int) -> PostgresUUID? {
         guard let bytes = rows.field(index, column) else { return nil }
-        precondition(bytes.count == 16, "a column that is read as uuid has another type")
+        precondition(bytes.count == 16, "a column of another type is read as uuid")
         return PostgresUUID(high: Self.number(bytes.prefix(8)), low: Self.number(bytes.suffix(8)))
     }
 

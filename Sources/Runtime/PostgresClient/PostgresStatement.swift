@@ -1,13 +1,13 @@
 /// One SQL statement of the program, prepared once on each connection that runs it.
 ///
-/// Values are parameters, `$1` and so on, never part of the text. Keep statements in static constants, because a connection
-/// knows them by identity.
+/// Values are parameters, `$1` and so on, never part of the text. Store statements in static constants, because a
+/// connection identifies them by object identity.
 package final class PostgresStatement: Sendable {
     package let sql: String
 
     package init(_ sql: StaticString) { self.sql = "\(sql)" }
 
-    /// A text composed of literals and of the program's own column names; must have no part that comes from input.
+    /// A text composed of literals and of the program's own column names; it must not contain any input.
     package init(composed sql: String) { self.sql = sql }
 
     /// Calls `body` with the text as a C string, which is valid during the call.
@@ -28,7 +28,7 @@ package struct PostgresCall: Sendable {
     }
 }
 
-/// SQL out of a file that is part of the program, of any number of statements.
+/// SQL from a resource of the program, with any number of statements.
 package struct PostgresScript: Sendable {
     let sql: String
 

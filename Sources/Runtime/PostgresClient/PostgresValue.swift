@@ -1,8 +1,8 @@
-/// A parameter of a statement, with its type also where it is null.
+/// A parameter of a statement, with a type also where it is null.
 ///
-/// The type decides what the server makes of the parameter, so that nothing depends on guessing.
+/// The type is sent with the parameter, so that the server infers nothing.
 package enum PostgresValue: Sendable {
-    /// Must have no U+0000, which PostgreSQL cannot store.
+    /// Must not contain U+0000, which PostgreSQL cannot store.
     case text(String?)
     case uuid(PostgresUUID?)
     case integer(Int64?)
@@ -47,7 +47,7 @@ package struct PostgresTimestamp: Sendable, Hashable {
 }
 
 extension PostgresValue {
-    /// The type's number in `pg_type`; these are fixed for ever.
+    /// The type's OID in `pg_type`; these never change.
     var type: UInt32 {
         switch self {
         case .text: ElementType.text.rawValue
@@ -74,7 +74,7 @@ extension PostgresValue {
         case uuid = 2950
     }
 
-    /// Appends the value in binary form; false for null, of which there are no bytes.
+    /// Appends the value in binary format; returns false for null, which has no bytes.
     func append(to bytes: inout [UInt8]) -> Bool {
         switch self {
         case .text(let value): one(value, &bytes, Self.append)
@@ -98,7 +98,7 @@ extension PostgresValue {
         return true
     }
 
-    /// Dimensions, whether there are nulls, element type, then length and lower bound; an empty array has no dimension.
+    /// Dimensions, a flag for nulls, element type, then length and lower bound; an empty array has no dimension.
     private func array<Value>(
         _ values: [Value?],
         _ type: ElementType,

@@ -1,11 +1,16 @@
 internal import EventLoop
 internal import Glibc
 
-/// One timer for many deadlines: it fires no later than the earliest of them, and its owner then looks which are over.
+/// One timer for many deadlines: it fires no later than the earliest of them, and its owner then checks which have passed.
 ///
-/// It never fires per command: under steady traffic it fires once in a deadline's length and is set anew.
+/// It never fires per command: under steady traffic it fires once per deadline's length and is rescheduled.
+/// ```
+/// idle ──watch──► scheduled ──earliest passed──► suspicious (grace of 20 ms for the socket) ──► over
+///                    ▲            │ not passed yet
+///                    └────────────┘
+/// ```
 final class DeadlineWatch {
-    /// A deadline that passed while this loop itself was busy is not the server's fault: what has arrived is read first.
+    /// A deadline that passed while this loop was busy is not the server's fault: the loop reads what has arrived first.
     private static let grace = Duration.milliseconds(20)
 
     private let loop: Loop
@@ -16,7 +21,7 @@ final class DeadlineWatch {
 
     init(loop: Loop) { self.loop = loop }
 
-    /// Sets what to do when a deadline may be over; `check` must not hold its owner, which holds this.
+    /// Sets the action for when a deadline may have passed; `check` must not retain the owner, which retains this.
     func onDeadline(_ check: @escaping () -> Void) { self.check = check }
 
     /// Makes sure that the owner checks at `due`, in loop time in milliseconds.
@@ -25,10 +30,9 @@ final class DeadlineWatch {
         set(due, after: .milliseconds(max(0, due - loop.nowMilliseconds)))
     }
 
-    /// To be called from the check with the earliest deadline: true when it is over and the socket had its turn after
-    /// that.
+    /// Called by the check with the earliest deadline: true when it has passed and the socket was read after that.
     ///
-    /// Otherwise the next check is planned.
+    /// Otherwise schedules the next check.
     func isReallyOver(_ earliest: Int64) -> Bool {
         guard earliest <= loop.nowMilliseconds else {
             isSuspicious = false
@@ -41,7 +45,7 @@ final class DeadlineWatch {
         return false
     }
 
-    /// Forgets a deadline that was found over and goes on with `earliest`, if there is one.
+    /// Drops the deadline that has passed and continues with `earliest`; `.max` is none.
     func restart(_ earliest: Int64) {
         close()
         if earliest < .max { watch(earliest) }

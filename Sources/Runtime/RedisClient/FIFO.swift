@@ -1,4 +1,4 @@
-/// A first-in-first-out queue in a ring that only grows.
+/// A first-in-first-out queue in a ring buffer that never shrinks.
 struct FIFO<Element> {
     private var ring: [Element?] = []
     private var head = 0

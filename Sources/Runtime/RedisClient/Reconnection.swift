@@ -1,22 +1,22 @@
 internal import EventLoop
 
-/// Who lives on a connection that is made anew whenever it breaks.
+/// The client that uses a connection which is reopened whenever it breaks.
 protocol ReconnectionOwner: AnyObject {
-    /// Work on a fresh connection before it counts as one; when it throws, the connection is closed.
+    /// Prepares a new connection before it counts as one; when this throws, the connection is closed.
     func prepare(_ connection: RedisConnection) async throws(RedisError)
     func connectionIsUp(_ connection: RedisConnection)
-    /// The connection that was up is closed; the next attempt follows.
+    /// The connection that was up has closed; the next attempt follows.
     func connectionIsDown()
     /// An attempt failed; the next one follows.
     func connectionFailed(_ reason: String)
 }
 
-/// Keeps one connection alive: connects, waits for its end, pauses, connects again, until cancelled.
+/// Maintains one connection: connects, waits until it closes, pauses, connects again, until cancelled.
 ///
-/// The pause is random between nothing and a bound that doubles with each failure in a row (exponential backoff with
-/// full jitter), so that clients do not come back all at once.
+/// The pause is random between zero and a bound that doubles with each consecutive failure (exponential backoff with full
+/// jitter), so that clients do not reconnect all at once.
 struct Reconnection {
-    /// A connection that lived this long was a good one; the next pause is a short one again.
+    /// A connection that lived this long counts as a success and resets the backoff.
     private static let stableAfterMilliseconds: Int64 = 1000
 
     let loop: Loop
@@ -30,7 +30,7 @@ struct Reconnection {
             let startedAt = loop.nowMilliseconds
             do throws(RedisError) {
                 let connection = try await open(for: owner)
-                // From here to `connectionIsUp` nothing suspends, so the owner hears of every later end.
+                // Nothing suspends from here to `connectionIsUp`, so the owner is notified of every later close.
                 guard !connection.isClosed else { throw .connectionLost }
                 observer?.connected(again: wasConnected)
                 wasConnected = true
@@ -68,7 +68,7 @@ struct Reconnection {
         case .cancelled, .closed: return
         case .notConnected(let why): reason = why
         case .server(let refusal): reason = refusal.message
-        case .timedOut, .connectionLost, .overloaded: reason = "the connection broke while it was prepared"
+        case .timedOut, .connectionLost, .overloaded: reason = "the connection broke during its preparation"
         }
         observer?.connectionFailed(reason: reason)
         owner.connectionFailed(reason)

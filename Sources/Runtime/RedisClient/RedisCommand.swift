@@ -1,6 +1,6 @@
 internal import CHiredis
 
-/// A command and its arguments as a value, for control paths; ``RedisCommandWriter`` is the cheaper way for hot ones.
+/// A command and its arguments as a value, for control paths; hot paths use the cheaper ``RedisCommandWriter``.
 package struct RedisCommand: Sendable {
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
@@ -20,7 +20,7 @@ package struct RedisCommand: Sendable {
         for argument in arguments { append(argument) }
     }
 
-    /// Appends the request as it goes over the wire.
+    /// Appends the command in wire format (RESP).
     func format(into output: inout [UInt8]) {
         bytes.withUnsafeBufferPointer { bytes in
             // Safety: the pointers live as long as this closure; hiredis copies what they point to into memory that
@@ -43,7 +43,7 @@ package struct RedisCommand: Sendable {
     }
 }
 
-/// What can be an argument of a ``RedisCommand``.
+/// A type whose values can be arguments of a ``RedisCommand``.
 package protocol RedisArgument: Sendable {
     func append(to bytes: inout [UInt8])
 }

@@ -57,9 +57,9 @@ package struct RedisCommandWriter {
     }
 }
 
-/// Gives `body` the decimal digits of `number`.
+/// Calls `body` with the decimal digits of `number`.
 private func withDecimalDigits<Result>(_ number: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    // Safety: 20 bytes hold the longest 64-bit number and its sign; only what was written is handed on.
+    // Safety: 20 bytes hold the longest 64-bit number and its sign; `body` receives only the bytes written.
     withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
         var start = digits.count
         var rest = number.magnitude

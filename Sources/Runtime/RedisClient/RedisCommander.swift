@@ -1,12 +1,12 @@
 package import EventLoop
 
-/// A client for commands: one pipelined connection that comes back by itself.
+/// A client for commands: one pipelined connection that reconnects by itself.
 ///
-/// Commands of one client are executed in the order of their `send`s, as long as the connection lives. While there is no
-/// connection, commands wait for one up to the waiting limit, then fail as never sent. What was sent when a connection
-/// breaks is never repeated by this client. Loop-owned; lives until ``close()``.
+/// Redis executes the commands of one client in the order of their `send`s, as long as the connection lives. Without a
+/// connection, commands wait for one up to the waiting limit, then fail as never sent. A command that was sent when the
+/// connection breaks is never repeated by this client. Loop-owned; lives until ``close()``.
 package final class RedisCommander: ReconnectionOwner {
-    /// Work on every fresh connection before others' commands go; when it throws, the connection is given up.
+    /// Runs on every new connection before other commands are sent; when it throws, the connection is closed.
     package typealias ConnectHook = (RedisConnection) async throws(RedisError) -> Void
 
     package let loop: Loop
@@ -41,19 +41,19 @@ package final class RedisCommander: ReconnectionOwner {
         self.observer = observer
         self.onConnect = onConnect
         waitLimits = DeadlineWatch(loop: loop)
-        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
-        // that reconnects holds it until `close()`, which ends them.
+        // Safety: not weak, because that would make every retain of this object a slow one. It outlives its timers: the
+        // task that reconnects holds it until `close()`, which ends them.
         waitLimits.onDeadline { [unowned self] in dropLateWaiting() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
 
-    /// Commands without an answer: sent, or waiting for a connection.
+    /// Commands without a reply: sent, or waiting for a connection.
     package var pendingCount: Int { waiting.count + (connection?.pendingCount ?? 0) }
 
     package var isConnected: Bool { connection.map { !$0.isClosed } ?? false }
 
-    /// Fails everything without an answer with `closed`, at once.
+    /// Fails every command without a reply with `closed`, at once.
     ///
     /// Idempotent.
     package func close() {
@@ -74,14 +74,14 @@ package final class RedisCommander: ReconnectionOwner {
 
     /// Sends a command and waits for its reply, at most `deadline`.
     ///
-    /// Cancelling gives up waiting; the command goes on.
+    /// Cancelling ends the wait; Redis still executes the command.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         send(command, deadline: deadline) { outcome.succeed($0) }
         return try await outcome.settled()
     }
 
-    /// Sends a command; `completion` gets the reply in a later turn.
+    /// Sends a command; `completion` receives the reply in a later turn.
     package func send(
         _ command: RedisCommand,
         deadline: Duration,
@@ -90,7 +90,7 @@ package final class RedisCommander: ReconnectionOwner {
         submit(deadline, { completion($0.map { RedisValue($0) }) }, command.format)
     }
 
-    /// The hot path: `arguments` appends exactly `count` arguments straight into the output, and `completion` gets, in a
+    /// The hot path: `arguments` appends exactly `count` arguments straight to the output, and `completion` receives, in a
     /// later turn, a view of the reply that is valid during the call only.
     package func send(
         _ count: Int,
@@ -126,7 +126,7 @@ package final class RedisCommander: ReconnectionOwner {
         }
     }
 
-    /// Never inside the caller's own call, so that callers need not expect it there.
+    /// Fails in a later turn, so that `completion` never runs inside the caller's own call.
     private func refuse(_ completion: @escaping RedisConnection.Completion, _ error: RedisError) {
         loop.executeSoon { completion(.failure(error)) }
     }

@@ -2,7 +2,7 @@ internal import Cryptography
 internal import EventLoop
 
 extension RedisConnection {
-    /// Connects, secures, logs in, selects the database and names the connection.
+    /// Connects, performs the TLS handshake, authenticates, selects the database and names the connection.
     ///
     /// Throws `notConnected` with the reason (which holds no secret), or `cancelled`.
     static func open(
@@ -30,7 +30,7 @@ extension RedisConnection {
         }
         let connection = RedisConnection(stream: stream, isSecured: isSecured, observer: observer)
         do {
-            try await connection.enter(configuration)
+            try await connection.authenticate(configuration)
             return connection
         } catch {
             let reason = connection.wire.failure
@@ -55,20 +55,20 @@ extension RedisConnection {
         }
     }
 
-    /// The commands that come first, in one write.
-    private func enter(_ configuration: RedisConfiguration) async throws(RedisError) {
+    /// Sends the first commands in one write and waits for their replies.
+    private func authenticate(_ configuration: RedisConfiguration) async throws(RedisError) {
         let url = configuration.url
-        let entered = OneShot<Result<Void, RedisError>>(loop: loop)
+        let authenticated = OneShot<Result<Void, RedisError>>(loop: loop)
         func send(_ command: RedisCommand, isLast: Bool = false, mayFail: Bool = false) {
             let command = command
             let due = loop.nowMilliseconds + configuration.connectLimit.wholeMilliseconds
             let pending = PendingCommand(due: due, sentAt: Monotonic.nanoseconds) { result in
                 switch result {
                 case .failure(.server(let error)) where mayFail && error.code != "NOAUTH": break
-                case .failure(let error): entered.succeed(.failure(error))
+                case .failure(let error): authenticated.succeed(.failure(error))
                 case .success: break
                 }
-                if isLast { entered.succeed(.success(())) }
+                if isLast { authenticated.succeed(.success(())) }
             }
             self.send(pending, command.format)
         }
@@ -77,8 +77,9 @@ extension RedisConnection {
         }
         if url.database != 0 { send(RedisCommand("SELECT", url.database)) }
         if let name = configuration.clientName { send(RedisCommand("CLIENT", "SETNAME", name), mayFail: true) }
-        // Always asked, so that a server is there before a connection counts as one. It may be loading, or not allowed.
+        // Always sent, so that a server has replied before a connection counts as one. It may be loading, or PING may
+        // not be permitted.
         send(RedisCommand("PING"), isLast: true, mayFail: true)
-        try await entered.settled()
+        try await authenticated.settled()
     }
 }

@@ -5,11 +5,11 @@ package import EventLoop
 /// ```
 ///  open ── deadline passed, socket broken, malformed reply, server demoted to replica, close() ──► closed
 /// ```
-/// One timer watches all deadlines. When a command's deadline passes, the connection counts as dead, because the replies
-/// behind the missing one can never be told apart from it: it is closed, and every command without an answer fails.
+/// One timer watches all deadlines. When a command's deadline passes, the connection counts as dead, because the missing
+/// reply cannot be distinguished from those behind it: the connection closes, and every command without a reply fails.
 /// Loop-owned.
 package final class RedisConnection: RedisWireOwner {
-    /// What becomes of a command.
+    /// Receives the outcome of a command.
     ///
     /// The reply is valid during the call only.
     package typealias Completion = (Result<RedisReply, RedisError>) -> Void
@@ -21,7 +21,7 @@ package final class RedisConnection: RedisWireOwner {
     private var writtenBytes: UInt64 = 0
     private var closeError = RedisError.connectionLost
     private let deadlines: DeadlineWatch
-    /// True once its client has taken it into service: what is refused before is the client's to judge.
+    /// True once the client uses the connection; before that, the client's own check handles refusals.
     var isAdmitted = false
 
     init(stream: ByteStream, isSecured: Bool, observer: (any RedisObserver)?) {
@@ -30,24 +30,24 @@ package final class RedisConnection: RedisWireOwner {
         self.observer = observer
         deadlines = DeadlineWatch(loop: loop)
         wire.owner = self
-        // Not weak: that would make every retain of a connection a slow one. It outlives its timers, which end with its
-        // socket, which holds it.
+        // Safety: not weak, because that would make every retain of a connection a slow one. It outlives its timers,
+        // which end with its socket, which retains it.
         deadlines.onDeadline { [unowned self] in checkDeadlines() }
     }
 
     package var isClosed: Bool { wire.stream.isClosed }
 
-    /// Commands sent that have no answer yet.
+    /// Commands sent that have no reply yet.
     var pendingCount: Int { pending.count }
 
-    /// Bytes that the kernel has not taken yet.
+    /// Bytes that the kernel has not accepted yet.
     var pendingBytes: Int { wire.stream.pendingBytes }
 
     // MARK: Sending
 
     /// Sends a command and waits for its reply, at most `deadline`.
     ///
-    /// Cancelling gives up waiting; the command goes on.
+    /// Cancelling ends the wait; Redis still executes the command.
     package func call(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisValue {
         let outcome = OneShot<Result<RedisValue, RedisError>>(loop: loop)
         guard !isClosed else { throw .notConnected(reason: "the connection is closed") }
@@ -60,9 +60,7 @@ package final class RedisConnection: RedisWireOwner {
         return try await outcome.settled()
     }
 
-    /// Queues what `format` appends, which is exactly one command.
-    ///
-    /// The connection is open.
+    /// Queues what `format` appends, which is exactly one command; the connection must be open.
     func send(_ command: PendingCommand, _ format: (inout [UInt8]) -> Void) {
         var command = command
         command.offset = writtenBytes
@@ -77,15 +75,15 @@ package final class RedisConnection: RedisWireOwner {
 
     package func close() { close(failing: .closed) }
 
-    /// Closes and fails what has no answer yet with `error`.
+    /// Closes and fails every command without a reply with `error`.
     func close(failing error: RedisError) {
         guard !isClosed else { return }
         closeError = error
         wire.close()
     }
 
-    /// Gives the wire to `owner`, for pub/sub; no command may be pending.
-    func handOver(to owner: any RedisWireOwner) -> RedisWire {
+    /// Transfers the wire to `owner`, for pub/sub; no command may be pending.
+    func transfer(to owner: any RedisWireOwner) -> RedisWire {
         precondition(pending.isEmpty, "a connection with pending commands cannot change hands")
         deadlines.close()
         wire.owner = owner
@@ -96,15 +94,20 @@ package final class RedisConnection: RedisWireOwner {
 
     func wireDidReceive(_ reply: RedisReply) {
         guard let command = pending.popFirst() else {
-            wire.close(because: "a reply came that nobody asked for")
+            wire.close(because: "Redis sent a reply to no command")
             return
         }
         let error = reply.serverError
         if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: error == nil) }
         guard let error else { return command.completion(.success(reply)) }
         command.completion(.failure(.server(error)))
-        // The next connection finds out which right is missing before it counts as one.
-        if error.meansAnotherMaster || (error.isMissingRight && isAdmitted) { wire.close(because: error.message) }
+        if error.meansAnotherMaster {
+            wire.close(because: error.message)
+        } else if error.isMissingPermission, isAdmitted {
+            // The client's check on the next connection finds which permission is missing.
+            observer?.permissionMissing(reason: error.message)
+            wire.close(because: error.message)
+        }
     }
 
     func wireDidClose() {
@@ -118,7 +121,7 @@ package final class RedisConnection: RedisWireOwner {
 
     private func fate(of command: PendingCommand, at now: Int64) -> RedisError {
         if closeError == .closed { return .closed }
-        // TLS changes the number of bytes, so with it every command counts as sent.
+        // TLS changes the number of bytes, so under TLS every command counts as sent.
         let isUnsent = !wire.isSecured && command.offset >= wire.stream.takenBytes
         if isUnsent { return .notConnected(reason: wire.failure ?? "the server does not read") }
         return closeError == .timedOut && command.due > now ? .connectionLost : closeError
@@ -134,18 +137,18 @@ package final class RedisConnection: RedisWireOwner {
 }
 
 extension RedisServerError {
-    /// The server is a replica now: only a fresh connection, by a name that follows the master, can find the new one.
+    /// The server is a replica now: only a new connection, by a name that follows the master, can reach the new one.
     fileprivate var meansAnotherMaster: Bool { code == "READONLY" || code == "UNBLOCKED" }
 }
 
-/// A command on its way.
+/// A command that was sent or waits for a connection.
 struct PendingCommand {
     /// Loop time in milliseconds.
     let due: Int64
-    /// Monotonic nanoseconds; 0 when nobody observes.
+    /// Monotonic nanoseconds; 0 without an observer.
     let sentAt: UInt64
     let completion: RedisConnection.Completion
-    /// Where it begins in all that was written on its connection.
+    /// Where the command begins among all bytes written on its connection.
     var offset: UInt64 = 0
 
     init(due: Int64, sentAt: UInt64, completion: @escaping RedisConnection.Completion) {

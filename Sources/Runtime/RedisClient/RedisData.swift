@@ -1,4 +1,4 @@
-/// An argument of a ``RedisCommand`` that is text or bytes, where one command has both.
+/// An argument of a ``RedisCommand`` that is text or bytes, for a list of arguments with both.
 package enum RedisData: RedisArgument {
     case text(String)
     case bytes([UInt8])

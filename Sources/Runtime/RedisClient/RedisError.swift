@@ -1,21 +1,21 @@
-/// Why a command has no answer.
+/// Why a command has no reply.
 package enum RedisError: Error, Equatable, CustomStringConvertible {
-    /// Redis answered with an error.
+    /// Redis replied with an error.
     case server(RedisServerError)
-    /// No answer within the command's deadline; the connection was given up. It may have been executed.
+    /// No reply within the command's deadline; the connection was closed. The command may have been executed.
     case timedOut
-    /// The connection broke after the command was handed to it. It may have been executed.
+    /// The connection broke after the command was written to it. The command may have been executed.
     case connectionLost
-    /// There was no connection within the waiting limit, or it broke before a byte of the command left. It was never sent.
+    /// There was no connection within the waiting limit, or it broke before a byte of the command left. Never sent.
     case notConnected(reason: String)
-    /// Too many commands or bytes are waiting already. It was never sent.
+    /// Too many commands or bytes are waiting already. Never sent.
     case overloaded
-    /// The waiting task was cancelled. It may have been executed.
+    /// The waiting task was cancelled. The command may have been executed.
     case cancelled
-    /// The client was closed. It may have been executed.
+    /// The client was closed. The command may have been executed.
     case closed
 
-    /// A short phrase; what Redis itself said, where it did.
+    /// A short phrase, or the error message of Redis.
     package var description: String {
         switch self {
         case .server(let error): "\(error)"
@@ -25,25 +25,6 @@ package enum RedisError: Error, Equatable, CustomStringConvertible {
         case .overloaded: "too many commands are waiting"
         case .cancelled: "cancelled"
         case .closed: "closed"
-        }
-    }
-
-    /// False when Redis has certainly not executed the command.
-    package var mayHaveExecuted: Bool {
-        switch self {
-        case .timedOut, .connectionLost, .cancelled, .closed: true
-        case .server, .notConnected, .overloaded: false
-        }
-    }
-
-    /// True when the same command may succeed later.
-    ///
-    /// Where ``mayHaveExecuted`` is true too, it must be idempotent.
-    package var isRetryable: Bool {
-        switch self {
-        case .timedOut, .connectionLost, .notConnected, .overloaded: true
-        case .server(let error): error.isRetryable
-        case .cancelled, .closed: false
         }
     }
 }
@@ -65,15 +46,15 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
         "BUSY",
     ]
 
-    /// True for states of the server that pass.
+    /// True for temporary states of the server.
     package var isRetryable: Bool { Self.retryableCodes.contains(code) }
 
-    /// Of errors that have no code of their own: too many clients, an operator's FUNCTION KILL.
-    private static let passing = ["max number of clients", "killed by user"]
+    /// Temporary errors without a code of their own: too many clients, an operator's FUNCTION KILL.
+    private static let temporary = ["max number of clients", "killed by user"]
 
-    /// True where the connection's user lacks a right (ACL), by itself or within a function: nothing works until an operator
-    /// has granted it.
-    package var isMissingRight: Bool {
+    /// True where the connection's user lacks a permission (ACL), for the command itself or within a function: every retry
+    /// fails until an operator grants it.
+    package var isMissingPermission: Bool {
         code == "NOPERM" || message.contains("The user executing the script can't")
     }
 
@@ -82,14 +63,11 @@ package struct RedisServerError: Error, Equatable, Sendable, CustomStringConvert
     package var isPermanent: Bool {
         switch code {
         case "WRONGTYPE", "CROSSSLOT": true
-        case "ERR": !isMissingRight && !isFunctionNotFound && !Self.passing.contains { message.contains($0) }
+        case "ERR": !isMissingPermission && !isFunctionNotFound && !Self.temporary.contains { message.contains($0) }
         default: false
         }
     }
 
     /// True when the called function is not in Redis, so its library must be loaded (again).
     package var isFunctionNotFound: Bool { message == "ERR Function not found" }
-
-    /// True when EVALSHA named a script that Redis has not cached.
-    package var isNoScript: Bool { code == "NOSCRIPT" }
 }

@@ -1,8 +1,8 @@
 internal import CHiredis
 
-/// A reply where hiredis has put it: nothing is copied.
+/// A view of a reply in the memory of hiredis: nothing is copied.
 ///
-/// Valid only during the callback that receives it; copy what must stay with ``RedisValue/init(_:)``.
+/// Valid only during the callback that receives it; ``RedisValue/init(_:)`` copies what must outlive the callback.
 package struct RedisReply {
     let reply: UnsafePointer<redisReply>
 
@@ -36,9 +36,9 @@ package struct RedisReply {
 
     /// An element of an array reply; `index` is below ``count``.
     package subscript(index: Int) -> RedisReply {
-        precondition(index >= 0 && index < count, "an element that the reply does not have")
+        precondition(index >= 0 && index < count, "the reply has no element at this index")
         guard let element = reply.pointee.element[index] else {
-            preconditionFailure("hiredis left an element out of a complete reply")
+            preconditionFailure("hiredis omitted an element of a complete reply")
         }
         return RedisReply(element)
     }
@@ -48,7 +48,7 @@ package struct RedisReply {
     var kind: Int32 { reply.pointee.type }
 }
 
-/// A reply of Redis in memory of its own (RESP2).
+/// A copy of a reply of Redis (RESP2).
 package enum RedisValue: Sendable, Equatable {
     case null
     case integer(Int)
@@ -56,7 +56,7 @@ package enum RedisValue: Sendable, Equatable {
     case status(String)
     case bytes([UInt8])
     case array([RedisValue])
-    /// An error inside an array, as EXEC answers; an error by itself is a thrown ``RedisError/server(_:)``.
+    /// An error inside an array, as EXEC returns; a reply that is an error is a thrown ``RedisError/server(_:)``.
     case error(RedisServerError)
 
     package init(_ reply: RedisReply) {
@@ -70,7 +70,7 @@ package enum RedisValue: Sendable, Equatable {
         }
     }
 
-    /// The number, also when Redis sent it as text.
+    /// The number, also where Redis sent it as text.
     package var integer: Int? {
         switch self {
         case .integer(let number): number
@@ -79,7 +79,7 @@ package enum RedisValue: Sendable, Equatable {
         }
     }
 
-    /// The text; nil when the bytes are no UTF-8.
+    /// The text; nil when the bytes are not UTF-8.
     package var string: String? {
         switch self {
         case .status(let text): text

@@ -1,55 +1,37 @@
 package import EventLoop
 
-/// Hears what a ``RedisSubscriber`` receives, on the loop's thread.
+/// Receives the messages and the gaps of a ``RedisSubscriber``, on the loop's thread.
 package protocol RedisSubscriberDelegate: AnyObject {
-    /// A message, straight from the parser's memory: both views are valid during the call only. Messages of a channel
-    /// that was left a moment ago may still come.
+    /// A message, straight from the parser's memory: both views are valid during the call only.
+    ///
+    /// Messages of a channel that was unsubscribed a moment ago may still arrive.
     func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer)
-    /// Messages are being lost from now on, or have been for a while.
+    /// Messages are lost from now on, or have been for a while.
     func subscriberDidLoseConnection()
-    /// Every channel that was subscribed is confirmed again. Messages in between are lost: read what was missed.
+    /// Every channel is confirmed again. Messages in between are lost: read what was missed.
     func subscriberDidReconnect()
 }
 
-/// How a channel is subscribed.
-package enum RedisSubscriptionKind: Sendable {
-    /// SUBSCRIBE: every node of a cluster hears it.
-    case plain
-    /// SSUBSCRIBE: only the shard that owns the channel's slot does.
-    case sharded
-}
-
-/// A client for pub/sub: one connection with any number of channels that comes back by itself, channels included.
+/// A client for pub/sub: one connection with any number of channels that reconnects by itself and subscribes again.
 ///
-/// Delivery is at most once: what is published while the connection is away is lost, and the delegate is told of every
-/// such gap. A PING with a deadline finds a connection that died without a word. Loop-owned; lives until ``close()``.
+/// Delivery is at most once: what is published while the connection is down is lost, and the delegate is notified of each
+/// such gap. A PING with a deadline detects a connection that died silently. ``SubscriberState`` decides, this class
+/// executes. Loop-owned; lives until ``close()``.
 package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
+    private typealias Completion = (Result<Void, RedisError>) -> Void
+
     package let loop: Loop
     /// Held until ``close()``.
     package var delegate: (any RedisSubscriberDelegate)?
 
     private let configuration: RedisConfiguration
     private let observer: (any RedisObserver)?
+    private var state = SubscriberState<Completion>()
     private var reconnecting: Task<Void, Never>?
     private var wire: RedisWire?
     private var heartbeat: LoopTimer?
-    private var pingSentAt: Int64?
-    private var isClosed = false
-    private var reason = "not connected yet"
-
-    private var channels: [RedisChannel: RedisSubscription] = [:]
-    /// What Redis owes an answer to, oldest first.
-    private var owed = FIFO<Owed>()
-    /// Confirmations to come until a reconnect is complete; nil when none is under way.
-    private var missingAfterReconnect: Int?
     private let silence: DeadlineWatch
     private let deadlines: DeadlineWatch
-
-    private enum Owed {
-        case subscribe(RedisSubscription, isRenewal: Bool)
-        case unsubscribe(RedisChannel)
-        case pong
-    }
 
     /// Begins to connect at once.
     package init(
@@ -64,38 +46,33 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         self.observer = observer
         silence = DeadlineWatch(loop: loop)
         deadlines = DeadlineWatch(loop: loop)
-        // Not weak: that would make every retain of this object a slow one. It outlives its timers, because the task
-        // that reconnects holds it until `close()`, which ends them.
+        // Safety: not weak, because that would make every retain of this object a slow one. It outlives its timers: the
+        // task that reconnects holds it until `close()`, which ends them.
         silence.onDeadline { [unowned self] in checkSilence() }
-        deadlines.onDeadline { [unowned self] in dropLateWaiters() }
+        deadlines.onDeadline { [unowned self] in checkDeadlines() }
         let reconnection = Reconnection(loop: loop, configuration: configuration, observer: observer)
         reconnecting = loop.spawn { await reconnection.run(for: self) }
     }
 
-    package var isConnected: Bool { wire != nil }
-    package var channelCount: Int { channels.count }
+    package var isConnected: Bool { state.isConnected }
+    package var channelCount: Int { state.channelCount }
 
-    /// Fails what waits for a confirmation with `closed`.
+    /// Fails every waiting caller with `closed`.
     ///
     /// Idempotent.
     package func close() {
-        guard !isClosed else { return }
-        isClosed = true
         reconnecting?.cancel()
         reconnecting = nil
         delegate = nil
-        wire?.close()
         deadlines.close()
-        let dropped = channels
-        channels = [:]
-        for subscription in dropped.values { subscription.settle(.failure(.closed)) }
+        apply(.close)
     }
 
     // MARK: Subscribing
 
-    /// Subscribes and waits for Redis' confirmation, at most `deadline`.
+    /// Subscribes and waits for the confirmation of Redis, at most `deadline`.
     ///
-    /// Cancelling gives up waiting, not the channel.
+    /// Cancelling ends the wait; the channel stays subscribed.
     package func subscribe(
         to channel: String,
         _ kind: RedisSubscriptionKind = .sharded,
@@ -106,136 +83,82 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         try await outcome.settled()
     }
 
-    /// Subscribes; `completion` hears Redis' confirmation, after which nothing published is missed as long as the
-    /// connection lives.
+    /// Subscribes; `completion` receives the confirmation of Redis, after which no published message is missed as long as
+    /// the connection lives.
     ///
-    /// Over a reconnect it keeps waiting until `deadline`. After a failure the channel is not subscribed, unless
-    /// another call for it has succeeded. Subscribing to a confirmed channel again succeeds at once.
+    /// The wait goes on over a reconnect, until `deadline`. After a failure the channel is not subscribed, unless another
+    /// call for it has succeeded. Subscribing to a confirmed channel again succeeds at once. After a refusal for a missing
+    /// permission the connection counts as failed: the observer is notified, and the next one subscribes again.
     package func subscribe(
         to name: String,
         _ kind: RedisSubscriptionKind = .sharded,
         deadline: Duration,
         _ completion: @escaping (Result<Void, RedisError>) -> Void,
     ) {
-        guard !isClosed else {
-            loop.executeSoon { completion(.failure(.closed)) }
-            return
-        }
-        let channel = RedisChannel(name: name, kind: kind)
-        if let subscription = channels[channel], subscription.isConfirmed {
-            loop.executeSoon { completion(.success(())) }
-            return
-        }
-        let isNew = channels[channel] == nil
-        let subscription = channels[channel] ?? RedisSubscription(channel)
         let due = loop.nowMilliseconds + deadline.wholeMilliseconds
-        subscription.waiters.append(.init(due: due, completion: completion))
-        deadlines.watch(due)
-        guard isNew else { return }
-        channels[channel] = subscription
-        if wire != nil { send(subscription, isRenewal: false) }
+        apply(.subscribe(RedisChannel(name: name, kind: kind), completion, due: due))
     }
 
-    /// Leaves a channel.
+    /// Ends a subscription; callers that wait for its confirmation get `cancelled`.
     ///
-    /// Who still waits for its confirmation gets `cancelled`. Leaving a channel twice does nothing.
+    /// Idempotent.
     package func unsubscribe(from name: String, _ kind: RedisSubscriptionKind = .sharded) {
-        let channel = RedisChannel(name: name, kind: kind)
-        guard let subscription = channels.removeValue(forKey: channel) else { return }
-        leave(channel)
-        subscription.settle(.failure(.cancelled))
+        apply(.unsubscribe(RedisChannel(name: name, kind: kind)))
     }
 
-    private func leave(_ channel: RedisChannel) {
-        guard let wire else { return }
-        owed.append(.unsubscribe(channel))
-        wire.stream.write { output in
-            RedisCommandWriter.format(2, into: &output) { command in
-                switch channel.kind {
-                case .plain: command.append("UNSUBSCRIBE" as StaticString)
-                case .sharded: command.append("SUNSUBSCRIBE" as StaticString)
-                }
-                command.append(channel.name)
-            }
+    // MARK: Executing
+
+    private func apply(_ event: SubscriberState<Completion>.Event) {
+        for action in state.handle(event) { perform(action) }
+    }
+
+    private func perform(_ action: SubscriberState<Completion>.Action) {
+        switch action {
+        case .subscribe(let channel): send(channel, plain: "SUBSCRIBE", sharded: "SSUBSCRIBE")
+        case .unsubscribe(let channel): send(channel, plain: "UNSUBSCRIBE", sharded: "SUNSUBSCRIBE")
+        case .ping: ping()
+        case .complete(let completions, let error):
+            let result: Result<Void, RedisError> = error.map { .failure($0) } ?? .success(())
+            for completion in completions { completion(result) }
+        case .completeLater(let completion, let error):
+            loop.executeSoon { completion(error.map { .failure($0) } ?? .success(())) }
+        case .watchDeadline(let due): deadlines.watch(due)
+        case .closeConnection(let reason): wire?.close(because: reason)
+        case .reportMissingPermission(let reason): observer?.permissionMissing(reason: reason)
+        case .reportLoss: delegate?.subscriberDidLoseConnection()
+        case .reportReconnect: delegate?.subscriberDidReconnect()
         }
     }
 
     /// One channel per command, so that an error reply belongs to one channel.
-    private func send(_ subscription: RedisSubscription, isRenewal: Bool) {
-        guard let wire else { return }
-        owed.append(.subscribe(subscription, isRenewal: isRenewal))
-        let channel = subscription.channel
-        wire.stream.write { output in
+    private func send(_ channel: RedisChannel, plain: StaticString, sharded: StaticString) {
+        wire?.stream.write { output in
             RedisCommandWriter.format(2, into: &output) { command in
                 switch channel.kind {
-                case .plain: command.append("SUBSCRIBE" as StaticString)
-                case .sharded: command.append("SSUBSCRIBE" as StaticString)
+                case .plain: command.append(plain)
+                case .sharded: command.append(sharded)
                 }
                 command.append(channel.name)
             }
         }
     }
 
-    private func dropLateWaiters() {
-        let earliest = channels.values.reduce(Int64.max) { min($0, $1.earliestDue) }
-        guard deadlines.isReallyOver(earliest) else { return }
-        let now = loop.nowMilliseconds
-        let error = wire == nil ? RedisError.notConnected(reason: reason) : .timedOut
-        for subscription in channels.values where subscription.earliestDue <= now {
-            let late = subscription.takeWaiters(dueBy: now)
-            if subscription.waiters.isEmpty, channels.removeValue(forKey: subscription.channel) != nil {
-                leave(subscription.channel)
-            }
-            for waiter in late { waiter.completion(.failure(error)) }
-        }
-        deadlines.restart(channels.values.reduce(Int64.max) { min($0, $1.earliestDue) })
-    }
-
-    // MARK: Connection
-
-    func prepare(_ connection: RedisConnection) async throws(RedisError) {}
-
-    func connectionIsUp(_ connection: RedisConnection) {
-        let wire = connection.handOver(to: self)
-        self.wire = wire
-        owed = FIFO()
-        pingSentAt = nil
-        let isReconnect = missingAfterReconnect != nil
-        missingAfterReconnect = isReconnect ? channels.count : nil
-        for subscription in channels.values { send(subscription, isRenewal: isReconnect) }
-        heartbeat = loop.schedule(every: configuration.pingPeriod) { [unowned self] in beat() }
-        if isReconnect { confirmReconnect(0) }
-    }
-
-    func connectionIsDown() {}
-
-    func connectionFailed(_ reason: String) { self.reason = reason }
-
-    func wireDidClose() {
-        reason = wire?.failure ?? "closed"
-        wire = nil
-        heartbeat?.close()
-        heartbeat = nil
-        silence.close()
-        missingAfterReconnect = 0
-        for subscription in channels.values { subscription.isConfirmed = false }
-        delegate?.subscriberDidLoseConnection()
-    }
-
-    /// Asks whether the server is alive.
-    private func beat() {
-        guard let wire, pingSentAt == nil else { return }
-        pingSentAt = loop.nowMilliseconds
+    private func ping() {
         silence.watch(silenceLimit)
-        owed.append(.pong)
-        wire.stream.write { output in
+        wire?.stream.write { output in
             RedisCommandWriter.format(1, into: &output) { $0.append("PING" as StaticString) }
         }
     }
 
-    /// Until when Redis may say nothing at all, in loop time in milliseconds.
+    private func checkDeadlines() {
+        guard deadlines.isReallyOver(state.earliestDeadline) else { return }
+        apply(.deadlinePassed(now: loop.nowMilliseconds))
+        deadlines.restart(state.earliestDeadline)
+    }
+
+    /// Until when the server may be silent after a PING, in loop time in milliseconds.
     private var silenceLimit: Int64 {
-        guard let wire, let pingSentAt else { return .max }
+        guard let wire, let pingSentAt = state.pingSentAt else { return .max }
         return max(pingSentAt, wire.receivedAt) + configuration.pingDeadline.wholeMilliseconds
     }
 
@@ -245,69 +168,59 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
         wire?.close(because: "the server is silent")
     }
 
-    private func confirmReconnect(_ confirmed: Int) {
-        guard let missing = missingAfterReconnect else { return }
-        missingAfterReconnect = missing - confirmed
-        guard missing == confirmed else { return }
-        missingAfterReconnect = nil
-        delegate?.subscriberDidReconnect()
-    }
+    // MARK: ReconnectionOwner
 
-    // MARK: Receiving
+    func prepare(_ connection: RedisConnection) async throws(RedisError) {}
 
-    func wireDidReceive(_ reply: RedisReply) {
-        if reply.count == 3, let kind = reply[0].bytes {
-            if isMessage(kind) {
-                guard let channel = reply[1].bytes, let payload = reply[2].bytes else { return }
-                delegate?.subscriberDidReceive(payload, on: channel)
-                return
-            }
+    func connectionIsUp(_ connection: RedisConnection) {
+        wire = connection.transfer(to: self)
+        heartbeat = loop.schedule(every: configuration.pingPeriod) { [unowned self] in
+            apply(.pingDue(now: loop.nowMilliseconds))
         }
-        answer(reply)
+        apply(.connected)
     }
 
-    /// True for `message` and `smessage`, the only kinds that end so.
+    func connectionIsDown() {}
+
+    func connectionFailed(_ reason: String) { apply(.attemptFailed(reason: reason)) }
+
+    // MARK: RedisWireOwner
+
+    func wireDidClose() {
+        let reason = wire?.failure
+        wire = nil
+        heartbeat?.close()
+        heartbeat = nil
+        silence.close()
+        apply(.disconnected(reason: reason))
+    }
+
+    /// Messages, the hot path, go straight to the delegate; every other reply is an event of the state.
+    func wireDidReceive(_ reply: RedisReply) {
+        if reply.count == 3, let kind = reply[0].bytes, isMessage(kind) {
+            guard let channel = reply[1].bytes, let payload = reply[2].bytes else { return }
+            delegate?.subscriberDidReceive(payload, on: channel)
+            return
+        }
+        apply(.replied(SubscriberReply(reply)))
+    }
+
+    /// True for `message` and `smessage`, the only kinds with these last letters.
     private func isMessage(_ kind: UnsafeRawBufferPointer) -> Bool {
         (kind.count == 7 || kind.count == 8) && kind[kind.count - 1] == UInt8(ascii: "e")
             && kind[kind.count - 7] == UInt8(ascii: "m")
     }
+}
 
-    private func answer(_ reply: RedisReply) {
-        guard let owed = owed.popFirst() else {
-            wire?.close(because: "a reply came that nobody asked for")
-            return
+extension SubscriberReply {
+    /// A confirmation is an array of the kind, the channel and the number of channels.
+    fileprivate init(_ reply: RedisReply) {
+        if let error = reply.serverError {
+            self = .error(error)
+        } else if reply.count == 3, let channel = reply[1].bytes {
+            self = .confirmation(channel: String(decoding: channel, as: UTF8.self))
+        } else {
+            self = .other
         }
-        switch owed {
-        case .pong: pingSentAt = nil
-        case .subscribe(let subscription, let isRenewal):
-            if let error = reply.serverError {
-                refused(subscription, error)
-                if wire == nil { return }
-            } else {
-                guard isAbout(subscription.channel, reply) else { return }
-                subscription.isConfirmed = true
-                subscription.settle(.success(()))
-            }
-            if isRenewal { confirmReconnect(1) }
-        case .unsubscribe(let channel): _ = isAbout(channel, reply)
-        }
-    }
-
-    /// Redis also unsubscribes by itself, when a cluster's slot moves: then the order is off, and starting anew is safe.
-    private func isAbout(_ channel: RedisChannel, _ reply: RedisReply) -> Bool {
-        if reply.serverError != nil { return true }
-        if reply.count == 3, let name = reply[1].bytes, name.elementsEqual(channel.name.utf8) { return true }
-        wire?.close(because: "the server left a channel by itself")
-        return false
-    }
-
-    private func refused(_ subscription: RedisSubscription, _ error: RedisServerError) {
-        if subscription.waiters.isEmpty, channels[subscription.channel] === subscription {
-            // A channel that was confirmed before a reconnect: nobody would hear that it is gone, so try again.
-            wire?.close(because: error.message)
-            return
-        }
-        if channels[subscription.channel] === subscription { channels[subscription.channel] = nil }
-        subscription.settle(.failure(.server(error)))
     }
 }

@@ -1,7 +1,7 @@
 package import EventLoop
 internal import Text
 
-/// Where a Redis server is and how to enter it, as one URL says.
+/// The address of a Redis server and the login, parsed from one URL.
 ///
 /// Forms: `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, and
 /// `unix://[[user]:password@]/path[?db=database]`. User and password are percent-decoded (RFC 3986, section 2.1).
@@ -48,11 +48,13 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
 
     private init(network rest: Substring, usesTLS: Bool) throws(RedisURLError) {
         let (authority, path) = rest.split(at: "/")
-        // Such a path is the rest of a password: nothing of it may be repeated.
+        // Such a path is the rest of a password, so the error must not quote it.
         guard path?.contains("@") != true else {
             throw .malformed("a / in user or password must be percent-encoded, as %2F")
         }
         let (login, address) = try Self.login(in: authority)
+        guard !address.contains("#"), path?.contains("#") != true else { throw .fragment }
+        guard !address.split(at: "?").0.contains(",") else { throw .severalHosts }
         if let options = address.split(at: "?").1 ?? path?.split(at: "?").1 {
             throw .unknownOption(Self.optionName(options))
         }
@@ -71,7 +73,7 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
         let (login, host) = try Self.login(in: location[..<slash])
         guard host.isEmpty else { throw .malformed("unix:// has a path and no host") }
         let path = try Self.percentDecoded(location[slash...], "path")
-        // sun_path has 108 bytes, one of them the terminator (unix(7)); libuv would cut a longer one off in silence.
+        // sun_path has 108 bytes, one of them the terminator (unix(7)); libuv truncates a longer one silently.
         guard path.utf8.count > 1, path.utf8.count < 108 else { throw .malformed("the path must have 2 to 107 bytes") }
         var database: Substring = ""
         for option in (options ?? "").split(separator: "&") {
@@ -88,7 +90,7 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
 
     // MARK: Parts
 
-    /// The name of the first option in a query; empty where it is not one, and may be part of something secret.
+    /// The name of the first option in a query; empty where the text is no name and may be part of a secret.
     private static func optionName(_ options: Substring) -> String {
         let name = options.prefix { $0 != "=" && $0 != "&" }
         let isName = name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
@@ -153,25 +155,31 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
     package var debugDescription: String { description }
 }
 
-/// Why a text is no usable Redis URL; it never repeats the text, which may hold a password.
+/// Why a Redis URL is rejected; never quotes the URL, which may hold a password.
 package enum RedisURLError: Error, Equatable, CustomStringConvertible {
     case malformed(String)
-    /// An option after `?` that is none of this form of URL; by name, without its value.
+    /// An option after `?` that this form of URL does not have; the name without the value.
     case unknownOption(String)
-    /// A known form that this version does not serve.
+    /// More than one host, separated by commas.
+    case severalHosts
+    /// A part after `#`.
+    case fragment
+    /// A known form that this release does not support.
     case notSupportedYet(String)
 
     package var description: String {
         switch self {
         case .malformed(let reason): reason
         case .unknownOption(let name): "it takes no option \(name.isEmpty ? "after ?" : name)"
+        case .severalHosts: "a list of hosts is for Sentinel or Cluster, which are not supported yet; name one host"
+        case .fragment: "a part after # has no meaning; write # in a user or password as %23"
         case .notSupportedYet(let scheme): "\(scheme):// is reserved for a later release; this one serves one Redis"
         }
     }
 }
 
 extension Substring {
-    /// What stands before the first `separator`, and what after it, if there is one.
+    /// The text before the first `separator` and the text after it; nil without a separator.
     fileprivate func split(at separator: Character) -> (Substring, Substring?) {
         guard let index = firstIndex(of: separator) else { return (self, nil) }
         return (self[..<index], self[self.index(after: index)...])

@@ -1,13 +1,13 @@
 internal import EventLoop
 
-/// Who gets what a wire receives.
+/// Receives the replies of a wire.
 protocol RedisWireOwner: AnyObject {
     func wireDidReceive(_ reply: RedisReply)
-    /// The last thing heard of a wire.
+    /// The wire has closed; nothing follows.
     func wireDidClose()
 }
 
-/// A socket and the parser behind it.
+/// A socket and its reply parser.
 ///
 /// Loop-owned; lives as long as the socket is open.
 final class RedisWire: ByteStreamDelegate {
@@ -17,12 +17,12 @@ final class RedisWire: ByteStreamDelegate {
     let closed: OneShot<Void>
     /// Loop time of the last bytes received, in milliseconds.
     private(set) var receivedAt: Int64
-    /// What ended the wire; nil as long as it is open and after ``close()``.
+    /// Why the wire closed; nil while it is open and after ``close(because:)`` without a reason.
     private(set) var failure: String?
 
     private let reader = ReplyReader()
 
-    /// Whether TLS stands between the commands and the socket.
+    /// True where the commands are encrypted by TLS.
     let isSecured: Bool
 
     init(stream: ByteStream, isSecured: Bool) {

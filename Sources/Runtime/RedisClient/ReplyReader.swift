@@ -1,9 +1,8 @@
 internal import CHiredis
 
-/// hiredis' parser of replies: takes bytes as they come off the socket, gives whole replies.
+/// The reply parser of hiredis: takes bytes as the socket delivers them, returns whole replies.
 package final class ReplyReader {
-    /// The parser moves the rest of its buffer forward for each kilobyte that it consumes, so it is fed in small
-    /// pieces: the moves stay short.
+    /// hiredis moves the rest of its buffer forward for each kilobyte that it consumes; small pieces keep the moves short.
     private static let pieceBytes = 8192
 
     private let reader: UnsafeMutablePointer<redisReader>
@@ -15,9 +14,9 @@ package final class ReplyReader {
 
     deinit { redisReaderFree(reader) }
 
-    /// Parses `bytes` and hands every complete reply to `deliver` until that answers false.
+    /// Parses `bytes` and calls `deliver` with every complete reply until it returns false.
     ///
-    /// Returns what is wrong with the bytes, if something is; the reader cannot be used after that.
+    /// Returns the violation of the protocol, if there is one; the reader cannot be used after that.
     package func feed(_ bytes: UnsafeRawBufferPointer, deliver: (RedisReply) -> Bool) -> String? {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -31,7 +30,7 @@ package final class ReplyReader {
                 var object: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &object) == REDIS_OK else { return failure }
                 guard let object else { break }
-                // Safety: the reader was made with the default functions, so its objects are `redisReply`s, ours to free.
+                // Safety: the reader was made with the default functions, so its objects are `redisReply`s, which this frees.
                 defer { freeReplyObject(object) }
                 guard deliver(RedisReply(object.assumingMemoryBound(to: redisReply.self))) else { return nil }
             }
@@ -40,7 +39,6 @@ package final class ReplyReader {
     }
 
     private var failure: String {
-        withUnsafeBytes(of: reader.pointee.errstr) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
+        withUnsafeBytes(of: reader.pointee.errstr) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }

@@ -136,7 +136,7 @@ struct BusyConversationTests {
             let last = try await bench.claimNext(by: patient)
             #expect(last.request.correlationID == third.correlationID)
             let fourth = try await bench.submit(after: first)
-            _ = try await patient.postpone(last, for: .seconds(60), .providerFailed, failure, answer: "partial")
+            _ = try await patient.scheduleRetry(last, for: .seconds(60), .providerFailed, failure, answer: "partial")
             #expect(try await jobs(bench) == [first.correlationID], "a pause between two attempts is no end")
             #expect(try await bench.cancel(third.correlationID, .requested) == .over)
             #expect(try await jobs(bench).last == fourth.correlationID)

@@ -71,7 +71,7 @@ struct RecordTests {
 
             let patient = bench.consumer("b")
             let paused = try await bench.claimed(by: patient)
-            _ = try await patient.postpone(paused, for: .seconds(60), .providerFailed, failure, answer: "x =")
+            _ = try await patient.scheduleRetry(paused, for: .seconds(60), .providerFailed, failure, answer: "x =")
             _ = try await bench.cancel(paused.request.correlationID, .requested)
             record = try await end()
             #expect(record.cancelReason == .requested && record.answer == "x =" && record.attempts == 1)

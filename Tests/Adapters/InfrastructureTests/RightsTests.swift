@@ -132,6 +132,28 @@ struct RightsTests {
         }
     }
 
+    @Test("a permission to subscribe that is revoked at run time is named by readiness until it is granted again")
+    func subscriptionAtRunTime() async throws {
+        try await withUser("lemma on >pw &* ~lemma:* +@all") { _, store, outside in
+            #expect(await reason(store) == "none")
+            for permission in ["ssubscribe", "sunsubscribe"] {
+                _ = try await outside.call(
+                    RedisCommand("ACL", "SETUSER", "lemma", "-\(permission)"),
+                    deadline: .seconds(5),
+                )
+                let named = "the Redis user lacks rights: \(permission.uppercased()) "
+                #expect(await reason(store).contains(named))
+                // Also by the next connections, which are checked before they are used.
+                #expect(await reason(store).contains(named))
+                _ = try await outside.call(
+                    RedisCommand("ACL", "SETUSER", "lemma", "+\(permission)"),
+                    deadline: .seconds(5),
+                )
+                #expect(try await eventually { await reason(store) == "none" })
+            }
+        }
+    }
+
     @Test("the smallest ACL that works stands in the documents, and Redis logs no denied command")
     func smallestWorks() async throws {
         var options = RedisServer.Options()

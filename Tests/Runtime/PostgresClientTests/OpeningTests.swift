@@ -6,22 +6,22 @@ import Testing
 private let encryption = PostgresStatement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 private let one = PostgresStatement("SELECT 1::int8")
 
-@Suite("Making connections", .timeLimit(.minutes(2)))
+@Suite("Opening connections", .timeLimit(.minutes(2)))
 struct OpeningTests {
-    @Test("a text that is no URI is refused without being quoted")
+    @Test("a malformed URI is rejected without being quoted")
     func uri() {
         let texts = ["http://h", "postgres://u:hunter2@[h/d", "postgres://h/d?nonsense=hunter2"]
         for text in texts {
             do throws(PostgresConfiguration.InvalidURI) {
                 _ = try PostgresConfiguration(uri: text, applicationName: "test")
-                Issue.record("taken: \(text)")
+                Issue.record("accepted: \(text)")
             } catch {
                 #expect(!"\(error)".contains("hunter2") && "\(error)".contains("postgres://"))
             }
         }
     }
 
-    @Test("host names are looked up beside the loop, and of several hosts the first that answers is taken")
+    @Test("host names are resolved, and of several hosts the first that responds is used")
     func hosts() async throws {
         let server = try PostgresServer.shared.get()
         let closed = try LoopbackSocket.freePort()
@@ -34,7 +34,7 @@ struct OpeningTests {
         }
     }
 
-    @Test("of several places, one that does not answer costs a moment, also behind one that may not be written")
+    @Test("of several places, one that does not respond delays only briefly, also behind a read-only one")
     func silentPlace() async throws {
         var options = PostgresServer.Options()
         options.settings["default_transaction_read_only"] = "on"
@@ -62,7 +62,7 @@ struct OpeningTests {
         }
     }
 
-    @Test("what does not come about is told with its reason and without a secret")
+    @Test("a failed attempt reports its reason and no secret")
     func refusals() async throws {
         let server = try PostgresServer.shared.get()
         let closed = try LoopbackSocket.freePort()
@@ -87,7 +87,7 @@ struct OpeningTests {
         }
     }
 
-    @Test("a peer that accepts and says nothing costs the connect limit")
+    @Test("a peer that accepts and sends nothing fails at the connect limit")
     func silent() async throws {
         let server = try PostgresServer.start()
         server.pause()
@@ -102,14 +102,14 @@ struct OpeningTests {
         }
     }
 
-    @Test("TLS comes by the URI: trusted by its authority, refused by another one or for another name")
+    @Test("TLS is configured by the URI: its authority is trusted, another authority or name is rejected")
     func tls() async throws {
         var options = PostgresServer.Options()
         let certificate = try TestCertificate(names: "DNS:localhost")
         let stranger = try TestCertificate()
         options.certificate = certificate
         try await PostgresServer.running(options) { server in
-            // Not inside the macros: a closure without another `try` counts as one that does not throw.
+            // Outside the macros, whose closures without another `try` count as non-throwing.
             let trusted = try await outcome("localhost", server, certificate.authorityFile)
             let unknown = try await outcome("localhost", server, stranger.authorityFile)
             let misnamed = try await outcome("127.0.0.1", server, certificate.authorityFile)

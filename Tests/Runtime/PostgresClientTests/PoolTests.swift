@@ -11,7 +11,7 @@ private let increment = PostgresStatement("UPDATE counts SET value = value + 1 W
 
 @Suite("The pool", .timeLimit(.minutes(3)))
 struct PoolTests {
-    @Test("no more connections than the limit, whoever waits gets one in turn, and idle ones are used again")
+    @Test("connections stay within the limit, callers get one in turn, and idle ones are reused")
     func bounded() async throws {
         try await withPool(PoolLimits(connectionsMax: 3)) { pool, database, observer in
             let done = OneShot<Void>(loop: pool.loop)
@@ -38,7 +38,7 @@ struct PoolTests {
         }
     }
 
-    @Test("who gets no connection in time is told so, and so is who finds too many waiting; both were never sent")
+    @Test("a caller fails at its deadline without a connection, and at once above the limit of waiting callers")
     func exhausted() async throws {
         try await withPool(PoolLimits(connectionsMax: 1, waitersMax: 1)) { pool, _, _ in
             _ = try await pool.run(processID())
@@ -61,7 +61,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a batch beyond its deadline fails in time, its statement is cancelled on the server, its connection goes")
+    @Test("a batch fails at its deadline; its statement is cancelled on the server and its connection closes")
     func deadline() async throws {
         try await withPool { pool, database, observer in
             let before = try await pool.run(processID()).first?.integer(0)
@@ -77,7 +77,7 @@ struct PoolTests {
         }
     }
 
-    @Test("cancelling the caller ends its batch on the server too")
+    @Test("cancelling the caller cancels its batch on the server")
     func cancelled() async throws {
         try await withPool { pool, database, _ in
             let ended = OneShot<PostgresError?>(loop: pool.loop)
@@ -88,7 +88,7 @@ struct PoolTests {
             }
             #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "1" })
             task.cancel()
-            // The task itself is cancelled, so that only its end tells.
+            // The task is cancelled, so it cannot wait itself.
             await task.value
             try await eventually("its connection has gone", on: pool.loop) { pool.connectionCount == 0 }
             #expect(ended.isSettled)
@@ -96,7 +96,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a lock that is not given up costs its waiters their deadline and nobody else anything")
+    @Test("a lock that is not released fails its waiters at their deadline and affects no other batch")
     func slowLock() async throws {
         try await withPool(PoolLimits(connectionsMax: 4)) { pool, database, _ in
             _ = try await pool.run(createTable())
@@ -114,15 +114,18 @@ struct PoolTests {
             #expect(try await pool.run(increment(.text("free"))).first?.integer(0) == 1)
             let waiting =
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            #expect(try await TestSupport.eventually { try database.sql(waiting) == "0" }, "it waits no longer")
+            #expect(
+                try await TestSupport.eventually { try database.sql(waiting) == "0" },
+                "the statement no longer waits"
+            )
             _ = try database.sql(held.replacing("count(*)", with: "pg_terminate_backend(pid)"))
             holder.wait()
-            // What was cancelled did not happen later.
+            // The cancelled statement was not executed later.
             #expect(try await pool.run(increment(.text("locked"))).first?.integer(0) == 1)
         }
     }
 
-    @Test("idle connections that the server ends are dropped at once, and nobody is told of them")
+    @Test("idle connections that the server closes are removed at once, and no batch fails")
     func terminatedIdle() async throws {
         try await withPool { pool, database, observer in
             _ = try await pool.run(processID())
@@ -133,7 +136,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a backend that is ended at work costs a batch that may be repeated nothing, another one its connection")
+    @Test("a batch on a terminated backend is repeated where it may be, and fails otherwise")
     func terminatedBusy() async throws {
         for mayRepeat in [true, false] {
             try await withPool { pool, database, observer in
@@ -154,7 +157,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a connection that breaks while its statement is being cancelled leaves its place to the next caller at once")
+    @Test("a connection that breaks during the cancellation of its statement frees its place at once")
     func brokenWhileCancelled() async throws {
         let database = try PostgresServer.shared.get().database()
         try await onLoop { loop in
@@ -168,9 +171,9 @@ struct PoolTests {
             try await eventually("the connection is taken", on: loop) { pool.idleCount == 0 }
             let answer = OneShot<Int?>(loop: loop)
             loop.spawn { answer.succeed(try? await pool.run(processID(), within: .seconds(120)).count) }
-            try await eventually("the server is about to be asked to cancel", on: loop) { relay.heldCount == 1 }
+            try await eventually("the cancellation connects", on: loop) { relay.heldCount == 1 }
             relay.cut()
-            try await eventually("the next caller's connection is being made", on: loop) { relay.heldCount == 2 }
+            try await eventually("the next caller's connection opens", on: loop) { relay.heldCount == 2 }
             #expect(pool.connectionCount == 1)
             relay.isHolding = false
             #expect(try await answer.value() == 1)
@@ -178,7 +181,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a server that restarts is found again, and every write that was acknowledged is there")
+    @Test("the pool reconnects to a restarted server, which has every acknowledged write")
     func restart() async throws {
         try await PostgresServer.running { server in
             try await onLoop { loop in
@@ -210,7 +213,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a frozen server costs each caller its deadline, keeps no connection above the limit, and works again")
+    @Test("with a frozen server each caller fails at its deadline, within the limit of connections; later ones succeed")
     func frozen() async throws {
         try await PostgresServer.running { server in
             try await onLoop { loop in
@@ -246,7 +249,7 @@ struct PoolTests {
         }
     }
 
-    @Test("what has not been used for long is tried, then closed but for one")
+    @Test("idle connections are probed, then closed except one")
     func idle() async throws {
         try await withPool(PoolLimits(unusedMax: .milliseconds(1))) { pool, _, observer in
             for _ in 0..<3 { pool.loop.spawn { _ = try? await pool.run(sleep(.double(0.05))) } }
@@ -256,7 +259,7 @@ struct PoolTests {
         }
     }
 
-    @Test("closing ends everything at once")
+    @Test("closing fails every caller at once")
     func close() async throws {
         try await withPool(PoolLimits(connectionsMax: 1)) { pool, database, _ in
             var errors: [PostgresError?] = []

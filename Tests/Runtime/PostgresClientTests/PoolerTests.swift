@@ -10,12 +10,12 @@ private let prepared = PostgresStatement("SELECT count(*) FROM pg_prepared_state
 
 @Suite("The pool behind PgBouncer with a session for each transaction", .timeLimit(.minutes(1)))
 struct PoolerTests {
-    @Test("clients that share sessions each get the results of their own statements")
+    @Test("clients that share sessions get the results of their own statements")
     func shared() async throws {
         let database = try PostgresServer.shared.get().database()
         let pooler = try PgBouncer(before: database.server)
         try await onLoop { loop in
-            // The one's first statement would have the same name as the other's.
+            // The first statements of two clients would have the same name.
             let pools = try (0..<4).map { _ in try pool(pooler.url(database), on: loop) }
             defer { for pool in pools { pool.close() } }
             for round in 0..<50 {
@@ -31,7 +31,7 @@ struct PoolerTests {
                 )
             }
             let count = try await pools[0].run([prepared()], within: .seconds(10), mayRepeat: false)
-            #expect(count.first?.first?.integer(0) == 0, "nothing is left behind in the sessions")
+            #expect(count.first?.first?.integer(0) == 0, "no statement stays in the sessions")
         }
     }
 
@@ -44,7 +44,7 @@ struct PoolerTests {
         }
     }
 
-    @Test("a statement that runs into its deadline takes no other client's with it")
+    @Test("a statement that exceeds its deadline affects no other client's")
     func deadline() async throws {
         let database = try PostgresServer.shared.get().database()
         let pooler = try PgBouncer(before: database.server, sessions: 3)

@@ -2,7 +2,7 @@ import EventLoop
 import PostgresClient
 import TestSupport
 
-/// Counts what a pool tells.
+/// Records what a pool reports.
 final class RecordingObserver: PostgresObserver {
     var opened = 0
     var lost = 0
@@ -25,7 +25,7 @@ final class RecordingObserver: PostgresObserver {
 struct PoolLimits: Sendable {
     var connectionsMax: Int?
     var waitersMax: Int?
-    /// After which an unused connection is tried and closed.
+    /// After which an unused connection is probed and closed.
     var unusedMax: Duration?
 
     func apply(to configuration: inout PostgresConfiguration) {
@@ -65,7 +65,7 @@ func pool(
 }
 
 extension PostgresPool {
-    /// One statement, once, with much time.
+    /// One statement, once, with ample time.
     func run(_ call: PostgresCall, within limit: Duration = .seconds(30)) async throws(PostgresError) -> PostgresRows {
         try await run([call], within: limit, mayRepeat: false)[0]
     }

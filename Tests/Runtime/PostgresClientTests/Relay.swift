@@ -1,26 +1,26 @@
 import EventLoop
 
-/// Passes connections on to a server of this machine, holds them back or cuts them when a test says so.
+/// Forwards connections to a local server; a test can hold new connections and cut forwarded ones.
 ///
 /// Loop-owned.
 final class Relay {
-    /// New connections are accepted and wait; false passes on those that have waited.
+    /// New connections are accepted and wait; false forwards those that have waited.
     var isHolding = false {
-        didSet { if !isHolding { passHeld() } }
+        didSet { if !isHolding { forwardHeld() } }
     }
 
     private let loop: Loop
     private let target: Endpoint
     private let listener: TCPListener
     private var held: [ByteStream] = []
-    private var passed: [ByteStream] = []
+    private var forwarded: [ByteStream] = []
 
     /// Listens on a free port.
     init(to port: Int, on loop: Loop) async throws {
         self.loop = loop
         target = .tcp(host: "127.0.0.1", port: port)
         listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
-        // Safety: the connections are dealt out to this very loop, on whose thread all of this runs.
+        // Safety: the listener distributes connections to this loop only, on whose thread all of this runs.
         nonisolated(unsafe) let unsafeSelf = self
         listener.start(on: [loop]) { stream in unsafeSelf.accept(stream) }
     }
@@ -28,18 +28,18 @@ final class Relay {
     var port: Int { listener.port }
     var heldCount: Int { held.count }
 
-    /// Closes what was passed on, on both sides.
+    /// Closes both sides of every forwarded connection.
     func cut() {
-        for stream in passed { stream.close() }
-        passed = []
+        for stream in forwarded { stream.close() }
+        forwarded = []
     }
 
     private func accept(_ stream: ByteStream) {
         held.append(stream)
-        if !isHolding { passHeld() }
+        if !isHolding { forwardHeld() }
     }
 
-    private func passHeld() {
+    private func forwardHeld() {
         let streams = held
         held = []
         for stream in streams {
@@ -47,7 +47,7 @@ final class Relay {
                 guard let server = try? await ByteStream.connect(to: target, on: loop, within: .seconds(30)) else {
                     return stream.close()
                 }
-                passed += [stream, server]
+                forwarded += [stream, server]
                 join(stream, server)
                 join(server, stream)
             }
@@ -55,13 +55,13 @@ final class Relay {
     }
 
     private func join(_ from: ByteStream, _ to: ByteStream) {
-        from.delegate = Passage(to: to)
+        from.delegate = Forwarding(to: to)
         from.startReading()
     }
 }
 
-/// One direction of a connection that is passed on.
-private final class Passage: ByteStreamDelegate {
+/// One direction of a forwarded connection.
+private final class Forwarding: ByteStreamDelegate {
     private let target: ByteStream
 
     init(to target: ByteStream) { self.target = target }

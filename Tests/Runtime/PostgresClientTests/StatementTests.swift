@@ -16,13 +16,18 @@ private let createTable = PostgresStatement("CREATE TABLE things (id int8 PRIMAR
 private let insert = PostgresStatement("INSERT INTO things VALUES ($1, $2)")
 private let count = PostgresStatement("SELECT count(*) FROM things")
 private let preparedCount = PostgresStatement("SELECT count(*) FROM pg_prepared_statements")
+private let createTree = PostgresStatement(
+    "CREATE TABLE tree (id int8 PRIMARY KEY, parent int8 REFERENCES tree DEFERRABLE INITIALLY DEFERRED)"
+)
+private let addLeaf = PostgresStatement("INSERT INTO tree VALUES ($1, $2)")
+private let double = PostgresStatement("SELECT 2 * $1::int8")
 private let divide = PostgresStatement("SELECT 1 / $1::int8")
 
 @Suite("Statements and batches", .timeLimit(.minutes(2)))
 struct StatementTests {
     private let uuid = PostgresUUID(high: 0x0123_4567_89ab_7def, low: 0xfedc_ba98_7654_3210)
 
-    @Test("every type comes back as it was sent, and so does null")
+    @Test("every type and null round-trip")
     func types() async throws {
         let uuid = uuid
         try await withPool { pool, _, _ in
@@ -56,7 +61,7 @@ struct StatementTests {
         }
     }
 
-    @Test("arrays come back element by element, nulls and empty ones too")
+    @Test("arrays round-trip element by element, including nulls and empty ones")
     func arrays() async throws {
         let uuid = uuid
         try await withPool { pool, _, _ in
@@ -81,7 +86,7 @@ struct StatementTests {
         }
     }
 
-    @Test("a batch is one transaction: kept as a whole, or undone as a whole by its first error")
+    @Test("a batch is one transaction: committed as a whole, or rolled back as a whole by its first error")
     func transaction() async throws {
         try await withPool { pool, _, _ in
             _ = try await pool.run(createTable())
@@ -97,7 +102,23 @@ struct StatementTests {
         }
     }
 
-    @Test("a statement is prepared once on a connection, also where it first stood behind an error")
+    @Test("a constraint that fails at the commit fails its own batch, and the next batch gets its own results")
+    func deferredConstraint() async throws {
+        try await withPool(PoolLimits(connectionsMax: 1)) { pool, _, _ in
+            _ = try await pool.run(createTree())
+            let error = await failure { () async throws(PostgresError) in
+                try await pool.run([addLeaf(.integer(1), .integer(9))], within: .seconds(30), mayRepeat: false)
+            }
+            #expect(error == .server(PostgresServerError(state: "23503")))
+            for value in Int64(1)...3 {
+                let row = try await pool.run(double(.integer(value))).first
+                #expect(row?.integer(0) == 2 * value)
+            }
+            #expect(pool.connectionCount == 1)
+        }
+    }
+
+    @Test("a statement is prepared once on a connection, also where an earlier error skipped its preparation")
     func prepared() async throws {
         try await withPool { pool, _, _ in
             let error = await failure { () async throws(PostgresError) in
@@ -112,7 +133,7 @@ struct StatementTests {
         }
     }
 
-    @Test("large values and long batches pass in both directions at once")
+    @Test("large values and long batches are transferred in both directions at once")
     func large() async throws {
         try await withPool { pool, _, _ in
             let text = String(repeating: "0123456789abcdef", count: 1 << 16)
@@ -124,7 +145,7 @@ struct StatementTests {
         }
     }
 
-    @Test("errors tell the SQLSTATE and what it means for the caller, and nothing of statement or data")
+    @Test("errors contain the SQLSTATE and its kind, and no part of the statement or the data")
     func errors() async throws {
         try await withPool { pool, _, _ in
             _ = try await pool.run(createTable())

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Commands on a real server", .timeLimit(.minutes(1)))
 struct CommandTests {
-    @Test("ten thousand pipelined commands are answered in order")
+    @Test("ten thousand pipelined commands get their replies in order")
     func pipelining() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -25,7 +25,7 @@ struct CommandTests {
         }
     }
 
-    @Test("values of any bytes and sizes come back as they went")
+    @Test("values of any bytes and sizes round-trip")
     func binarySafety() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -43,7 +43,7 @@ struct CommandTests {
         }
     }
 
-    @Test("the hot path writes the same request and reads a reply in place")
+    @Test("the hot path writes the same command and reads a reply in place")
     func hotPath() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -68,7 +68,7 @@ struct CommandTests {
         }
     }
 
-    @Test("nested, null and error replies are told apart")
+    @Test("nested, null and error replies are distinguished")
     func kinds() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -87,7 +87,7 @@ struct CommandTests {
                     try await redis.call(RedisCommand("INCR", "text"), deadline: .seconds(5))
                 }
                 let missing = await failure { () async throws(RedisError) in
-                    try await redis.call(RedisCommand("FCALL", "nobody", 0), deadline: .seconds(5))
+                    try await redis.call(RedisCommand("FCALL", "missing", 0), deadline: .seconds(5))
                 }
                 guard case .server(let error) = missing else { throw NeverHappened(what: "an error reply") }
                 #expect(error.isFunctionNotFound && error.code == "ERR" && !error.isRetryable)
@@ -110,7 +110,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a wrong password fails as never sent, with the server's reason and without the secret")
+    @Test("with a wrong password commands fail as not sent, with the server's reason and without the secret")
     func wrongPassword() async throws {
         var options = RedisServer.Options()
         options.password = "right"
@@ -133,7 +133,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a Unix-domain socket serves as well")
+    @Test("a Unix-domain socket works too")
     func unixSocket() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -146,7 +146,7 @@ struct CommandTests {
         }
     }
 
-    @Test("work on connect is done before anyone's command, also on the next connection")
+    @Test("the hook runs on each new connection before the first command")
     func onConnect() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -177,14 +177,14 @@ func commander(
     return RedisCommander(configuration, on: loop, observer: observer)
 }
 
-/// The usual settings, and time for a busy machine to connect.
+/// The usual settings, with enough time for a busy machine to connect.
 func patient(_ url: RedisURL, clientName: String? = nil) throws -> RedisConfiguration {
     var configuration = try RedisConfiguration(url: url, clientName: clientName)
     configuration.waitLimit = .seconds(5)
     return configuration
 }
 
-/// Counts what a client reports.
+/// Records what a client reports.
 final class RecordingObserver: RedisObserver {
     private(set) var connections = 0
     private(set) var reconnections = 0
@@ -192,6 +192,7 @@ final class RecordingObserver: RedisObserver {
     private(set) var failed = 0
     private(set) var timeouts = 0
     private(set) var failures: [String] = []
+    private(set) var missingPermissions: [String] = []
 
     func commandFinished(after duration: Duration, succeeded: Bool) {
         if succeeded { self.succeeded += 1 } else { failed += 1 }
@@ -201,6 +202,7 @@ final class RecordingObserver: RedisObserver {
         if again { reconnections += 1 }
     }
     func connectionFailed(reason: String) { failures.append(reason) }
+    func permissionMissing(reason: String) { missingPermissions.append(reason) }
     func timedOut() { timeouts += 1 }
 }
 

@@ -14,7 +14,7 @@ struct ReplyReaderTests {
         .status("END"),
     ]
 
-    @Test("gives the same replies wherever the bytes are split")
+    @Test("returns the same replies wherever the bytes are split")
     func splits() {
         let bytes = Array(Self.stream.utf8)
         for first in 0...bytes.count {
@@ -29,7 +29,7 @@ struct ReplyReaderTests {
         }
     }
 
-    @Test("takes them byte by byte, and thousands at once")
+    @Test("accepts single bytes, and thousands of replies at once")
     func extremes() {
         let reader = ReplyReader()
         var values: [RedisValue] = []
@@ -42,7 +42,7 @@ struct ReplyReaderTests {
         #expect(values.suffix(Self.values.count) == Self.values[...])
     }
 
-    @Test("tells what is no reply", arguments: ["HTTP/1.1 400 Bad Request\r\n", "\u{0}\r\n", "PONG\r\n"])
+    @Test("returns a protocol violation", arguments: ["HTTP/1.1 400 Bad Request\r\n", "\u{0}\r\n", "PONG\r\n"])
     func malformed(_ text: String) {
         let failure = feed(ReplyReader(), Array(text.utf8)) { _ in Issue.record("a reply out of \(text)") }
         #expect(failure?.hasPrefix("Protocol error") == true)

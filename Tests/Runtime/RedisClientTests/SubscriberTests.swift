@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Pub/sub on a real server", .timeLimit(.minutes(1)))
 struct SubscriberTests {
-    @Test("a thousand channels of both kinds are confirmed, heard and left")
+    @Test("a thousand channels of both kinds are confirmed, deliver and are unsubscribed")
     func thousandChannels() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -32,7 +32,7 @@ struct SubscriberTests {
                 #expect(subscriber.channelCount == 0)
                 // On the same connection, so the confirmation comes after all unsubscriptions.
                 try await subscriber.subscribe(to: "last", deadline: .seconds(10))
-                let receivers = try await redis.call(publish(1, "nobody"), deadline: .seconds(10))
+                let receivers = try await redis.call(publish(1, "unheard"), deadline: .seconds(10))
                 #expect(receivers == .integer(0))
                 #expect(listener.losses == 0 && listener.reconnects == 0)
             }
@@ -72,7 +72,7 @@ struct SubscriberTests {
         }
     }
 
-    @Test("a frozen server is noticed by its silence")
+    @Test("a frozen server is detected by its silence")
     func silence() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in
@@ -85,7 +85,7 @@ struct SubscriberTests {
                 defer { subscriber.close() }
                 try await subscriber.subscribe(to: "channel", deadline: .seconds(5))
                 try await loop.sleep(for: .milliseconds(500))
-                #expect(listener.losses == 0, "a server that answers is kept")
+                #expect(listener.losses == 0, "a server that replies stays connected")
                 server.pause()
                 try await eventually("the loss", on: loop) { listener.losses == 1 }
                 #expect(observer.timeouts == 1)
@@ -95,7 +95,7 @@ struct SubscriberTests {
         }
     }
 
-    @Test("a channel that the user may not hear is refused, the others are not")
+    @Test("a channel that the user may not subscribe to fails, the others do not")
     func refusal() async throws {
         var options = RedisServer.Options()
         options.users = ["viewer on >pw resetchannels &allowed:* ~* +@all"]
@@ -114,14 +114,62 @@ struct SubscriberTests {
                         }
                     }
                 }
-                try await eventually("three answers", on: loop) { results.count == 3 }
+                try await eventually("three results", on: loop) { results.count == 3 }
                 #expect(results.sorted() == ["NOPERM", "yes", "yes"])
                 #expect(subscriber.channelCount == 2)
             }
         }
     }
 
-    @Test("who waits in vain, leaves or closes hears so")
+    @Test("a permission that is revoked at run time fails the connection with the reason until it is granted again")
+    func revoked() async throws {
+        var options = RedisServer.Options()
+        options.users = ["viewer on >pw &* ~* +@all"]
+        try await RedisServer.running(options) { server in
+            try await onLoop { loop in
+                let (listener, observer) = (Listener(), RecordingObserver())
+                let redis = try commander(server, loop)
+                var configuration = try RedisConfiguration(
+                    url: RedisURL("redis://viewer:pw@127.0.0.1:\(server.port)")
+                )
+                configuration.backoff = .milliseconds(5)...(.milliseconds(20))
+                let subscriber = RedisSubscriber(configuration, on: loop, delegate: listener, observer: observer)
+                defer {
+                    subscriber.close()
+                    redis.close()
+                }
+                func change(_ permission: String) async throws {
+                    _ = try await redis.call(
+                        RedisCommand("ACL", "SETUSER", "viewer", permission),
+                        deadline: .seconds(5)
+                    )
+                }
+                try await subscriber.subscribe(to: "before", deadline: .seconds(5))
+                try await change("-ssubscribe")
+                let error = await failure { () async throws(RedisError) in
+                    try await subscriber.subscribe(to: "after", deadline: .seconds(5))
+                }
+                guard case .server(let refusal) = error else { throw NeverHappened(what: "a refusal") }
+                #expect(refusal.isMissingPermission && listener.losses == 1)
+                #expect(observer.missingPermissions.first == refusal.message)
+                #expect(refusal.message.contains("ssubscribe"))
+                // Each new connection fails in the same way, because it cannot renew the first channel.
+                try await eventually("further attempts", on: loop) { observer.missingPermissions.count >= 3 }
+                #expect(listener.reconnects == 0)
+                try await change("+ssubscribe")
+                try await eventually("the reconnect", on: loop) { listener.reconnects == 1 }
+                #expect(subscriber.channelCount == 1)
+                try await subscriber.subscribe(to: "after", deadline: .seconds(5))
+                for name in ["before", "after"] {
+                    let receivers = try await redis.call(RedisCommand("SPUBLISH", name, "x"), deadline: .seconds(5))
+                    #expect(receivers == .integer(1), "\(name)")
+                }
+                try await eventually("both messages", on: loop) { listener.messages == ["before=x", "after=x"] }
+            }
+        }
+    }
+
+    @Test("a subscription fails at its deadline, when it is cancelled, and when the subscriber closes")
     func settling() async throws {
         let port = try LoopbackSocket.freePort()
         try await onLoop { loop in
@@ -149,7 +197,7 @@ struct SubscriberTests {
     }
 }
 
-/// Keeps what a subscriber hears.
+/// Records what a subscriber delivers.
 private final class Listener: RedisSubscriberDelegate {
     var messages: [String] = []
     var losses = 0

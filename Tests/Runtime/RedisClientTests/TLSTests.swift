@@ -35,7 +35,7 @@ struct TLSTests {
         }
     }
 
-    @Test("another authority, the system's authorities and a wrong name are refused")
+    @Test("a certificate of another authority, of an unknown one and for a wrong name is rejected")
     func refused() async throws {
         let certificate = try TestCertificate(names: "DNS:redis.example.org")
         let stranger = try TestCertificate()
@@ -65,7 +65,7 @@ struct TLSTests {
         }
     }
 
-    @Test("a server without TLS is refused")
+    @Test("a server without TLS is rejected")
     func plainServer() async throws {
         try await RedisServer.running { server in
             try await onLoop { loop in

@@ -2,7 +2,7 @@ internal import Application
 internal import Domain
 internal import EventLoop
 internal import RedisClient
-package import Shared
+internal import Shared
 
 /// Cancels the requests whose last viewer has been gone for the grace (`onDisconnect: cancel`).
 ///

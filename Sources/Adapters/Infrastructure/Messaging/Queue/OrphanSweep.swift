@@ -2,7 +2,7 @@ package import Application
 internal import Domain
 internal import EventLoop
 internal import RedisClient
-package import Shared
+internal import Shared
 internal import Telemetry
 
 /// Ends requests that no queue knows any more: an operator deleted or trimmed entries of the job stream.

@@ -1,10 +1,10 @@
 internal import Cryptography
 internal import RedisClient
 
-/// Finds out, on a fresh connection, what the Redis user may not do (ACL).
+/// Determines, on a new connection, which permissions the Redis user lacks (ACL).
 ///
-/// A user that lacks a right would leave the traces of functions that were refused half-way, and jobs that come back for
-/// ever. So a connection without all rights does not count as one; its failure names them.
+/// Without a permission, functions would be refused half-way and jobs redelivered endlessly. So a connection without all
+/// permissions does not count as one; its failure names the missing ones.
 struct ConnectionCheck: Sendable {
     let keys: Keyspace
     let functions: FunctionLibrary
@@ -15,19 +15,30 @@ struct ConnectionCheck: Sendable {
     /// What fails for another reason, such as a server that is loading, is left to the commands that follow.
     func run(on connection: RedisConnection) async throws(RedisError) {
         var missing: [String] = []
-        let channel = keys.probeChannel(0)
-        // Of its own: a message that another process's check publishes would be taken for an answer.
-        let own = "\(channel)-\(Base64URL.encode(SecureRandom.bytes(9)))"
-        for name in ["SSUBSCRIBE", "SUNSUBSCRIBE"] {
-            missing += try await refusal(of: RedisCommand(name, own), on: connection).map { [$0] } ?? []
+        for command in Self.subscription(keys) {
+            missing += try await refusal(of: command, on: connection).map { [$0] } ?? []
             // Both are refused for the same reason.
             if !missing.isEmpty { break }
         }
-        missing += try await missingWithinFunctions(on: connection, channel)
+        missing += try await missingWithinFunctions(on: connection, keys.probeChannel(0))
         if let failure = Self.failure(missing) { throw failure }
     }
 
-    /// What a connection fails with whose user lacks these rights; nil where there are none.
+    /// The commands that try a subscription, to be sent without another one in between.
+    ///
+    /// The channel is unique: a message that another process's check publishes would be taken for a reply.
+    static func subscription(_ keys: Keyspace) -> [RedisCommand] {
+        let channel = "\(keys.probeChannel(0))-\(Base64URL.encode(SecureRandom.bytes(9)))"
+        return ["SSUBSCRIBE", "SUNSUBSCRIBE"].map { RedisCommand($0, channel) }
+    }
+
+    /// `error`, with the name of the missing permission where it is about one.
+    static func failure(_ error: RedisError) -> RedisError {
+        guard case .server(let refusal) = error, let missing = refusal.missingPermission else { return error }
+        return failure([missing]) ?? error
+    }
+
+    /// The error of a connection whose user lacks these permissions; nil without any.
     static func failure(_ missing: [String]) -> RedisError? {
         guard !missing.isEmpty else { return nil }
         var seen: Set<String> = []
@@ -50,7 +61,7 @@ struct ConnectionCheck: Sendable {
         }
         switch reply {
         case .success(let value): return value.array?.compactMap(\.string) ?? []
-        case .failure(let error): return error.missingRight.map { [$0] } ?? []
+        case .failure(let error): return error.missingPermission.map { [$0] } ?? []
         }
     }
 
@@ -58,10 +69,14 @@ struct ConnectionCheck: Sendable {
         of command: RedisCommand,
         on connection: RedisConnection
     ) async throws(RedisError) -> String? {
-        if case .failure(let error) = try await answer(to: command, on: connection) { error.missingRight } else { nil }
+        if case .failure(let error) = try await answer(to: command, on: connection) {
+            error.missingPermission
+        } else {
+            nil
+        }
     }
 
-    /// Throws where the connection is at its end.
+    /// Throws where the connection has ended.
     private func answer(
         to command: RedisCommand,
         on connection: RedisConnection
@@ -76,9 +91,9 @@ struct ConnectionCheck: Sendable {
 }
 
 extension RedisServerError {
-    /// What an answer with `NOPERM` says is missing, as an ACL names it; nil for any other error.
-    fileprivate var missingRight: String? {
-        guard isMissingRight else { return nil }
+    /// The permission that an error with `NOPERM` names, as an ACL spells it; nil for any other error.
+    fileprivate var missingPermission: String? {
+        guard isMissingPermission else { return nil }
         if message.contains("channels") { return "the channels lemma:*" }
         if message.contains("keys") { return "the keys lemma:*" }
         let words = message.split(separator: "'")

@@ -1,8 +1,8 @@
 package import Application
-package import Domain
+internal import Domain
 package import EventLoop
 package import RedisClient
-package import Shared
+internal import Shared
 
 /// How much stays in Redis, and for how long.
 package struct Retention: Sendable {
@@ -164,10 +164,34 @@ package final class RedisStore {
         try await call(.evictionPolicy, keys: [keys.jobs(0)], [] as [String]).string ?? ""
     }
 
-    /// Round trip of a write and the check of rights, for readiness; throws where Redis does not take writes.
+    /// Round trip of a write and the check of permissions, for readiness; throws where Redis rejects writes.
     package func probe() async throws(RedisError) {
         _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))
         let missing = try await call(.missingPermissions, keys: [keys.probe(0)], [keys.probeChannel(0)])
         if let failure = ConnectionCheck.failure(missing.array?.compactMap(\.string) ?? []) { throw failure }
+        try await probeSubscription()
+    }
+
+    /// Detects a revoked permission to subscribe: no function can try it, and subscribers have connections of their own.
+    private func probeSubscription() async throws(RedisError) {
+        let outcome = OneShot<RedisError?>(loop: loop)
+        let commands = ConnectionCheck.subscription(keys)
+        // In one turn: between the two, Redis rejects every other command of this connection.
+        for (index, command) in commands.enumerated() {
+            commander.send(command, deadline: Self.commandDeadline) { result in
+                switch result {
+                case .failure(let error): outcome.succeed(ConnectionCheck.failure(error))
+                case .success: if index == commands.count - 1 { outcome.succeed(nil) }
+                }
+            }
+        }
+        do {
+            guard let failure = try await outcome.value() else { return }
+            throw failure
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw .cancelled
+        }
     }
 }
