@@ -11,15 +11,18 @@ COPY scripts/setup scripts/
 RUN scripts/setup build
 COPY . .
 # `-o setup`: it has just been done. The Swift runtime is linked in; its symbols are not needed to run.
-RUN make -o setup release && strip .build/release/lemma
+RUN make -o setup release && strip .build/release/lemma && scripts/sbom --record >.build/release/components.txt
 
 FROM debian:12-slim AS packages
 WORKDIR /src
 COPY packages.txt ./
-COPY scripts/setup scripts/image-root scripts/
+COPY scripts/setup scripts/image-root scripts/sbom scripts/
 RUN scripts/setup image
 COPY --from=build /src/.build/release/lemma /usr/local/bin/lemma
-RUN scripts/image-root /image /usr/local/bin/lemma
+COPY --from=build /src/.build/release/components.txt ./
+RUN scripts/image-root /image /usr/local/bin/lemma \
+    && mkdir -p /image/usr/local/share/lemma \
+    && scripts/sbom /image "$(lemma --version | awk '{ print $NF }')" components.txt >/image/usr/local/share/lemma/sbom.spdx.json
 
 # Nothing but Lemma and what it loads, reads and starts: no shell, no package manager.
 FROM scratch

@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test lint format test-sanitizers fuzz chaos bench stranger verify-ops test-image clean
+.PHONY: help setup assets build release run test test-quick lint format test-sanitizers fuzz chaos bench stranger verify-ops test-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -30,8 +30,15 @@ test: ## set up, build and run all tests
 	@scripts/copy-assets
 	@scripts/test
 
+test-quick: ## set up, build and run the unit tests: no server, under a minute after a build
+	@scripts/setup build
+	@scripts/copy-assets
+	$(SWIFT_BUILD) --build-tests
+	swift test --skip-build --filter "$$(scripts/suites unit)"
+
 lint: ## check the format of the sources
 	swift format lint --recursive --strict --parallel Package.swift Sources Tests
+	scripts/suites --check
 
 format: ## format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

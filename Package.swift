@@ -25,28 +25,33 @@ let system: [Target] = [
     ),
 ]
 
+/// Text and time: pure functions that both rings above need, so that neither has its own.
+let base: [Target] = [
+    module("Text", in: "Base", []),
+    module("Time", in: "Base", []),
+]
+
 /// Servers, clients and services that know nothing of math.
 let runtime: [Target] = [
-    module("EventLoop", in: "Runtime", ["CUV"]),
+    module("EventLoop", in: "Runtime", ["Time", "CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
-    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CLLHTTP"]),
-    module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "CCurl"]),
-    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "CHiredis"]),
+    module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CLLHTTP"]),
+    module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "Time", "CCurl"]),
+    module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CHiredis"]),
     module("PostgresClient", in: "Runtime", ["EventLoop", "CPostgres"]),
-    module("Telemetry", in: "Runtime", []),
-    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient"]),
+    module("Telemetry", in: "Runtime", ["Text", "Time"]),
+    module("Tracing", in: "Runtime", ["Telemetry", "EventLoop", "HTTPClient", "Text", "Time"]),
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
-    module("Settings", in: "Runtime", ["Console", "Text"]),
+    module("Settings", in: "Runtime", ["Console", "Text", "Time"]),
     module("ServerSentEvents", in: "Runtime", ["Text"]),
     module("Console", in: "Runtime", []),
-    module("Text", in: "Runtime", []),
 ]
 
 /// Business rules: they see ports only.
 let core: [Target] = [
-    module("Shared", in: "Core", []),
+    module("Shared", in: "Core", ["Text", "Time"]),
     module("Domain", in: "Core", ["Shared"]),
-    module("Application", in: "Core", ["Domain", "Shared"]),
+    module("Application", in: "Core", ["Domain", "Shared", "Text", "Time"]),
 ]
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
@@ -57,16 +62,17 @@ let functionFiles = [
 ]
 
 let adapters: [Target] = [
-    module("Bench", in: "Adapters", ["Shared", "EventLoop"]),
-    module("Instrumentation", in: "Adapters", ["Application", "Domain", "Shared", "Telemetry", "Tracing"]),
-    module("LocalMath", in: "Adapters", ["EventLoop"]),
+    module("Bench", in: "Adapters", ["Shared", "EventLoop", "Time"]),
+    module("LemmaSettings", in: "Adapters", ["Settings"]),
+    module("Instrumentation", in: "Adapters", ["Application", "Domain", "Shared", "Telemetry", "Tracing", "Time"]),
+    module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
     module("Problems", in: "Adapters", ["Shared"]),
     module(
         "Infrastructure",
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents",
+            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "Text", "Time",
         ],
         resources: [.embedInCode("Providers/Remote/math-prompt.md")]
             + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
@@ -74,7 +80,7 @@ let adapters: [Target] = [
     module(
         "Persistence",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography"],
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
         resources: [.embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql")],
     ),
     module(
@@ -82,13 +88,13 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "HTTPServer", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "Problems", "Settings", "Console", "Text",
+            "Instrumentation", "Problems", "Settings", "Console", "Text", "Time",
         ],
     ),
     module(
         "Worker",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation"],
+        ["Application", "Domain", "Shared", "EventLoop", "Telemetry", "Tracing", "Instrumentation", "Time"],
     ),
 ]
 
@@ -100,14 +106,14 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "Settings", "Console", "ServerSentEvents",
+            "Lifecycle", "LemmaSettings", "Settings", "Console", "ServerSentEvents", "Time",
         ],
         path: "Sources/Lemma",
     )
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["EventLoop"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["EventLoop", "Telemetry"], path: "Tests/TestSupport"),
     .target(
         name: "ArchiveSupport",
         dependencies: ["Application", "Domain", "Shared"],
@@ -126,7 +132,8 @@ let tests: [Target] = [
     suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
-    suite("Text", in: "Runtime", ["Text"]),
+    suite("Text", in: "Base", ["Text"]),
+    suite("Time", in: "Base", ["Time"]),
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
@@ -136,7 +143,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "Settings", "ArchiveSupport",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport",
         ],
     ),
     suite(
@@ -160,6 +167,7 @@ let tests: [Target] = [
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
+    suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
@@ -185,7 +193,7 @@ func suite(_ name: String, in ring: String, _ dependencies: [Target.Dependency])
 let package = Package(
     name: "lemma",
     products: [.executable(name: "lemma", targets: ["Lemma"])],
-    targets: system + runtime + core + adapters + program + tests,
+    targets: system + base + runtime + core + adapters + program + tests,
     cLanguageStandard: .c11,
 )
 

@@ -1,12 +1,9 @@
 package import Application
-package import EventLoop
 package import Instrumentation
-internal import Shared
 package import Tracing
 
-/// What the routes of one loop call: the use cases and the ports they share.
+/// What the public routes of one loop call: the use cases and the ports that they share.
 package struct APIServices {
-    package let loop: Loop
     package let solve: SolveMathProblemHandler
     package let read: ReadMathRequestHandler
     package let watch: WatchAnswerHandler
@@ -15,19 +12,15 @@ package struct APIServices {
     package let answers: any AnswerStream
     package let requests: any RequestRepository
     package let ends: any RequestEnds
+    /// Issues the tickets of stream URLs.
     package let tokens: any TokenService
-    package let isAuthenticationRequired: Bool
-    package let identifiers: IdentifierFactory
     package let streams: StreamRegistry
     package let assets: WebAssets
-    package let corsOrigins: [String]
     package let metrics: LemmaMetrics
-    package let accessLog: AccessLog
     /// Nil where tracing is off.
     package let tracer: Tracer?
 
     package init(
-        loop: Loop,
         solve: SolveMathProblemHandler,
         read: ReadMathRequestHandler,
         watch: WatchAnswerHandler,
@@ -37,16 +30,11 @@ package struct APIServices {
         requests: any RequestRepository,
         ends: any RequestEnds,
         tokens: any TokenService,
-        isAuthenticationRequired: Bool,
-        identifiers: IdentifierFactory,
         streams: StreamRegistry,
         assets: WebAssets,
-        corsOrigins: [String],
         metrics: LemmaMetrics,
-        accessLog: AccessLog,
         tracer: Tracer?
     ) {
-        self.loop = loop
         self.solve = solve
         self.read = read
         self.watch = watch
@@ -56,22 +44,10 @@ package struct APIServices {
         self.requests = requests
         self.ends = ends
         self.tokens = tokens
-        self.isAuthenticationRequired = isAuthenticationRequired
-        self.identifiers = identifiers
         self.streams = streams
         self.assets = assets
-        self.corsOrigins = corsOrigins
         self.metrics = metrics
-        self.accessLog = accessLog
         self.tracer = tracer
-    }
-
-    var authentication: Authentication {
-        Authentication(
-            tokens: tokens,
-            isRequired: isAuthenticationRequired,
-            failures: metrics.http.authenticationFailures,
-        )
     }
 }
 

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Time
 
 /// Everything the students of one run have seen.
 ///
@@ -17,11 +17,7 @@ final class Measurements {
     private(set) var failures: [BenchFailure: Int] = [:]
 
     /// The monotonic clock in ns, the one behind the mock provider's timestamps.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func now() -> Int64 { MonotonicTime.nanoseconds }
 
     func takeToken(_ event: StreamedEvent, arrival: Int64) {
         guard isMeasuring else { return }

@@ -1,4 +1,5 @@
 package import Telemetry
+internal import Time
 
 /// Records on their way to PostgreSQL.
 package struct PersisterMetrics: Sendable {
@@ -29,6 +30,6 @@ package struct PersisterMetrics: Sendable {
     /// asked.
     package func showBacklog(_ backlog: (records: Int, age: Duration)?) {
         backlogRecords.set(backlog.map { Double($0.records) })
-        backlogAgeSeconds.set(backlog.map { $0.age / .seconds(1) })
+        backlogAgeSeconds.set(backlog.map { $0.age.inSeconds })
     }
 }

@@ -1,4 +1,5 @@
 internal import Telemetry
+internal import Time
 
 /// What is in the queue at one moment, of all partitions.
 package struct QueueLevels: Sendable, Equatable {
@@ -82,7 +83,7 @@ package struct QueueMetrics: Sendable {
         delayed.set(levels.map { Double($0.delayed) })
         dead.set(levels.map { Double($0.dead) })
         inLine.set(levels.map { Double($0.inLine) })
-        oldestWaitingSeconds.set(levels.map { $0.oldestWaiting / .seconds(1) })
-        longestSilenceSeconds.set(levels.map { $0.longestSilence / .seconds(1) })
+        oldestWaitingSeconds.set(levels.map { $0.oldestWaiting.inSeconds })
+        longestSilenceSeconds.set(levels.map { $0.longestSilence.inSeconds })
     }
 }

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import PostgresClient
+internal import Text
 
 /// A numbered step of the schema; its file never changes once it was released.
 package struct Migration: Sendable {
@@ -14,7 +15,7 @@ package struct Migration: Sendable {
         self.number = number
         self.name = name
         script = PostgresScript(resource: file)
-        checksum = hexadecimal(SHA256.digest(file))
+        checksum = Hexadecimal.text(SHA256.digest(file))
     }
 
     /// As its file is named, such as `0001_conversations`.

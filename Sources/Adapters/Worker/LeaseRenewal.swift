@@ -2,6 +2,7 @@ internal import Application
 internal import EventLoop
 internal import Instrumentation
 internal import Telemetry
+internal import Time
 
 /// Renews the leases of the running jobs, and aborts the jobs that were lost or cancelled. Loop-owned.
 ///

@@ -1,10 +1,10 @@
-/// The place of an event in a request's stream: `<attempt>-<sequence>`.
+/// The position of an event in the stream of a request: `<attempt>-<sequence>`.
 ///
 /// The same text is the entry's id in Redis, the `id:` line of SSE and `Last-Event-ID`. Within an attempt sequences are
-/// dense: `<n>-0` is the marker that begins attempt n, then 1, 2, 3 … Attempt 0 is the time before any worker:
+/// dense: `<n>-0` is the marker that begins attempt n, then 1, 2, 3 … Attempt 0 is the time before the first attempt:
 /// `0-1` is `queued`, `0-2` an end before the first attempt.
 package struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// Both parts stay below 2^53, so that JavaScript clients can compute with them.
+    /// Both parts are below 2^53, so that JavaScript clients can compute with them.
     private static let limit: UInt64 = 1 << 53
 
     package let attempt: UInt64
@@ -46,18 +46,16 @@ package struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible 
         (attempt, sequence) = parts
     }
 
-    /// The event that a request's stream begins with.
+    /// The first event of each stream.
     package static let queued = EventID(attempt: 0, sequence: 1)
-    /// An end before any attempt.
-    package static let endedWhileQueued = EventID(attempt: 0, sequence: 2)
 
     /// The next event of the same attempt.
     package var next: EventID { EventID(attempt: attempt, sequence: sequence + 1) }
 
-    /// True where nothing can stand between `previous` and this event: the next in its attempt, or the first marker
+    /// True if no event can exist between `previous` and this event: the next event of its attempt, or the first marker
     /// after `queued`.
     ///
-    /// Before a later marker there may be events of the earlier attempt that have not been seen.
+    /// Before a later marker there may be events of the previous attempt that were not delivered.
     package func follows(_ previous: EventID) -> Bool {
         attempt == previous.attempt
             ? sequence == previous.sequence + 1

@@ -1,3 +1,5 @@
+internal import Text
+
 /// A 128-bit identifier in the text form of RFC 9562: read in upper and lower case, written in lower case.
 package protocol UUIDIdentifier: Sendable, Hashable, CustomStringConvertible {
     var bits: UUIDBits { get }
@@ -20,35 +22,35 @@ extension UUIDIdentifier {
     package var description: String { bits.description }
 }
 
-/// What follows one problem everywhere: responses, job, events, record, logs, traces.
+/// The id of a request in responses, job, events, record, logs and traces.
 ///
-/// Made by the server.
+/// Created by the server.
 package struct CorrelationID: UUIDIdentifier {
     package let bits: UUIDBits
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
-/// A conversation that problems and their answers belong to.
+/// The id of a conversation.
 package struct ConversationID: UUIDIdentifier {
     package let bits: UUIDBits
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
-/// What is kept of the answer to a problem.
+/// The id of an archived answer.
 package struct ResponseID: UUIDIdentifier {
     package let bits: UUIDBits
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
-/// Who asks.
+/// The id of a user.
 ///
-/// Stored with each request and compared wherever an id is presented.
+/// Stored with each request and compared on each access by id.
 package struct UserID: Sendable, Hashable, CustomStringConvertible {
     package let text: String
     package init(_ text: String) { self.text = text }
     package var description: String { text }
 
-    /// The user of a request without a token where none is required.
+    /// The user of a request without a token, if none is required.
     package static let anonymous = UserID("anonymous")
 }
 
@@ -69,10 +71,10 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         low = 0x8000_0000_0000_0000 | (random.1 & 0x3FFF_FFFF_FFFF_FFFF)
     }
 
-    /// When a version 7 UUID was made.
+    /// The time of creation of a version 7 UUID.
     package var version7Time: Timestamp { Timestamp(milliseconds: Int64(high >> 16)) }
 
-    /// Where the 36 characters have a hyphen.
+    /// True for the positions of the four hyphens among the 36 characters.
     private static func isHyphen(_ position: Int) -> Bool {
         position == 8 || position == 13 || position == 18 || position == 23
     }
@@ -87,13 +89,7 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
-            default: return nil
-            }
+            guard let digit = Hexadecimal.value(ofDigit: byte) else { return nil }
             // The sixteenth digit ends before the hyphen at 18.
             if position < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
         }
@@ -103,7 +99,7 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
     /// The 16 bytes, most significant first.
     package var bytes: [UInt8] { [high, low].flatMap { half in (0..<8).map { UInt8(half >> (56 - 8 * $0) & 0xFF) } } }
 
-    /// Reads what ``bytes`` gives; nil for any other number of bytes.
+    /// Parses the 16 bytes of ``bytes``; nil for any other number of bytes.
     package init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         self.init(
@@ -112,12 +108,11 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
         )
     }
 
-    /// The last 16 bits: ids that share them are kept in the same partition.
+    /// The last 16 bits: ids with the same lane are in the same partition.
     package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
 
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
-            let alphabet: StaticString = "0123456789abcdef"
             var position = 0
             for digit in 0..<32 {
                 if Self.isHyphen(position) {
@@ -125,8 +120,8 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
                     position += 1
                 }
                 let half = digit < 16 ? high : low
-                let nibble = Int(half >> UInt64((15 - digit % 16) * 4) & 0xF)
-                buffer[position] = alphabet.utf8Start[nibble]
+                let nibble = UInt8(truncatingIfNeeded: half >> UInt64((15 - digit % 16) * 4) & 0xF)
+                buffer[position] = Hexadecimal.digit(nibble)
                 position += 1
             }
             return 36

@@ -1,14 +1,16 @@
-/// Checks JSON by its grammar (RFC 8259), which Foundation's decoder is lax about: it takes trailing commas, and the first
-/// of members of the same name.
+internal import Text
+
+/// Validates JSON by its grammar (RFC 8259). Foundation's decoder is lenient: it accepts trailing commas, and uses the
+/// first of several members with the same name.
 ///
 /// ```
-///  value ─► { ─► name : value ─► , ─► name …     } ─► what followed the object
+///  value ─► { ─► name : value ─► , ─► name …     } ─► next
 ///           [ ─► value ─► , ─► value …           ]
 ///           "…"  number  true  false  null
 /// ```
-/// Makes no values. Members are compared as their names decode, without regard to Unicode equivalence.
+/// Creates no values. Names of members are compared decoded, byte by byte, without Unicode equivalence.
 package struct JSONSyntax {
-    /// What is wrong with a text, as far as it can be reported to the client.
+    /// Why a text is not valid, as it can be reported to the client.
     package enum Failure: Error, Equatable {
         case malformed
         case notUTF8
@@ -17,7 +19,7 @@ package struct JSONSyntax {
         case tooDeep
     }
 
-    /// Objects and arrays inside each other, at most.
+    /// Maximum nesting of objects and arrays.
     package static let depthMax = 128
 
     private let bytes: [UInt8]
@@ -26,7 +28,7 @@ package struct JSONSyntax {
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Checks one text; a byte-order mark before it is ignored.
+    /// Validates one text; a byte-order mark before it is ignored.
     package static func check(_ bytes: [UInt8]) throws(Failure) {
         guard String(validating: bytes, as: UTF8.self) != nil else { throw .notUTF8 }
         var syntax = JSONSyntax(bytes)
@@ -37,7 +39,7 @@ package struct JSONSyntax {
 
     private var next: UInt8? { index < bytes.count ? bytes[index] : nil }
 
-    /// True, and the byte taken, where it is the next one.
+    /// Consumes the next byte if it is `byte`; else false.
     private mutating func take(_ byte: UInt8) -> Bool {
         guard next == byte else { return false }
         index += 1
@@ -48,7 +50,7 @@ package struct JSONSyntax {
         while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D { index += 1 }
     }
 
-    /// A value with the white space around it.
+    /// Consumes a value and the white space around it.
     private mutating func value() throws(Failure) {
         skipSpace()
         switch next {
@@ -112,7 +114,7 @@ package struct JSONSyntax {
         }
     }
 
-    /// One at least.
+    /// Consumes one digit or more.
     private mutating func digits() throws(Failure) {
         let start = index
         while let byte = next, (0x30...0x39).contains(byte) { index += 1 }
@@ -121,7 +123,7 @@ package struct JSONSyntax {
 
     // MARK: Strings
 
-    /// Takes a string and returns it decoded.
+    /// Consumes a string and returns it decoded.
     private mutating func string() throws(Failure) -> [UInt8] {
         index += 1
         var text: [UInt8] = []
@@ -152,7 +154,7 @@ package struct JSONSyntax {
         }
     }
 
-    /// What `\u` stands for; half of a surrogate pair stands for nothing.
+    /// The scalar of a `\u` escape; half of a surrogate pair is malformed.
     private mutating func scalar() throws(Failure) -> Unicode.Scalar {
         let high = try codeUnit()
         if let scalar = Unicode.Scalar(high) { return scalar }
@@ -167,7 +169,7 @@ package struct JSONSyntax {
     private mutating func codeUnit() throws(Failure) -> UInt16 {
         var unit: UInt16 = 0
         for _ in 0..<4 {
-            guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { throw .malformed }
+            guard let byte = next, let digit = Hexadecimal.value(ofDigit: byte) else { throw .malformed }
             unit = unit << 4 | UInt16(digit)
             index += 1
         }

@@ -1,6 +1,6 @@
-/// A place in a distributed trace, as it travels with a request: the headers of W3C Trace Context.
+/// The trace context of a request: the headers of W3C Trace Context.
 ///
-/// The rules pass it on and never look into it.
+/// Core propagates it and does not interpret it.
 package struct TraceCarrier: Sendable, Hashable {
     /// `traceparent`.
     package let parent: String

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LemmaSettings
 internal import Settings
 
 /// How the program ends.

@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import LemmaSettings
 internal import PostgresClient
 internal import RedisClient
 internal import Settings

@@ -1,5 +1,5 @@
 internal import Console
-internal import Settings
+internal import LemmaSettings
 
 /// `lemma api`: one API replica.
 enum APICommand {

@@ -2,6 +2,7 @@ internal import Console
 internal import EventLoop
 internal import FoundationEssentials
 internal import HTTPClient
+internal import LemmaSettings
 internal import Lifecycle
 internal import Settings
 internal import Shared

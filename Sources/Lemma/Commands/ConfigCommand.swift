@@ -1,4 +1,5 @@
 internal import Console
+internal import LemmaSettings
 internal import Settings
 internal import Shared
 

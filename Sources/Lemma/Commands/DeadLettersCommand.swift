@@ -2,6 +2,7 @@ internal import Console
 internal import EventLoop
 internal import FoundationEssentials
 internal import Infrastructure
+internal import LemmaSettings
 internal import RedisClient
 internal import Settings
 internal import Shared

@@ -2,7 +2,7 @@ internal import Console
 internal import EventLoop
 internal import FoundationEssentials
 internal import HTTPClient
-internal import Settings
+internal import LemmaSettings
 
 /// `lemma healthcheck`: the check of a container's health.
 enum HealthcheckCommand {

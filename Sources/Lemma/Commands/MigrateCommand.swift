@@ -1,5 +1,6 @@
 internal import Console
 internal import EventLoop
+internal import LemmaSettings
 internal import Persistence
 internal import PostgresClient
 internal import Settings

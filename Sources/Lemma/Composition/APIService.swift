@@ -5,6 +5,7 @@ import EventLoop
 import HTTPServer
 import Infrastructure
 internal import Instrumentation
+internal import LemmaSettings
 import Lifecycle
 import Persistence
 import Settings
@@ -114,7 +115,7 @@ final class APIService: Service {
 
 /// The objects that serve the public listener on one loop.
 final class APIGraph {
-    let handler: APIHandler
+    let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
     private let answers: RedisAnswerStream
@@ -155,9 +156,13 @@ final class APIGraph {
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
-        handler = APIHandler(
-            services: APIServices(
-                loop: loop,
+        let tokens = SignedTicketService(
+            secrets: dependencies.secrets,
+            lifetime: dependencies.streamLifetime,
+            clock: dependencies.clock,
+        )
+        handler = RequestPipeline(
+            publicAPI: APIServices(
                 solve: solve,
                 read: ReadMathRequestHandler(requests: requests, archive: dependencies.archive),
                 watch: WatchAnswerHandler(requests: requests, archive: dependencies.archive),
@@ -171,20 +176,26 @@ final class APIGraph {
                 answers: answers,
                 requests: requests,
                 ends: answers,
-                tokens: SignedTicketService(
-                    secrets: dependencies.secrets,
-                    lifetime: dependencies.streamLifetime,
-                    clock: dependencies.clock,
-                ),
-                isAuthenticationRequired: configuration.auth.required,
-                identifiers: dependencies.identifiers,
+                tokens: tokens,
                 streams: streams,
                 assets: assets,
-                corsOrigins: configuration.limits.corsOrigins,
                 metrics: metrics,
+                tracer: dependencies.tracer,
+            ),
+            loop: loop,
+            authenticator: TokenAuthenticator(
+                tokens: tokens,
+                isRequired: configuration.auth.required,
+                failures: metrics.http.authenticationFailures,
+            ),
+            limiter: NoLimits(),
+            corsOrigins: configuration.limits.corsOrigins,
+            observer: RequestObserver(
+                identifiers: dependencies.identifiers,
+                metrics: metrics.http,
                 accessLog: dependencies.accessLog,
                 tracer: dependencies.tracer,
-            )
+            ),
         )
     }
 

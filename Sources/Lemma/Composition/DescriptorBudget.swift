@@ -1,7 +1,7 @@
 import EventLoop
 import HTTPServer
 import Instrumentation
-import Settings
+import LemmaSettings
 import Telemetry
 
 /// How the file descriptors of a process are divided between the public listener and all else.

@@ -3,8 +3,8 @@ import EventLoop
 import HTTPServer
 import Infrastructure
 internal import Instrumentation
+internal import LemmaSettings
 import Lifecycle
-import Settings
 import Telemetry
 
 /// The operations listener: health and metrics.
@@ -35,8 +35,8 @@ final class OperationsService: Service {
             on: [loop],
             options: options,
         ) { loop in
-            OperationsHandler(
-                loop: loop,
+            RequestPipeline(
+                operationsOn: loop,
                 registry: registry,
                 health: ReplicaHealth(process: health, loop: loop, schema: schema, providers: providers),
                 logLevel: logLevel,

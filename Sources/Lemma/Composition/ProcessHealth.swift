@@ -8,6 +8,7 @@ import PostgresClient
 import RedisClient
 import Synchronization
 import Telemetry
+import Time
 import Worker
 
 /// The health of the process: loops, connections to Redis, the archive's lag, and whether it drains.
@@ -122,7 +123,7 @@ final class ProcessHealth: Sendable, BacklogObserver, EvictionPolicyObserver {
         let due = Duration.milliseconds(beat.time.load(ordering: .relaxed)) + Self.beatPeriod
         metrics.loopLagSeconds.observe(max(.zero, LoopClock.now - due))
         beat.time.store(loop.nowMilliseconds, ordering: .relaxed)
-        beat.idleNanoseconds.store(Int64(loop.idleTime / .nanoseconds(1)), ordering: .relaxed)
+        beat.idleNanoseconds.store(loop.idleTime.wholeNanoseconds, ordering: .relaxed)
         let pending = stores.withLock { stores in
             stores.reduce(0) { $1.loop === loop ? $0 + $1.onLoop.pendingCommands : $0 }
         }

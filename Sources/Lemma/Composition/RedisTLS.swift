@@ -1,4 +1,5 @@
 import Cryptography
+import LemmaSettings
 import RedisClient
 import Settings
 

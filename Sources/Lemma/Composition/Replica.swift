@@ -3,6 +3,7 @@ import EventLoop
 import FoundationEssentials
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import Lifecycle
 import PostgresClient
 import RedisClient
@@ -105,23 +106,28 @@ enum Replica {
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
             descriptors: descriptors,
             mockScript: try mockScript(configuration.mock.script),
-            gates: gates(configuration.ai, metrics, logger),
+            gates: gates(configuration, metrics, logger),
             tracer: tracer,
         )
     }
 
-    private static func gates(_ ai: Configuration.AI, _ metrics: LemmaMetrics, _ logger: Logger) -> [ProviderGate] {
-        ai.providers.map { provider in
-            let calls = ai.callsMax(of: provider)
+    private static func gates(
+        _ configuration: Configuration,
+        _ metrics: LemmaMetrics,
+        _ logger: Logger
+    ) -> [ProviderGate] {
+        let (ai, calls) = (configuration.ai, configuration.calls)
+        return ai.providers.map { provider in
+            let callsMax = calls.callsMax(of: provider)
             // Where there is another provider, requests that wait for this one must not use the slots of that one's requests.
-            let waiters = ai.providers.count == 1 ? Int.max : max(1, calls / 8)
+            let waiters = ai.providers.count == 1 ? Int.max : max(1, callsMax / 8)
             let measures = metrics.provider(provider.rawValue, model: model(of: provider, ai))
             let gate = ProviderGate(
                 name: provider.rawValue,
                 limits: ProviderGate.Limits(
-                    failuresMax: ai.breakerFailures,
-                    openTime: ai.breakerOpen,
-                    callsMax: calls,
+                    failuresMax: calls.breakerFailures,
+                    openTime: calls.breakerOpen,
+                    callsMax: callsMax,
                     waitersMax: waiters,
                 ),
                 metrics: measures,

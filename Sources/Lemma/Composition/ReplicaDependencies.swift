@@ -7,6 +7,7 @@ import FoundationEssentials
 import HTTPClient
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import LocalMath
 import Persistence
 import PostgresClient
@@ -56,7 +57,7 @@ struct ReplicaDependencies: Sendable {
     /// The longest life of a stream: its keys expire after every attempt has used its whole time.
     var streamLifetime: Duration {
         configuration.stream.ttlLive + configuration.stream.ttlDone
-            + configuration.ai.totalTimeout * configuration.jobs.maxAttempts
+            + configuration.calls.totalTimeout * configuration.jobs.maxAttempts
     }
 
     func redisObserver(_ kind: RedisConnectionKind) -> CountingRedisObserver {
@@ -104,20 +105,24 @@ struct ReplicaDependencies: Sendable {
 
     /// The configured providers, for one loop; `transport` is that loop's.
     func solver(on loop: Loop, _ transport: HTTPTransport) -> ProviderChain {
-        let ai = configuration.ai
+        let calls = configuration.calls
         let clock = LoopClock(loop: loop)
-        let providers = zip(ai.providers, gates).map { provider, gate in
+        let providers = zip(configuration.ai.providers, gates).map { provider, gate in
             GuardedProvider(
                 client(provider, on: loop, transport, shape: gate.shape),
                 gate: gate,
-                limits: CallLimits(firstToken: ai.firstTokenTimeout, idle: ai.idleTimeout, total: ai.totalTimeout),
-                retries: RetryPolicy(retriesMax: ai.maxRetries, backoff: backoff),
+                limits: CallLimits(
+                    firstToken: calls.firstTokenTimeout,
+                    idle: calls.idleTimeout,
+                    total: calls.totalTimeout
+                ),
+                retries: RetryPolicy(retriesMax: calls.maxRetries, backoff: backoff),
                 loop: loop,
                 clock: clock,
                 tracing: tracing(of: provider),
             )
         }
-        return ProviderChain(providers, hedgeAfter: ai.hedgeAfter, loop: loop, clock: clock)
+        return ProviderChain(providers, hedgeAfter: calls.hedgeAfter, loop: loop, clock: clock)
     }
 
     private func tracing(of provider: Configuration.AI.Provider) -> CallTracing? {
@@ -144,9 +149,9 @@ struct ReplicaDependencies: Sendable {
             return RemoteClient(
                 dialect,
                 transport: transport,
-                connectTimeout: configuration.ai.connectTimeout,
+                connectTimeout: configuration.calls.connectTimeout,
                 shape: shape,
-                sendsTrace: configuration.ai.sendsTraceParent,
+                sendsTrace: configuration.calls.sendsTraceParent,
             )
         }
     }
@@ -154,8 +159,8 @@ struct ReplicaDependencies: Sendable {
     /// A job waits only shortly for the local provider where another one follows it; else half of the limit of the first
     /// token, so that the other half is left for solving.
     private var localLimits: LocalSolver.Limits {
-        let ai = configuration.ai
-        let waiting = ai.providers.last == .local ? ai.firstTokenTimeout / 2 : ai.firstTokenTimeout / 15
+        let firstToken = configuration.calls.firstTokenTimeout
+        let waiting = configuration.ai.providers.last == .local ? firstToken / 2 : firstToken / 15
         return LocalSolver.Limits(waiting: waiting)
     }
 

@@ -3,6 +3,7 @@ import EventLoop
 import Infrastructure
 import Instrumentation
 import Telemetry
+import Time
 
 /// The health of a replica, for the operations port.
 struct ReplicaHealth: HealthReporter {
@@ -53,11 +54,5 @@ struct ReplicaHealth: HealthReporter {
             return .down(reason: "\(error)")
         }
         return .up(milliseconds: Double((ContinuousClock.now - start).wholeMicroseconds) / 1000)
-    }
-}
-
-extension Duration {
-    fileprivate var wholeMicroseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
     }
 }

@@ -2,6 +2,7 @@ import EventLoop
 import FoundationEssentials
 import Glibc
 import Instrumentation
+import LemmaSettings
 import Lifecycle
 import PostgresClient
 import RedisClient

@@ -2,6 +2,7 @@ import Cryptography
 import EventLoop
 import FoundationEssentials
 import Instrumentation
+import LemmaSettings
 import Lifecycle
 import Settings
 import Telemetry

@@ -5,11 +5,12 @@ import EventLoop
 import HTTPClient
 import Infrastructure
 import Instrumentation
+import LemmaSettings
 import Lifecycle
-import Settings
 import Shared
 import Synchronization
 import Telemetry
+import Time
 import Worker
 
 /// The workers of one process, one on each loop.
@@ -28,7 +29,7 @@ final class WorkerService: Service {
         let loops = dependencies.loops.loops
         let slots = dependencies.configuration.jobs.concurrency
         dependencies.metrics.work.slots.set(slots)
-        dependencies.metrics.work.leaseSeconds.set(dependencies.configuration.jobs.lease / .seconds(1))
+        dependencies.metrics.work.leaseSeconds.set(dependencies.configuration.jobs.lease.inSeconds)
         var made: [LoopBound<WorkerGraph>] = []
         for loop in loops {
             let share = slots / loops.count + (loop.index < slots % loops.count ? 1 : 0)

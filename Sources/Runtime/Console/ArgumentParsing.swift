@@ -1,10 +1,10 @@
 extension CommandSpecification {
-    /// Reads the words that follow the command's name.
+    /// Parses the words after the name of the command.
     ///
     /// Options and operands may be mixed; `--` ends the options; `-` alone is an operand.
     package func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
         var parsed = ParsedArguments()
-        if let asked = help(in: words) { return asked }
+        if let help = help(in: words) { return help }
         var rest = words[...]
         var optionsEnded = false
         while let word = rest.popFirst() {
@@ -21,7 +21,7 @@ extension CommandSpecification {
         return parsed
     }
 
-    /// `--help` and `--version` win over every mistake on the line, so that help is there when it is needed.
+    /// `--help` and `--version` take precedence over every mistake, so that help is available when it is needed.
     private func help(in words: [String]) -> ParsedArguments? {
         var parsed = ParsedArguments()
         for word in words.prefix(while: { $0 != "--" }) {

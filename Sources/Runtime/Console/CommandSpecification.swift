@@ -1,16 +1,16 @@
-/// What one command accepts on its command line.
+/// The command line of one command.
 package struct CommandSpecification: Sendable {
-    /// The word that chooses it.
+    /// The word that selects the command.
     package let name: String
     /// One line, for the table of commands.
     package let summary: String
-    /// What follows the options, in order, each required; shown in capitals.
+    /// The operands in order, each required; written in capitals.
     package let operands: [String]
-    /// Its options; `--help` and `--version` come on top of them.
+    /// The options, in addition to `--help` and `--version`.
     package let options: [CommandOption]
-    /// Paragraphs that follow in the command's own help; may be empty.
+    /// Further paragraphs of the help of the command; may be empty.
     package let details: String
-    /// True when a word with one leading dash (`-2x = 4`) is an operand and not an option.
+    /// True if a word with one leading dash (`-2x = 4`) is an operand and not an option.
     package let operandsMayBeginWithDash: Bool
 
     /// By default a command without operands and options.
@@ -35,7 +35,7 @@ package struct CommandSpecification: Sendable {
 package struct CommandOption: Sendable {
     /// Without the dashes.
     package let name: String
-    /// What its value is called in the help; nil for an option without one.
+    /// The name of its value in the help; nil for an option without a value.
     package let value: String?
     /// One line.
     package let summary: String
@@ -55,40 +55,40 @@ package struct CommandOption: Sendable {
     }
 }
 
-/// What stood on the command line of one command.
+/// The parsed command line of one command.
 package struct ParsedArguments: Sendable, Equatable {
-    /// As many as the command has, or none after `--help` or `--version`.
+    /// As many as the command requires, or none after `--help` or `--version`.
     package internal(set) var operands: [String] = []
-    /// True after `--help` or `-h`; nothing else is checked then.
+    /// True after `--help` or `-h`; the rest of the line is not checked then.
     package internal(set) var wantsHelp = false
-    /// True after `--version`; nothing else is checked then.
+    /// True after `--version`; the rest of the line is not checked then.
     package internal(set) var wantsVersion = false
     var values: [String: String] = [:]
 
-    /// The value of an option; nil when it is absent, empty for an option without a value.
+    /// The value of an option; nil without the option, empty for an option without a value.
     package subscript(option: String) -> String? { values[option] }
 
-    /// True when the option is there.
+    /// True if the option is present.
     package func has(_ option: String) -> Bool { values[option] != nil }
 }
 
-/// What is wrong with a command line.
+/// A mistake on a command line.
 package enum UsageError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// No such command; perhaps another was meant.
+    /// Unknown command, with the name of a similar one.
     case unknownCommand(String, suggestion: String?)
-    /// No such option; perhaps another was meant. Both with their dashes.
+    /// Unknown option, with the name of a similar one; both with their dashes.
     case unknownOption(String, suggestion: String?)
-    /// The option stands twice.
+    /// The option is repeated.
     case repeatedOption(String)
-    /// The option needs a value and nothing follows.
+    /// The option requires a value, and no word follows.
     case missingValue(option: String, value: String)
     /// The option takes no value.
     case unexpectedValue(option: String)
     /// An operand is missing.
     case missingOperand(String)
-    /// There is one operand too many.
+    /// There are too many operands.
     case unexpectedOperand(String)
-    /// A value is not allowed; `allowed` says what is.
+    /// A value is not allowed; `allowed` describes the allowed values.
     case notAllowed(name: String, value: String, allowed: String)
 
     /// One line, without the program's name.
@@ -98,7 +98,7 @@ package enum UsageError: Error, Sendable, Equatable, CustomStringConvertible {
             "there is no command \"\(printable(name))\"" + Self.question(suggestion)
         case .unknownOption(let name, let suggestion):
             "there is no option \(printable(name))" + Self.question(suggestion)
-        case .repeatedOption(let option): "\(option) may stand once only"
+        case .repeatedOption(let option): "\(option) may be given only once"
         case .missingValue(let option, let value): "\(option) needs a value: \(option) \(value)"
         case .unexpectedValue(let option): "\(option) takes no value"
         case .missingOperand(let name): "\(name) is missing"

@@ -1,5 +1,5 @@
 extension CommandSpecification {
-    /// What `--help` prints for the command.
+    /// The output of `--help` for the command.
     package func help(program: String) -> String {
         var text = "\(usage(program: program))\n\n\(summary)\n"
         if !details.isEmpty { text += "\n\(details)\n" }
@@ -8,14 +8,14 @@ extension CommandSpecification {
         return text + "\nOptions:\n" + columns(rows + common)
     }
 
-    /// One line, for help and for messages about wrong usage.
+    /// One line, for the help and for messages about mistakes.
     package func usage(program: String) -> String {
         let options = options.isEmpty ? [] : ["[options]"]
         return "usage: " + ([program, name] + options + operands).joined(separator: " ")
     }
 }
 
-/// Two columns, the left one as wide as its widest entry.
+/// Formats two columns; the left one is as wide as its widest entry.
 package func columns(_ rows: [(left: String, right: String)]) -> String {
     let width = rows.map(\.left.count).max() ?? 0
     return rows.map { row in

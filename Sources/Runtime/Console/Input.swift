@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Standard input, read to its end.
+/// Standard input.
 package enum Input {
-    /// Everything until the end; blocks.
-    /// - Throws: when there is more than `bytesMax`, or it cannot be read.
+    /// Reads standard input to its end; blocks.
+    /// - Throws: if the input is longer than `bytesMax` or cannot be read.
     package static func readAll(bytesMax: Int) throws(InputError) -> [UInt8] {
         var input: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
@@ -22,10 +22,10 @@ package enum Input {
 package enum InputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// It is longer than allowed.
     case tooLong(bytesMax: Int)
-    /// The system refused, by its `errno`.
+    /// The system call failed with this `errno`.
     case unreadable(code: Int32)
 
-    /// In words.
+    /// One line.
     package var description: String {
         switch self {
         case .tooLong(let bytesMax): "standard input is longer than \(bytesMax) bytes"

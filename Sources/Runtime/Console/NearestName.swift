@@ -1,6 +1,6 @@
-/// The known name with the fewest edits, at most one edit in three characters; nil when none is near.
+/// Returns the known name with the fewest edits, at most one edit per three characters; nil if there is none.
 ///
-/// Case counts: the caller folds it where it does not.
+/// Case-sensitive.
 package func nearest(to name: String, in known: [String]) -> String? {
     let best = known.map { (name: $0, edits: editDistance(name, $0)) }.min { $0.edits < $1.edits }
     guard let best, best.edits <= max(1, name.utf8.count / 3) else { return nil }

@@ -1,19 +1,19 @@
 internal import Glibc
 
-/// Standard output or standard error, written at once and unbuffered.
+/// Standard output or standard error, unbuffered.
 package struct Output: Sendable {
-    /// Where answers go.
+    /// Standard output, for results.
     package static let standard = Output(descriptor: STDOUT_FILENO)
-    /// Where notes and complaints go.
+    /// Standard error, for notes and errors.
     package static let error = Output(descriptor: STDERR_FILENO)
 
     private let descriptor: Int32
 
-    /// Whether a person is looking at it.
+    /// True if the output is a terminal.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Writes everything; blocks as long as the reader does not take it.
-    /// - Throws: when the reader has gone (`SIGPIPE` must be ignored) or the disk is full.
+    /// Writes all bytes; blocks while the reader does not read.
+    /// - Throws: if the reader has closed the pipe (`SIGPIPE` must be ignored) or the disk is full.
     package func write(_ bytes: some Collection<UInt8>) throws(OutputError) {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
@@ -33,10 +33,10 @@ package struct Output: Sendable {
         }
     }
 
-    /// Writes text as it is.
+    /// Writes text unchanged.
     package func write(_ text: String) throws(OutputError) { try write(text.utf8) }
 
-    /// Writes text and ignores a failure: there is nobody left to tell.
+    /// Writes text and ignores a failure, which could not be reported anywhere.
     package func note(_ text: String) { try? write(text) }
 }
 
@@ -44,11 +44,11 @@ package struct Output: Sendable {
 package enum OutputError: Error, Sendable, Equatable {
     /// The reader of a pipe has closed it.
     case readerGone
-    /// Something else, by its `errno`.
+    /// The system call failed with this `errno`.
     case failed(code: Int32)
 }
 
-/// `text` without what could command a terminal: control characters other than line break and tab become `?`.
+/// Returns `text` without terminal control sequences: control characters other than line break and tab become `?`.
 package func printable(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "?" : $0 }))
@@ -57,7 +57,7 @@ package func printable(_ text: String) -> String {
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x0A, 0x09: false
-    // C0, DEL, C1; and the marks that reorder what follows them.
+    // C0, DEL, C1, and the marks that change the direction of the following text.
     case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
     case _: false
     }

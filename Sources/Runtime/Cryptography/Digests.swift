@@ -76,11 +76,3 @@ private func withContiguousBytes<Result>(
     if let result = bytes.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) { return result }
     return [UInt8](bytes).withUnsafeBytes(body)
 }
-
-/// Two lower-case digits for each byte.
-package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { byte in
-        let digits = String(byte, radix: 16)
-        return digits.count == 1 ? "0" + digits : digits
-    }.joined()
-}

@@ -40,7 +40,7 @@ final class LoopCore: @unchecked Sendable {
     var serialExecutor: UnownedSerialExecutor?
     var taskExecutor: UnownedTaskExecutor?
     var dirty: [any Flushable] = []
-    var tasks = LoopTasks()
+    var tasks = UnfinishedTasks()
 
     /// What all streams of this loop read into, one after the other.
     let readBuffer: uv_buf_t
@@ -164,7 +164,7 @@ final class LoopCore: @unchecked Sendable {
         settle(within: Self.endingLimit)
         while !closeQueue() { sched_yield() }
         settle(within: Self.lastJobsLimit)
-        tasks = LoopTasks()
+        tasks = UnfinishedTasks()
         while wakers.load(ordering: .acquiring) > 0 { sched_yield() }
         uv_walk(uv, { handle, _ in uv_close(handle, nil) }, nil)
         uv_run(uv, UV_RUN_DEFAULT)

@@ -50,8 +50,6 @@ package class LoopHandle {
     /// Called once, just before the handle closes.
     func willClose() {}
 
-    final var isAdopted: Bool { adopted }
-
     static func owner(of handle: UnsafeMutablePointer<uv_handle_t>) -> LoopHandle? {
         // Safety: `data` of a handle on our loops is nil or the reference made in `adopt()`.
         handle.pointee.data.map { Unmanaged<LoopHandle>.fromOpaque($0).takeUnretainedValue() }

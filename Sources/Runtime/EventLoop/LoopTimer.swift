@@ -1,4 +1,5 @@
 internal import CUV
+internal import Time
 
 /// A timer on a loop: once or repeating, cancelled by ``LoopHandle/close()``.
 ///
@@ -70,12 +71,9 @@ extension Loop {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded up, never negative: what libuv counts in.
+    /// Whole milliseconds, rounded up, 0 for a negative duration: what libuv counts in.
     var timerTicks: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        // Beyond what a clock reaches: a peer may have named the time.
-        guard seconds < 1 << 40 else { return 1 << 50 }
-        return UInt64(seconds) * 1000 + UInt64((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+        // The upper limit is beyond what a clock reaches: a peer may have named the time.
+        UInt64(min(max(0, wholeMilliseconds), 1 << 50))
     }
 }

@@ -13,10 +13,8 @@ package struct NetworkError: Error, Equatable, CustomStringConvertible {
     }
 
     package static let timedOut = NetworkError(code: UV_ETIMEDOUT.rawValue)
-    package static let endOfStream = NetworkError(code: UV_EOF.rawValue)
     package static let cancelled = NetworkError(code: UV_ECANCELED.rawValue)
     package static let addressInUse = NetworkError(code: UV_EADDRINUSE.rawValue)
-    package static let connectionAborted = NetworkError(code: UV_ECONNABORTED.rawValue)
 }
 
 /// Throws the error that a libuv call returned, if it did.

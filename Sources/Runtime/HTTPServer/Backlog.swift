@@ -14,7 +14,10 @@ struct Backlog {
     /// Bytes of storage, removed ones included.
     var storedBytes: Int { bytes.count }
 
-    mutating func append(_ more: Span<UInt8>) { more.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+    mutating func append(_ more: Span<UInt8>) {
+        // Safety: the buffer does not leave the closure.
+        unsafe more.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+    }
 
     /// Calls `body` with the bytes that wait.
     func withSpan<Result>(_ body: (Span<UInt8>) -> Result) -> Result {

@@ -5,16 +5,11 @@ extension UInt8 {
     static let tab: UInt8 = 0x09
     static let colon: UInt8 = 0x3a
 
-    var isDigit: Bool { self &- 0x30 < 10 }
-
     /// Printable ASCII without the space.
     var isVisible: Bool { self > 0x20 && self < 0x7f }
 
     /// What a field value is made of (RFC 9110, section 5.5): no controls but the tab.
     var isFieldContent: Bool { self >= 0x20 && self != 0x7f || self == .tab }
-
-    /// What methods and field names are made of (RFC 9110, section 5.6.2).
-    var isToken: Bool { contains(in: (0x03ff_6cfa_0000_0000, 0x57ff_ffff_c7ff_fffe)) }
 
     /// What a host and port are made of (RFC 3986, section 3.2.2), with the brackets of IPv6 and percent-encoding.
     var isHostAndPort: Bool { contains(in: (0x2fff_7ff2_0000_0000, 0x47ff_fffe_afff_fffe)) }
@@ -30,7 +25,8 @@ extension UInt8 {
 
 extension [UInt8] {
     mutating func append(_ text: StaticString) {
-        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        // Safety: the bytes are constants of the program.
+        unsafe append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     mutating func append(_ text: String) { append(contentsOf: text.utf8) }

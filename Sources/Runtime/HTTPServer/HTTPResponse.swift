@@ -1,3 +1,5 @@
+internal import Text
+
 /// Response header fields in the order they are sent.
 package struct HTTPFields: Sendable, ExpressibleByDictionaryLiteral {
     package private(set) var entries: [(name: String, value: String)]
@@ -14,7 +16,7 @@ package struct HTTPFields: Sendable, ExpressibleByDictionaryLiteral {
     /// `name` must be a token (RFC 9110, section 5.1); controls in `value` are sent as spaces, so that no value can
     /// begin another field or response.
     package mutating func append(_ name: String, _ value: String) {
-        precondition(!name.isEmpty && name.utf8.allSatisfy(\.isToken), "a response field has no valid name")
+        precondition(name.isToken, "a response field has no valid name")
         let isClean = value.utf8.allSatisfy(\.isFieldContent)
         entries.append((name, isClean ? value : Self.withoutControls(value)))
     }

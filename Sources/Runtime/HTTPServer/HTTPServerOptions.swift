@@ -51,18 +51,3 @@ package struct HTTPServerOptions: Sendable {
 
     package init() {}
 }
-
-/// A problem document (RFC 9457) without an instance, whose type is the status' phrase as a slug: `/problems/bad-request`.
-///
-/// `detail` must need no JSON escaping; the server's own details are constant sentences.
-@Sendable
-package func problemResponse(status: Int, detail: String, request: RefusedRequest) -> HTTPResponse {
-    let title = reasonPhrase(of: status).description
-    let slug = title.lowercased().split(separator: " ").joined(separator: "-")
-    let body = #"{"type":"/problems/\#(slug)","title":"\#(title)","status":\#(status),"detail":"\#(detail)"}"#
-    return HTTPResponse(
-        status: status,
-        headers: ["Content-Type": "application/problem+json"],
-        body: Array(body.utf8),
-    )
-}

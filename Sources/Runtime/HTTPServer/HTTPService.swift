@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Time
 
 /// The connections of one server on one loop, and what they share.
 ///
@@ -118,8 +119,7 @@ final class HTTPService {
 
     /// The loop's time, in milliseconds, at which a limit ends that begins now.
     func deadline(after timeout: Duration) -> Int64 {
-        let (seconds, attoseconds) = timeout.components
-        return nowMilliseconds + seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        nowMilliseconds + timeout.wholeMilliseconds
     }
 
     private func sweepConnections() {

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Checks a request head byte by byte before llhttp parses it, and refuses what llhttp accepts.
 ///
 /// ```

@@ -45,7 +45,7 @@ package struct RefusedRequest: Sendable, Equatable {
     }
 
     /// The first field of that name; nil where its value is empty or not visible ASCII.
-    private static func value(of name: StaticString, in fields: ArraySlice<ArraySlice<UInt8>>) -> String? {
+    private static func value(of name: String, in fields: ArraySlice<ArraySlice<UInt8>>) -> String? {
         for line in fields {
             guard let colon = line.firstIndex(of: .colon), isName(line[..<colon], name) else { continue }
             let value = line[(colon + 1)...].trimmingBlanks
@@ -54,8 +54,7 @@ package struct RefusedRequest: Sendable, Equatable {
         return nil
     }
 
-    private static func isName(_ bytes: ArraySlice<UInt8>, _ name: StaticString) -> Bool {
-        bytes.count == name.utf8CodeUnitCount
-            && name.withUTF8Buffer { bytes.lazy.map(\.lowercasedASCII).elementsEqual($0) }
+    private static func isName(_ bytes: ArraySlice<UInt8>, _ name: String) -> Bool {
+        bytes.lazy.map(\.lowercasedASCII).elementsEqual(name.utf8)
     }
 }

@@ -1,101 +1,69 @@
 internal import CLLHTTP
 
+/// What llhttp reports, in the order of the bytes. Each returns 0, or how llhttp stops.
 extension RequestParser {
     /// Chunk extensions of one request; they are ignored, so their limit is low.
     private static let extensionBytesMax = 1024
 
-    /// Makes llhttp ready for a request.
-    func prepareLLHTTP() {
-        llhttp_init(llhttp, HTTP_REQUEST, parserSettings)
-        // Safety: callbacks run only inside `execute`, while `self` is alive.
-        llhttp.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+    /// The position of bytes at `address` in the head.
+    func range(_ address: Int, _ length: Int) -> Range<Int> {
+        let start = address - inputAddress
+        return start..<(start + length)
     }
 
-    fileprivate static func of(_ llhttp: UnsafeMutablePointer<llhttp_t>?) -> RequestParser {
-        guard let data = llhttp?.pointee.data else { preconditionFailure("an llhttp parser lost its owner") }
-        // Safety: set in `prepareLLHTTP()`; callbacks run inside `llhttp_execute`, which a living parser calls.
-        return Unmanaged<RequestParser>.fromOpaque(data).takeUnretainedValue()
+    /// A target may be reported in several parts.
+    func didReadTarget(_ part: Range<Int>) -> Int32 {
+        targetRange = (targetRange.isEmpty ? part.lowerBound : targetRange.lowerBound)..<part.upperBound
+        return 0
     }
 
-    /// Stops llhttp with this refusal.
-    private func refuse(_ refusal: RequestRefusal) -> Int32 {
-        self.refusal = refusal
-        return -1
+    func didReadName(_ name: Range<Int>) -> Int32 {
+        fields.append(HTTPHeaders.Field(nameStart: UInt32(name.lowerBound), nameEnd: UInt32(name.upperBound)))
+        return 0
     }
 
-    fileprivate func didReadTarget(_ at: UnsafePointer<CChar>, _ length: Int) {
-        guard let headStart else { return }
-        let start = targetRange.isEmpty ? at - headStart : targetRange.lowerBound
-        targetRange = start..<(at - headStart + length)
-    }
-
-    fileprivate func didReadName(_ at: UnsafePointer<CChar>, _ length: Int) {
-        guard let headStart else { return }
-        let start = UInt32(at - headStart)
-        fields.append(HTTPHeaders.Field(nameStart: start, nameEnd: start + UInt32(length)))
-    }
-
-    fileprivate func didReadValue(_ at: UnsafePointer<CChar>, _ length: Int) {
-        guard let headStart, let last = fields.indices.last else { return }
-        var start = at - headStart
-        var end = start + length
-        if fields[last].valueEnd > 0 { start = Int(fields[last].valueStart) }
-        while end > start, headStart[end - 1] == 0x20 || headStart[end - 1] == 0x09 { end -= 1 }
+    /// A value may be reported in several parts.
+    func didReadValue(_ part: Range<Int>) -> Int32 {
+        guard let last = fields.indices.last else { return 0 }
+        let start = fields[last].valueEnd > 0 ? Int(fields[last].valueStart) : part.lowerBound
+        var end = part.upperBound
+        while end > start, head[end - 1] == .space || head[end - 1] == .tab { end -= 1 }
         fields[last].valueStart = UInt32(start)
         fields[last].valueEnd = UInt32(end)
+        return 0
     }
 
-    fileprivate func didReadChunkHeader() -> Int32 {
-        let length = llhttp.pointee.content_length
-        guard length > 0 else {
+    func didReadHeaders() -> Int32 {
+        flags = llhttp.flags
+        return 0
+    }
+
+    func didReadChunkHeader() -> Int32 {
+        guard llhttp.contentLength > 0 else {
             stage = .trailer
             return Int32(HPE_PAUSED.rawValue)
         }
-        return length > UInt64(bodyBytesMax - body.count) ? refuse(.bodyTooLarge) : 0
+        return llhttp.contentLength > UInt64(bodyBytesMax - body.count) ? stop(.bodyTooLarge) : 0
     }
 
-    fileprivate func didReadExtension(_ length: Int) -> Int32 {
+    func didReadExtension(_ length: Int) -> Int32 {
         extensionBytes += length
-        return extensionBytes > Self.extensionBytesMax ? refuse(.malformedBody) : 0
+        return extensionBytes > Self.extensionBytesMax ? stop(.malformedBody) : 0
     }
 
-    fileprivate func didReadBody(_ at: UnsafePointer<CChar>, _ length: Int) {
-        body.append(contentsOf: UnsafeRawBufferPointer(start: at, count: length))
+    func didReadBody(_ bytes: Span<UInt8>) -> Int32 {
+        // Safety: the buffer does not leave the closure.
+        unsafe bytes.withUnsafeBytes { unsafe body.append(contentsOf: $0) }
+        return 0
     }
-}
 
-/// The callbacks, the same for every parser.
-///
-/// Safety: written once, before the first parser uses it; only read afterwards. Lives as long as the process.
-nonisolated(unsafe) private let parserSettings: UnsafePointer<llhttp_settings_t> = {
-    let settings = UnsafeMutablePointer<llhttp_settings_t>.allocate(capacity: 1)
-    llhttp_settings_init(settings)
-    settings.pointee.on_url = { llhttp, at, length in
-        if let at { RequestParser.of(llhttp).didReadTarget(at, length) }
-        return 0
-    }
-    settings.pointee.on_header_field = { llhttp, at, length in
-        if let at { RequestParser.of(llhttp).didReadName(at, length) }
-        return 0
-    }
-    settings.pointee.on_header_value = { llhttp, at, length in
-        if let at { RequestParser.of(llhttp).didReadValue(at, length) }
-        return 0
-    }
-    settings.pointee.on_headers_complete = { llhttp in
-        RequestParser.of(llhttp).flags = llhttp?.pointee.flags ?? 0
-        return 0
-    }
-    settings.pointee.on_chunk_header = { RequestParser.of($0).didReadChunkHeader() }
-    settings.pointee.on_chunk_extension_name = { RequestParser.of($0).didReadExtension($2) }
-    settings.pointee.on_chunk_extension_value = { RequestParser.of($0).didReadExtension($2) }
-    settings.pointee.on_body = { llhttp, at, length in
-        if let at { RequestParser.of(llhttp).didReadBody(at, length) }
-        return 0
-    }
-    settings.pointee.on_message_complete = { llhttp in
-        RequestParser.of(llhttp).stage = .done
+    func didReadMessage() -> Int32 {
+        stage = .done
         return Int32(HPE_PAUSED.rawValue)
     }
-    return UnsafePointer(settings)
-}()
+
+    private func stop(_ refusal: RequestRefusal) -> Int32 {
+        self.refusal = refusal
+        return -1
+    }
+}

@@ -28,7 +28,7 @@ final class RequestParser {
     }
 
     let options: HTTPServerOptions
-    let llhttp: UnsafeMutablePointer<llhttp_t>
+    let llhttp = LLHTTPParser()
     private var scanner = HeadScanner()
     private(set) var head: [UInt8] = []
     private(set) var expectsContinue = false
@@ -38,7 +38,8 @@ final class RequestParser {
     // Written by the callbacks.
     var stage = Stage.head
     var refusal: RequestRefusal?
-    var headStart: UnsafePointer<CChar>?
+    /// Where the bytes being parsed begin in memory; only differences to it are used.
+    var inputAddress = 0
     var fields: [HTTPHeaders.Field] = []
     var targetRange = 0..<0
     var flags: UInt16 = 0
@@ -48,15 +49,12 @@ final class RequestParser {
     init(options: HTTPServerOptions) {
         self.options = options
         bodyBytesMax = options.bodyBytesMax
-        llhttp = .allocate(capacity: 1)
-        prepareLLHTTP()
+        llhttp.reset(for: self)
     }
-
-    deinit { llhttp.deallocate() }
 
     /// Drops the request in progress.
     func reset() {
-        prepareLLHTTP()
+        llhttp.reset(for: self)
         stage = .head
         scanner = HeadScanner()
         refusal = nil
@@ -75,7 +73,7 @@ final class RequestParser {
 
     /// True unless the client wants the connection to close after the response.
     var keepsAlive: Bool {
-        llhttp.pointee.http_minor == 1 && flags & UInt16(F_CONNECTION_CLOSE.rawValue) == 0
+        llhttp.isHTTP11 && flags & UInt16(F_CONNECTION_CLOSE.rawValue) == 0
     }
 
     /// Parses what belongs to this request at the front of `bytes`; returns how many bytes that were.
@@ -102,14 +100,17 @@ final class RequestParser {
         }
     }
 
-    private func append(toHead bytes: Span<UInt8>) { bytes.withUnsafeBytes { head.append(contentsOf: $0) } }
+    private func append(toHead bytes: Span<UInt8>) {
+        // Safety: the buffer does not leave the closure.
+        unsafe bytes.withUnsafeBytes { unsafe head.append(contentsOf: $0) }
+    }
 
     /// Sets the most bytes that the coming body may have; throws where `Content-Length` exceeds it already.
     func limitBody(to bytesMax: Int) throws(RequestRefusal) {
         bodyBytesMax = bytesMax
         guard flags & UInt16(F_CONTENT_LENGTH.rawValue) != 0 else { return }
-        guard llhttp.pointee.content_length <= UInt64(bytesMax) else { throw .bodyTooLarge }
-        body.reserveCapacity(Int(llhttp.pointee.content_length))
+        guard llhttp.contentLength <= UInt64(bytesMax) else { throw .bodyTooLarge }
+        body.reserveCapacity(Int(llhttp.contentLength))
     }
 
     /// The complete request, or its head where the body is still to come.
@@ -120,7 +121,7 @@ final class RequestParser {
         return HTTPRequest(
             method: method,
             path: target?.path ?? "/",
-            version: llhttp.pointee.http_minor == 1 ? .http11 : .http10,
+            version: llhttp.isHTTP11 ? .http11 : .http10,
             headers: headers,
             body: body,
             peerAddress: peerAddress,
@@ -130,7 +131,7 @@ final class RequestParser {
     }
 
     private var method: HTTPMethod {
-        switch llhttp_method_t(UInt32(llhttp.pointee.method)) {
+        switch llhttp.method {
         case HTTP_GET: .get
         case HTTP_HEAD: .head
         case HTTP_POST: .post
@@ -138,18 +139,14 @@ final class RequestParser {
         case HTTP_PATCH: .patch
         case HTTP_DELETE: .delete
         case HTTP_OPTIONS: .options
-        case let other: .other(String(cString: llhttp_method_name(other)))
+        case _: .other(llhttp.methodName)
         }
     }
 
     // MARK: Parsing
 
     private func parseHead() throws(RequestRefusal) {
-        head.withUnsafeBytes { bytes in
-            headStart = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-            llhttp_execute(llhttp, headStart, bytes.count)
-            headStart = nil
-        }
+        _ = llhttp.execute(head.span, for: self)
         try throwIfRefused()
         try checkHead()
         if stage == .head { stage = .body }
@@ -162,7 +159,10 @@ final class RequestParser {
     private func consumeBody(_ bytes: Span<UInt8>) throws(RequestRefusal) -> Int {
         var count = 0
         if stage == .body {
-            count = try bytes.withUnsafeBytes { (bytes) throws(RequestRefusal) in try executeBody(bytes) }
+            count = llhttp.execute(bytes, for: self)
+            try throwIfRefused()
+            if stage == .body { return bytes.count }
+            scanner = HeadScanner(ofTrailer: ())
         }
         guard stage == .trailer else { return count }
         let (trailerCount, isComplete) = try scanner.scan(bytes.extracting(droppingFirst: count), within: options)
@@ -170,18 +170,9 @@ final class RequestParser {
         return count + trailerCount
     }
 
-    private func executeBody(_ bytes: UnsafeRawBufferPointer) throws(RequestRefusal) -> Int {
-        let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        llhttp_execute(llhttp, start, bytes.count)
-        try throwIfRefused()
-        guard stage != .body, let start, let end = llhttp_get_error_pos(llhttp) else { return bytes.count }
-        scanner = HeadScanner(ofTrailer: ())
-        return end - start
-    }
-
     private func throwIfRefused() throws(RequestRefusal) {
         if let refusal { throw refusal }
-        switch llhttp_get_errno(llhttp) {
+        switch llhttp.error {
         case HPE_OK, HPE_PAUSED: return
         case HPE_INVALID_METHOD: throw .methodNotImplemented
         case HPE_INVALID_URL: throw .malformedTarget
@@ -196,7 +187,7 @@ final class RequestParser {
     /// The checks that llhttp leaves to the server.
     private func checkHead() throws(RequestRefusal) {
         if method == .other("CONNECT") { throw .methodNotImplemented }
-        let isHTTP11 = llhttp.pointee.http_minor == 1
+        let isHTTP11 = llhttp.isHTTP11
         let headers = HTTPHeaders(bytes: head, fields: fields)
         var single = SingleFields()
         for field in fields { try single.note(field, of: headers) }

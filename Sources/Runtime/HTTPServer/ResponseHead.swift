@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Time
 
 /// How a response marks the end of its body.
 enum BodyFraming {
@@ -45,44 +45,17 @@ extension [UInt8] {
 
 /// The value of the `Date` field, rendered once a second (RFC 9110, section 5.6.7).
 struct DateField {
-    private var second: time_t = -1
+    /// Seconds since 1970.
+    private var second: Int64 = -1
     private var text: [UInt8] = []
 
     mutating func now() -> [UInt8] {
-        let now = time(nil)
-        if now != second {
-            second = now
-            render()
+        let now = UnixTime.milliseconds
+        if now / 1000 != second {
+            second = now / 1000
+            text.removeAll(keepingCapacity: true)
+            CalendarTime(millisecondsSince1970: now).appendHTTPDate(to: &text)
         }
         return text
-    }
-
-    private mutating func render() {
-        var parts = tm()
-        gmtime_r(&second, &parts)
-        let days: StaticString = "SunMonTueWedThuFriSat"
-        let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
-        text.removeAll(keepingCapacity: true)
-        append(days, Int(parts.tm_wday))
-        text.append(", ")
-        append(twoDigits: Int(parts.tm_mday))
-        text.append(.space)
-        append(months, Int(parts.tm_mon))
-        text.append(.space)
-        text.append(decimal: Int(parts.tm_year) + 1900)
-        for (separator, part) in [(UInt8.space, parts.tm_hour), (.colon, parts.tm_min), (.colon, parts.tm_sec)] {
-            text.append(separator)
-            append(twoDigits: Int(part))
-        }
-        text.append(" GMT")
-    }
-
-    private mutating func append(_ names: StaticString, _ index: Int) {
-        text.append(contentsOf: UnsafeBufferPointer(start: names.utf8Start + 3 * index, count: 3))
-    }
-
-    private mutating func append(twoDigits number: Int) {
-        if number < 10 { text.append(UInt8(ascii: "0")) }
-        text.append(decimal: number)
     }
 }

@@ -1,4 +1,4 @@
-/// Something that lives as long as the process: a listener, a worker, a pool of connections.
+/// A component that runs as long as the process: a listener, a worker, a pool of connections.
 ///
 /// ```
 ///  run ──► started() ──► … serves … ──► drain ──► run is cancelled ──► closes ──► run returns
@@ -8,17 +8,18 @@ package protocol Service: Sendable {
     /// A short constant name for logs.
     var name: String { get }
 
-    /// How long each phase may take.
+    /// The time limit of each phase.
     var limits: ServiceLimits { get }
 
-    /// Starts, calls `started` once when others may rely on it, and serves until its task is cancelled; then closes
-    /// what it owns and returns, or throws `CancellationError`.
+    /// Starts, calls `started` once when other services may use it, and serves until its task is cancelled; then closes
+    /// its resources and returns or throws `CancellationError`.
     ///
-    /// Returning or throwing before that stops the whole group.
+    /// Returning or throwing before the cancellation stops the whole group.
     func run(started: @escaping @Sendable () -> Void) async throws
 
-    /// First phase of the stop: takes no new work, returns when the work in hand is done. ``run(started:)`` goes on
-    /// meanwhile. Its task is cancelled when the limit is reached, and not waited for.
+    /// First phase of the stop: accepts no new work and returns when the work in progress is finished.
+    ///
+    /// ``run(started:)`` continues meanwhile. At the limit, the group cancels the task of `drain` and does not wait for it.
     func drain() async
 }
 
@@ -30,13 +31,13 @@ extension Service {
     package func drain() async {}
 }
 
-/// How long the phases of a service may take.
+/// The time limits of the phases of a service.
 package struct ServiceLimits: Sendable, Hashable {
     /// From the call of `run` to `started`.
     package var start: Duration
     /// For `drain`.
     package var drain: Duration
-    /// From the cancellation of `run` to its return; a service that takes longer is abandoned.
+    /// From the cancellation of `run` to its return; the group stops waiting for a service that takes longer.
     package var close: Duration
 
     /// By default 30 s to start, 25 s to drain, 5 s to close.
@@ -47,11 +48,11 @@ package struct ServiceLimits: Sendable, Hashable {
     }
 }
 
-/// Why a group of services ended badly.
+/// The failure of a group of services.
 package enum ServiceGroupError: Error, Sendable, Hashable {
-    /// A service was not ready in time.
+    /// A service did not start in time.
     case startLimitReached(service: String)
-    /// A service returned although nobody asked it to.
+    /// A service returned without a request to stop.
     case endedEarly(service: String)
     /// These services did not close in time; their tasks may still run.
     case abandoned(services: [String])

@@ -2,15 +2,15 @@ internal import Glibc
 internal import Synchronization
 package import Telemetry
 
-/// Starts services in order, waits for a reason to stop, and stops them in reverse order.
+/// Starts services in order, waits for a stop, and stops them in reverse order.
 ///
 /// ```
 ///  starting ──all ready──► serving ──signal, stop(), a service ended──► draining ──► closing ──► ended
 ///      └───────────── not ready in time, failed, signal ──────────────────────────────┘
 /// ```
-/// Draining calls ``Service/drain()`` of one service after the other, closing cancels them one after the other; each
-/// step has the service's own limit. The first failure is what ``run(signals:onStop:onUserSignal:)`` throws in the end.
-/// A second signal ends the process at once, with code 128 + its number.
+/// Draining calls ``Service/drain()`` of one service after the other, closing cancels one after the other; each step has
+/// the limit of its service. ``run(signals:onStop:onUserSignal:)`` throws the first failure at the end. A second signal
+/// exits the process immediately, with code 128 + the number of the signal.
 package final class ServiceGroup: Sendable {
     private let services: [any Service]
     private let logger: Logger
@@ -19,35 +19,35 @@ package final class ServiceGroup: Sendable {
     private let isStopping = Atomic<Bool>(false)
     private let signalCount = Atomic<Int>(0)
 
-    /// What moves the state machine; few per service, so the queue needs no bound.
+    /// The events of the state machine; a few per service, so that the queue needs no bound.
     enum Event: Sendable {
         case started(Int)
         case ended(Int, (any Error)?)
         case drained(Int)
         case stop
-        /// A limit is reached; the number tells it from limits of earlier steps.
+        /// A limit is reached; the number distinguishes it from the limits of earlier steps.
         case limit(Int)
     }
 
-    /// Makes a group; nothing happens before ``run(signals:onStop:onUserSignal:)``.
+    /// Starts nothing before ``run(signals:onStop:onUserSignal:)``.
     package init(_ services: [any Service], logger: Logger) {
         self.services = services
         self.logger = logger
         (events, post) = AsyncStream.makeStream()
     }
 
-    /// Asks for the orderly stop, like a first signal.
+    /// Requests the orderly stop, like a first signal.
     ///
-    /// Idempotent, from any thread, also before the group runs.
+    /// Idempotent; from any thread, also before the group runs.
     package func stop() {
         if requestStop() { logger.info("stop requested") }
     }
 
     /// Runs the services until they have stopped; once per group.
     ///
-    /// `onUserSignal` hears of each SIGUSR1, on a thread of its own. `onStop` is called once when the stop begins, before anything is drained: readiness ends there. Cancelling the
-    /// caller's task is a stop as well.
-    /// - Throws: the first failure: of a service that ended by itself, or a ``ServiceGroupError``.
+    /// `onUserSignal` is called for each SIGUSR1, on the signal thread. `onStop` is called once when the stop begins, before
+    /// the first service drains; readiness ends there. Cancelling the caller's task is a stop as well.
+    /// - Throws: the first failure: the error of a service that ended early, or a ``ServiceGroupError``.
     package func run(
         signals: [StopSignal] = StopSignal.ofServers,
         onStop: @escaping @Sendable () -> Void = {},
@@ -55,7 +55,7 @@ package final class ServiceGroup: Sendable {
     ) async throws {
         let watcher = signals.isEmpty ? nil : SignalWatcher(signals, onUserSignal: onUserSignal) { self.received($0) }
         defer { watcher?.cancel() }
-        // In a task of its own: a cancelled caller still has its services to stop, in order and with their limits.
+        // In a separate task: the services are stopped in order and within their limits also for a cancelled caller.
         let run = Task {
             var run = ServiceGroupRun(
                 services: services,
@@ -80,7 +80,7 @@ package final class ServiceGroup: Sendable {
         return true
     }
 
-    /// On the signal thread, so that the fast end works even when nothing else does.
+    /// Called on the signal thread, so that the immediate exit works even if all other threads block.
     private func received(_ signal: StopSignal) {
         if signalCount.wrappingAdd(1, ordering: .relaxed).oldValue == 0 {
             logger.info("stop requested by signal", ["signal": .string(signal.name)])

@@ -55,7 +55,8 @@ struct ServiceGroupRun {
         }
     }
 
-    /// Unstructured on purpose: a service that does not close in time is abandoned, which a child task cannot be.
+    /// The task is unstructured, because the group stops waiting for a service that does not close in time; a child task
+    /// would have to be awaited.
     private mutating func launch(_ index: Int, _ service: any Service) {
         let post = post
         let task = Task {
@@ -69,7 +70,7 @@ struct ServiceGroupRun {
         tasks.append(task)
     }
 
-    /// Only what has started and still runs has something to drain.
+    /// Only services that have started and still run are drained.
     private mutating func drain() async {
         let post = post
         for (index, service) in services.enumerated().reversed()
@@ -100,7 +101,7 @@ struct ServiceGroupRun {
         }
     }
 
-    /// Takes events until `condition` holds; false when the limit is reached before.
+    /// Processes events until `condition` holds; false if the limit is reached before.
     @discardableResult
     private mutating func wait(limit: Duration?, until condition: (Self) -> Bool) async -> Bool {
         if condition(self) { return true }

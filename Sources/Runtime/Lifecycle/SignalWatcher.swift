@@ -1,19 +1,19 @@
 internal import Glibc
 internal import Synchronization
 
-/// A signal that asks the process to end.
+/// A signal that requests the end of the process.
 package enum StopSignal: Sendable, CaseIterable {
     /// SIGTERM: from an orchestrator.
     case terminate
     /// SIGINT: from a terminal.
     case interrupt
-    /// SIGHUP: the terminal is gone.
+    /// SIGHUP: the terminal was closed.
     case hangUp
 
     /// The signals at which a server stops.
     package static let ofServers: [StopSignal] = [.terminate, .interrupt]
 
-    /// The system's number.
+    /// The number of the signal.
     package var number: Int32 {
         switch self {
         case .terminate: SIGTERM
@@ -22,7 +22,7 @@ package enum StopSignal: Sendable, CaseIterable {
         }
     }
 
-    /// The system's name.
+    /// The name of the signal.
     package var name: String {
         switch self {
         case .terminate: "SIGTERM"
@@ -34,21 +34,20 @@ package enum StopSignal: Sendable, CaseIterable {
 
 /// Calls a handler on a thread of its own for each signal.
 ///
-/// The signal handler proper only writes the number to a pipe; the thread reads it. So it does not matter which thread
-/// a signal hits, which threads exist already, and nothing is blocked that a child process would inherit.
-/// At most one watcher exists at a time.
+/// The signal handler only writes the number to a pipe, which the thread reads. A signal may therefore arrive on any
+/// thread, and no signal mask is changed that a child process would inherit. At most one watcher exists at a time.
 package final class SignalWatcher: Sendable {
     private let signals: [StopSignal]
     private let thread: Mutex<pthread_t?>
     private let watchesUserSignal: Bool
 
-    /// Makes SIGUSR1 harmless for the whole process, whether somebody watches it or not; to be called first of all.
+    /// Ignores SIGUSR1 in the whole process, with or without a watcher; to be called before anything else.
     package static func ignoreUserSignal() { Glibc.signal(SIGUSR1, SIG_IGN) }
 
-    /// Begins to watch; until ``cancel()`` the signals no longer end the process.
+    /// Starts to watch; until ``cancel()`` the signals do not end the process.
     ///
-    /// `handler` may block, and so may `onUserSignal`, which hears of SIGUSR1; without it that signal is left alone.
-    /// SIGHUP stays ignored where it was (nohup(1)).
+    /// `handler` may block, and so may `onUserSignal`, which is called for SIGUSR1; without it, the disposition of SIGUSR1
+    /// does not change. SIGHUP stays ignored if it was ignored before (nohup(1)).
     package init(
         _ signals: [StopSignal] = StopSignal.ofServers,
         onUserSignal: (@Sendable () -> Void)? = nil,
@@ -59,7 +58,7 @@ package final class SignalWatcher: Sendable {
         var ends: [Int32] = [-1, -1]
         precondition(pipe(&ends) == 0, "no file descriptor is left for the signal pipe")
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        // A full pipe must not block the signal handler; that many signals lose nothing by one more.
+        // A full pipe must not block the signal handler; a signal that is lost then has been delivered many times before.
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         let (isFirst, _) = signalPipe.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
         precondition(isFirst, "another signal watcher exists")
@@ -70,9 +69,9 @@ package final class SignalWatcher: Sendable {
         if watchesUserSignal { Self.install(SIGUSR1) }
     }
 
-    /// Gives the signals their default action again, has SIGUSR1 ignored, and joins the thread.
+    /// Restores the default action of the signals, ignores SIGUSR1, and joins the thread.
     ///
-    /// Idempotent; not to be called by the handler.
+    /// Idempotent; not to be called from the handler.
     package func cancel() {
         let ended = thread.withLock { thread in
             defer { thread = nil }
@@ -82,7 +81,7 @@ package final class SignalWatcher: Sendable {
         for signal in signals { Glibc.signal(signal.number, SIG_DFL) }
         if watchesUserSignal { Self.ignoreUserSignal() }
         let descriptor = signalPipe.exchange(-1, ordering: .sequentiallyConsistent)
-        // The end of the pipe ends the thread.
+        // The thread ends at the end of the pipe.
         close(descriptor)
         pthread_join(ended, nil)
     }
@@ -104,13 +103,13 @@ package final class SignalWatcher: Sendable {
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         sigaction(number, nil, &action)
-        // SIG_IGN, which is no function but the address 1.
+        // SIG_IGN is not a function but the address 1.
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
     private static func startThread(_ reader: SignalReader) -> pthread_t {
         var thread = pthread_t()
-        // Safety: the new thread takes over the reference and releases it when it ends.
+        // Safety: the new thread owns the reference and releases it at its end.
         let context = Unmanaged.passRetained(reader).toOpaque()
         let status = pthread_create(
             &thread,
@@ -126,10 +125,10 @@ package final class SignalWatcher: Sendable {
     }
 }
 
-/// The writing end of the pipe, for the signal handler, which can reach nothing but globals; -1 without a watcher.
+/// The write end of the pipe, for the signal handler, which can only access globals; -1 without a watcher.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// The thread that hands signals on.
+/// The thread that calls the handlers.
 private final class SignalReader: Sendable {
     private let descriptor: Int32
     private let handler: @Sendable (StopSignal) -> Void

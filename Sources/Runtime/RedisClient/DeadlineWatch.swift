@@ -1,5 +1,4 @@
 internal import EventLoop
-internal import Glibc
 
 /// One timer for many deadlines: it fires no later than the earliest of them, and its owner then checks which have passed.
 ///
@@ -65,24 +64,5 @@ final class DeadlineWatch {
             self.due = .max
             self.check()
         }
-    }
-}
-
-/// The system's monotonic clock.
-enum Monotonic {
-    static var nanoseconds: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
-
-    static func since(_ start: UInt64) -> Duration { .nanoseconds(Int64(nanoseconds - start)) }
-}
-
-extension Duration {
-    /// Rounded up; never negative.
-    var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

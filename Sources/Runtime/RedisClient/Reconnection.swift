@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Time
 
 /// The client that uses a connection which is reopened whenever it breaks.
 protocol ReconnectionOwner: AnyObject {

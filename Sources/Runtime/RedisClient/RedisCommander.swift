@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Time
 
 /// A client for commands: one pipelined connection that reconnects by itself.
 ///
@@ -110,7 +111,7 @@ package final class RedisCommander: ReconnectionOwner {
         let now = loop.nowMilliseconds
         let command = PendingCommand(
             due: now + deadline.wholeMilliseconds,
-            sentAt: observer == nil ? 0 : Monotonic.nanoseconds,
+            sentAt: observer == nil ? 0 : MonotonicTime.nanoseconds,
             completion: completion,
         )
         if let connection, !connection.isClosed {

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import EventLoop
+internal import Time
 
 extension RedisConnection {
     /// Connects, performs the TLS handshake, authenticates, selects the database and names the connection.
@@ -62,7 +63,7 @@ extension RedisConnection {
         func send(_ command: RedisCommand, isLast: Bool = false, mayFail: Bool = false) {
             let command = command
             let due = loop.nowMilliseconds + configuration.connectLimit.wholeMilliseconds
-            let pending = PendingCommand(due: due, sentAt: Monotonic.nanoseconds) { result in
+            let pending = PendingCommand(due: due, sentAt: MonotonicTime.nanoseconds) { result in
                 switch result {
                 case .failure(.server(let error)) where mayFail && error.code != "NOAUTH": break
                 case .failure(let error): authenticated.succeed(.failure(error))

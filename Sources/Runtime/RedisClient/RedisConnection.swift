@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Time
 
 /// One connection to Redis without reconnecting: commands leave pipelined, replies arrive in the same order.
 ///
@@ -53,7 +54,7 @@ package final class RedisConnection: RedisWireOwner {
         guard !isClosed else { throw .notConnected(reason: "the connection is closed") }
         let pending = PendingCommand(
             due: loop.nowMilliseconds + deadline.wholeMilliseconds,
-            sentAt: observer == nil ? 0 : Monotonic.nanoseconds,
+            sentAt: observer == nil ? 0 : MonotonicTime.nanoseconds,
             completion: { outcome.succeed($0.map { RedisValue($0) }) },
         )
         send(pending, command.format)
@@ -98,7 +99,9 @@ package final class RedisConnection: RedisWireOwner {
             return
         }
         let error = reply.serverError
-        if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: error == nil) }
+        if let observer {
+            observer.commandFinished(after: MonotonicTime.since(command.sentAt), succeeded: error == nil)
+        }
         guard let error else { return command.completion(.success(reply)) }
         command.completion(.failure(.server(error)))
         if error.meansAnotherMaster {
@@ -114,7 +117,7 @@ package final class RedisConnection: RedisWireOwner {
         deadlines.close()
         let now = loop.nowMilliseconds
         while let command = pending.popFirst() {
-            if let observer { observer.commandFinished(after: Monotonic.since(command.sentAt), succeeded: false) }
+            if let observer { observer.commandFinished(after: MonotonicTime.since(command.sentAt), succeeded: false) }
             command.completion(.failure(fate(of: command, at: now)))
         }
     }
@@ -146,12 +149,12 @@ struct PendingCommand {
     /// Loop time in milliseconds.
     let due: Int64
     /// Monotonic nanoseconds; 0 without an observer.
-    let sentAt: UInt64
+    let sentAt: Int64
     let completion: RedisConnection.Completion
     /// Where the command begins among all bytes written on its connection.
     var offset: UInt64 = 0
 
-    init(due: Int64, sentAt: UInt64, completion: @escaping RedisConnection.Completion) {
+    init(due: Int64, sentAt: Int64, completion: @escaping RedisConnection.Completion) {
         self.due = due
         self.sentAt = sentAt
         self.completion = completion

@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Time
 
 /// Receives the messages and the gaps of a ``RedisSubscriber``, on the loop's thread.
 package protocol RedisSubscriberDelegate: AnyObject {

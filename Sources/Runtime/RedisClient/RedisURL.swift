@@ -93,7 +93,9 @@ package struct RedisURL: Sendable, Equatable, CustomStringConvertible, CustomDeb
     /// The name of the first option in a query; empty where the text is no name and may be part of a secret.
     private static func optionName(_ options: Substring) -> String {
         let name = options.prefix { $0 != "=" && $0 != "&" }
-        let isName = name.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
+        let isName = name.utf8.allSatisfy {
+            $0.isLetter || $0.isDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+        }
         return isName ? String(name) : ""
     }
 
@@ -183,16 +185,5 @@ extension Substring {
     fileprivate func split(at separator: Character) -> (Substring, Substring?) {
         guard let index = firstIndex(of: separator) else { return (self, nil) }
         return (self[..<index], self[self.index(after: index)...])
-    }
-}
-
-extension UInt8 {
-    fileprivate var isLetterOrDigit: Bool {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"):
-            true
-        default: false
-        }
     }
 }

@@ -1,12 +1,12 @@
-/// One event as a client sees it (WHATWG HTML, section 9.2.6).
+/// One server-sent event (WHATWG HTML, section 9.2.6).
 package struct ServerSentEvent: Sendable, Hashable {
-    /// The `event` field; `message` when the event names no type.
+    /// The `event` field; `message` for an event without a type.
     package let type: String
     /// The `data` lines, joined with line feeds.
     package let data: String
-    /// The `id` field of this very event; nil when it has none.
+    /// The `id` field of this event; nil without one.
     ///
-    /// What a reconnect sends is ``ServerSentEventDecoder/lastEventID`` instead.
+    /// A reconnect sends ``ServerSentEventDecoder/lastEventID`` instead.
     package let id: String?
 
     /// Makes an event.
@@ -17,28 +17,28 @@ package struct ServerSentEvent: Sendable, Hashable {
     }
 }
 
-/// How much of a stream a decoder is ready to hold.
+/// Limits on the memory of a decoder.
 package struct ServerSentEventLimits: Sendable, Hashable {
-    /// Of one line without its end.
+    /// Maximum length of one line without its end.
     package var lineBytesMax: Int
-    /// Of the data of one event.
+    /// Maximum length of the data of one event.
     package var dataBytesMax: Int
 
-    /// By default 1 MiB a line and 4 MiB an event.
+    /// By default 1 MiB per line and 4 MiB per event.
     package init(lineBytesMax: Int = 1 << 20, dataBytesMax: Int = 4 << 20) {
         self.lineBytesMax = lineBytesMax
         self.dataBytesMax = dataBytesMax
     }
 }
 
-/// Why a stream cannot be read on; the decoder is of no use afterwards.
+/// Why decoding failed; the decoder must not be used afterwards.
 package enum ServerSentEventError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A line is longer than the limit.
     case lineTooLong
     /// An event's data is longer than the limit.
     case eventTooLarge
 
-    /// In words.
+    /// One line.
     package var description: String {
         switch self {
         case .lineTooLong: "a line of the event stream is too long"

@@ -1,13 +1,13 @@
 internal import Text
 
-/// Reads server-sent events (WHATWG HTML, section 9.2.6) out of bytes that may be cut anywhere, also between CR and LF,
-/// in the byte-order mark or inside a UTF-8 character: how the stream is cut never shows in the events.
+/// Decodes server-sent events (WHATWG HTML, section 9.2.6) from pieces that may be split anywhere, also between CR and LF,
+/// in the byte-order mark and inside a UTF-8 character; the events do not depend on the split.
 ///
 /// ```
 ///  bytes ─► lines (CR, LF, CRLF) ─► fields (event, data, id, retry; the rest is ignored) ─► an event at each empty line
 /// ```
-/// An event that is not ended by an empty line is dropped with the decoder, as the standard wants it, unless ``finish(_:)``
-/// is called. Holds at most one line and the data of one event.
+/// An event without a final empty line is dropped, as the standard requires, unless ``finish(_:)`` is called. The decoder
+/// buffers at most one line and the data of one event.
 package struct ServerSentEventDecoder: Sendable {
     private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
     private static let lineFeed = UInt8(ascii: "\n")
@@ -15,16 +15,16 @@ package struct ServerSentEventDecoder: Sendable {
 
     /// The id that a reconnect sends as `Last-Event-ID`; empty at first and after an empty `id` field.
     ///
-    /// As the standard wants it, an id counts from the moment its event is complete.
+    /// As the standard requires, an id takes effect when its event is complete.
     package private(set) var lastEventID: String
-    /// The last `retry` field, in milliseconds; nil when there was none.
+    /// The last `retry` field, in milliseconds; nil without one.
     package private(set) var retryMilliseconds: Int?
 
     private let limits: ServerSentEventLimits
     private static let fields = ["data", "event", "id", "retry"].map { Array($0.utf8) }
 
     private let isLenient: Bool
-    /// True while the data is JSON without the field's name, of several lines.
+    /// True while the data is JSON of several lines without a field name.
     private var isBare = false
     private var line: [UInt8] = []
     private var isFirstLine = true
@@ -35,11 +35,11 @@ package struct ServerSentEventDecoder: Sendable {
     private var idBuffer: String
     private var id: String?
 
-    /// Makes a decoder for one response; `lastEventID` is what the earlier response of the same stream left.
+    /// Decodes one response; `lastEventID` is the value after the previous response of the same stream.
     ///
-    /// With `isLenient` four things count that the standard drops: a field `error`, a line that begins with `{` or `[`
-    /// (with the lines that follow it, where it does not end with a bracket) and a line of words are events by themselves,
-    /// an event that has a type needs no data, and names may have spaces around them.
+    /// With `isLenient` the decoder accepts input that the standard drops: a field `error`, a line that begins with `{` or
+    /// `[` (with the following lines, if it does not end with a bracket) and a line of plain text are events of their own;
+    /// an event with a type needs no data; names may have spaces around them.
     package init(
         limits: ServerSentEventLimits = ServerSentEventLimits(),
         lastEventID: String = "",
@@ -51,7 +51,7 @@ package struct ServerSentEventDecoder: Sendable {
         idBuffer = lastEventID
     }
 
-    /// Takes the next bytes and hands out each event they complete.
+    /// Decodes the next bytes and calls `onEvent` for each event that they complete.
     package mutating func decode(
         _ bytes: some Collection<UInt8>,
         _ onEvent: (ServerSentEvent) -> Void
@@ -65,7 +65,7 @@ package struct ServerSentEventDecoder: Sendable {
         if let failure { throw failure }
     }
 
-    /// Line by line, because it is not generic: calls from other modules would otherwise cost far more for each byte.
+    /// Not generic: a generic function is not specialised in other modules and costs several times more per byte.
     private mutating func decode(
         _ bytes: UnsafeBufferPointer<UInt8>,
         _ onEvent: (ServerSentEvent) -> Void
@@ -87,9 +87,9 @@ package struct ServerSentEventDecoder: Sendable {
         }
     }
 
-    /// Never holds more than the limit, however long the piece is.
+    /// Checks the limit before it appends, so that the buffer never exceeds it.
     private mutating func append(_ piece: Slice<UnsafeBufferPointer<UInt8>>) throws(ServerSentEventError) {
-        // The byte-order mark is no part of the line.
+        // The byte-order mark is not part of the line.
         let start = line.prefix(Self.mark.count) + piece.prefix(Self.mark.count)
         let isMarked = isFirstLine && start.starts(with: Self.mark)
         let allowance = isMarked ? Self.mark.count : 0
@@ -108,12 +108,12 @@ package struct ServerSentEventDecoder: Sendable {
         var value = line[colon...].dropFirst()
         if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
         let field = isLenient ? line[..<colon].trimming { $0 == UInt8(ascii: " ") } : line[..<colon]
-        if isLenient, try takeAgainstStandard(field, value, onEvent) { return }
+        if isLenient, try takeNonstandard(field, value, onEvent) { return }
         try take(field: field, value)
     }
 
-    /// Takes a line that the standard would drop; false for one that it knows.
-    private mutating func takeAgainstStandard(
+    /// Decodes a line that the standard drops; false for a line that the standard defines.
+    private mutating func takeNonstandard(
         _ field: ArraySlice<UInt8>,
         _ value: ArraySlice<UInt8>,
         _ onEvent: (ServerSentEvent) -> Void
@@ -139,15 +139,15 @@ package struct ServerSentEventDecoder: Sendable {
         return true
     }
 
-    /// Ends the last line and the last event of a response that has ended in good order but without an empty line.
+    /// Ends the last line and the last event of a response that ended regularly but without an empty line.
     ///
-    /// Against the standard, which drops them; the decoder is of no use afterwards.
+    /// The standard drops them. The decoder must not be used afterwards.
     package mutating func finish(_ onEvent: (ServerSentEvent) -> Void) {
         if !line.isEmpty { try? endLine(onEvent) }
         dispatch(onEvent)
     }
 
-    /// A line that begins with a colon, a comment, has the empty name and is ignored with the unknown ones.
+    /// Ignores unknown fields; a comment, which begins with a colon, is a field with an empty name.
     private mutating func take(
         field: ArraySlice<UInt8>,
         _ value: ArraySlice<UInt8>
@@ -185,7 +185,7 @@ package struct ServerSentEventDecoder: Sendable {
 }
 
 extension [UInt8] {
-    /// True where a bracket is closed at the end, white space and commas left aside.
+    /// True if the last byte, without white space and commas, is a closing bracket.
     fileprivate var endsWithBracket: Bool {
         let last = last { $0 > 0x20 && $0 != UInt8(ascii: ",") }
         return last == UInt8(ascii: "}") || last == UInt8(ascii: "]")

@@ -3,20 +3,21 @@ internal import Text
 /// The content of a `.env` file.
 ///
 /// A line is empty, a comment (`# …`), or `NAME=value`, optionally after `export `. A value is one of
-/// - bare: up to the end of the line or to a ` #`; white space around it is dropped;
-/// - `'single quoted'`: as it stands;
+/// - bare: up to the end of the line or to a ` #`; white space around it is ignored;
+/// - `'single quoted'`: unchanged;
 /// - `"double quoted"`: with `\n`, `\r`, `\t`, `\"`, `\\` and `\$` as escapes.
 ///
-/// Nothing is expanded, and a value ends on its line. A name stands once: a second one would win or lose in silence.
+/// Variables are not expanded, and a value ends on its line. A repeated name is a mistake: one of the values would be
+/// ignored without notice.
 package struct DotEnv: Sendable {
     /// Values by name.
     package private(set) var values: [String: String] = [:]
     /// Names in the order of the file.
     package private(set) var names: [String] = []
-    /// Lines that could not be read.
+    /// Lines that could not be parsed.
     package private(set) var mistakes: [SettingMistake] = []
 
-    /// Reads all lines; a bad one becomes a mistake and the rest is read on.
+    /// Parses all lines; a malformed line becomes a mistake and does not stop the parsing.
     package init(_ text: String) {
         let mark: Unicode.Scalar = "\u{FEFF}"
         let content = text.unicodeScalars.first == mark ? text.unicodeScalars.dropFirst() : text.unicodeScalars[...]
@@ -36,9 +37,9 @@ package struct DotEnv: Sendable {
         }
     }
 
-    /// Why a line cannot be read.
+    /// Why a line cannot be parsed.
     ///
-    /// Never shows the value, which may be a secret.
+    /// Never contains the value, which may be a secret.
     private struct LineError: Error { let reason: String }
 
     private static func parse(_ line: Substring) throws(LineError) -> (name: String, value: String)? {
@@ -52,7 +53,7 @@ package struct DotEnv: Sendable {
         }
         let name = String(rest[..<equals].trimmingBlanks)
         guard isName(name) else {
-            throw LineError(reason: "a name consists of letters, digits and \"_\", and begins with no digit")
+            throw LineError(reason: "a name consists of letters, digits and \"_\", and does not begin with a digit")
         }
         return (name, try value(rest[rest.index(after: equals)...].drop(while: isBlank)))
     }

@@ -1,27 +1,22 @@
 internal import Text
 
-/// A field of requests to somebody else's server; the value may be a key.
+/// A header field of requests to an external server; the value may be a key.
 package struct HeaderField: Sendable {
     package let name: String
     package let value: Secret
 }
 
 extension SettingFormat<HeaderField> {
-    /// `name=value`, where the value may be percent-encoded; never shown.
+    /// `name=value`; the value may be percent-encoded and is never shown.
     package static var headerField: Self {
         Self("`name=value`, percent-encoded where it holds a comma", masking: .whole) { text in
             guard let mark = text.firstIndex(of: "=") else { return nil }
             let name = String(text[..<mark].trimmingBlanks)
-            guard !name.isEmpty, name.utf8.allSatisfy(isNameByte),
+            guard name.isToken,
                 let value = PercentEncoding.decode(text[text.index(after: mark)...].trimmingBlanks),
                 !value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
             else { return nil }
             return HeaderField(name: name, value: Secret(value))
         }
-    }
-
-    /// A byte of a token (RFC 9110, section 5.6.2).
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        byte.isLetter || byte.isDigit || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 }

@@ -7,8 +7,8 @@ package struct IPNetwork: Sendable, Hashable {
     /// Leading bits that an address must share: 0…32 or 0…128.
     package let prefixLength: Int
 
-    /// Reads `10.0.0.0/8`, `fd00::/8` or a lone address, which is a block of one; nil for anything else, also for an
-    /// address with bits after the prefix (`10.1.0.0/8`), which is likely a slip.
+    /// Parses `10.0.0.0/8`, `fd00::/8` or a single address, which is a block of one; nil for anything else, also for an
+    /// address with bits after the prefix (`10.1.0.0/8`), which is probably a mistake.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, parts.count <= 2, let address = Self.bytes(of: String(first)) else { return nil }
@@ -22,9 +22,9 @@ package struct IPNetwork: Sendable, Hashable {
         prefixLength = length
     }
 
-    /// Whether the address written in `text` lies in the block.
+    /// True if the block contains the address `text`.
     ///
-    /// An IPv4-mapped IPv6 address counts as IPv4; what is no address is in no block.
+    /// An IPv4-mapped IPv6 address counts as IPv4; a text that is no address is in no block.
     package func contains(_ text: String) -> Bool {
         guard var bytes = Self.bytes(of: text) else { return false }
         if bytes.count == 16, address.count == 4, Array(bytes[..<12]) == Self.mappedPrefix { bytes.removeFirst(12) }

@@ -1,13 +1,13 @@
-/// What of a setting's value may be shown in listings and error messages.
+/// The part of a setting's value that listings and error messages may show.
 package enum Masking: Sendable {
     /// Everything.
     case none
     /// Nothing.
     case whole
-    /// A URL without its password, nor anything a query parameter such as `password=` carries.
+    /// A URL without its password and without the values of query parameters such as `password=`.
     case url
 
-    /// What stands in place of a secret.
+    /// The text in place of a secret.
     static let mask = "***"
 
     /// `value` as it may be shown.
@@ -19,10 +19,10 @@ package enum Masking: Sendable {
         }
     }
 
-    /// Masks rather too much than too little.
+    /// Masks too much rather than too little.
     ///
-    /// Everything up to the *last* `@` counts as user information, since a password may hold an unescaped `/`, `?` or
-    /// `@`. A user name is only shown when a password follows it.
+    /// Everything up to the *last* `@` counts as user information, because a password may contain an unescaped `/`, `?`
+    /// or `@`. A user name is shown only if a password follows it.
     private static func maskURL(_ url: String) -> String {
         let start = url.range(ofText: "://")?.upperBound ?? url.startIndex
         let (address, query) = cut(url, at: "?")
@@ -42,8 +42,8 @@ package enum Masking: Sendable {
         let (name, value) = cut(String(parameter), at: "=")
         guard value != nil else { return name }
         let lowered = name.lowercased()
-        let tells = ["pass", "secret", "token", "key", "auth"].contains { lowered.range(ofText: $0) != nil }
-        return tells ? "\(name)=\(mask)" : String(parameter)
+        let isSecret = ["pass", "secret", "token", "key", "auth"].contains { lowered.range(ofText: $0) != nil }
+        return isSecret ? "\(name)=\(mask)" : String(parameter)
     }
 
     private static func cut(_ text: String, at separator: Character) -> (String, String?) {
@@ -53,7 +53,7 @@ package enum Masking: Sendable {
 }
 
 extension StringProtocol {
-    /// The first place where `text` (not empty) occurs.
+    /// The range of the first occurrence of `text`, which is not empty.
     func range(ofText text: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

@@ -1,13 +1,13 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// The sources of settings that a process really has.
+/// The sources of settings of this process.
 package enum ProcessSources {
     /// The environment of this process.
     package static func environment() -> [String: String] { ProcessInfo.processInfo.environment }
 
-    /// The text of `.env` in the working directory; nil when there is none.
-    /// - Throws: a mistake when it is there but cannot be read, or is no UTF-8.
+    /// The text of `.env` in the working directory; nil without such a file.
+    /// - Throws: a mistake if the file cannot be read or is not UTF-8.
     package static func dotEnv(at path: String = ".env") throws(InvalidSettings) -> String? {
         guard access(path, F_OK) == 0 else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {

@@ -1,11 +1,13 @@
-/// How often something may happen: `count` times in each `period`.
+internal import Text
+internal import Time
+
+/// A rate: `count` events in each `period`.
 package struct Rate: Sendable, Hashable {
     /// At least 1.
     package let count: Int
     /// A second, a minute, an hour or a day.
     package let period: Duration
 
-    /// Makes a rate.
     package init(count: Int, period: Duration) {
         self.count = count
         self.period = period
@@ -20,7 +22,7 @@ extension SettingFormat<Bool> {
 }
 
 extension SettingFormat<Int> {
-    /// A decimal integer within `range`: no sign but `-`, no leading zeros.
+    /// A decimal integer within `range`, without leading zeros and without `+`.
     package static func integer(_ range: ClosedRange<Int>) -> Self {
         let allowed =
             range.upperBound == .max
@@ -54,9 +56,9 @@ extension SettingFormat<Double> {
 }
 
 extension SettingFormat<Duration> {
-    /// A whole number with a unit (`ms`, `s`, `m`, `h`, `d`) within `range`, which ends at ten years at most.
+    /// A whole number with a unit (`ms`, `s`, `m`, `h`, `d`), from `least` to ten years.
     package static func duration(from least: Duration = .milliseconds(1)) -> Self {
-        let milliseconds = least.components.seconds * 1_000 + least.components.attoseconds / 1_000_000_000_000_000
+        let milliseconds = least.wholeMilliseconds
         let from = milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
         return Self("a duration such as `250ms`, `30s`, `15m`, `1h` or `30d`, at least `\(from)`") { text in
             guard let value = Quantity(text)?.scaled(by: Quantity.milliseconds) else { return nil }
@@ -94,7 +96,7 @@ private struct Quantity {
         unit = String(text[digits.endIndex...])
     }
 
-    /// The amount in the smallest unit; nil for an unknown unit or when it does not fit.
+    /// The amount in the smallest unit; nil for an unknown unit and on overflow.
     func scaled(by units: [String: Int]) -> Int? {
         guard let factor = units[unit] else { return nil }
         let (value, overflow) = amount.multipliedReportingOverflow(by: factor)

@@ -1,15 +1,15 @@
 internal import Text
 
-/// An attribute of OpenTelemetry's resource: what a process says of itself.
+/// An attribute of an OpenTelemetry resource, which describes the process.
 package struct ResourceAttribute: Sendable, Hashable {
-    static let serviceName = "service.name"
+    package static let serviceName = "service.name"
 
     package let key: String
     package let value: String
 }
 
 extension SettingFormat<ResourceAttribute> {
-    /// `key=value`, both of which may be percent-encoded.
+    /// `key=value`; both parts may be percent-encoded.
     package static var resourceAttribute: Self {
         Self("`key=value`, percent-encoded where it holds a comma or an equals sign") { text in
             let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(\.trimmingBlanks)

@@ -1,6 +1,6 @@
 /// A value that must never be printed: a key or a password.
 ///
-/// Every way of turning it into text gives `***`; only ``reveal()`` gives the value, so that each use can be found.
+/// Every conversion into text gives `***`; only ``reveal()`` returns the value, so that each use can be found.
 package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let value: String
 

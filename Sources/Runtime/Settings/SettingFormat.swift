@@ -1,24 +1,24 @@
 internal import Text
 
-/// How one kind of value is written: what is allowed, in words, and the parser.
+/// The format of one kind of value: a description and a parser.
 package struct SettingFormat<Value: Sendable>: Sendable {
-    /// What is allowed, as it follows "allowed: " in a message, such as "an integer from 1 to 64".
+    /// The allowed values, as they follow "allowed: " in a message, such as "an integer from 1 to 64".
     package let allowed: String
-    /// What of a value may be shown.
+    /// The part of a value that may be shown.
     package let masking: Masking
-    /// The value that the text means, or nil when it is not allowed.
+    /// Returns the value of a text, or nil if the text is not allowed.
     ///
     /// The text is never empty.
     package let parse: @Sendable (String) -> Value?
 
-    /// Makes a format; values may be shown unless `masking` says otherwise.
+    /// Values may be shown unless `masking` restricts it.
     package init(_ allowed: String, masking: Masking = .none, parse: @escaping @Sendable (String) -> Value?) {
         self.allowed = allowed
         self.masking = masking
         self.parse = parse
     }
 
-    /// The same text made into another type; `transform` gives nil for what is not allowed.
+    /// The same text converted into another type; `transform` returns nil for a value that is not allowed.
     package func map<Result: Sendable>(
         _ allowed: String? = nil,
         masking: Masking? = nil,
@@ -30,7 +30,7 @@ package struct SettingFormat<Value: Sendable>: Sendable {
         }
     }
 
-    /// The format, or the word `off`, which gives nil.
+    /// The format, or the word `off` for nil.
     package func orOff() -> SettingFormat<Value?> {
         let parse = parse
         return SettingFormat<Value?>("\(allowed), or `off`", masking: masking) { text in
@@ -41,7 +41,7 @@ package struct SettingFormat<Value: Sendable>: Sendable {
 
     /// A comma-separated list of this format.
     ///
-    /// White space around items is dropped; an empty item is not allowed.
+    /// White space around items is ignored; an empty item is not allowed.
     package func list() -> SettingFormat<[Value]> {
         let parse = parse
         return SettingFormat<[Value]>("a comma-separated list, each \(allowed)", masking: masking) { text in
@@ -71,12 +71,12 @@ extension SettingFormat<String> {
         }
     }
 
-    /// An absolute `http` or `https` URL without user information; a trailing slash is dropped.
+    /// An absolute `http` or `https` URL without user information; a trailing slash is removed.
     package static var httpURL: Self {
         exactHTTPURL.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
     }
 
-    /// The same, unchanged.
+    /// The same with its trailing slash.
     package static var exactHTTPURL: Self {
         Self("an http:// or https:// URL without user and password", masking: .url) { text in
             guard let url = URLText(text), ["http", "https"].contains(url.scheme), !url.authority.isEmpty,
@@ -101,7 +101,7 @@ extension SettingFormat<String> {
 extension SettingFormat<ConnectionURL> {
     /// An absolute URL with one of `schemes`; its password is never shown.
     ///
-    /// `reserved` ones are taken too and left to be refused by the module that would use them, in its own words.
+    /// `reserved` schemes are accepted here: the module that uses the URL rejects them with a specific message.
     package static func url(schemes: [String], reserved: [String] = []) -> Self {
         let listed = schemes.map { "`\($0)://`" }.joined(separator: ", ")
         return Self("a URL that begins with \(listed)", masking: .url) { text in
@@ -143,7 +143,7 @@ extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
     }
 }
 
-/// The three parts of an absolute URL, with nothing decoded: `scheme://authority rest`.
+/// The three parts of an absolute URL, undecoded: `scheme://authority rest`.
 struct URLText {
     /// Lower case.
     let scheme: String
@@ -167,11 +167,4 @@ struct URLText {
         authority = remainder[..<end]
         rest = remainder[end...]
     }
-}
-
-extension UInt8 {
-    /// An ASCII letter.
-    var isLetter: Bool { (0x41...0x5A).contains(self) || (0x61...0x7A).contains(self) }
-    /// An ASCII digit.
-    var isDigit: Bool { (0x30...0x39).contains(self) }
 }

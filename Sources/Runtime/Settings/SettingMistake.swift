@@ -1,14 +1,14 @@
-/// One thing that is wrong with the settings, ready to be shown: secrets are masked already.
+/// One mistake in the settings; its secrets are masked, so that it may be shown.
 package enum SettingMistake: Sendable, Hashable, CustomStringConvertible {
     /// A required variable is not set, or empty.
     case missing(name: String, allowed: String)
     /// A value is not allowed.
     case notAllowed(name: String, value: String, allowed: String, source: SettingSource)
-    /// A value has the right form, but the module that uses it cannot work with it.
+    /// A value has the right format, but the module that uses it rejects it.
     case unusable(name: String, value: String, reason: String, source: SettingSource)
-    /// Values that are fine by themselves do not go together.
+    /// Values that are each allowed contradict each other.
     case contradiction(names: [String], reason: String)
-    /// A line of `.env` cannot be read; numbered from 1.
+    /// A line of `.env` cannot be parsed; the first is number 1.
     case unreadableLine(number: Int, reason: String)
 
     /// One line.
@@ -28,9 +28,9 @@ package enum SettingMistake: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// All mistakes of one reading of the settings; at least one.
+/// All mistakes in the settings of one process; at least one.
 package struct InvalidSettings: Error, Sendable, Hashable, CustomStringConvertible {
-    /// In the order of the table.
+    /// In the order in which they were found.
     package let mistakes: [SettingMistake]
 
     package init(mistakes: [SettingMistake]) { self.mistakes = mistakes }
@@ -41,15 +41,15 @@ package struct InvalidSettings: Error, Sendable, Hashable, CustomStringConvertib
     }
 }
 
-/// Where a value came from.
+/// The source of a value.
 package enum SettingSource: String, Sendable, CustomStringConvertible {
-    /// The table.
+    /// The default of the setting.
     case `default`
     /// The process environment.
     case environment
     /// The file `.env` in the working directory.
     case dotEnv = ".env"
 
-    /// The source in words.
+    /// The source as listings show it.
     package var description: String { rawValue }
 }

@@ -1,70 +1,70 @@
-/// One row of the table of settings, as documentation and listings show it.
+/// One setting as documentation and listings show it.
 package struct Setting: Sendable {
     /// The environment variable.
     package let name: String
-    /// The heading it stands under.
+    /// The heading of its section.
     package let section: String
-    /// What holds without it, in Markdown.
+    /// The default, in Markdown.
     package let defaultText: String
-    /// What is allowed, in Markdown.
+    /// The allowed values, in Markdown.
     package let allowed: String
-    /// What it means, in Markdown.
+    /// Its meaning, in Markdown.
     package let summary: String
-    /// The value in force, masked; nil when there is none.
+    /// The value in force, masked; nil without one.
     package let shownValue: String?
-    /// Where that value came from.
+    /// The source of that value.
     package let source: SettingSource
-    /// True for one that only a later release gives a meaning: it is checked, and changes nothing.
+    /// True for a setting that has no effect before a later release; its value is checked.
     package let isReserved: Bool
 }
 
-/// What holds when a variable is not set.
+/// The value of a setting that is not set.
 package struct SettingDefault: Hashable, Sendable, ExpressibleByStringLiteral {
-    /// The value as one would write it.
+    /// The value as it is written in the environment.
     let text: String
-    /// The default as the documentation words it, when it is not the same everywhere.
+    /// The default as the documentation describes it, in Markdown.
     let documented: String
 
-    /// A default that is the same everywhere.
+    /// A default that does not depend on the process.
     package init(stringLiteral value: String) {
         text = value
         documented = "`\(value)`"
     }
 
-    /// A default that depends on something; `documented` says on what, in Markdown.
+    /// A default that depends on the process; `documented` describes it, in Markdown.
     package init(_ text: String, documented: String) {
         self.text = text
         self.documented = documented
     }
 }
 
-/// Reads one setting after the other out of the sources, and keeps the rows and every mistake.
+/// Reads settings one by one from the sources, and collects their rows and all mistakes.
 ///
-/// Reading *is* the table: the call that gives a field its value also carries the name, the default and the meaning,
-/// so none of them can be forgotten elsewhere. A mistake does not stop the reading; the call then gives the default.
-/// An empty value counts as not set; an empty one in the environment also hides the one in `.env`.
+/// Each call is a row of the table of settings: it has the name, the format, the default and the meaning, and returns the
+/// value. A mistake does not stop the reading: the call returns the default. An empty value counts as not set; an empty
+/// value in the environment also hides the value in `.env`.
 package final class SettingReader {
     private let environment: [String: String]
     private let dotEnv: [String: String]
     private var section = ""
-    /// The rows read so far.
+    /// The settings read so far.
     package private(set) var rows: [Setting] = []
     /// The mistakes found so far.
     package private(set) var mistakes: [SettingMistake] = []
 
-    /// Makes a reader; `environment` wins over `dotEnv`.
+    /// `environment` takes precedence over `dotEnv`.
     package init(environment: [String: String], dotEnv: [String: String]) {
         self.environment = environment
         self.dotEnv = dotEnv
     }
 
-    /// Puts the settings that follow under a heading.
+    /// Begins a section of the settings that are read next.
     package func begin(section: String) { self.section = section }
 
-    /// Notes a mistake that concerns several settings.
+    /// Records a mistake, for example about several settings.
     package func note(_ mistake: SettingMistake) { mistakes.append(mistake) }
 
-    /// Notes that the value of a setting, which has been read, cannot be used; `reason` names no secret.
+    /// Records that the value of a setting that was read before cannot be used; `reason` contains no secret.
     package func refuse(_ name: String, because reason: String) {
         guard let row = rows.first(where: { $0.name == name }) else {
             preconditionFailure("there is no setting \(name)")
@@ -72,9 +72,9 @@ package final class SettingReader {
         note(.unusable(name: name, value: row.shownValue ?? "", reason: reason, source: row.source))
     }
 
-    /// A setting that always has a value.
+    /// Reads a setting that always has a value.
     ///
-    /// A `reserved` one is for a later release, and where it is set a warning says that it changes nothing yet.
+    /// A `reserved` setting has no effect before a later release; setting it causes a warning.
     package func value<Value>(
         _ name: String,
         _ format: SettingFormat<Value>,
@@ -92,9 +92,9 @@ package final class SettingReader {
         return parse(text, name, format, source) ?? defaultValue
     }
 
-    /// A setting that may have no value; without one that is `required`, a mistake is noted.
+    /// Reads a setting that may have no value; a missing value that is `required` is a mistake.
     ///
-    /// For what only some processes require, or have a `default` for; `documented` tells the cases, in Markdown.
+    /// For settings that only some processes require or have a `default` for; `documented` describes the cases, in Markdown.
     package func optional<Value>(
         _ name: String,
         _ format: SettingFormat<Value>,
@@ -112,7 +112,7 @@ package final class SettingReader {
         return parse(text, name, format, source)
     }
 
-    /// True where a setting has a value other than by default.
+    /// True if a source sets the value.
     package func isSet(_ name: String) -> Bool { find(name).text != nil }
 
     private func find(_ name: String) -> (text: String?, source: SettingSource) {
@@ -155,7 +155,7 @@ package final class SettingReader {
 }
 
 extension Setting {
-    /// The same for a later release.
+    /// The same row, marked as reserved.
     fileprivate var reserved: Setting {
         Setting(
             name: name,
@@ -169,8 +169,8 @@ extension Setting {
         )
     }
 
-    /// What is to be said where it is set and changes nothing.
-    var reservation: String? {
+    /// The warning about a reserved setting that is set; nil for any other.
+    package var reservation: String? {
         guard isReserved, source != .default else { return nil }
         return "\(name) is set (\(source)), but this release does not use it yet: it changes nothing"
     }

@@ -1,11 +1,13 @@
-/// One instrument for each value of a label, whose closed set is an enum; all are there, at zero, from the start.
+/// One instrument for each value of a label, which is an enum; all exist, at zero, from the start.
 package struct ByLabel<Label, Instrument>: Sendable
 where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String, Instrument: Sendable {
     private let instruments: [Label: Instrument]
 
-    /// The instrument of one value.
+    /// The instrument of one label value.
     package subscript(_ label: Label) -> Instrument {
-        guard let instrument = instruments[label] else { preconditionFailure("a label's value is none of its cases") }
+        guard let instrument = instruments[label] else {
+            preconditionFailure("a label value is not among the cases of its enum")
+        }
         return instrument
     }
 
@@ -21,7 +23,7 @@ package typealias Gauges<Label> = ByLabel<Label, Gauge>
 where Label: CaseIterable & Hashable & RawRepresentable & Sendable, Label.RawValue == String
 
 extension MetricsRegistry {
-    /// A counter for each case of `Label`, whose raw value is the value of the label `name`, the last one.
+    /// Registers a counter for each case of `Label`; the raw value is the value of the label `name`, which is the last label.
     package func counters<Label>(
         _ metric: String,
         help: String,
@@ -32,7 +34,7 @@ extension MetricsRegistry {
         Counters { counter(metric, help: help, labels: labels.map(\.self) + [(name, $0.rawValue)]) }
     }
 
-    /// A gauge for each case of `Label`, likewise.
+    /// Registers a gauge for each case of `Label` in the same way.
     package func gauges<Label>(
         _ metric: String,
         help: String,

@@ -1,7 +1,8 @@
 internal import Synchronization
+internal import Time
 
-// Instruments count nothing where WITHOUT_TELEMETRY is defined: `Benchmarks/run telemetry` builds such a program to compare
-// with, nobody else does.
+// With WITHOUT_TELEMETRY defined, instruments count nothing: only `Benchmarks/run telemetry` builds such a program, to
+// measure the cost of the instruments.
 
 /// A number that only grows.
 ///
@@ -47,22 +48,22 @@ package final class Gauge: Sendable {
     /// Adds one.
     package func increment() { add(1) }
 
-    /// Takes one away.
+    /// Subtracts one.
     package func decrement() { add(-1) }
 
-    /// The value now.
+    /// The current value.
     package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }
 
 /// A distribution over fixed buckets.
 ///
-/// Two relaxed atomic additions, and a short lock where a value comes with an exemplar; safe from any thread.
+/// Two relaxed atomic additions, and a short lock for a value with an exemplar; safe from any thread.
 package final class Histogram: Sendable {
-    /// Upper limits of the buckets, inclusive and ascending; one without limit follows.
+    /// Upper limits of the buckets, inclusive and ascending; one bucket without a limit follows.
     package let limits: [Double]
     private let buckets: [Counter]
     private let sum = Atomic<UInt64>(0)
-    /// The last of each bucket; empty until there is one.
+    /// The last exemplar of each bucket; empty before the first one.
     private let exemplars = Mutex<[Exemplar?]>([])
 
     init(limits: [Double]) {
@@ -70,33 +71,32 @@ package final class Histogram: Sendable {
         buckets = (0...limits.count).map { _ in Counter() }
     }
 
-    /// Takes a value; not-a-number is left out.
+    /// Records a value; NaN is ignored.
     ///
-    /// `exemplar` is the id of the sampled trace that the value belongs to: 32 lower-case hexadecimal digits. Each bucket
-    /// keeps its last one for scrapes in the OpenMetrics format; what is no trace id is not kept.
+    /// `exemplar` is the id of the sampled trace of the value: 32 lower-case hexadecimal digits. Each bucket stores its last
+    /// exemplar for scrapes in the OpenMetrics format; a text that is not a trace id is ignored.
     package func observe(_ value: Double, exemplar: String? = nil) {
         #if WITHOUT_TELEMETRY
         return
         #else
-        take(value, exemplar)
+        record(value, exemplar)
         #endif
     }
 
-    private func take(_ value: Double, _ exemplar: String?) {
+    private func record(_ value: Double, _ exemplar: String?) {
         guard !value.isNaN else { return }
         let index = limits.firstIndex { value <= $0 } ?? limits.count
         buckets[index].increment()
         sum.add(value)
-        if let exemplar { keep(exemplar, of: value, in: index) }
+        if let exemplar { store(exemplar, of: value, in: index) }
     }
 
-    /// Takes a duration, in seconds.
+    /// Records a duration, in seconds.
     package func observe(_ duration: Duration, exemplar: String? = nil) {
-        let (seconds, attoseconds) = duration.components
-        observe(Double(seconds) + Double(attoseconds) * 1e-18, exemplar: exemplar)
+        observe(duration.inSeconds, exemplar: exemplar)
     }
 
-    private func keep(_ traceID: String, of value: Double, in index: Int) {
+    private func store(_ traceID: String, of value: Double, in index: Int) {
         guard let exemplar = Exemplar(traceID: traceID, value: value) else { return }
         exemplars.withLock { exemplars in
             if exemplars.isEmpty { exemplars = Array(repeating: nil, count: buckets.count) }
@@ -104,7 +104,7 @@ package final class Histogram: Sendable {
         }
     }
 
-    /// The last exemplar of a bucket; whole, whoever observes meanwhile.
+    /// The last exemplar of a bucket; consistent also during concurrent observations.
     func exemplar(of bucket: Int) -> Exemplar? {
         exemplars.withLock { $0.isEmpty ? nil : $0[bucket] }
     }
@@ -114,20 +114,19 @@ package final class Histogram: Sendable {
         (buckets.map(\.value), Double(bitPattern: sum.load(ordering: .relaxed)))
     }
 
-    /// Limits in seconds for what should take no time that anybody notices: from a quarter of a millisecond to ten
-    /// seconds.
+    /// Limits in seconds for operations that should be imperceptible: from a quarter of a millisecond to ten seconds.
     package static let fineSeconds: [Double] = [
         0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
 
-    /// Limits in seconds for what takes from half a millisecond to ten minutes.
+    /// Limits in seconds for operations that take from half a millisecond to ten minutes.
     package static let seconds: [Double] = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
     ]
 }
 
 extension Atomic<UInt64> {
-    /// Adds to the number whose bit pattern is kept here.
+    /// Adds to the number whose bit pattern is stored here.
     fileprivate func add(_ amount: Double) {
         var current = load(ordering: .relaxed)
         while true {

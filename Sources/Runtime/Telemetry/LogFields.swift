@@ -1,3 +1,5 @@
+internal import Time
+
 /// The value of a field of a log line.
 package enum LogValue: Sendable, Hashable, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral
@@ -21,8 +23,7 @@ package enum LogValue: Sendable, Hashable, ExpressibleByStringInterpolation, Exp
 
     /// A duration in milliseconds, with microseconds as fraction.
     package static func milliseconds(_ duration: Duration) -> LogValue {
-        let (seconds, attoseconds) = duration.components
-        return .double(Double(seconds) * 1_000 + Double(attoseconds / 1_000_000_000_000) / 1_000)
+        .double(Double(duration.wholeMicroseconds) / 1_000)
     }
 }
 
@@ -30,21 +31,21 @@ package enum LogValue: Sendable, Hashable, ExpressibleByStringInterpolation, Exp
 ///
 /// Keys are snake case and written as given.
 ///
-/// The keys `time`, `level`, `message`, `service` and `version` belong to the line itself.
+/// The keys `time`, `level`, `message`, `service` and `version` are reserved for the line itself.
 package struct LogFields: Sendable, ExpressibleByDictionaryLiteral {
     private(set) var entries: [(key: String, value: LogValue)]
 
     /// Fields in the order written; each key once.
     package init(dictionaryLiteral elements: (String, LogValue)...) {
         entries = elements.map { (key: $0.0, value: $0.1) }
-        assert(entries.allSatisfy { !Self.reserved.contains($0.key) }, "a log field has the name of a standard member")
+        assert(entries.allSatisfy { !Self.reserved.contains($0.key) }, "a log field has a reserved name")
     }
 
-    /// The value of a key; setting an existing one keeps its place, nil removes it.
+    /// The value of a key; setting an existing key does not move it, nil removes it.
     package subscript(key: String) -> LogValue? {
         get { entries.first { $0.key == key }?.value }
         set {
-            assert(!Self.reserved.contains(key), "a log field has the name of a standard member")
+            assert(!Self.reserved.contains(key), "a log field has a reserved name")
             let index = entries.firstIndex { $0.key == key }
             switch (index, newValue) {
             case (let index?, let value?): entries[index].value = value
@@ -55,7 +56,7 @@ package struct LogFields: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    /// These fields with those of `other`, which win.
+    /// These fields and those of `other`, which takes precedence.
     package func merging(_ other: LogFields) -> LogFields {
         if entries.isEmpty { return other }
         var result = self

@@ -1,14 +1,14 @@
-/// How severe a log line is, least first.
+/// The severity of a log line, least severe first.
 package enum LogLevel: String, Sendable, CaseIterable, Comparable {
-    /// Per token or packet; off in operation.
+    /// Per token or packet; off in production.
     case trace
-    /// What helps to find a fault.
+    /// Details for debugging.
     case debug
-    /// What an operator wants to know in ordinary operation.
+    /// Information for operators in normal operation.
     case info
-    /// Something went wrong and was made good.
+    /// A failure that the program recovered from.
     case warning
-    /// Something went wrong and was not made good.
+    /// A failure that the program did not recover from.
     case error
 
     /// Position in the order of severity, from 0.
@@ -22,6 +22,6 @@ package enum LogLevel: String, Sendable, CaseIterable, Comparable {
         }
     }
 
-    /// Whether `left` is less severe.
+    /// True if `left` is less severe.
     package static func < (left: Self, right: Self) -> Bool { left.severity < right.severity }
 }

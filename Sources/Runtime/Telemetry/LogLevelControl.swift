@@ -1,25 +1,25 @@
 internal import Synchronization
 
-/// The level of a process's log while it runs: the configured one, or another one for a time.
+/// The log level of a running process: the configured level, or temporarily another one.
 ///
 /// ```
 ///  configured ──toggle──► debug, until toggled ──toggle──► configured
 ///      └──set──► any, until its generation ends ──end, toggle, set to configured──┘
 /// ```
-/// Every change is told in a line that shows. Safe from any thread.
+/// Every change is logged in a line that is written at both levels. Safe from any thread.
 package final class LogLevelControl: Sendable {
-    /// The level now, and how often it has been changed: what was started for an earlier one is over.
+    /// The current level and the number of changes so far, which tells whether a timer of an earlier change still applies.
     package struct Setting: Sendable {
         package let level: LogLevel
         package let generation: Int
     }
 
-    /// The level that holds where nobody wishes another.
+    /// The configured level.
     package let configured: LogLevel
     private let logger: Logger
     private let state: Mutex<Setting>
 
-    /// Makes the control of `logger`'s output, which writes at `configured` by now.
+    /// Controls the output of `logger`, which writes at `configured` already.
     package init(_ logger: Logger, configured: LogLevel) {
         self.logger = logger
         self.configured = configured
@@ -28,7 +28,7 @@ package final class LogLevelControl: Sendable {
 
     package var setting: Setting { state.withLock { $0 } }
 
-    /// Changes the level; the result's generation is what ``end(_:)`` wants to hear of.
+    /// Changes the level; pass the generation of the result to ``end(_:)``.
     @discardableResult
     package func set(_ level: LogLevel) -> Setting {
         state.withLock { setting in
@@ -37,9 +37,9 @@ package final class LogLevelControl: Sendable {
         }
     }
 
-    /// Goes to `debug`, and from any other level than the configured one back to that.
+    /// Switches from the configured level to `debug`, or from any other level back to the configured one.
     ///
-    /// Where `debug` is configured already, goes to `trace`.
+    /// If the configured level is `debug`, switches to `trace`.
     package func toggle() {
         state.withLock { setting in
             let louder: LogLevel = configured > .debug ? .debug : .trace
@@ -47,14 +47,14 @@ package final class LogLevelControl: Sendable {
         }
     }
 
-    /// Goes back to the configured level, unless another change came after that of `generation`.
+    /// Restores the configured level, unless the level was changed again after `generation`.
     package func end(_ generation: Int) {
         state.withLock { setting in
             if setting.generation == generation { change(&setting, to: configured) }
         }
     }
 
-    /// Tells of the change at `info`, or above it where both levels are, while the line shows.
+    /// Logs the change at `info`, or at a higher level if both levels are above it, so that the line is written.
     private func change(_ setting: inout Setting, to level: LogLevel) {
         let former = setting.level
         setting = Setting(level: level, generation: setting.generation + 1)

@@ -1,12 +1,15 @@
+internal import Text
+internal import Time
+
 /// Builds a log line as a JSON object (RFC 8259).
 enum JSONLine {
-    /// Longest string value in bytes before escaping; the rest is cut.
+    /// Maximum length of a string value in bytes before escaping; a longer value is truncated.
     static let valueBytesMax = 1024
     private static let truncated = ",\"truncated\":true"
 
     static func append(
         to line: inout [UInt8],
-        _ time: Timestamp,
+        _ time: CalendarTime,
         _ level: LogLevel,
         _ message: StaticString,
         _ service: String,
@@ -39,7 +42,7 @@ enum JSONLine {
         line.append(contentsOf: "}\n".utf8)
     }
 
-    /// False when the value was cut.
+    /// False if the value was truncated.
     private static func append(_ value: LogValue, to line: inout [UInt8]) -> Bool {
         switch value {
         case .string(let text): return appendString(text, to: &line)
@@ -58,11 +61,11 @@ enum JSONLine {
     }
 }
 
-/// Builds a log line for a person.
+/// Builds a log line for a terminal.
 enum TextLine {
     static func append(
         to line: inout [UInt8],
-        _ time: Timestamp,
+        _ time: CalendarTime,
         _ level: LogLevel,
         _ message: StaticString,
         _ fields: LogFields
@@ -94,7 +97,7 @@ enum TextLine {
         }
     }
 
-    /// Control characters would let a value move the terminal's cursor, or pretend to be another line.
+    /// Escapes control characters: with them, a value could move the terminal's cursor or imitate another line.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -107,7 +110,7 @@ enum TextLine {
         return result
     }
 
-    /// True for control characters, and for those that turn the writing's direction or begin a line.
+    /// True for control characters, and for characters that change the writing direction or begin a line.
     private static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
         guard scalar.value >= 0x7F else { return scalar.value < 0x20 }
         return switch scalar.properties.generalCategory {

@@ -1,22 +1,23 @@
 internal import Glibc
 internal import Synchronization
+internal import Time
 
-/// The form of log lines.
+/// The format of log lines.
 package enum LogFormat: String, Sendable, CaseIterable {
-    /// A JSON object a line.
+    /// One JSON object per line.
     case json
-    /// `12:34:56.789 INFO message key=value`, for a person at a terminal.
+    /// `12:34:56.789 INFO message key=value`, for a terminal.
     case text
 }
 
-/// A file descriptor that log lines are written to, one `write(2)` a line.
+/// Writes log lines to a file descriptor, with one `write(2)` per line.
 ///
-/// A line has at most ``lineBytesMax`` bytes (`PIPE_BUF`): longer values are cut, fields that no longer fit are left
-/// out, and `"truncated": true` says so. That much is written whole to a pipe, and without blocking once `poll(2)`
-/// says that there is room. When there is none, the disk is full or the reader is gone, the line is dropped and
-/// counted; nothing else happens.
+/// A line has at most ``lineBytesMax`` bytes (`PIPE_BUF`): longer values are truncated, fields that do not fit are left
+/// out, and the line ends with `"truncated": true`. A write of that size to a pipe is atomic, and does not block after
+/// `poll(2)` has reported room. Without room, on a full disk and after the reader has closed the pipe, the line is dropped
+/// and counted.
 package final class LogOutput: Sendable {
-    /// Longest line, in bytes, line feed included.
+    /// Maximum length of a line in bytes, line feed included.
     package static let lineBytesMax = 4096
 
     private let descriptor: Int32
@@ -28,17 +29,15 @@ package final class LogOutput: Sendable {
     private let state = Mutex(State())
 
     private struct State: ~Copyable {
-        /// Kept between lines, to save its allocation.
+        /// Reused between lines, to save the allocation.
         var line: [UInt8] = []
-        /// The last write was cut short, so that the next line has to begin on a new one.
+        /// True if the last write was partial: the next write begins with a line feed.
         var isTorn = false
     }
 
-    /// Makes an output to an open `descriptor`, which stays the caller's.
+    /// Writes to an open `descriptor`, which the caller closes.
     ///
-    /// With no `level` nothing is written.
-    ///
-    /// Ignores SIGPIPE for the whole process: a reader that goes away must not end it.
+    /// Without a `level`, nothing is written. Ignores SIGPIPE for the whole process, so that a closed pipe does not end it.
     package init(
         descriptor: Int32 = STDOUT_FILENO,
         service: String,
@@ -54,23 +53,21 @@ package final class LogOutput: Sendable {
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Lines that could not be written, so far.
+    /// Number of lines that were dropped so far.
     package var droppedLines: Int { dropped.load(ordering: .relaxed) }
 
-    /// Whether lines of `level` are written.
+    /// True if lines of `level` are written.
     package func isEnabled(_ level: LogLevel) -> Bool {
         level.severity >= threshold.load(ordering: .relaxed)
     }
 
-    /// Changes the least severe level that is written; nil for none.
-    ///
-    /// Holds from the next line on.
+    /// Sets the least severe level that is written, from the next line on; nil for none.
     package func setLevel(_ level: LogLevel?) {
         threshold.store(level?.severity ?? .max, ordering: .relaxed)
     }
 
     func write(_ level: LogLevel, _ message: StaticString, _ fields: LogFields) {
-        let time = Timestamp.now()
+        let time = CalendarTime.now
         state.withLock { state in
             state.line.removeAll(keepingCapacity: true)
             if state.isTorn { state.line.append(UInt8(ascii: "\n")) }
@@ -95,7 +92,7 @@ package final class LogOutput: Sendable {
         if written < state.line.count { drop() }
     }
 
-    /// Whether a write would neither block nor hit a closed pipe.
+    /// True if a write would neither block nor fail with a closed pipe.
     private func hasRoom() -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         var ready: Int32

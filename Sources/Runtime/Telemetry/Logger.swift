@@ -1,21 +1,21 @@
 /// Writes log lines: a constant phrase with typed fields.
 ///
-/// A value to be passed around and kept; ``with(_:)`` gives one that adds fields to each line. A line below the level
-/// costs one atomic load, its fields are not evaluated. Safe from any thread; never blocks for long, never fails (see
-/// ``LogOutput``). Prompts, answers, tokens and keys are never logged.
+/// ``with(_:)`` returns a logger that adds fields to each line. A line below the level costs one atomic load, and its
+/// fields are not evaluated. Safe from any thread; does not block and does not fail (see ``LogOutput``). Prompts, answers,
+/// tokens and keys are never logged.
 package struct Logger: Sendable {
-    /// Where lines go, with the level.
+    /// The destination of lines, with the level.
     package let output: LogOutput
     /// The fields added to each line.
     package let context: LogFields
 
-    /// Makes a logger that adds `context` to each line.
+    /// Adds `context` to each line.
     package init(output: LogOutput, context: LogFields = [:]) {
         self.output = output
         self.context = context
     }
 
-    /// A logger that adds `fields` as well; they win over fields of the same name.
+    /// Returns a logger that adds `fields` as well; they replace fields of the same name.
     package func with(_ fields: LogFields) -> Logger {
         Logger(output: output, context: context.merging(fields))
     }
@@ -50,9 +50,4 @@ package struct Logger: Sendable {
     package func error(_ message: StaticString, _ fields: @autoclosure () -> LogFields = [:]) {
         log(.error, message, fields())
     }
-
-    /// A logger that writes nothing.
-    package static let disabled = Logger(
-        output: LogOutput(descriptor: -1, service: "", version: "", level: nil, format: .json)
-    )
 }

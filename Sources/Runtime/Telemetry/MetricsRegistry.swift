@@ -7,7 +7,7 @@ package enum MetricType: String, Sendable, CaseIterable {
     case histogram
 }
 
-/// A metric as documentation lists it.
+/// The description of a metric.
 package struct MetricDescription: Sendable, Hashable {
     /// The full name.
     package let name: String
@@ -15,10 +15,10 @@ package struct MetricDescription: Sendable, Hashable {
     package let type: MetricType
     /// Names of the labels, in order.
     package let labels: [String]
-    /// What it counts or measures, one sentence.
+    /// What the metric counts or measures, one sentence.
     package let help: String
 
-    /// The base unit that the name ends in; nil for plain numbers.
+    /// The base unit at the end of the name; nil for a number without a unit.
     package var unit: String? {
         let words = name.split(separator: "_")
         return words.dropLast(type == .counter ? 1 : 0).last.map(String.init).flatMap {
@@ -29,7 +29,7 @@ package struct MetricDescription: Sendable, Hashable {
     private static let units: Set<String> = ["seconds", "bytes", "ratio"]
 }
 
-/// A metric with what is known of its labels.
+/// A metric with the registered values of its labels.
 package struct MetricListing: Sendable {
     package let description: MetricDescription
     /// The values of each label that are registered, in that order, each once.
@@ -38,10 +38,10 @@ package struct MetricListing: Sendable {
 
 /// All metrics of a process.
 ///
-/// Instruments are made once and kept by whoever feeds them; feeding needs no registry and no lock. Label values come
-/// from closed sets (a route's pattern, never a path or an id), so that the number of series is bounded. Registering
-/// the same name and labels again gives the same instrument. Names, types and labels are the programmer's: a bad or
-/// contradicting one traps.
+/// Instruments are created once, at start; feeding an instrument needs neither the registry nor a lock. Label values are
+/// from closed sets (the pattern of a route, never a path or an id), so that the number of series is bounded. Registering
+/// the same name and labels again returns the same instrument. An invalid or contradictory name, type or label is a
+/// programming error and traps.
 package final class MetricsRegistry: Sendable {
     /// Labels with their values, in the order they are written.
     package typealias Labels = KeyValuePairs<String, String>
@@ -49,10 +49,10 @@ package final class MetricsRegistry: Sendable {
     private let prefixes: [String]
     private let families = Mutex<[String: MetricFamily]>([:])
 
-    /// Makes an empty registry whose names begin with `namespace` and `_`, or with `process_`.
+    /// An empty registry for names that begin with `namespace` and `_`, or with `process_`.
     package init(namespace: String = "lemma") { prefixes = [namespace + "_", "process_"] }
 
-    /// A counter; its name ends in `_total`.
+    /// Registers a counter; its name ends in `_total`.
     package func counter(_ name: String, help: String, labels: Labels = [:]) -> Counter {
         counter(name, help: help, labels: labels.map(\.self))
     }
@@ -63,14 +63,14 @@ package final class MetricsRegistry: Sendable {
         return counter
     }
 
-    /// A gauge.
+    /// Registers a gauge.
     package func gauge(_ name: String, help: String, labels: Labels = [:]) -> Gauge {
         let series = register(name, .gauge, help, labels) { .gauge(Gauge()) }
         guard case .gauge(let gauge) = series else { preconditionFailure("\(name) is read by a callback") }
         return gauge
     }
 
-    /// A histogram; `limits` are finite and ascending, and the same for all labels of a name.
+    /// Registers a histogram; `limits` are finite and ascending, and the same for all labels of a name.
     package func histogram(
         _ name: String,
         help: String,
@@ -88,10 +88,9 @@ package final class MetricsRegistry: Sendable {
         return histogram
     }
 
-    /// A gauge whose value is asked for at each scrape, on the scraping thread; nil leaves it out.
+    /// Registers a gauge that reads its value at each scrape, on the scraping thread; nil omits the sample.
     ///
-    /// The callback is quick, does not block, and does not use the registry's registration. A second one of the same
-    /// labels traps.
+    /// The callback does not block and does not register metrics. A second callback with the same labels traps.
     package func observeGauge(
         _ name: String,
         help: String,
@@ -101,7 +100,7 @@ package final class MetricsRegistry: Sendable {
         observe(name, .gauge, help, labels, read)
     }
 
-    /// A counter whose value is asked for at each scrape, like ``observeGauge(_:help:labels:_:)``.
+    /// Registers a counter that reads its value at each scrape, like ``observeGauge(_:help:labels:_:)``.
     package func observeCounter(
         _ name: String,
         help: String,
@@ -124,7 +123,7 @@ package final class MetricsRegistry: Sendable {
         }
     }
 
-    /// What a scraper gets.
+    /// The text of a scrape.
     package func render(_ format: MetricsFormat = .prometheus) -> String {
         var text = MetricsText(format: format)
         for family in sortedFamilies() { text.append(family) }
@@ -172,10 +171,10 @@ package final class MetricsRegistry: Sendable {
         }
     }
 
-    /// Traps on names that Prometheus, OpenMetrics or our own rules do not allow.
+    /// Traps on names that Prometheus, OpenMetrics or the naming rules of this project do not allow.
     private func check(_ metric: MetricDescription) {
         let name = metric.name
-        precondition(isIdentifier(name), "\(name) is no metric name")
+        precondition(isIdentifier(name), "\(name) is not a metric name")
         precondition(prefixes.contains { name.hasPrefix($0) }, "\(name) begins with none of \(prefixes)")
         switch metric.type {
         case .counter: precondition(name.hasSuffix("_total"), "a counter's name ends in _total: \(name)")
@@ -187,7 +186,7 @@ package final class MetricsRegistry: Sendable {
         precondition(Set(metric.labels).count == metric.labels.count, "\(name) has a label twice")
         for label in metric.labels {
             let isFree = !label.hasPrefix("__") && !(metric.type == .histogram && label == "le")
-            precondition(isIdentifier(label) && isFree, "\(label) of \(name) is no label name")
+            precondition(isIdentifier(label) && isFree, "\(label) of \(name) is not a label name")
         }
     }
 
@@ -207,7 +206,7 @@ struct MetricFamily: Sendable {
         let value: String
     }
 
-    /// Where a series' value comes from.
+    /// The source of the value of a series.
     enum Source: Sendable {
         case counter(Counter)
         case gauge(Gauge)

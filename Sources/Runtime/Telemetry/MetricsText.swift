@@ -1,4 +1,4 @@
-/// The text formats a scraper understands.
+/// The text formats of a scrape.
 package enum MetricsFormat: Sendable, CaseIterable {
     /// Prometheus text format 0.0.4.
     case prometheus
@@ -13,7 +13,7 @@ package enum MetricsFormat: Sendable, CaseIterable {
         }
     }
 
-    /// The format for an `Accept` header (RFC 9110): OpenMetrics when it is asked for by name, and not less than
+    /// The format for an `Accept` header (RFC 9110): OpenMetrics if the header names it with at least the weight of
     /// `text/plain`.
     package static func preferred(accept: String?) -> MetricsFormat {
         var open = 0.0
@@ -65,7 +65,7 @@ struct MetricsText {
         format == .openMetrics && metric.type == .counter ? String(metric.name.dropLast("_total".count)) : metric.name
     }
 
-    /// The count is the sum of the buckets read, so that it always equals the last bucket.
+    /// The count is the sum of the buckets that were read, so that it equals the last bucket.
     private mutating func append(_ histogram: Histogram, _ name: String, _ labels: [MetricFamily.Label]) {
         let (counts, sum) = histogram.snapshot()
         var cumulative = 0

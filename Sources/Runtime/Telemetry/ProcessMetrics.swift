@@ -1,9 +1,9 @@
 internal import Glibc
 
 extension MetricsRegistry {
-    /// Registers the metrics of this process by their common names, and `<namespace>_build_info`.
+    /// Registers the metrics of this process under their conventional names, and `<namespace>_build_info`.
     ///
-    /// Once a registry.
+    /// To be called once per registry.
     package func registerProcess(version: String, namespace: String = "lemma") {
         gauge(
             "\(namespace)_build_info",
@@ -40,7 +40,7 @@ extension MetricsRegistry {
     }
 }
 
-/// Reads what Linux tells a process about itself; nil where it does not.
+/// Statistics of this process from Linux; nil if a value is not available.
 enum ProcessStatistics {
     static func cpuSeconds() -> Double? {
         var time = timespec()
@@ -60,7 +60,7 @@ enum ProcessStatistics {
         defer { closedir(directory) }
         var count = 0
         while readdir(directory) != nil { count += 1 }
-        // Neither `.` and `..`, nor the descriptor that lists the others.
+        // Without `.`, `..` and the descriptor of the directory itself.
         return Double(count - 3)
     }
 
@@ -83,7 +83,7 @@ enum ProcessStatistics {
 
     /// A number of `/proc/self/stat`, counted from 0 at the process' state.
     private static func status(field: Int) -> Double? {
-        // The second field, the program's name, may hold blanks and parentheses: count from its closing one.
+        // The second field, the name of the program, may contain blanks and parentheses: count from the last parenthesis.
         guard let stat = read("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         return fields.indices.contains(field) ? Double(fields[field]) : nil
@@ -97,7 +97,7 @@ enum ProcessStatistics {
         return zip(names, values).first { $0.0 == name }.flatMap { Double($0.1) }
     }
 
-    /// The least release of the compiler that built this program.
+    /// The release of the compiler that built this program, as far as conditional compilation can tell.
     static var compiler: String {
         #if compiler(>=6.4)
         "6.4"

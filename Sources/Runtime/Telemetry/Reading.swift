@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A number that is known at times only; while it is not, a scrape leaves it out.
+/// A number that may be unknown; a scrape omits it while it is.
 ///
 /// Safe from any thread.
 package final class Reading: Sendable {
@@ -8,10 +8,10 @@ package final class Reading: Sendable {
 
     fileprivate init() {}
 
-    /// Sets what is known now; nil for nothing.
+    /// Sets the value; nil for an unknown value.
     package func set(_ value: Double?) { bits.store((value ?? .nan).bitPattern, ordering: .relaxed) }
 
-    /// What is known.
+    /// The value; nil while it is unknown.
     package var value: Double? {
         let value = Double(bitPattern: bits.load(ordering: .relaxed))
         return value.isNaN ? nil : value
@@ -19,9 +19,9 @@ package final class Reading: Sendable {
 }
 
 extension MetricsRegistry {
-    /// A gauge that is not always known.
+    /// Registers a gauge whose value may be unknown.
     ///
-    /// A second one of the same labels traps.
+    /// A second gauge with the same labels traps.
     package func reading(_ name: String, help: String, labels: Labels = [:]) -> Reading {
         let reading = Reading()
         observeGauge(name, help: help, labels: labels) { reading.value }

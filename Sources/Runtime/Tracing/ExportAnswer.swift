@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
 extension SpanExporter {
-    /// What a collector says of a request that it took only in part; an `ExportTraceServiceResponse`.
+    /// The response of a collector that accepted a request only in part: an `ExportTraceServiceResponse`.
     private struct Response: Decodable {
         struct PartialSuccess: Decodable {
             let rejectedSpans: RejectedSpans?
@@ -24,7 +24,7 @@ extension SpanExporter {
         let partialSuccess: PartialSuccess?
     }
 
-    /// Spans that the collector refused although it took the request; a body that makes no sense refuses none.
+    /// Number of spans that the collector rejected although it accepted the request; 0 for a body that cannot be parsed.
     static func rejectedSpans(_ body: [UInt8]) -> Int {
         let response = try? JSONDecoder().decode(Response.self, from: Data(body))
         return max(0, response?.partialSuccess?.rejectedSpans?.count ?? 0)

@@ -1,6 +1,6 @@
-internal import Glibc
+internal import Time
 
-/// What a span is to those around it.
+/// The role of a span relative to its parent and children.
 package enum SpanKind: Int, Sendable {
     // The numbers are OTLP's.
     case `internal` = 1
@@ -25,7 +25,7 @@ package enum SpanValue: Sendable, Hashable, ExpressibleByStringLiteral, Expressi
     package init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 
-/// A finished span, on its way to the collector.
+/// A finished span that is to be exported.
 package struct SpanRecord: Sendable {
     package let context: TraceContext
     package let parent: SpanID?
@@ -36,20 +36,20 @@ package struct SpanRecord: Sendable {
     package let end: UInt64
     package let attributes: [(key: String, value: SpanValue)]
     package let links: [TraceContext]
-    /// What went wrong, as a value of `error.type`; nil where nothing did.
+    /// The failure as a value of `error.type`; nil without a failure.
     package let errorType: String?
 }
 
-/// One piece of work, from its beginning to its end.
+/// One operation, from its beginning to its end.
 ///
-/// Where the trace is not sampled it only carries its ids on. Attributes never hold what was asked or answered. Not
-/// thread-safe: it stays on the loop that began it.
+/// A span that is not sampled only propagates its ids. Attributes never contain problems or answers. Not thread-safe: a
+/// span stays on the loop that began it.
 package final class Span {
-    /// What those who work for this span continue.
+    /// The context that is propagated to children.
     package let context: TraceContext
     /// The span before it in the same trace, in this process or another one.
     package let parent: TraceContext?
-    /// Can be given anew until the end.
+    /// May be changed until the end.
     package var name: String
 
     private let kind: SpanKind
@@ -67,11 +67,11 @@ package final class Span {
         self.context = context
         self.parent = parent
         self.queue = queue
-        start = Self.now()
+        start = UInt64(UnixTime.nanoseconds)
         begin = .now
     }
 
-    /// True where the span will be exported: attributes are worth gathering.
+    /// True if the span will be exported and attributes are therefore used.
     package var isRecording: Bool { queue != nil && !isEnded }
 
     /// Sets an attribute, replacing one of the same name.
@@ -84,26 +84,24 @@ package final class Span {
         }
     }
 
-    /// Adds a span of another trace that this one has to do with.
+    /// Links a related span of another trace.
     package func link(_ other: TraceContext?) {
         guard isRecording, let other, !links.contains(other) else { return }
         links.append(other)
     }
 
-    /// Notes that the work failed; `type` is from a closed set (OpenTelemetry's `error.type`).
+    /// Marks the operation as failed; `type` is from a closed set (OpenTelemetry's `error.type`).
     package func fail(_ type: String) {
         errorType = type
         set("error.type", .string(type))
     }
 
-    /// Ends the span and hands it over; what comes later is ignored.
+    /// Ends the span and enqueues it for export; later calls have no effect.
     package func end() {
         guard !isEnded else { return }
         let queue = queue
         isEnded = true
         guard let queue else { return }
-        let (seconds, attoseconds) = (ContinuousClock.now - begin).components
-        let nanoseconds = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
         queue.offer(
             SpanRecord(
                 context: context,
@@ -111,17 +109,11 @@ package final class Span {
                 name: name,
                 kind: kind,
                 start: start,
-                end: start + nanoseconds,
+                end: start + UInt64((ContinuousClock.now - begin).wholeNanoseconds),
                 attributes: attributes,
                 links: links,
                 errorType: errorType,
             )
         )
-    }
-
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

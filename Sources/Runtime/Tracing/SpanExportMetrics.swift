@@ -2,19 +2,19 @@ package import Telemetry
 
 /// Why a span was not exported.
 package enum SpanLoss: String, Sendable, CaseIterable {
-    /// The collector was too slow or away, and the queue full.
+    /// The queue was full, because the collector was too slow or unreachable.
     case queueFull = "queue_full"
-    /// The collector refused it.
+    /// The collector rejected it.
     case rejected
-    /// The collector could not be reached, however often it was tried.
+    /// No attempt reached the collector.
     case unreachable
 }
 
-/// What the export of spans is measured by.
+/// The metrics of the export of spans.
 package struct SpanExportMetrics: Sendable {
     package let exported: Counter
     package let lost: Counters<SpanLoss>
-    /// Requests to the collector that it did not take.
+    /// Requests that the collector did not accept.
     package let failures: Counter
 
     package init(exported: Counter, lost: Counters<SpanLoss>, failures: Counter) {

@@ -1,45 +1,45 @@
 package import EventLoop
 internal import HTTPClient
 package import Telemetry
+internal import Time
 
-/// How spans are exported.
+/// Options of the export of spans.
 package struct SpanExportOptions: Sendable {
-    /// Between the end of one look at the queue and the next.
+    /// Pause between two polls of the queue.
     package var period = Duration.seconds(1)
-    /// Spans of one request, at least 1.
+    /// Maximum number of spans per request, at least 1.
     package var batchMax = 512
-    /// Tries of one batch, at least 1.
+    /// Maximum number of attempts per batch, at least 1.
     package var triesMax = 6
-    /// Limits of the pauses between tries, which double from the first to the last: exponential backoff with full jitter,
-    /// on top of what the collector asks for.
+    /// Limits of the pauses between attempts, which double from the first to the last: exponential backoff with full jitter,
+    /// in addition to the collector's `Retry-After`.
     package var pauses = (first: Duration.seconds(1), last: Duration.seconds(30))
-    /// For one request.
+    /// Time limit of one request.
     package var requestLimit = Duration.seconds(10)
-    /// How long the end of the process may wait for the last spans.
+    /// Time limit for the export of the last spans at the end of the process.
     package var flushLimit = Duration.seconds(2)
-    /// Between two warnings: a collector may be away for a day.
+    /// Minimum time between two warnings: a collector may be unreachable for a day.
     package var quiet = Duration.seconds(60)
-    /// Fields that each request carries, such as a key.
+    /// Header fields of each request, such as a key.
     package var headers: [(name: String, value: String)] = []
 
     /// The defaults.
     package init() {}
 }
 
-/// Sends finished spans to a collector: OTLP over HTTP in JSON.
+/// Exports finished spans to a collector: OTLP over HTTP in JSON.
 ///
 /// ```
 ///  every second: batches of 512 at most ──► POST ──┬─ 2xx ──► next
 ///                     ▲                            ├─ 429, 502, 503, 504, no answer ──► pause ──► POST, six times
 ///                     └── next, the batch is lost ◄┴─ anything else
 /// ```
-/// One request at a time. Whatever the collector does, those who make spans only find the queue full; it is never awaited
-/// by a request. Loop-owned.
+/// One request at a time. A slow or failing collector only fills the queue; no request of a client waits for it. Loop-owned.
 package final class SpanExporter {
-    /// Spans made into JSON before others of the loop get their turn: about a fifth of a millisecond.
+    /// Number of spans encoded before other work of the loop runs: about a fifth of a millisecond.
     private static let stepMax = 32
-    /// The longest pause that a collector may ask for.
-    private static let wishMax = Duration.seconds(300)
+    /// Upper limit of a collector's `Retry-After`.
+    private static let retryAfterMax = Duration.seconds(300)
 
     private let queue: SpanQueue
     private let url: String
@@ -50,13 +50,13 @@ package final class SpanExporter {
     private let metrics: SpanExportMetrics
     private let logger: Logger
     private var dropsSeen = 0
-    private var lostUntold = 0
+    private var lostUnreported = 0
     private var quietUntil: Int64 = .min
     private var isFinishing = false
     private var rest: OneShot<Void>?
     private var running: Task<Void, Never>?
 
-    /// Sends to `url` as it is, which ends in `/v1/traces` as a rule.
+    /// Exports to `url` unchanged; it usually ends in `/v1/traces`.
     ///
     /// *Loop thread.*
     package init(
@@ -78,7 +78,7 @@ package final class SpanExporter {
         self.logger = logger
     }
 
-    /// Begins to export.
+    /// Starts the export.
     package func start() {
         running = loop.spawn { [self] in
             var isLast = false
@@ -91,7 +91,7 @@ package final class SpanExporter {
         }
     }
 
-    /// Sends what is left, each batch once, as far as that goes within the limit, and closes; what is left then is lost.
+    /// Exports the remaining spans with one attempt per batch and closes; spans that remain after the time limit are lost.
     package func finish() async {
         isFinishing = true
         rest?.succeed(())
@@ -103,7 +103,7 @@ package final class SpanExporter {
         transport.close()
     }
 
-    /// Waits, until ``finish()`` or a cancellation at the longest.
+    /// Waits; ends early on ``finish()`` and on cancellation.
     private func rest(for delay: Duration) async {
         guard !isFinishing else { return }
         let rest = OneShot<Void>(loop: loop)
@@ -140,11 +140,11 @@ package final class SpanExporter {
             case .refused(let why):
                 metrics.failures.increment()
                 return lose(spans.count, .rejected, why)
-            case .tryAgain(let why, let wish):
+            case .tryAgain(let why, let retryAfter):
                 metrics.failures.increment()
                 guard number < options.triesMax, !isFinishing else { return lose(spans.count, .unreachable, why) }
                 warn(why)
-                await rest(for: min(wish, Self.wishMax) + pause(after: number))
+                await rest(for: min(retryAfter, Self.retryAfterMax) + pause(after: number))
                 number += 1
             }
         }
@@ -154,7 +154,7 @@ package final class SpanExporter {
         var payload = SpanPayload(resource)
         for (index, span) in spans.enumerated() {
             payload.append(span)
-            // A timer and not a yield, which would come back before the sockets are looked at.
+            // A timer, because a yield would resume before the loop polls the sockets.
             if index % Self.stepMax == Self.stepMax - 1 { try? await loop.sleep(for: .zero) }
         }
         return payload.finished()
@@ -173,7 +173,7 @@ package final class SpanExporter {
             switch error {
             case .resolve, .connect, .tls, .timedOut, .closed, .cancelled, .failed:
                 return .tryAgain(error.description, after: .zero)
-            // It has the spans, or will never have them.
+            // The collector has the spans, or a retry would fail as well.
             case .invalidRequest, .tooLarge, .protocolViolation: return .refused(error.description)
             }
         }
@@ -183,7 +183,7 @@ package final class SpanExporter {
         min(options.pauses.first * (1 << (number - 1)), options.pauses.last) * Double.random(in: 0...1)
     }
 
-    // MARK: Telling
+    // MARK: Losses
 
     private func countDrops() {
         let drops = queue.dropped
@@ -194,14 +194,14 @@ package final class SpanExporter {
     private func lose(_ count: Int, _ loss: SpanLoss, _ why: String) {
         guard count > 0 else { return }
         metrics.lost[loss].increment(by: count)
-        lostUntold += count
+        lostUnreported += count
         warn(why)
     }
 
     private func warn(_ why: String) {
         guard loop.nowMilliseconds >= quietUntil else { return }
-        quietUntil = loop.nowMilliseconds + Int64(options.quiet / .milliseconds(1))
-        logger.warning("spans not exported", ["error": .string(why), "spans_lost": .int(lostUntold)])
-        lostUntold = 0
+        quietUntil = loop.nowMilliseconds + options.quiet.wholeMilliseconds
+        logger.warning("spans not exported", ["error": .string(why), "spans_lost": .int(lostUnreported)])
+        lostUnreported = 0
     }
 }

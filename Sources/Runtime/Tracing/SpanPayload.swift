@@ -1,13 +1,12 @@
-internal import Telemetry
+internal import Text
 
-/// Who exports spans: the attributes of OpenTelemetry's resource.
+/// The process that exports spans: the attributes of an OpenTelemetry resource.
 package struct TraceResource: Sendable {
     package let attributes: [(key: String, value: SpanValue)]
 
-    /// `instance` tells the replicas of a service apart.
+    /// `instance` identifies a replica of the service.
     ///
-    /// What an operator says in `others` wins, except over the service's
-    /// name and what makes the spans.
+    /// `others` replaces attributes of the same key, except the name of the service and the attributes `telemetry.sdk.*`.
     package init(
         service: String,
         version: String,
@@ -24,7 +23,7 @@ package struct TraceResource: Sendable {
             ("service.version", .string(version)), ("service.instance.id", .string(instance)),
             ("host.name", .string(host)), ("process.pid", .int(processID)),
         ]
-        // Of two with the same key the first counts.
+        // Of two attributes with the same key, the first one is used.
         let all = fixed + others.reversed().map { ($0.key, .string($0.value)) } + found
         var keys: Set<String> = []
         attributes = all.filter { keys.insert($0.key).inserted }
@@ -56,11 +55,11 @@ struct SpanPayload {
         )
         append(span.attributes)
         if !span.links.isEmpty { append(span.links) }
-        // STATUS_CODE_ERROR; a success is left unset, as the specification wants it of instrumentation.
+        // 2 is STATUS_CODE_ERROR; the specification requires instrumentation to leave the status of a success unset.
         add(span.errorType == nil ? "}" : #","status":{"code":2}}"#)
     }
 
-    /// The whole request; nothing can be added any more.
+    /// Ends the request and returns it.
     consuming func finished() -> [UInt8] {
         add("]}]}]}")
         return bytes

@@ -1,8 +1,8 @@
 internal import Synchronization
 
-/// Finished spans that wait for the exporter; at most as many as it was made for.
+/// A bounded queue of finished spans that wait for the exporter.
 ///
-/// Safe from any thread. Nobody waits for it: what finds no room is dropped and counted.
+/// Safe from any thread. Enqueueing never blocks: a span that finds the queue full is dropped and counted.
 package final class SpanQueue: Sendable {
     private struct State {
         var spans: [SpanRecord] = []
@@ -14,18 +14,18 @@ package final class SpanQueue: Sendable {
 
     /// `spansMax` is at least 1.
     package init(spansMax: Int) {
-        precondition(spansMax > 0, "a queue has room for one span at least")
+        precondition(spansMax > 0, "a span queue needs room for one span")
         self.spansMax = spansMax
     }
 
-    /// Takes a span where there is room.
+    /// Enqueues a span, or drops it if the queue is full.
     func offer(_ span: SpanRecord) {
         state.withLock { state in
             if state.spans.count < spansMax { state.spans.append(span) } else { state.dropped += 1 }
         }
     }
 
-    /// The oldest spans, up to `count`, which are the caller's from now on.
+    /// Removes and returns the oldest spans, `count` at most.
     package func take(upTo count: Int) -> [SpanRecord] {
         state.withLock { state in
             let taken = Array(state.spans.prefix(count))
@@ -34,9 +34,9 @@ package final class SpanQueue: Sendable {
         }
     }
 
-    /// Spans that wait.
+    /// Number of spans in the queue.
     package var count: Int { state.withLock { $0.spans.count } }
 
-    /// Spans that found no room so far.
+    /// Number of spans dropped so far.
     package var dropped: Int { state.withLock { $0.dropped } }
 }

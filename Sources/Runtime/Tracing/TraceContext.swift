@@ -1,3 +1,5 @@
+internal import Text
+
 /// The 128 bits that all spans of a trace share; never all zero.
 package struct TraceID: Sendable, Hashable, CustomStringConvertible {
     let high: UInt64
@@ -33,17 +35,17 @@ package struct SpanID: Sendable, Hashable, CustomStringConvertible {
     package var description: String { Hexadecimal.text(bits) }
 }
 
-/// A place in a trace, as it travels between processes: W3C Trace Context, level 2 (Candidate Recommendation of March
-/// 2024).
+/// The position of a span in a trace, as it is propagated between processes: W3C Trace Context, level 2 (Candidate
+/// Recommendation of March 2024).
 package struct TraceContext: Sendable, Hashable {
     package let traceID: TraceID
     package let spanID: SpanID
-    /// True where whoever made this span records it.
+    /// True if the process of this span records it.
     package let isSampled: Bool
-    /// `tracestate`: what tracing systems want to be passed on, unchanged.
+    /// `tracestate`, which is propagated unchanged.
     package let state: String?
 
-    /// The trace's id, where somebody can look it up; nil where it is not recorded.
+    /// The id of the trace if it is recorded and can therefore be looked up; else nil.
     package var sampledTraceID: String? { isSampled ? traceID.description : nil }
 
     private static let sampledFlag: UInt8 = 0x01
@@ -55,15 +57,17 @@ package struct TraceContext: Sendable, Hashable {
         self.state = state
     }
 
-    /// Reads the two headers; nil where `traceparent` is malformed, which by section 3.2 is as if there were none.
+    /// Parses the two headers; nil if `traceparent` is malformed, which section 3.2 treats like a missing one.
     ///
-    /// A later version than 00 is read by the fields that version 00 has. A malformed `tracestate` alone is dropped.
+    /// For a later version than 00, only the fields of version 00 are parsed. A malformed `tracestate` is dropped alone.
     package init?(traceparent: String, tracestate: String? = nil) {
         let text = Array(traceparent.utf8)
-        guard text.count >= 55, text[2] == Self.hyphen, text[35] == Self.hyphen, text[52] == Self.hyphen,
-            let version = Hexadecimal.value(text[0..<2]), version != 0xFF,
-            let high = Hexadecimal.value(text[3..<19]), let low = Hexadecimal.value(text[19..<35]),
-            let span = Hexadecimal.value(text[36..<52]), let flags = Hexadecimal.value(text[53..<55]),
+        // Digits are lower case only.
+        guard text.count >= 55, !text[..<55].contains(where: { UInt8(ascii: "A")...UInt8(ascii: "F") ~= $0 }),
+            text[2] == Self.hyphen, text[35] == Self.hyphen, text[52] == Self.hyphen,
+            let version = Hexadecimal.value(of: text[0..<2]), version != 0xFF,
+            let high = Hexadecimal.value(of: text[3..<19]), let low = Hexadecimal.value(of: text[19..<35]),
+            let span = Hexadecimal.value(of: text[36..<52]), let flags = Hexadecimal.value(of: text[53..<55]),
             let traceID = TraceID(high: high, low: low), let spanID = SpanID(bits: span)
         else { return nil }
         guard text.count == 55 || version > 0 && text[55] == Self.hyphen else { return nil }
@@ -81,17 +85,16 @@ package struct TraceContext: Sendable, Hashable {
     private static let hyphen = UInt8(ascii: "-")
 }
 
-/// What `tracestate` may be (W3C Trace Context, section 3.3).
+/// Validates `tracestate` (W3C Trace Context, section 3.3).
 enum TraceState {
     private static let membersMax = 32
-    /// Section 3.3.1.5 asks for 512 at least; longer ones are dropped as a whole.
+    /// Section 3.3.1.5 requires support for 512 bytes; a longer list is dropped as a whole.
     private static let bytesMax = 512
 
-    /// The list without its empty members, or nil where nothing can be passed on.
+    /// The list without its empty members, or nil if it cannot be propagated.
     static func valid(_ header: String) -> String? {
         guard header.utf8.count <= bytesMax else { return nil }
-        let members = header.split(separator: ",").map { $0.trimming(while: { $0 == " " || $0 == "\t" }) }
-            .filter { !$0.isEmpty }
+        let members = header.split(separator: ",").map(\.trimmingBlanks).filter { !$0.isEmpty }
         guard (1...membersMax).contains(members.count) else { return nil }
         var keys: Set<Substring> = []
         for member in members {
@@ -112,7 +115,7 @@ enum TraceState {
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte.isDigit
     }
 
     /// 1 to 256 printable characters of ASCII but `,` and `=`.
@@ -121,40 +124,5 @@ enum TraceState {
             && text.utf8.allSatisfy {
                 (0x20...0x7E).contains($0) && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "=")
             }
-    }
-}
-
-enum Hexadecimal {
-    /// 16 digits in lower case.
-    static func text(_ value: UInt64) -> String {
-        String(unsafeUninitializedCapacity: 16) { buffer in
-            let digits: StaticString = "0123456789abcdef"
-            for position in 0..<16 {
-                let nibble = Int(value >> UInt64((15 - position) * 4) & 0xF)
-                buffer[position] = digits.withUTF8Buffer { $0[nibble] }
-            }
-            return 16
-        }
-    }
-
-    /// The value of at most 16 digits in lower case; nil for anything else.
-    static func value(_ digits: ArraySlice<UInt8>) -> UInt64? {
-        var value: UInt64 = 0
-        for digit in digits {
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(digit - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(digit - UInt8(ascii: "a") + 10)
-            default: return nil
-            }
-        }
-        return value
-    }
-}
-
-extension Substring {
-    fileprivate func trimming(while isDropped: (Character) -> Bool) -> Substring {
-        let head = drop(while: isDropped)
-        guard let last = head.lastIndex(where: { !isDropped($0) }) else { return head.prefix(0) }
-        return head[...last]
     }
 }

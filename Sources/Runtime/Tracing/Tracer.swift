@@ -5,22 +5,22 @@ package final class Tracer: Sendable {
     private let sampler: Sampler
     private let queue: SpanQueue
 
-    /// Recorded spans go to `queue`, which never makes anybody wait.
+    /// Recorded spans are enqueued in `queue`, which never blocks.
     package init(sampler: Sampler, queue: SpanQueue) {
         self.sampler = sampler
         self.queue = queue
     }
 
-    /// A place for a span that begins later, of a trace of its own unless it gets a parent.
+    /// Returns ids for a span that begins later; it has a trace of its own unless it begins with a parent.
     package func plan() -> TraceContext {
         var random = SystemRandomNumberGenerator()
         return TraceContext(traceID: TraceID(using: &random), spanID: SpanID(using: &random), isSampled: true)
     }
 
-    /// Begins a span: as a child of `parent`, or as the first of a trace of its own.
+    /// Begins a span: as a child of `parent`, or as the first span of a new trace.
     ///
-    /// One that only links to others is sampled as the first of them is, where the sampler goes by parents. A `planned`
-    /// place gives the span's id, and that of its trace where there is no parent.
+    /// A parent-based sampler treats a span with links and without a parent like the first linked span. `planned` sets the id
+    /// of the span, and without a parent also that of the trace.
     package func begin(
         _ name: String,
         _ kind: SpanKind,

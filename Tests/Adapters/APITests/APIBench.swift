@@ -133,7 +133,7 @@ private final class RecordedEnds: RequestEnds {
 
 /// The objects of one loop, as the composition root makes them.
 private final class APIGraph {
-    let handler: APIHandler
+    let handler: RequestPipeline
     private let store: RedisStore
     private let answers: RedisAnswerStream
     let streams: StreamRegistry
@@ -188,9 +188,14 @@ private final class APIGraph {
                 catchUp: catchUp,
             ),
         )
-        handler = APIHandler(
-            services: APIServices(
-                loop: loop,
+        let authenticator = TokenAuthenticator(
+            tokens: tokens,
+            isRequired: options.isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
+        )
+        let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
+        handler = RequestPipeline(
+            publicAPI: APIServices(
                 solve: solve,
                 read: ReadMathRequestHandler(requests: requests, archive: archive),
                 watch: WatchAnswerHandler(requests: requests, archive: archive),
@@ -205,15 +210,21 @@ private final class APIGraph {
                 requests: requests,
                 ends: ends,
                 tokens: tokens,
-                isAuthenticationRequired: options.isAuthenticationRequired,
-                identifiers: identifiers,
                 streams: streams,
                 assets: options.assets,
-                corsOrigins: options.corsOrigins,
                 metrics: metrics,
-                accessLog: AccessLog(.disabled, clients: ClientAddress(trustedProxies: [])),
                 tracer: nil,
-            )
+            ),
+            loop: loop,
+            authenticator: authenticator,
+            limiter: NoLimits(),
+            corsOrigins: options.corsOrigins,
+            observer: RequestObserver(
+                identifiers: identifiers,
+                metrics: metrics.http,
+                accessLog: accessLog,
+                tracer: nil,
+            ),
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
     }

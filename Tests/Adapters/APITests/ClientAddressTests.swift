@@ -1,9 +1,10 @@
 import Settings
+import TestSupport
 import Testing
 
 @testable import API
 
-@Suite("The client's address")
+@Suite("The client's address", .tags(.unit))
 struct ClientAddressTests {
     private let clients = ClientAddress(trustedProxies: ["10.0.0.0/8", "fd00::/8"].compactMap { IPNetwork($0) })
 

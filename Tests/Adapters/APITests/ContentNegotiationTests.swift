@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import API
 
-@Suite("What headers ask for")
+@Suite("What headers ask for", .tags(.unit))
 struct ContentNegotiationTests {
     @Test(
         "a stream is given where it is preferred by quality, by an exacter name or by being named first",

@@ -6,7 +6,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Conversations over HTTP", .timeLimit(.minutes(2)))
+@Suite("Conversations over HTTP", .tags(.integration), .timeLimit(.minutes(2)))
 struct ConversationTests {
     private static let json = ["Content-Type: application/json"]
 

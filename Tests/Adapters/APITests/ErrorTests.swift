@@ -6,7 +6,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Errors of the API")
+@Suite("Errors of the API", .tags(.integration))
 struct ErrorTests {
     /// Checks everything that each error answer has.
     @discardableResult

@@ -7,7 +7,7 @@ import Testing
 
 /// The hook is one for the whole process, so these tests take turns; they count one loop's thread only, so that what
 /// other tests do on the global executor does not matter.
-@Suite("Tasks and their loops", .serialized)
+@Suite("Tasks and their loops", .tags(.integration), .serialized)
 struct HopTests {
     @Test("no task of the product leaves its loop while problems are submitted, streamed, cancelled and read")
     func noHops() async throws {

@@ -3,7 +3,7 @@ import Instrumentation
 import TestSupport
 import Testing
 
-@Suite("What the API counts")
+@Suite("What the API counts", .tags(.integration))
 struct APIMetricsTests {
     private var withWorker: APIOptions {
         var options = APIOptions()

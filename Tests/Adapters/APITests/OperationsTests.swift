@@ -22,7 +22,7 @@ private func silentControl() -> LogLevelControl {
     LogLevelControl(Logger(output: LogOutput(descriptor: -1, service: "", version: "")), configured: .info)
 }
 
-@Suite("The operations port")
+@Suite("The operations port", .tags(.integration))
 struct OperationsTests {
     private func withOperations(
         loopsTurn: Bool = true,
@@ -44,8 +44,8 @@ struct OperationsTests {
         var options = HTTPServerOptions()
         options.renderError = { APIProblem.refusal(status: $0, detail: $1, request: $2, requestID: nil, origins: []) }
         let listener = try await HTTPListener.start(host: "127.0.0.1", port: 0, on: group.loops, options: options) {
-            OperationsHandler(
-                loop: $0,
+            RequestPipeline(
+                operationsOn: $0,
                 registry: registry,
                 health: FixedHealth(loopsTurn: loopsTurn, report: report),
                 logLevel: logLevel,

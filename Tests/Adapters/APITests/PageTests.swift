@@ -4,7 +4,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("The page, other origins and the operations port")
+@Suite("The page, other origins and the operations port", .tags(.integration))
 struct PageTests {
     /// A page of three files beside one that must never be served.
     private func withPage(_ body: @escaping @Sendable (APIBench) async throws -> Void) async throws {

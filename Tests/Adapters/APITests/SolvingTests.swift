@@ -7,7 +7,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Solving over HTTP")
+@Suite("Solving over HTTP", .tags(.integration))
 struct SolvingTests {
     private struct Accepted: Decodable {
         let correlationId: String

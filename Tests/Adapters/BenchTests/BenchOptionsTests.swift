@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Bench
 
-@Suite("The command line of lemma bench")
+@Suite("The command line of lemma bench", .tags(.unit))
 struct BenchOptionsTests {
     @Test("Every option is understood")
     func everything() throws {

@@ -1,4 +1,5 @@
 import EventLoop
+import TestSupport
 import Testing
 
 @testable import Bench
@@ -49,7 +50,7 @@ private func events(_ ids: [String], end: String) -> String {
     return sized("200 OK", "text/event-stream", text + "id: 1-\(ids.count + 1)\nevent: \(end)\ndata: {}\n\n")
 }
 
-@Suite("A run of the load generator", .timeLimit(.minutes(1)))
+@Suite("A run of the load generator", .tags(.integration), .timeLimit(.minutes(1)))
 struct BenchRunTests {
     private func report(
         streamsFromPost: Bool = false,

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Bench
 
-@Suite("Reading a response")
+@Suite("Reading a response", .tags(.unit))
 struct ResponseParserTests {
     /// Feeds the text in pieces of `size` bytes.
     private func parse(_ text: String, by size: Int) -> (parser: ResponseParser, body: String, accepted: Bool) {

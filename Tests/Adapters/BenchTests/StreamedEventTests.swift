@@ -1,9 +1,10 @@
 import Shared
+import TestSupport
 import Testing
 
 @testable import Bench
 
-@Suite("Reading events")
+@Suite("Reading events", .tags(.unit))
 struct StreamedEventTests {
     private static let text =
         "retry: 2000\n: heartbeat\nid: 1-5\nevent: token\ndata: {\"text\":\"12 345 \"}\n\nevent: queued\ndata: {}\n\n"

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Watching an answer on Redis")
+@Suite("Watching an answer on Redis", .tags(.integration))
 struct AnswerStreamTests {
     private let whole = ["0-1 queued", "1-0 started", "1-1 token", "1-2 token", "1-3 token", "1-4 completed"]
 

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("The text of an answer on its way to the sink")
+@Suite("The text of an answer on its way to the sink", .tags(.unit))
 struct AnswerTextsTests {
     private func chunk(_ answer: String) -> ProviderChunk {
         var chunk = ProviderChunk()

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Writing an answer to Redis")
+@Suite("Writing an answer to Redis", .tags(.integration))
 struct AnswerWriterTests {
     private struct Text: Decodable {
         let text: String

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Bounds of what stays in Redis")
+@Suite("Bounds of what stays in Redis", .tags(.integration))
 struct BoundTests {
     @Test("dead letters of jobs and of records are kept up to a number, the oldest go first, and those are told")
     func deadLetters() async throws {

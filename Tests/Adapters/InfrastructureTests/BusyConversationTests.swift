@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("A conversation that is busy, on Redis")
+@Suite("A conversation that is busy, on Redis", .tags(.integration))
 struct BusyConversationTests {
     /// The requests whose jobs wait, in the order of the line.
     private func jobs(_ bench: RedisBench) async throws -> [CorrelationID] {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Claiming and owning jobs on Redis")
+@Suite("Claiming and owning jobs on Redis", .tags(.integration))
 struct ClaimTests {
     private func outcome(_ result: ClaimResult) -> String {
         switch result {

@@ -9,7 +9,7 @@ import Testing
 @testable import Infrastructure
 
 /// Pushes and answers travel on two connections, so they cross; here the test decides how.
-@Suite("Pushes that cross answers")
+@Suite("Pushes that cross answers", .tags(.integration))
 struct CrossingTests {
     /// A place that is live after `1-1`, and what the feed would be pushed next.
     private func livePlace(

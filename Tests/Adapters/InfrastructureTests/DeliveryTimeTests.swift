@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The time of an append, with a sample of the events")
+@Suite("The time of an append, with a sample of the events", .tags(.integration))
 struct DeliveryTimeTests {
     /// Microseconds since 1970 by the system's clock.
     private var now: Int64 { SystemClock().now().milliseconds * 1000 }

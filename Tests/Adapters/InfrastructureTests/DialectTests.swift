@@ -2,8 +2,9 @@ import Application
 import Cryptography
 import Domain
 import HTTPClient
-import Settings
+import LemmaSettings
 import Shared
+import TestSupport
 import Testing
 
 @testable import Infrastructure
@@ -36,7 +37,7 @@ private struct FixedID {
     func make() -> CorrelationID { IdentifierFactory(clock: SystemClock(), random: HalfRandom()).make() }
 }
 
-@Suite("The system prompt")
+@Suite("The system prompt", .tags(.unit))
 struct SystemPromptTests {
     /// Whoever changes the text gives it a new version and notes its digest here.
     private static let known = ["math-1": "29ec0aceadaa1f219c052aeeaa1f7b84170f97b148263ff6d16d291e41113aef"]
@@ -57,7 +58,7 @@ struct SystemPromptTests {
     }
 }
 
-@Suite("OpenAI's dialect")
+@Suite("OpenAI's dialect", .tags(.unit))
 struct OpenAIDialectTests {
     private let dialect = OpenAIDialect(endpoint)
 
@@ -211,7 +212,7 @@ struct OpenAIDialectTests {
     }
 }
 
-@Suite("Gemini's dialect")
+@Suite("Gemini's dialect", .tags(.unit))
 struct GeminiDialectTests {
     private let dialect = GeminiDialect(
         ProviderEndpoint(baseURL: "http://host/v1beta", model: "gemini-1", apiKey: "AI-key")
@@ -298,7 +299,7 @@ struct GeminiDialectTests {
     }
 }
 
-@Suite("The remote providers")
+@Suite("The remote providers", .tags(.unit))
 struct RemoteProvidersTests {
     @Test("each one that can be configured is there, under its name, and no other")
     func tables() throws {

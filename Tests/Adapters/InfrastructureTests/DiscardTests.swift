@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Jobs that Redis cannot go on with")
+@Suite("Jobs that Redis cannot go on with", .tags(.integration))
 struct DiscardTests {
     private func refusal(_ call: () async throws(QueueFailure) -> Void) async -> String? {
         do {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Appending, finishing and cancelling on Redis")
+@Suite("Appending, finishing and cancelling on Redis", .tags(.integration))
 struct FinishTests {
     @Test("an append publishes exactly what it stored, and what is refused is not published")
     func published() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Reading JSON as providers write it")
+@Suite("Reading JSON as providers write it", .tags(.unit))
 struct JSONReaderTests {
     private static func read(_ text: String) throws -> JSONValue { try JSONReader.value(text[...].utf8) }
 

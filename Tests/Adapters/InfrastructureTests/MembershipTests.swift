@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The workers' places in the consumer group, on Redis")
+@Suite("The workers' places in the consumer group, on Redis", .tags(.integration))
 struct MembershipTests {
     private func names(_ bench: RedisBench) async throws -> [String] {
         let consumers = try await bench.redis("XINFO", "CONSUMERS", bench.keys.jobs(0), Keyspace.group).array ?? []

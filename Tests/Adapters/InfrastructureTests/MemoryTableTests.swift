@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The memory of Redis, as docs/operations.md sums it")
+@Suite("The memory of Redis, as docs/operations.md sums it", .tags(.integration))
 struct MemoryTableTests {
     private struct Row {
         let bytes: Int

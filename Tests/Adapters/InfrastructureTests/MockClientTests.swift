@@ -6,7 +6,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The mock provider")
+@Suite("The mock provider", .tags(.unit))
 struct MockClientTests {
     private func client(
         _ clock: ManualClock,

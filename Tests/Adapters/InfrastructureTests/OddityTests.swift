@@ -1,5 +1,6 @@
 import Application
 import Domain
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -52,7 +53,7 @@ extension Oddity.End {
     }
 }
 
-@Suite("What providers send oddly")
+@Suite("What providers send oddly", .tags(.unit))
 struct OddityTests {
     /// Each event, ended as the standard wants it.
     private static func events(_ data: [String]) -> String { data.map { "data: \($0)\n\n" }.joined() }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Requests whose jobs an operator took out of the queue")
+@Suite("Requests whose jobs an operator took out of the queue", .tags(.integration))
 struct UnqueuedSweepTests {
     private let nobody = ProviderIdentity(name: "mock", model: "mock-1")
 

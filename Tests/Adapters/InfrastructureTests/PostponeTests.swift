@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Postponing, giving up and redriving on Redis")
+@Suite("Postponing, giving up and redriving on Redis", .tags(.integration))
 struct PostponeTests {
     /// What there was of the answer.
     private static let text = "x = "

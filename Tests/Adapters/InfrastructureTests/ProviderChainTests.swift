@@ -6,7 +6,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The chain of providers")
+@Suite("The chain of providers", .tags(.unit))
 struct ProviderChainTests {
     @Test("the next provider is asked only while nothing has reached the client")
     func fallback() async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The circuit breaker")
+@Suite("The circuit breaker", .tags(.unit))
 struct CircuitBreakerTests {
     private let breaker = CircuitBreaker(failuresMax: 3, openTime: .seconds(30))
 
@@ -61,7 +61,7 @@ struct CircuitBreakerTests {
     }
 }
 
-@Suite("What guards the calls of a provider")
+@Suite("What guards the calls of a provider", .tags(.unit))
 struct ProviderGuardTests {
     @Test("an open breaker lets the next provider answer at once, and alone it fails at once")
     func breaker() async throws {
@@ -274,7 +274,7 @@ struct ProviderGuardTests {
     }
 }
 
-@Suite("Hedging")
+@Suite("Hedging", .tags(.unit))
 struct HedgingTests {
     /// Gives its name after `delay`.
     private static func late(_ bench: ProviderBench, _ name: String, after delay: Duration) -> ClosureClient {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Waiting by push, on Redis")
+@Suite("Waiting by push, on Redis", .tags(.integration))
 struct PushedWaitTests {
     /// Longer than any test waits: what returns before was pushed.
     private static let limit = Duration.seconds(300)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("The depth of the queue, on Redis")
+@Suite("The depth of the queue, on Redis", .tags(.integration))
 struct QueueDepthTests {
     @Test("the limit is that of all partitions together, each with an equal share")
     func partitions() async throws {

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("What the metrics tell of the queue, on Redis")
+@Suite("What the metrics tell of the queue, on Redis", .tags(.integration))
 struct QueueSurveyTests {
     private struct Seen {
         let registry = MetricsRegistry()

@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPClient
 @testable import Infrastructure
 
-@Suite("The providers' dialects, fuzzed")
+@Suite("The providers' dialects, fuzzed", .tags(.unit))
 struct RemoteAnswerFuzzTests {
     private static let endpoint = ProviderEndpoint(baseURL: "http://host", model: "m", apiKey: nil)
     private static let splices = [

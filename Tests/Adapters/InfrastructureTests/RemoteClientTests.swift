@@ -77,7 +77,7 @@ extension RawServer.Connection {
     }
 }
 
-@Suite("A remote provider's answer")
+@Suite("A remote provider's answer", .tags(.integration))
 struct RemoteClientTests {
     @Test("text comes as it is sent, and the answer ends with its reason", arguments: Dialect.allCases)
     fileprivate func whole(dialect: Dialect) async throws {

@@ -8,7 +8,7 @@ import Testing
 @testable import HTTPClient
 @testable import Infrastructure
 
-@Suite("What a provider refuses of a request")
+@Suite("What a provider refuses of a request", .tags(.integration))
 struct RequestShapeTests {
     private static let sent: Set<RequestPart> = [.streamOptions, .systemRole, .temperature, .maxTokens]
 

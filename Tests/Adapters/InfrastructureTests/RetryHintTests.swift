@@ -1,10 +1,11 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import HTTPClient
 @testable import Infrastructure
 
-@Suite("How long a provider wants to be left alone")
+@Suite("How long a provider wants to be left alone", .tags(.unit))
 struct RetryHintTests {
     private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 

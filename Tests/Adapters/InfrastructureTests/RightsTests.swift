@@ -9,7 +9,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("What the Redis user may not do")
+@Suite("What the Redis user may not do", .tags(.integration))
 struct RightsTests {
     /// The smallest ACL that works, as docs/operations.md has it.
     private static func smallest() throws -> String {

@@ -2,11 +2,12 @@ import Application
 import ArchiveSupport
 import Domain
 import Shared
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("Solve options in Redis")
+@Suite("Solve options in Redis", .tags(.unit))
 struct SolveOptionStorageTests {
     private static let failure = RequestFailure(kind: .providerFailed, detail: "broken")
 

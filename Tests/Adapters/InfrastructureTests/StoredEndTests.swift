@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Ends that no worker writes are told once, on Redis")
+@Suite("Ends that no worker writes are told once, on Redis", .tags(.integration))
 struct StoredEndTests {
     private final class Ends {
         private(set) var seen: [String] = []

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Submitting to Redis")
+@Suite("Submitting to Redis", .tags(.integration))
 struct SubmitTests {
     @Test("job, record and first event are written together, each with its expiry")
     func written() async throws {

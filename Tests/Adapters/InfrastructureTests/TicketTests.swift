@@ -3,11 +3,12 @@ import Cryptography
 import RedisClient
 import Shared
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("Stream tickets")
+@Suite("Stream tickets", .tags(.unit))
 struct TicketTests {
     /// A time of day that the test moves.
     private final class Clock: WallClock {
@@ -75,7 +76,7 @@ struct TicketTests {
     }
 }
 
-@Suite("Job entries")
+@Suite("Job entries", .tags(.unit))
 struct JobEntryTests {
     private func entry(_ fields: String...) -> JobEntry {
         JobEntry(.array([.bytes(Array("7-0".utf8)), .array(fields.map { .bytes(Array($0.utf8)) })]))

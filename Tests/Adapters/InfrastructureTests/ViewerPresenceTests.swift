@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Requests that nobody watches any more, on Redis")
+@Suite("Requests that nobody watches any more, on Redis", .tags(.integration))
 struct ViewerPresenceTests {
     private static let grace = Duration.milliseconds(200)
 

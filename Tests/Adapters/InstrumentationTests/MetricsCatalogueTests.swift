@@ -1,10 +1,11 @@
 import FoundationEssentials
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Instrumentation
 
-@Suite("docs/metrics.md")
+@Suite("docs/metrics.md", .tags(.unit))
 struct MetricsCatalogueTests {
     private static var path: String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")

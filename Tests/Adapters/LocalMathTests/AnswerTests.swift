@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Problems as students type them, and what must stand behind `**Answer:**`.
@@ -131,7 +132,7 @@ private let table: [(problem: String, result: String)] = [
     ("2 m * 3 m", "\\(2\\,\\mathrm{m} \\cdot 3\\,\\mathrm{m} = 6\\,\\mathrm{m}^{2}\\)"),
 ]
 
-@Suite("Answers of the local solver")
+@Suite("Answers of the local solver", .tags(.integration))
 struct AnswerTests {
     @Test("A student's problem gets the right answer on the last line")
     func solves() async throws {

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import LocalMath
 
-@Suite("Untrusted input of the local solver")
+@Suite("Untrusted input of the local solver", .tags(.integration))
 struct InjectionTests {
     @Test(
         "Commands, files, quotes and settings of the calculator are never understood",
@@ -58,7 +59,7 @@ struct InjectionTests {
     }
 }
 
-@Suite("Random input of the local solver")
+@Suite("Random input of the local solver", .tags(.integration))
 struct FuzzTests {
     @Test("Fifty thousand random texts are read or refused, and what is read has only our alphabet")
     func random() {

@@ -4,7 +4,7 @@ import LocalMath
 import TestSupport
 import Testing
 
-@Suite("Limits of the local solver", .serialized)
+@Suite("Limits of the local solver", .tags(.integration), .serialized)
 struct LimitTests {
     @Test(
         "What is too large to compute or to show is told at once",

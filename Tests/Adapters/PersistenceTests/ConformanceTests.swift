@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What the ports promise, of the fake and of PostgreSQL alike.
-@Suite("Conversations and requests, kept", .timeLimit(.minutes(2)))
+@Suite("Conversations and requests, kept", .tags(.conformance), .timeLimit(.minutes(2)))
 struct ConformanceTests {
     enum Medium: CaseIterable {
         case memory

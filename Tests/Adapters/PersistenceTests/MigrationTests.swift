@@ -8,7 +8,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Migrations", .timeLimit(.minutes(2)))
+@Suite("Migrations", .tags(.integration), .timeLimit(.minutes(2)))
 struct MigrationTests {
     private static let first = Migration(1, "one", Array("CREATE TABLE one (id int); INSERT INTO one VALUES (1)".utf8))
     private static let second = Migration(2, "two", Array("ALTER TABLE one ADD COLUMN name text".utf8))

@@ -7,7 +7,7 @@ import Testing
 /// How PostgreSQL finds what the queries ask for, in a database with much more than that.
 ///
 /// The plans are generic ones, as a connection uses them once it has run a statement a few times.
-@Suite("Plans of the queries", .timeLimit(.minutes(3)))
+@Suite("Plans of the queries", .tags(.integration), .timeLimit(.minutes(3)))
 struct PlanTests {
     /// 200 conversations of one user and 20 of each of 500 others; one of 5,000 requests (10,000 messages), and 20,000
     /// requests elsewhere.

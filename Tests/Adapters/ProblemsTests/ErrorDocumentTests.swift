@@ -1,8 +1,9 @@
 import FoundationEssentials
 import Problems
+import TestSupport
 import Testing
 
-@Suite("docs/errors.md")
+@Suite("docs/errors.md", .tags(.integration))
 struct ErrorDocumentTests {
     private static var path: String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")

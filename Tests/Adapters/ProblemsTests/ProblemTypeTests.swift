@@ -1,8 +1,9 @@
 import Problems
 import Shared
+import TestSupport
 import Testing
 
-@Suite("The table of problem types")
+@Suite("The table of problem types", .tags(.unit))
 struct ProblemTypeTests {
     @Test("each kind has a type of its own that is a stable URI reference")
     func types() {

@@ -128,7 +128,7 @@ private func withPersister(_ body: @escaping @Sendable (Bench) async throws -> V
     }
 }
 
-@Suite("The persister")
+@Suite("The persister", .tags(.unit))
 struct PersisterTests {
     @Test("what is there goes in one batch, up to a limit, and is acknowledged when it is kept")
     func batches() async throws {

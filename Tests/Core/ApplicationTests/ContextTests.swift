@@ -7,7 +7,7 @@ import Testing
 
 @testable import Application
 
-@Suite("The part of a conversation that goes to a provider")
+@Suite("The part of a conversation that goes to a provider", .tags(.unit))
 struct ContextTests {
     // MARK: Window
 

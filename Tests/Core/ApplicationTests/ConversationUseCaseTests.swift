@@ -31,7 +31,7 @@ private final class ActivityFake: ConversationActivity {
     }
 }
 
-@Suite("What is done with conversations")
+@Suite("What is done with conversations", .tags(.unit))
 struct ConversationUseCaseTests {
     private let mine = Samples(user: UserID("ada"), number: 1)
 

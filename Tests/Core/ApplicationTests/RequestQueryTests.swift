@@ -4,7 +4,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Reading, watching and cancelling a request")
+@Suite("Reading, watching and cancelling a request", .tags(.unit))
 struct RequestQueryTests {
     private let id = identifier(1)
 

@@ -87,7 +87,7 @@ private final class Bench {
     }
 }
 
-@Suite("Running a request")
+@Suite("Running a request", .tags(.unit))
 struct RunMathRequestTests {
     @Test("a claimed job is solved, its text written, and the end told after the last event")
     func completed() async throws {

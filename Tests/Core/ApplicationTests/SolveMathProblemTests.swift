@@ -2,9 +2,10 @@ import Application
 import ArchiveSupport
 import Domain
 import Shared
+import TestSupport
 import Testing
 
-@Suite("Submitting a problem")
+@Suite("Submitting a problem", .tags(.unit))
 struct SolveMathProblemTests {
     private let validator = SolveMathProblemValidator(providerNames: ["local", "mock"])
 

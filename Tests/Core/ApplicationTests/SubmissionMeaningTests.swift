@@ -1,11 +1,12 @@
 import ArchiveSupport
 import Domain
 import Shared
+import TestSupport
 import Testing
 
 @testable import Application
 
-@Suite("The meaning of a submission under an idempotency key")
+@Suite("The meaning of a submission under an idempotency key", .tags(.unit))
 struct SubmissionMeaningTests {
     private static let conversation = ConversationID("0198f0e1-0000-7000-8000-00000000abcd")
 

@@ -1,7 +1,8 @@
 import Domain
+import TestSupport
 import Testing
 
-@Suite("Problems")
+@Suite("Problems", .tags(.unit))
 struct MathProblemTests {
     @Test(
         "Unicode white space around a problem is dropped, inside it is kept",

@@ -1,8 +1,9 @@
 import ArchiveSupport
 import Domain
+import TestSupport
 import Testing
 
-@Suite("Solve options")
+@Suite("Solve options", .tags(.unit))
 struct SolveOptionTests {
     @Test(
         "every option reads the text that it stores, and has a name and a column of its own",

@@ -2,7 +2,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("Identifiers")
+@Suite("Identifiers", .tags(.unit))
 struct IdentifierTests {
     @Test("version and variant are those of RFC 9562, whatever the random bits are")
     func form() {

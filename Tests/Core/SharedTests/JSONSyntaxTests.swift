@@ -3,7 +3,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("The grammar of JSON")
+@Suite("The grammar of JSON", .tags(.integration))
 struct JSONSyntaxTests {
     private static func failure(of text: String) -> JSONSyntax.Failure? { failure(of: Array(text.utf8)) }
 
@@ -54,7 +54,7 @@ struct JSONSyntaxTests {
         #expect(Self.failure(of: [0xFF, 0xFE, 0x31, 0x00]) == .notUTF8)
     }
 
-    @Test("Python's parser, told of the same rules, says the same of 20,000 texts", arguments: [20_261_130 as UInt64])
+    @Test("Python's parser with the same rules agrees about 20,000 texts", arguments: [20_261_130 as UInt64])
     func sameAsPython(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let texts = (0..<20_000).map { _ in Self.mutated(Self.value(depth: 0, &random), &random) }

@@ -3,7 +3,7 @@ import Shared
 import TestSupport
 import Testing
 
-@Suite("JSON")
+@Suite("JSON", .tags(.unit))
 struct JSONWriterTests {
     private struct Document: Codable, Equatable {
         var text: String
@@ -44,38 +44,6 @@ struct JSONWriterTests {
             // Scalars, not characters: canonically equal text is equal to Swift.
             #expect(Array(read.text.unicodeScalars) == Array(document.text.unicodeScalars), "seed \(seed)")
             #expect(read == document, "seed \(seed)")
-        }
-    }
-
-    @Test("every control character is escaped")
-    func controls() {
-        for code in 0..<0x20 {
-            var bytes: [UInt8] = []
-            JSONWriter.escape(String(Unicode.Scalar(UInt8(code))), into: &bytes)
-            let text = String(decoding: bytes, as: UTF8.self)
-            let digits = String(code, radix: 16)
-            let expected =
-                switch code {
-                case 0x09: "\\t"
-                case 0x0A: "\\n"
-                case 0x0D: "\\r"
-                case _: "\\u00" + (digits.count == 1 ? "0" : "") + digits
-                }
-            #expect(text == expected)
-        }
-    }
-
-    @Test("what some clients take for a line end is escaped, and its neighbours are not")
-    func lineSeparators() {
-        let cases = [
-            ("a\u{85}b", #"a\u0085b"#), ("\u{2028}", #"\u2028"#), ("\u{2029}\u{2028}x", #"\u2029\u2028x"#),
-            ("\u{84}\u{86}²·", "\u{84}\u{86}²·"), ("\u{2027}\u{202A}∑…“", "\u{2027}\u{202A}∑…“"),
-            ("\u{85}", #"\u0085"#),
-        ]
-        for (text, expected) in cases {
-            var bytes: [UInt8] = []
-            JSONWriter.escape(text, into: &bytes)
-            #expect(bytes == Array(expected.utf8), "\(expected)")
         }
     }
 

@@ -1,7 +1,8 @@
 import Shared
+import TestSupport
 import Testing
 
-@Suite("Timestamps")
+@Suite("Timestamps", .tags(.unit))
 struct TimestampTests {
     @Test(
         "known moments are written as RFC 3339 in UTC",

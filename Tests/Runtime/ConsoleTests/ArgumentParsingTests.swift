@@ -1,7 +1,8 @@
 import Console
+import TestSupport
 import Testing
 
-@Suite("Command line")
+@Suite("Command line", .tags(.unit))
 struct ArgumentParsingTests {
     private let ask = CommandSpecification(
         "ask",
@@ -16,7 +17,7 @@ struct ArgumentParsingTests {
         options: [CommandOption("role", value: "ROLE", "which")],
     )
 
-    @Test("Options stand before, between and after operands, with a space or an equals sign")
+    @Test("options may precede, separate and follow operands, with a space or an equals sign")
     func options() throws {
         for words in [
             ["--url", "u", "2x", "--json"], ["2x", "--json", "--url=u"], ["--json", "--url=u", "--", "2x"],

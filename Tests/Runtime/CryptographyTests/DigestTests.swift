@@ -1,7 +1,8 @@
 import Cryptography
+import TestSupport
 import Testing
 
-@Suite("Digests and codes")
+@Suite("Digests and codes", .tags(.unit))
 struct DigestTests {
     @Test("SHA-256 gives the published digests")
     func sha256() {
@@ -63,7 +64,7 @@ struct DigestTests {
     }
 }
 
-@Suite("Base64 for URLs")
+@Suite("Base64 for URLs", .tags(.unit))
 struct Base64URLTests {
     @Test(
         "gives the texts of RFC 4648 without padding",

@@ -3,7 +3,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("TLS on streams")
+@Suite("TLS on streams", .tags(.integration))
 struct TLSFilterTests {
     @Test("megabytes pass both ways and the end arrives in order")
     func echo() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EventLoop
 
-@Suite("Connecting to one of several addresses")
+@Suite("Connecting to one of several addresses", .tags(.integration))
 struct ConnectRaceTests {
     @Test("An address that does not answer costs a moment, and not the limit")
     func silentAddress() async throws {

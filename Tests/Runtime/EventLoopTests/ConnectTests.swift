@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Connecting")
+@Suite("Connecting", .tags(.integration))
 struct ConnectTests {
     @Test("A connection by address and by name carries bytes", arguments: ["127.0.0.1", "localhost"])
     func success(_ host: String) async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The end of a stream")
+@Suite("The end of a stream", .tags(.integration))
 struct EndingTests {
     @Test("After the peer's end the stream can still be written to")
     func halfClose() async throws {

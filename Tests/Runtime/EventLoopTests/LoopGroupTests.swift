@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("The end of a loop")
+@Suite("The end of a loop", .tags(.unit))
 struct LoopGroupTests {
     @Test("Sleeping and waiting tasks hear a cancellation and end")
     func tasks() async throws {

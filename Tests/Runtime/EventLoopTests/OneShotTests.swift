@@ -2,7 +2,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("A value to wait for")
+@Suite("A value to wait for", .tags(.unit))
 struct OneShotTests {
     @Test("The value may come before the wait")
     func before() async throws {

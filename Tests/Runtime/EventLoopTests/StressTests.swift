@@ -2,7 +2,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("Everything at once")
+@Suite("Everything at once", .tags(.integration))
 struct StressTests {
     @Test("Loops under random load stop without a leak", arguments: [1, 2, 3, 4] as [UInt64])
     func stress(seed: UInt64) async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Child processes")
+@Suite("Child processes", .tags(.integration))
 struct SubprocessTests {
     private static let limits = Subprocess.Limits(timeout: .seconds(10), outputBytesMax: 1 << 20)
 

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Listening")
+@Suite("Listening", .tags(.integration))
 struct TCPListenerTests {
     @Test("Connections are dealt out to the loops in turn, each on its own thread")
     func dealing() async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Tasks on a loop")
+@Suite("Tasks on a loop", .tags(.unit))
 struct ThreadTests {
     @Test("A task stays on its loop's thread over awaits, continuations, sleeps and calls")
     func staysOnThread() async throws {

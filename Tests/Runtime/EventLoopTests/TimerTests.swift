@@ -2,7 +2,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("Timers")
+@Suite("Timers", .tags(.unit))
 struct TimerTests {
     @Test("a loop's idle time grows while it waits, and not while it works")
     func idleTime() async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Writing to a stream")
+@Suite("Writing to a stream", .tags(.integration))
 struct WritingTests {
     @Test("What arrives can be sent back")
     func echo() async throws {

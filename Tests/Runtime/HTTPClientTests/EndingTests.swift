@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("HTTP client: stopping early")
+@Suite("HTTP client: stopping early", .tags(.integration))
 struct EndingTests {
     private static let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
 

@@ -17,7 +17,7 @@ private final class Mirror: HTTPHandler {
     }
 }
 
-@Suite("HTTP client: exchanges")
+@Suite("HTTP client: exchanges", .tags(.integration))
 struct ExchangeTests {
     /// Runs `body` with the port of a mirror on another loop.
     private static func withMirror<Result: Sendable>(

@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("HTTP client: what goes wrong")
+@Suite("HTTP client: what goes wrong", .tags(.integration))
 struct FailureTests {
     private static let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 

@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("HTTP client: how fast a response is read, and where it ends")
+@Suite("HTTP client: how fast a response is read, and where it ends", .tags(.integration))
 struct FlowTests {
     private static let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("HTTP client: child processes")
+@Suite("HTTP client: child processes", .tags(.integration))
 struct InheritanceTests {
     @Test("A connection ends with its request, though a child process was started meanwhile and lives on")
     func child() async throws {

@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("HTTP client: how often a request is sent")
+@Suite("HTTP client: how often a request is sent", .tags(.integration))
 struct OnceTests {
     private static let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

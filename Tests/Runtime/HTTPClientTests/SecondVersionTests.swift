@@ -54,7 +54,7 @@ private final class SecureFront {
     }
 }
 
-@Suite("HTTP client: HTTP/2")
+@Suite("HTTP client: HTTP/2", .tags(.integration))
 struct SecondVersionTests {
     private static let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     private static let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"

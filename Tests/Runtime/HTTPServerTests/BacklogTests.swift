@@ -3,9 +3,11 @@ import Testing
 
 @testable import HTTPServer
 
-@Suite("What waits for earlier answers")
+@Suite("HTTP connection: the backlog", .tags(.unit))
 struct BacklogTests {
-    @Test("bytes leave in order, and the storage stays below twice what waited, however long something waits")
+    @Test(
+        "Bytes leave in order, and the storage stays below twice the most that waited, also when the backlog is never empty"
+    )
     func bounded() {
         var random = SeededRandom(seed: 7)
         var backlog = Backlog()
@@ -16,7 +18,7 @@ struct BacklogTests {
             sent += piece.count
             backlog.append(piece.span)
             waitedMax = max(waitedMax, backlog.count)
-            // Something is left most of the time.
+            // Usually some bytes are left.
             let count = max(0, backlog.count - Int.random(in: -100...4000, using: &random))
             let isInOrder = backlog.withSpan { bytes in
                 bytes.count == sent - taken && bytes[0] == UInt8(truncatingIfNeeded: taken)

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: the body limit of a request")
+@Suite("HTTP server: the body limit of a request", .tags(.integration))
 struct BodyLimitTests {
     @Test(
         "The handler's limit holds in place of the server's, for known lengths and for chunks",

@@ -2,9 +2,9 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: deadlines and limits", .serialized)
+@Suite("HTTP server: deadlines and limits", .tags(.integration), .serialized)
 struct DeadlineTests {
-    /// Sends a piece every 20 ms until the server answers; returns how long that took and the answer.
+    /// Sends a piece every 20 ms until the server answers; returns how long that took, and the response.
     private func drip(_ client: RawClient, _ piece: String) throws -> (Duration, RawResponse) {
         let began = ContinuousClock.now
         while ContinuousClock.now - began < .seconds(10) {
@@ -15,7 +15,7 @@ struct DeadlineTests {
     }
 
     @Test(
-        "A head that drips in is given up at its total deadline",
+        "A head that arrives slowly is answered 408 at its total deadline",
         arguments: ["", "GET / HTTP/1.1\r\nHost: a\r\nX-A: "]
     )
     func drippingHead(_ start: String) async throws {
@@ -35,7 +35,7 @@ struct DeadlineTests {
     }
 
     @Test(
-        "A body that drips in is given up at its total deadline",
+        "A body that arrives slowly is answered 408 at its total deadline",
         arguments: [
             ("Content-Length: 60000\r\n\r\n", "a"), ("Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n"),
             ("Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n"),
@@ -54,7 +54,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("The deadline of the head holds anew for each request on a connection")
+    @Test("The deadline of the head begins again with each request on a connection")
     func deadlinePerRequest() async throws {
         try await withServer { options in
             options.headTimeout = .milliseconds(300)
@@ -69,7 +69,9 @@ struct DeadlineTests {
         }
     }
 
-    @Test("A connection that sends nothing is closed without a word: new after the head's time, used after its own")
+    @Test(
+        "An idle connection is closed without a response: an unused one after the head timeout, a used one after its own"
+    )
     func idle() async throws {
         try await withServer { options in
             options.headTimeout = .milliseconds(200)
@@ -87,7 +89,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("A handler may take longer than every deadline of the client")
+    @Test("The deadlines of the client do not limit the handler")
     func slowHandler() async throws {
         try await withServer { options in
             options.headTimeout = .milliseconds(100)
@@ -101,7 +103,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("A client that takes longer than the idle time for a large answer gets all of it")
+    @Test("A client that reads a large response for longer than the keep-alive timeout gets all of it")
     func slowReader() async throws {
         try await withServer { options in
             options.keepAliveTimeout = .milliseconds(100)
@@ -117,7 +119,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("A client that takes nothing of its answer is cut off, one that takes a little is not")
+    @Test("A client that takes nothing of its response is disconnected, one that takes a little is not")
     func stalledWrite() async throws {
         let metrics = RecordingMetrics()
         func adjust(_ options: inout HTTPServerOptions) {
@@ -137,7 +139,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("A stream that stalls has its own, longer time, and its writer hears of the end")
+    @Test("A stalled stream has a longer timeout of its own, and its writer is notified of the end")
     func stalledStream() async throws {
         let metrics = RecordingMetrics()
         func adjust(_ options: inout HTTPServerOptions) {
@@ -156,7 +158,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("Above the number of connections allowed, a new one is answered 503 and closed, and the others stay")
+    @Test("Above the connection limit a new connection is answered 503 and closed, and the others stay open")
     func connectionsMax() async throws {
         let metrics = RecordingMetrics()
         func adjust(_ options: inout HTTPServerOptions) {
@@ -176,7 +178,7 @@ struct DeadlineTests {
             #expect(refused.body.contains("as many connections as it can serve"))
             #expect(try third.readToEnd() == "")
             #expect(metrics.record.all.filter { $0 == "limit: connections" }.count == 1)
-            // An EventSource would never come back after a 503.
+            // An EventSource never reconnects after a 503.
             let source = "GET /stream HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"
             #expect(try server.exchange(source) == "")
             let silent = try (0..<8).map { _ in try server.client() }
@@ -190,7 +192,7 @@ struct DeadlineTests {
         }
     }
 
-    @Test("Above the number of connections allowed, an event stream whose Accept is far behind gets no 503 either")
+    @Test("Above the connection limit, an event stream whose Accept comes late in the head gets no 503 either")
     func largeHeadAboveConnectionsMax() async throws {
         func adjust(_ options: inout HTTPServerOptions) {
             options.connectionsMax = 1
@@ -204,7 +206,7 @@ struct DeadlineTests {
             let source = "GET /stream HTTP/1.1\r\nHost: a\r\n\(cookie)\r\nAccept: text/event-stream\r\n\r\n"
             let second = try server.client()
             second.send(source)
-            // Reset where the rest of the head was not read, else closed.
+            // A reset where the rest of the head was not read.
             #expect((try? second.readToEnd()) ?? "" == "")
             #expect(try await eventually { try await server.listener.connectionCount() == 1 })
         }

@@ -2,9 +2,9 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: delivery and endings")
+@Suite("HTTP server: delivery and closing", .tags(.integration))
 struct DeliveryTests {
-    @Test("A request that comes byte by byte is served")
+    @Test("A request that arrives byte by byte is served")
     func byteByByte() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -27,7 +27,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("Pipelined requests that are answered later keep their order, and all are answered")
+    @Test("Pipelined requests that are answered asynchronously keep their order, and all are answered")
     func pipelinedLater() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -37,7 +37,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("A client that pipelines and does not read is not answered without end")
+    @Test("A client that pipelines and does not read is not answered without limit")
     func pipelinedUnread() async throws {
         try await withServer { server in
             let client = try server.client(receiveBufferBytes: 4096)
@@ -57,7 +57,7 @@ struct DeliveryTests {
     }
 
     @Test(
-        "A client that shuts down its sending side still gets all its answers",
+        "A client that shuts down its sending side still gets all responses",
         arguments: [
             "/hello", "/later?ms=50&q=hello",
         ]
@@ -73,11 +73,14 @@ struct DeliveryTests {
             #expect(try client.readToEnd() == "")
             let began = ContinuousClock.now
             #expect(try await server.waitUntilEmpty())
-            #expect(ContinuousClock.now - began < .milliseconds(1500), "no lingering for an end that has come")
+            #expect(
+                ContinuousClock.now - began < .milliseconds(1500),
+                "no lingering for an end that has already arrived"
+            )
         }
     }
 
-    @Test("A large answer reaches a half-closed client whole, however slowly it reads")
+    @Test("A large response reaches a half-closed client whole, also when it reads slowly")
     func halfClosedLarge() async throws {
         try await withServer { server in
             let client = try server.client(receiveBufferBytes: 4096)
@@ -106,7 +109,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("A client that says nothing and goes is let go without a word")
+    @Test("A client that leaves without a request gets no response")
     func silentClient() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -116,7 +119,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("Clients that vanish anywhere leave nothing behind", arguments: [false, true])
+    @Test("Clients that leave at any point leave no connection behind", arguments: [false, true])
     func vanishing(_ withReset: Bool) async throws {
         try await withServer(loops: 2) { server in
             let requests = [
@@ -141,7 +144,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("A handler hears at once that its client was reset, and may answer in vain")
+    @Test("A handler is notified at once of a reset, and may still answer")
     func closeAction() async throws {
         try await withServer { server in
             let client = try server.client()

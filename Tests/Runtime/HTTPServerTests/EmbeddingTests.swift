@@ -4,9 +4,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("HTTP server: what the embedding brings")
+@Suite("HTTP server: metrics, error renderer and security layer", .tags(.integration))
 struct EmbeddingTests {
-    @Test("Metrics tell of connections, requests with their status, lost clients and bad requests")
+    @Test("Metrics observe connections, requests with their status, lost clients and bad requests")
     func metrics() async throws {
         let metrics = RecordingMetrics()
         try await withServer(metrics: metrics) { server in
@@ -34,7 +34,7 @@ struct EmbeddingTests {
         }
     }
 
-    @Test("The embedding renders the server's own errors")
+    @Test("The given renderer makes the server's own errors")
     func renderer() async throws {
         try await withServer { options in
             options.renderError = { status, detail, request in
@@ -53,7 +53,7 @@ struct EmbeddingTests {
             #expect(response.body == "400 - - -: The request line is malformed.")
             let body = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nOrigin: in-the-body\r\n"
             #expect(try server.exchange(body).hasSuffix("413 / - -: The body is too large."))
-            // In whatever part of the head it stands, cut anywhere, and only where it may be put into a header.
+            // Anywhere in the head, also where it is cut, and only where the value is safe in a response header.
             let cookie = "Cookie: \(String(repeating: "c", count: 20_000))\r\n"
             for (fields, known) in [
                 ("ORIGIN:https://a.example \r\nX-Request-Id: 7\r\n\(cookie)", "https://a.example 7"),
@@ -71,7 +71,26 @@ struct EmbeddingTests {
         }
     }
 
-    @Test("A security layer stands between every connection and its socket")
+    @Test("The errors of a full server and of an unanswered request carry what was read of the request")
+    func rendererOfOtherErrors() async throws {
+        try await withServer { options in
+            options.connectionsMax = 1
+            options.refusedConnectionsMax = 8
+            options.renderError = { status, _, request in
+                let known = [request.path, request.origin, request.requestID].map { $0 ?? "-" }
+                return HTTPResponse(status: status, body: Array(known.joined(separator: " ").utf8))
+            }
+        } _: { server in
+            let client = try server.client()
+            client.send("GET /forget?x HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try client.readResponse().body == "/forget - -")
+            let fields = "Host: a\r\nOrigin: https://a.example\r\nX-Request-ID: 7\r\n"
+            let above = try server.exchange("POST /hello?x HTTP/1.1\r\n\(fields)\r\n")
+            #expect(above.hasSuffix("\r\n\r\n/hello https://a.example 7"))
+        }
+    }
+
+    @Test("A security layer processes all bytes of every connection")
     func filter() async throws {
         try await withServer { options in
             options.makeFilter = { Scrambler() }
@@ -85,7 +104,7 @@ struct EmbeddingTests {
         }
     }
 
-    @Test("A connection whose security layer refuses the bytes is closed")
+    @Test("A connection whose security layer rejects the bytes is closed")
     func filterRefuses() async throws {
         try await withServer { options in
             options.makeFilter = { Scrambler() }
@@ -104,7 +123,7 @@ struct EmbeddingTests {
             let answered = try await onOwnThreads {
                 try await atOnce(8) { index in
                     try (0..<1000).count { _ in
-                        // A socket that is closed twice would be another thread's the second time.
+                        // A descriptor closed twice may belong to another thread the second time.
                         if index < 4 { return (try? RawClient(port: closedPort)) == nil }
                         let client = try server.client()
                         client.send("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -116,7 +135,7 @@ struct EmbeddingTests {
         }
     }
 
-    @Test("Connections are dealt out to all loops, each with its own handler")
+    @Test("Connections are distributed over all loops, each with its own handler")
     func manyLoops() async throws {
         try await withServer(loops: 3) { server in
             let clients = try (0..<9).map { _ in try server.client() }
@@ -144,7 +163,7 @@ final class RecordingMetrics: HTTPServerMetrics {
     func connectionEnded(by limit: ConnectionLimit) { record.note("limit: \(limit)") }
 }
 
-/// A security layer for tests: flips a bit, and refuses the byte 0xff.
+/// A security layer for tests: flips a bit, and rejects the byte 0xff.
 private final class Scrambler: StreamFilter {
     private var alert: [UInt8] = []
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
@@ -238,7 +239,7 @@ private let endRules = [
     Rule(.failed, otherwise: .loss(.failed), phases.map { ($0, .loss(.failed), .closed) }),
 ]
 
-@Suite("HTTP connection: the state")
+@Suite("HTTP connection: the state", .tags(.unit))
 struct HTTPConnectionStateTests {
     @Test(
         "Each event in each phase has the outcome of the table",

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: what is in flight")
+@Suite("HTTP server: what is in flight", .tags(.integration))
 struct InFlightTests {
     @Test(
         "Unanswered requests, streams and upgraded connections count, idle connections and incomplete requests do not"

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
 
-/// Seeded and small (splitmix64), so that a failure can be repeated.
+/// A seeded generator (splitmix64), so that a failure can be reproduced.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
@@ -17,7 +18,7 @@ struct SeededRandom: RandomNumberGenerator {
     }
 }
 
-@Suite("HTTP server: the parser, fuzzed")
+@Suite("HTTP server: the parser, fuzzed", .tags(.unit))
 struct ParserFuzzTests {
     private static let seeds = [
         "GET /hello?q=a%20b HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nX-Empty:\r\n\r\n",
@@ -35,7 +36,7 @@ struct ParserFuzzTests {
         "+", "-",
     ]
 
-    /// What a connection would do with these bytes: the requests it would pass on, and why it would stop.
+    /// The requests that a connection reads in these bytes, and the refusal that ends them.
     private func verdict(of bytes: [UInt8], cutAt cuts: [Int], _ options: HTTPServerOptions) -> [String] {
         let parser = RequestParser(options: options)
         var verdict: [String] = []
@@ -87,7 +88,7 @@ struct ParserFuzzTests {
     }
 
     @Test(
-        "Mutated requests crash nothing, and the verdict does not depend on how the bytes were cut",
+        "Mutated requests do not crash the parser, and the result does not depend on how the bytes were cut",
         arguments: [1, 2, UInt64.random(in: 3...UInt64.max)]
     )
     func cuts(_ seed: UInt64) {

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-/// Bytes that are no acceptable request, and the one right answer.
+/// Bytes that are no acceptable request, and the status of the response.
 struct Refused: Sendable, CustomTestStringConvertible {
     let name: String
     let status: Int
@@ -16,7 +16,7 @@ struct Refused: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    /// A POST with these header lines, and what follows its head.
+    /// A POST with these header lines, and the bytes behind its head.
     static func post(_ name: String, _ status: Int, _ lines: String, _ rest: String = "") -> Refused {
         Refused(name, status, "POST /echo HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n\(rest)")
     }
@@ -53,7 +53,7 @@ private let requestLines = [
     .line("HTTP/1.2", 505, "GET /hello HTTP/1.2"),
     .line("HTTP/0.9 spelled out", 505, "GET /hello HTTP/0.9"),
     Refused("the preface of HTTP/2", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    .line("a method nobody knows", 501, "BREW /hello HTTP/1.1"),
+    .line("an unknown method", 501, "BREW /hello HTTP/1.1"),
     .line("a method in lower case", 501, "get /hello HTTP/1.1"),
     .line("CONNECT", 501, "CONNECT a:443 HTTP/1.1"),
     .line("a method of 33 letters", 400, String(repeating: "A", count: 33) + " / HTTP/1.1"),
@@ -80,7 +80,7 @@ private let targets = [
     .line("an encoded dot segment", 400, "GET /a/%2e%2E/hello HTTP/1.1"),
     .line("a raw byte above ASCII", 400, "GET /h\u{e4} HTTP/1.1"),
     .line("a target of 8,193 bytes", 414, "GET /" + String(repeating: "a", count: 8192) + " HTTP/1.1"),
-    Refused("a target without end", 414, "GET /" + String(repeating: "a", count: 100_000)),
+    Refused("a target that does not end", 414, "GET /" + String(repeating: "a", count: 100_000)),
 ]
 
 private let headers = [
@@ -173,7 +173,7 @@ private let chunks = [
     .chunked("a control in a chunk extension", 400, "3;a=\u{1}\r\nabc\r\n0\r\n\r\n"),
     .chunked("a bare LF in a chunk extension", 400, "3;a=b\nabc\r\n0\r\n\r\n"),
     .chunked("a chunk extension of 2 KB", 400, "3;a=" + String(repeating: "b", count: 2048) + "\r\nabc\r\n0\r\n\r\n"),
-    // Right by the RFC, but llhttp 8.1 refuses it, and nothing sends it.
+    // Valid by the RFC, but llhttp 8.1 refuses it, and no known client sends it.
     .chunked("a chunk extension behind an unquoted value", 400, "3;a=b;c=d\r\nabc\r\n0\r\n\r\n"),
     .chunked("a folded trailer", 400, "0\r\nX-A: b\r\n c\r\n\r\n"),
     .chunked("a space before a trailer's colon", 400, "0\r\nX-A : b\r\n\r\n"),
@@ -189,10 +189,10 @@ private let chunks = [
     ),
 ]
 
-@Suite("HTTP server: what is refused")
+@Suite("HTTP server: refusals", .tags(.integration))
 struct RefusalTests {
     @Test(
-        "Is answered once, with a problem document, and the connection closes",
+        "A refused request is answered once, with a problem document, and the connection closes",
         arguments: [
             requestLines, targets, headers, framing, chunks,
         ].joined().map(\.self)
@@ -215,7 +215,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "One byte at a time gets the same answer",
+        "A request that arrives byte by byte gets the same response",
         arguments: [
             requestLines, targets, headers, framing, chunks,
         ].joined().filter { $0.request.utf8.count < 2000 }
@@ -237,7 +237,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("What follows a refused request is not taken for a request")
+    @Test("Bytes behind a refused request are not parsed as a request")
     func nothingAfterRefusal() async throws {
         try await withServer { server in
             let next = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"

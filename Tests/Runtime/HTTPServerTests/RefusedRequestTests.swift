@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP server: what is read of a refused request")
+@Suite("HTTP server: what is read of a refused request", .tags(.unit))
 struct RefusedRequestTests {
     @Test(
         "The path is read where the request line has a complete and valid one",
@@ -46,5 +47,17 @@ struct RefusedRequestTests {
             let request = RefusedRequest(head: Array("GET /a HTTP/1.1\r\n\(fields)".utf8))
             #expect(request == RefusedRequest(path: "/a", origin: origin, requestID: requestID))
         }
+    }
+
+    @Test("The server's own problem document has the path as its instance, or none where there is none")
+    func instance() {
+        let request = RefusedRequest(path: "/a\"b")
+        let known = problemResponse(status: 400, detail: "No.", request: request)
+        #expect(
+            String(decoding: known.body, as: UTF8.self)
+                == #"{"type":"/problems/bad-request","title":"Bad Request","status":400,"detail":"No.","instance":"/a\"b"}"#
+        )
+        let unknown = problemResponse(status: 414, detail: "No.", request: RefusedRequest())
+        #expect(!String(decoding: unknown.body, as: UTF8.self).contains("instance"))
     }
 }

@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: serving")
+@Suite("HTTP server: serving", .tags(.integration))
 struct ServingTests {
     @Test("A GET is answered with length, type and date, and the connection stays open")
     func simpleGet() async throws {
@@ -22,7 +22,7 @@ struct ServingTests {
         }
     }
 
-    @Test("The handler sees method, target, version, headers, query, body and the peer's address")
+    @Test("The handler gets method, target, version, headers, query, body and the peer's address")
     func wholeRequest() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -38,7 +38,7 @@ struct ServingTests {
     }
 
     @Test(
-        "Requests that look odd and are right are served",
+        "Unusual but valid requests are served",
         arguments: [
             "GET /hello HTTP/1.1\r\nHost:\r\n\r\n",
             "GET /hello HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
@@ -135,7 +135,7 @@ struct ServingTests {
         }
     }
 
-    @Test("HTTP/1.0 is served without a Host and closed, also when it asks to be kept alive")
+    @Test("HTTP/1.0 is served without a Host and closed, also with Connection: keep-alive")
     func http10() async throws {
         try await withServer { server in
             for line in ["", "Connection: keep-alive\r\n"] {
@@ -148,7 +148,7 @@ struct ServingTests {
     }
 
     @Test(
-        "Connection: close is honoured, also in a list, and what follows is ignored",
+        "Connection: close closes the connection, also in a list, and bytes behind the request are ignored",
         arguments: [
             "close", "Close", "keep-alive, close",
         ]
@@ -163,7 +163,7 @@ struct ServingTests {
         }
     }
 
-    @Test("A value with line ends cannot begin another field")
+    @Test("A header value with line ends cannot begin another field")
     func injection() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -174,7 +174,7 @@ struct ServingTests {
         }
     }
 
-    @Test("A handler that drops its exchange answers 500")
+    @Test("An exchange that is released without an answer answers 500")
     func forgotten() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -184,12 +184,12 @@ struct ServingTests {
     }
 }
 
-@Suite("HTTP server: Expect")
+@Suite("HTTP server: Expect", .tags(.integration))
 struct ExpectTests {
     private static let head = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
 
     @Test(
-        "100 Continue is sent once the head is acceptable, and then the answer",
+        "100 Continue is sent once the head is accepted, and then the response",
         arguments: [
             ("Content-Length: 3", "abc"), ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n"),
         ]
@@ -204,7 +204,7 @@ struct ExpectTests {
         }
     }
 
-    @Test("100 Continue is not sent when the body is there already, when there is none, or to HTTP/1.0")
+    @Test("100 Continue is not sent when the body has arrived, when there is none, or to HTTP/1.0")
     func notNeeded() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -219,7 +219,7 @@ struct ExpectTests {
         }
     }
 
-    @Test("A body that is too long is refused instead of asked for")
+    @Test("A body that is too long is refused, and 100 Continue is not sent")
     func tooLong() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -228,7 +228,7 @@ struct ExpectTests {
         }
     }
 
-    @Test("The handler can refuse a request before its body")
+    @Test("The handler can reject a request before its body")
     func refusedByHandler() async throws {
         try await withServer { server in
             let client = try server.client()

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import HTTPServer
 
-@Suite("HTTP connection: stalled output")
+@Suite("HTTP connection: stalled output", .tags(.unit))
 struct StallWatchTests {
     @Test("The time counts from the last progress, and only while something waits")
     func time() {

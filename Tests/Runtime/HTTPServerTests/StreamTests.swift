@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: streaming responses")
+@Suite("HTTP server: streaming responses", .tags(.integration))
 struct StreamTests {
     @Test("A stream's frames of one turn share one chunk, and the connection serves the next request after it")
     func chunkedStream() async throws {
@@ -19,7 +19,7 @@ struct StreamTests {
         }
     }
 
-    @Test("Frames of different turns come as chunks of their own, as soon as they are written")
+    @Test("Frames of different turns are sent as separate chunks, as soon as they are written")
     func framesAtOnce() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -79,7 +79,7 @@ struct StreamTests {
         }
     }
 
-    @Test("A client that ended its side before the stream began is let go too")
+    @Test("The stream of a client that ended its side before it began is closed too")
     func leftBefore() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -90,7 +90,7 @@ struct StreamTests {
         }
     }
 
-    @Test("A writer hears when a client that had stalled has taken everything")
+    @Test("A writer is notified when a client that had stalled has taken everything")
     func drained() async throws {
         try await withServer { server in
             let client = try server.client(receiveBufferBytes: 4096)
@@ -100,7 +100,7 @@ struct StreamTests {
         }
     }
 
-    @Test("Clients that flood an open stream with requests are read no further")
+    @Test("A client that floods an open stream with requests is not read further")
     func floodedStream() async throws {
         try await withServer { server in
             let client = try server.client()
@@ -118,9 +118,9 @@ struct StreamTests {
     }
 }
 
-@Suite("HTTP server: ending the server")
+@Suite("HTTP server: drain and shutdown", .tags(.integration))
 struct EndingTests {
-    @Test("Draining closes idle connections, lets answers and streams end, and announces the close")
+    @Test("A drain closes idle connections, lets responses and streams end, and announces the close")
     func drain() async throws {
         try await withServer { server in
             let idle = try server.client()
@@ -150,7 +150,7 @@ struct EndingTests {
         }
     }
 
-    @Test("A connection whose first request comes just after the drain began is answered, not closed on")
+    @Test("A connection whose first request arrives just after the drain began is answered, not closed")
     func firstRequestDuringDrain() async throws {
         try await withServer { options in
             options.firstRequestGrace = .seconds(10)
@@ -173,7 +173,7 @@ struct EndingTests {
         }
     }
 
-    @Test("A connection that never sends anything does not hold up a drain")
+    @Test("A connection that sends nothing does not delay a drain")
     func unusedDuringDrain() async throws {
         try await withServer { options in
             options.firstRequestGrace = .milliseconds(50)
@@ -185,7 +185,7 @@ struct EndingTests {
         }
     }
 
-    @Test("A drain that takes too long tells how many are left")
+    @Test("A drain that exceeds its limit returns how many connections are left")
     func drainLimit() async throws {
         try await withServer { server in
             let client = try server.client()

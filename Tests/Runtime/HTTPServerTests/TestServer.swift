@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// A real server on a free port, for as long as `body` runs; `body` has a thread of its own and may block it.
+/// Runs `body` with a server on a free port; `body` has a thread of its own and may block it.
 func withServer<Result: Sendable>(
     loops count: Int = 1,
     _ adjust: (inout HTTPServerOptions) -> Void = { _ in },
@@ -37,7 +37,7 @@ struct TestServer: Sendable {
         try RawClient(port: listener.port, receiveBufferBytes: receiveBufferBytes)
     }
 
-    /// Sends `request` on a connection of its own and returns all that comes until the server closes.
+    /// Sends `request` on a connection of its own; returns everything received until the server closes.
     func exchange(_ request: String, within limit: Duration = .seconds(10)) throws -> String {
         let client = try client()
         client.send(request)
@@ -57,7 +57,7 @@ extension RawSender {
     }
 }
 
-/// What the routes saw, from any thread.
+/// What the routes observed; safe from any thread.
 final class Record: Sendable {
     private let entries = Mutex<[String]>([])
 
@@ -68,7 +68,7 @@ final class Record: Sendable {
     func contains(_ entry: String) -> Bool { all.contains(entry) }
 }
 
-/// The application under the server: each route shows one thing a handler can do.
+/// The application of the tests: each route uses one capability of a handler.
 final class Routes: HTTPHandler {
     private let loop: Loop
     private let record: Record

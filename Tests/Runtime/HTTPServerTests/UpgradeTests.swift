@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("HTTP server: upgrades")
+@Suite("HTTP server: upgrades", .tags(.integration))
 struct UpgradeTests {
     private static let fields = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: other, ECHO\r\n\r\n"
     private static let request = "GET /upgrade HTTP/1.1\r\n\(fields)"
@@ -150,7 +150,7 @@ struct UpgradeTests {
         }
     }
 
-    @Test("A client that takes nothing of its owner's output is cut off; one that takes it is reported as drained")
+    @Test("A client that takes nothing of the owner's output is disconnected; for one that does, the drain is reported")
     func stalled() async throws {
         let metrics = RecordingMetrics()
         func adjust(_ options: inout HTTPServerOptions) { options.streamStallTimeout = .milliseconds(300) }
@@ -167,7 +167,7 @@ struct UpgradeTests {
         }
     }
 
-    @Test("An owner that closes the stream in its first moment is told of the close once")
+    @Test("An owner that closes the stream while it is made is notified of the close once")
     func closesAtOnce() async throws {
         try await withServer { server in
             let client = try server.client()

@@ -13,7 +13,7 @@ final class Journal: Sendable {
     /// Apart from the entries: when readiness is noted relative to the next service's start is open.
     func noteReady(_ service: String) { ready.withLock { _ = $0.insert(service) } }
 
-    /// True once the group has been told that the service is ready.
+    /// True after the service has called `started`.
     func isReady(_ service: String) -> Bool { ready.withLock { $0.contains(service) } }
 
     func contains(_ entry: String) -> Bool { entries.contains(entry) }
@@ -46,7 +46,7 @@ struct Breakdown: Error, Equatable {
     let service: String
 }
 
-/// A service that writes down what is done to it, and misbehaves as told.
+/// A service that records the calls it receives, and fails on demand.
 struct ProbeService: Service {
     enum Manner: Sendable {
         case good

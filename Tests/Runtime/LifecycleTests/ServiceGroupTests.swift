@@ -4,7 +4,7 @@ import Testing
 
 @testable import Lifecycle
 
-@Suite("The service group", .timeLimit(.minutes(1)))
+@Suite("The service group", .tags(.unit), .timeLimit(.minutes(1)))
 struct ServiceGroupTests {
     private let journal = Journal()
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Lifecycle
 
 /// Signals hit a whole process, so each test has one of its own.
-@Suite("Signals", .timeLimit(.minutes(1)))
+@Suite("Signals", .tags(.integration), .timeLimit(.minutes(1)))
 struct SignalTests {
     @Test("one signal stops in order and lets the process end by itself")
     func once() async {
@@ -56,7 +56,7 @@ struct SignalTests {
         }
     }
 
-    @Test("the user's signal is handed on while somebody watches it, and never ends the process")
+    @Test("SIGUSR1 reaches its handler while it is watched, and never ends the process")
     func user() async {
         await #expect(processExitsWith: .exitCode(7)) {
             SignalWatcher.ignoreUserSignal()

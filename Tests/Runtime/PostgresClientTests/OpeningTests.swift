@@ -6,7 +6,7 @@ import Testing
 private let encryption = PostgresStatement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 private let one = PostgresStatement("SELECT 1::int8")
 
-@Suite("Opening connections", .timeLimit(.minutes(2)))
+@Suite("Opening connections", .tags(.integration), .timeLimit(.minutes(2)))
 struct OpeningTests {
     @Test("a malformed URI is rejected without being quoted")
     func uri() {

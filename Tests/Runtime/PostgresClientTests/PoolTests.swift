@@ -9,7 +9,7 @@ private let createTable = PostgresStatement("CREATE TABLE counts (name text PRIM
 private let insert = PostgresStatement("INSERT INTO counts VALUES ($1, 0)")
 private let increment = PostgresStatement("UPDATE counts SET value = value + 1 WHERE name = $1 RETURNING value")
 
-@Suite("The pool", .timeLimit(.minutes(3)))
+@Suite("The pool", .tags(.integration), .timeLimit(.minutes(3)))
 struct PoolTests {
     @Test("connections stay within the limit, callers get one in turn, and idle ones are reused")
     func bounded() async throws {

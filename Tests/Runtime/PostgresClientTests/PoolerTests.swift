@@ -8,7 +8,7 @@ private let second = PostgresStatement("SELECT 'second ' || $1")
 private let sleep = PostgresStatement("SELECT pg_sleep(30)")
 private let prepared = PostgresStatement("SELECT count(*) FROM pg_prepared_statements")
 
-@Suite("The pool behind PgBouncer with a session for each transaction", .timeLimit(.minutes(1)))
+@Suite("The pool behind PgBouncer with a session for each transaction", .tags(.integration), .timeLimit(.minutes(1)))
 struct PoolerTests {
     @Test("clients that share sessions get the results of their own statements")
     func shared() async throws {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import PostgresClient
@@ -5,7 +6,7 @@ import Testing
 private let first = PostgresStatement("SELECT 1")
 private let second = PostgresStatement("SELECT 2")
 
-@Suite("The results of a batch")
+@Suite("The results of a batch", .tags(.integration))
 struct PostgresBatchTests {
     private func describe(_ commands: [BatchCommand]) -> [String] {
         commands.map { command in

@@ -23,7 +23,7 @@ private let addLeaf = PostgresStatement("INSERT INTO tree VALUES ($1, $2)")
 private let double = PostgresStatement("SELECT 2 * $1::int8")
 private let divide = PostgresStatement("SELECT 1 / $1::int8")
 
-@Suite("Statements and batches", .timeLimit(.minutes(2)))
+@Suite("Statements and batches", .tags(.integration), .timeLimit(.minutes(2)))
 struct StatementTests {
     private let uuid = PostgresUUID(high: 0x0123_4567_89ab_7def, low: 0xfedc_ba98_7654_3210)
 

@@ -3,7 +3,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Commands on a real server", .timeLimit(.minutes(1)))
+@Suite("Commands on a real server", .tags(.integration), .timeLimit(.minutes(1)))
 struct CommandTests {
     @Test("ten thousand pipelined commands get their replies in order")
     func pipelining() async throws {

@@ -3,7 +3,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Failures of the server and of callers", .timeLimit(.minutes(1)))
+@Suite("Failures of the server and of callers", .tags(.integration), .timeLimit(.minutes(1)))
 struct FailureTests {
     @Test("a command to a frozen server fails at its deadline, and the loop keeps running")
     func frozen() async throws {

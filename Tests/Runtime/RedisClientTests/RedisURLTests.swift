@@ -1,8 +1,9 @@
 import EventLoop
 import RedisClient
+import TestSupport
 import Testing
 
-@Suite("Redis URLs")
+@Suite("Redis URLs", .tags(.unit))
 struct RedisURLTests {
     @Test("contain endpoint, login and database")
     func forms() throws {

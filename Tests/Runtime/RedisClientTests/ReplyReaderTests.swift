@@ -1,7 +1,8 @@
 import RedisClient
+import TestSupport
 import Testing
 
-@Suite("Parsing replies")
+@Suite("Parsing replies", .tags(.integration))
 struct ReplyReaderTests {
     private static let stream =
         "+OK\r\n:-12\r\n$-1\r\n$0\r\n\r\n$6\r\na\r\nb\0c\r\n*0\r\n*-1\r\n"

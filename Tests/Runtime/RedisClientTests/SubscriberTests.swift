@@ -3,7 +3,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Pub/sub on a real server", .timeLimit(.minutes(1)))
+@Suite("Pub/sub on a real server", .tags(.integration), .timeLimit(.minutes(1)))
 struct SubscriberTests {
     @Test("a thousand channels of both kinds are confirmed, deliver and are unsubscribed")
     func thousandChannels() async throws {

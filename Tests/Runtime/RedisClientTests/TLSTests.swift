@@ -4,7 +4,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Redis over TLS", .timeLimit(.minutes(1)))
+@Suite("Redis over TLS", .tags(.integration), .timeLimit(.minutes(1)))
 struct TLSTests {
     @Test("commands, large values and messages pass, by host name and by address")
     func trusted() async throws {

@@ -2,7 +2,7 @@ import ServerSentEvents
 import TestSupport
 import Testing
 
-@Suite("Server-sent events, fuzzed")
+@Suite("Server-sent events, fuzzed", .tags(.unit))
 struct DecoderFuzzTests {
     private static let mutation = Mutation(
         seeds: [
@@ -39,7 +39,7 @@ struct DecoderFuzzTests {
             // Some inputs are larger than the limits.
             let limits = ServerSentEventLimits(lineBytesMax: 80, dataBytesMax: 60)
             let whole = Self.read([bytes[...]], limits)
-            // Three bytes at most stand for one that is no UTF-8.
+            // U+FFFD, which replaces a byte that is not UTF-8, has three bytes.
             let areBounded = whole.events.allSatisfy { $0.data.utf8.count <= 3 * 60 && $0.type.utf8.count <= 3 * 80 }
             return areBounded && Self.read(bytes.pieces(cuts), limits) == whole
         }

@@ -1,7 +1,8 @@
 import ServerSentEvents
+import TestSupport
 import Testing
 
-@Suite("Server-sent events")
+@Suite("Server-sent events", .tags(.unit))
 struct DecoderTests {
     private static func decode(_ text: String, cuts: [Int] = []) throws -> (events: [ServerSentEvent], last: String) {
         try decode(Array(text.utf8), cuts: cuts)

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("The .env file")
+@Suite("The .env file", .tags(.unit))
 struct DotEnvTests {
     @Test(
         "a line gives a name its value",
@@ -43,7 +44,7 @@ struct DotEnvTests {
         #expect(!mistake.description.contains("secret"))
     }
 
-    @Test("a name that stands twice is a mistake that names the first line")
+    @Test("a repeated name is a mistake that names the first line")
     func twice() {
         let file = DotEnv("A=1\nB=2\nA=3")
         #expect(file.mistakes == [.unreadableLine(number: 3, reason: "A is already set in line 1")])

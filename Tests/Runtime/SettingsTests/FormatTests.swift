@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
 /// What each kind of value accepts and refuses.
-@Suite("Setting formats")
+@Suite("Setting formats", .tags(.unit))
 struct FormatTests {
     @Test("an integer is decimal digits within its range", arguments: ["1", "64"])
     func integer(text: String) { #expect(SettingFormat<Int>.integer(1...64).parse(text) == Int(text)) }
@@ -76,13 +77,17 @@ struct FormatTests {
         for text in ["1,", ",1", "1,,2", "1;2", "1,10"] { #expect(format.parse(text) == nil, "\(text)") }
     }
 
+    private enum Content: String, CaseIterable {
+        case echo
+        case conversation
+        case timestamps
+    }
+
     @Test("a choice is one of its raw values")
     func choice() {
-        #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("timestamps") == .timestamps)
-        #expect(SettingFormat<Configuration.Mock.Content>.choice.parse("Echo") == nil)
-        #expect(
-            SettingFormat<Configuration.Mock.Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`"
-        )
+        #expect(SettingFormat<Content>.choice.parse("timestamps") == .timestamps)
+        #expect(SettingFormat<Content>.choice.parse("Echo") == nil)
+        #expect(SettingFormat<Content>.choice.allowed == "one of `echo`, `conversation`, `timestamps`")
     }
 
     @Test("a number is decimal and within its range")
@@ -139,7 +144,7 @@ struct FormatTests {
     }
 }
 
-@Suite("IP networks")
+@Suite("IP networks", .tags(.unit))
 struct IPNetworkTests {
     @Test("a network contains the addresses that share its prefix")
     func contains() throws {

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Settings
 
-@Suite("Masking")
+@Suite("Masking", .tags(.unit))
 struct MaskingTests {
     @Test("a secret prints stars in every way but one")
     func secret() {

@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("Exemplars")
+@Suite("Exemplars", .tags(.unit))
 struct ExemplarTests {
     private let registry = MetricsRegistry()
     private let histogram: Histogram

@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("The log's level at run time")
+@Suite("The log's level at run time", .tags(.unit))
 struct LogLevelControlTests {
     private struct Line: Decodable {
         let level: String
@@ -20,7 +21,7 @@ struct LogLevelControlTests {
         }
     }
 
-    @Test("a change holds from the next line on and is told in a line that shows")
+    @Test("a change applies from the next line on and is logged in a line that is written")
     func set() throws {
         let pipe = LogPipe()
         let output = pipe.output(level: .info)
@@ -31,10 +32,10 @@ struct LogLevelControlTests {
         #expect(output.isEnabled(.error) && !output.isEnabled(.warning))
         control.set(.warning)
         control.set(.info)
-        let told = [
+        let lines = [
             "info: info to debug", "info: debug to error", "warning: error to warning", "info: warning to info",
         ]
-        #expect(try changes(pipe) == told)
+        #expect(try changes(pipe) == lines)
     }
 
     @Test("a toggle goes to debug and back, also from a level that was set")
@@ -45,8 +46,8 @@ struct LogLevelControlTests {
         control.toggle()
         control.set(.error)
         control.toggle()
-        let told = ["info: info to debug", "info: debug to info", "info: info to error", "info: error to info"]
-        #expect(try changes(pipe) == told)
+        let lines = ["info: info to debug", "info: debug to info", "info: info to error", "info: error to info"]
+        #expect(try changes(pipe) == lines)
         let loud = LogLevelControl(Logger(output: pipe.output(level: .debug)), configured: .debug)
         loud.toggle()
         #expect(try changes(pipe) == ["info: debug to trace"])

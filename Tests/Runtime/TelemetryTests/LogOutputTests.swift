@@ -1,10 +1,11 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
 /// What happens when a line cannot be written.
-@Suite("The log output")
+@Suite("The log output", .tags(.integration))
 struct LogOutputTests {
     @Test("a full pipe drops lines without blocking, and takes them again once it is read")
     func fullPipe() {

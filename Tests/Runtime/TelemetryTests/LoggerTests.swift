@@ -1,9 +1,10 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("The logger")
+@Suite("The logger", .tags(.unit))
 struct LoggerTests {
     private struct Failure: Error, CustomStringConvertible { let description = "it broke" }
 
@@ -131,41 +132,5 @@ struct LoggerTests {
             #"INFO    asked plain=a/b blank="a b" empty="" evil="\u{1B}[2J\nfake\u{009B}" quoted="say \"x\\y\"" n=1"#
         #expect(line.drop { $0 != " " }.dropFirst() == rest)
         #expect(line.contains(#/^\d\d:\d\d:\d\d\.\d{3} INFO/#))
-    }
-}
-
-@Suite("Times")
-struct TimestampTests {
-    private func text(_ seconds: Int, _ millisecond: Int = 0) -> String {
-        var bytes: [UInt8] = []
-        Timestamp(secondsSince1970: seconds, millisecond: millisecond).appendRFC3339(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    @Test("known moments are written as RFC 3339")
-    func known() {
-        #expect(text(0) == "1970-01-01T00:00:00.000Z")
-        #expect(text(-1, 999) == "1969-12-31T23:59:59.999Z")
-        #expect(text(951_782_400, 7) == "2000-02-29T00:00:00.007Z")
-        #expect(text(4_107_542_399) == "2100-02-28T23:59:59.000Z")
-        #expect(text(4_107_542_400) == "2100-03-01T00:00:00.000Z")
-        #expect(text(1_795_264_496, 789) == "2026-11-21T12:34:56.789Z")
-    }
-
-    @Test("each day of four centuries follows the one before")
-    func days() {
-        let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        var (year, month, day) = (1970, 1, 1)
-        for index in 0..<146_097 {
-            let time = Timestamp(secondsSince1970: index * 86_400 + 86_399, millisecond: 0)
-            guard time.year == year, time.month == month, time.day == day, time.hour == 23, time.second == 59 else {
-                Issue.record("day \(index) is not \(year)-\(month)-\(day)")
-                return
-            }
-            let isLeap = year.isMultiple(of: 4) && (!year.isMultiple(of: 100) || year.isMultiple(of: 400))
-            day += 1
-            if day > lengths[month - 1] + (month == 2 && isLeap ? 1 : 0) { (month, day) = (month + 1, 1) }
-            if month > 12 { (year, month) = (year + 1, 1) }
-        }
     }
 }

@@ -1,9 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Telemetry
 
-@Suite("Metrics")
+@Suite("Metrics", .tags(.unit))
 struct MetricsTests {
     private func example() -> MetricsRegistry {
         let registry = MetricsRegistry()
@@ -66,7 +67,7 @@ struct MetricsTests {
         #expect(MetricsRegistry().render(.prometheus) == "")
     }
 
-    @Test("a unit is the last word of the name, and told in OpenMetrics only")
+    @Test("a unit is the last word of the name, and listed in OpenMetrics only")
     func units() {
         let registry = MetricsRegistry()
         _ = registry.counter("lemma_sent_bytes_total", help: "Sent.")
@@ -180,7 +181,7 @@ struct MetricsTests {
 }
 
 /// A programmer's mistakes trap, each in a process of its own.
-@Suite("Metric registration")
+@Suite("Metric registration", .tags(.unit))
 struct MetricRegistrationTests {
     @Test("another type for the same name traps")
     func type() async {

@@ -118,7 +118,7 @@ final class ExportBench {
 
     var lost: Int { SpanLoss.allCases.map { metrics.lost[$0].value }.reduce(0, +) }
 
-    /// True where every span that was made is told of exactly once.
+    /// True if every span is exported or counted as lost, exactly once.
     var isAccounted: Bool { metrics.exported.value + lost + queue.count == made }
 
     /// The log's warnings.
@@ -141,7 +141,7 @@ extension SpanExportOptions {
     }
 }
 
-/// Runs `body` with an exporter that has begun, and a collector that answers as told.
+/// Runs `body` with an exporter that has begun, and a collector that answers as `body` sets.
 func exporting(
     to answers: [Collector.Answer] = [.status(200)],
     queueMax: Int = 4096,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tracing
 
-@Suite("Samplers")
+@Suite("Samplers", .tags(.unit))
 struct SamplerTests {
     /// Of so many trace ids, which are the same in each run.
     private static let count = 40_000

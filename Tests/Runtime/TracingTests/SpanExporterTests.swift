@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tracing
 
-@Suite("The exporter of spans")
+@Suite("The exporter of spans", .tags(.integration))
 struct SpanExporterTests {
     @Test("spans arrive once, in their order, by POST with the fields that were asked for")
     func normal() async throws {
@@ -81,7 +81,7 @@ struct SpanExporterTests {
         }
     }
 
-    @Test("what the collector takes only in part is told apart")
+    @Test("the spans of a partly accepted batch are counted apart")
     func partly() async throws {
         let some = Collector.Answer.status(200, body: #"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"x"}}"#)
         let tooMany = Collector.Answer.status(200, body: #"{"partialSuccess":{"rejectedSpans":"99"}}"#)
@@ -130,7 +130,9 @@ struct SpanExporterTests {
         }
     }
 
-    @Test("a collector that hangs is given up at the limit; meanwhile the queue fills up and nobody waits for it")
+    @Test(
+        "a request to a collector that hangs ends at the limit; meanwhile the queue fills up and nothing waits for it"
+    )
     func hanging() async throws {
         var options = SpanExportOptions.quick
         options.requestLimit = .milliseconds(100)
@@ -147,7 +149,7 @@ struct SpanExporterTests {
         }
     }
 
-    @Test("whatever the collector does, every span is told of exactly once")
+    @Test("whatever the collector does, every span is exported or counted as lost, exactly once")
     func accounts() async throws {
         var random = SeededRandom(seed: 0x0ACC)
         let answers: [Collector.Answer] = (0..<120).map { _ in
@@ -190,7 +192,7 @@ struct SpanExporterTests {
     }
 }
 
-@Suite("The end of the exporter")
+@Suite("The end of the exporter", .tags(.integration))
 struct SpanExporterEndTests {
     /// The period is longer than any test: what is sent is sent by the end.
     private static var slow: SpanExportOptions {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tracing
 
-@Suite("OTLP in JSON")
+@Suite("OTLP in JSON", .tags(.unit))
 struct SpanPayloadTests {
     private static let resource = TraceResource(
         service: "lemma-\"test\"",
@@ -63,16 +63,16 @@ struct SpanPayloadTests {
         #expect(values["service.name"] == .string("s") && values["telemetry.sdk.name"] == .string("lemma"))
     }
 
-    @Test("the resource tells the process, its service and what exports")
+    @Test("the resource describes the process, its service and the exporter")
     func resource() throws {
         let request = try Self.exported()
         let resource = try #require(request.resourceSpans.first)
-        var told: [String: String] = [:]
+        var found: [String: String] = [:]
         for attribute in resource.resource.attributes {
-            told[attribute.key] = attribute.value.stringValue ?? attribute.value.intValue
+            found[attribute.key] = attribute.value.stringValue ?? attribute.value.intValue
         }
         #expect(
-            told == [
+            found == [
                 "service.name": "lemma-\"test\"", "service.version": "1.2.3", "service.instance.id": "i\u{7}",
                 "host.name": "höst", "process.pid": "42", "telemetry.sdk.name": "lemma",
                 "telemetry.sdk.language": "swift", "telemetry.sdk.version": "1.2.3",
@@ -153,7 +153,7 @@ struct SpanPayloadTests {
         for (read, (_, expected)) in zip(read, values) { #expect(read.value == expected) }
     }
 
-    @Test("no text breaks the JSON, wherever it stands")
+    @Test("no text breaks the JSON at any place")
     func texts() throws {
         var random = SeededRandom(seed: 0x07E1)
         for _ in 0..<200 {

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Tracing
 
-@Suite("Spans")
+@Suite("Spans", .tags(.unit))
 struct SpanTests {
     private let queue = SpanQueue(spansMax: 4)
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Tracing
 
 /// The cases are those of the W3C's own test suite for Trace Context, by what it asks of a receiver.
-@Suite("W3C trace context")
+@Suite("W3C trace context", .tags(.unit))
 struct TraceContextTests {
     private static let trace = "0af7651916cd43dd8448eb211c80319c"
     private static let span = "b7ad6b7169203331"
@@ -86,7 +86,7 @@ struct TraceContextTests {
     }
 }
 
-@Suite("tracestate")
+@Suite("tracestate", .tags(.unit))
 struct TraceStateTests {
     private static func state(_ header: String) -> String? {
         TraceContext(

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("lemma ask")
+@Suite("lemma ask", .tags(.system))
 struct AskTests {
     private typealias Stream = ScriptedServer.Stream
 

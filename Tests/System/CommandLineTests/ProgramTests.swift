@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("lemma: commands and configuration")
+@Suite("lemma: commands and configuration", .tags(.system))
 struct ProgramTests {
     private static let commands = ["dev", "api", "worker", "migrate", "ask", "bench", "config", "healthcheck"]
 

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A request that ends when nobody watches it", .serialized, .timeLimit(.minutes(2)))
+@Suite("A request that ends when nobody watches it", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct AbandonmentTests {
     /// Half a second of grace, and answers of two seconds.
     private static let settings = ["DISCONNECT_GRACE": "500ms", "MOCK_TOKENS": "100", "MOCK_TOKEN_DELAY": "20ms"]

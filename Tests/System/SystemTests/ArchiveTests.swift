@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@Suite("Conversations as they are kept", .serialized, .timeLimit(.minutes(3)))
+@Suite("Conversations as they are kept", .tags(.system), .serialized, .timeLimit(.minutes(3)))
 struct ArchiveTests {
     private struct Page: Decodable {
         struct Item: Decodable {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Aborting a request", .serialized, .timeLimit(.minutes(2)))
+@Suite("Aborting a request", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct CancellationTests {
     private struct Cancelled: Decodable {
         let reason: String

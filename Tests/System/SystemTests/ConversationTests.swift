@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Conversations", .serialized, .timeLimit(.minutes(3)))
+@Suite("Conversations", .tags(.system), .serialized, .timeLimit(.minutes(3)))
 struct ConversationTests {
     private struct Cancelled: Decodable {
         let reason: String

@@ -8,7 +8,7 @@ struct Restarted: Decodable {
     let provider: String
 }
 
-@Suite("When a replica dies", .serialized, .timeLimit(.minutes(2)))
+@Suite("When a replica dies", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct CrashTests {
     @Test("a worker killed in the middle of an answer is replaced by another one, which begins again")
     func worker() async throws {

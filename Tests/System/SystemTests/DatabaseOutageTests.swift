@@ -2,7 +2,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("When PostgreSQL is away", .serialized, .timeLimit(.minutes(3)))
+@Suite("When PostgreSQL is away", .tags(.system), .serialized, .timeLimit(.minutes(3)))
 struct DatabaseOutageTests {
     enum Fault: String, CaseIterable, Sendable {
         case stopped

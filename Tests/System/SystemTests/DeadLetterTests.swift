@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@Suite("lemma dead-letters", .timeLimit(.minutes(2)))
+@Suite("lemma dead-letters", .tags(.system), .timeLimit(.minutes(2)))
 struct DeadLetterTests {
     private struct Letter: Decodable {
         let id: String

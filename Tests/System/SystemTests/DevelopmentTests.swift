@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("lemma dev", .serialized, .timeLimit(.minutes(2)))
+@Suite("lemma dev", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct DevelopmentTests {
     /// A `lemma dev` in a folder, ended at the latest with this.
     private final class Development: Sendable {

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("When a replica is told to stop", .serialized, .timeLimit(.minutes(2)))
+@Suite("When a replica is told to stop", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct DrainTests {
     @Test("an API replica fails readiness at once, serves on, then ends its streams between two events and exits 0")
     func api() async throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("What stays in Redis", .serialized, .timeLimit(.minutes(2)))
+@Suite("What stays in Redis", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct ExpiryTests {
     @Test("everything has an expiry but the job streams, and a request's keys go after STREAM_TTL_DONE")
     func expiry() async throws {

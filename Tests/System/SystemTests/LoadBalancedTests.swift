@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Two API and two worker replicas behind a load balancer", .serialized, .timeLimit(.minutes(2)))
+@Suite("Two API and two worker replicas behind a load balancer", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct LoadBalancedTests {
     private static let tokens = 60
     private static let settings = ["MOCK_TOKENS": "\(tokens)", "MOCK_TOKEN_DELAY": "20ms"]

@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("What is logged", .timeLimit(.minutes(2)))
+@Suite("What is logged", .tags(.system), .timeLimit(.minutes(2)))
 struct LogTests {
     /// Everything that must never be in a line: each is found nowhere else.
     private enum Hidden {

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A worker's place in the consumer group", .serialized, .timeLimit(.minutes(1)))
+@Suite("A worker's place in the consumer group", .tags(.system), .serialized, .timeLimit(.minutes(1)))
 struct MembershipTests {
     @Test("is given up when it drains with nothing left to do, and that does not wait for its question for jobs")
     func drained() async throws {

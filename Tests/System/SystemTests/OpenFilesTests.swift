@@ -2,7 +2,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("Limit of open files", .serialized, .timeLimit(.minutes(2)))
+@Suite("Limit of open files", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct OpenFilesTests {
     @Test("a replica with more clients than it may have refuses the others, is alive and ready, and goes on serving")
     func full() async throws {

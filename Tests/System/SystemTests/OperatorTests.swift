@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@Suite("What operators do to Redis", .serialized, .timeLimit(.minutes(3)))
+@Suite("What operators do to Redis", .tags(.system), .serialized, .timeLimit(.minutes(3)))
 struct OperatorTests {
     private func readiness(_ replica: Replica) throws -> RawResponse {
         try HTTPCall.send("GET", port: replica.opsPort, "/readyz")

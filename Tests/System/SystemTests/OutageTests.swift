@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("When Redis is away", .serialized, .timeLimit(.minutes(2)))
+@Suite("When Redis is away", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct OutageTests {
     private func status(_ replica: Replica, _ path: String) throws -> Int {
         try HTTPCall.send("GET", port: replica.opsPort, path).status

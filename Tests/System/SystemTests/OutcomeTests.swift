@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("How requests ended, as the metrics tell", .serialized, .timeLimit(.minutes(3)))
+@Suite("How requests ended, as the metrics tell", .tags(.system), .serialized, .timeLimit(.minutes(3)))
 struct OutcomeTests {
     private static let settings = [
         "AI_FIRST_TOKEN_TIMEOUT": "1s", "AI_IDLE_TIMEOUT": "60s", "AI_MAX_RETRIES": "0", "AI_BREAKER_FAILURES": "1000",

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Pipelined requests", .serialized, .timeLimit(.minutes(2)))
+@Suite("Pipelined requests", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct PipeliningTests {
     @Test("a connection that always has requests waiting costs no more memory with time")
     func memory() async throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("When the provider misbehaves", .serialized, .timeLimit(.minutes(2)))
+@Suite("When the provider misbehaves", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct ProviderFailureTests {
     private struct Failed: Decodable {
         let type: String

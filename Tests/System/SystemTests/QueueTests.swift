@@ -2,7 +2,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Waiting in line", .serialized, .timeLimit(.minutes(2)))
+@Suite("Waiting in line", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct QueueTests {
     private struct Queued: Decodable {
         let correlationId: String

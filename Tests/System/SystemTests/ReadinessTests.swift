@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("What readiness says of servers that cannot be reached")
+@Suite("What readiness says of servers that cannot be reached", .tags(.system))
 struct ReadinessTests {
     /// Starts an API replica, gives what its `/readyz` says once `isMeant` takes it, and ends it.
     private static func readiness(

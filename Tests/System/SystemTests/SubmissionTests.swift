@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Submitting a problem", .serialized, .timeLimit(.minutes(2)))
+@Suite("Submitting a problem", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct SubmissionTests {
     @Test("Prefer: wait gives the finished request where it ends in time, else 202; the GET waits too")
     func preferWait() async throws {

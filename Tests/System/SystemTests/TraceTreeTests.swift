@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("What a trace shows", .serialized, .timeLimit(.minutes(2)))
+@Suite("What a trace shows", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct TraceTreeTests {
     /// Everything that must never be in a span.
     private enum Hidden {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Entries of another release", .timeLimit(.minutes(2)))
+@Suite("Entries of another release", .tags(.system), .timeLimit(.minutes(2)))
 struct UpgradeTests {
     /// Fields that this release knows nothing of, as a later one may add them.
     private static let unknown = ["laterField", #"{"of":"another release"}"#, "later:count", "7"]

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Viewers of one request", .serialized, .timeLimit(.minutes(2)))
+@Suite("Viewers of one request", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct ViewerTests {
     private static let paced = ["MOCK_TOKENS": "40", "MOCK_TOKEN_DELAY": "20ms"]
 

@@ -4,10 +4,11 @@ internal import HTTPServer
 internal import Settings
 internal import Shared
 internal import Telemetry
+internal import Time
 
-/// `GET` and `PUT /loglevel`: shows and changes how much a running process logs.
+/// `GET` and `PUT /loglevel`: shows and changes the log level of a running process.
 ///
-/// What is set ends by itself, so that nobody has to remember it. Loop-owned.
+/// A changed level ends by itself, so that it cannot be forgotten. Loop-owned.
 final class LogLevelRoute {
     private static let standardLimit = Duration.seconds(15 * 60)
     private static let limitMax = Duration.seconds(24 * 3600)
@@ -29,12 +30,11 @@ final class LogLevelRoute {
         let `for`: String?
     }
 
-    func show() -> HTTPResponse {
+    func show(_: Caller, _ context: RequestContext) {
         let setting = control.setting
-        return HTTPResponse(
+        context.respond(
             status: 200,
-            headers: ["Content-Type": "application/json", "Cache-Control": "no-store"],
-            body: JSONWriter.object { json in
+            json: JSONWriter.object { json in
                 json.member("level", setting.level.rawValue)
                 json.member("configured", control.configured.rawValue)
                 if let end, end.generation == setting.generation { json.member("until", end.at.description) }
@@ -42,21 +42,20 @@ final class LogLevelRoute {
         )
     }
 
-    func change(_ request: HTTPRequest) throws(APIProblem) -> HTTPResponse {
-        let body = try JSONBody.decode(Body.self, from: request)
-        let (level, limit) = try Self.wish(body)
+    func change(_ caller: Caller, _ context: RequestContext) throws(APIProblem) {
+        let (level, limit) = try Self.requested(context.body(as: Body.self))
         end?.timer.close()
         end = nil
         let generation = control.set(level).generation
         if level != control.configured {
             let timer = loop.schedule(after: limit) { [control] in control.end(generation) }
-            let at = Timestamp(milliseconds: clock.now().milliseconds + Int64(limit.wholeMilliseconds))
+            let at = Timestamp(milliseconds: clock.now().milliseconds + limit.wholeMilliseconds)
             end = (timer, at, generation)
         }
-        return show()
+        show(caller, context)
     }
 
-    private static func wish(_ body: Body) throws(APIProblem) -> (LogLevel, Duration) {
+    private static func requested(_ body: Body) throws(APIProblem) -> (LogLevel, Duration) {
         var errors: [ValidationFailure.FieldError] = []
         let level = body.level.flatMap { LogLevel(rawValue: $0) }
         if level == nil {

@@ -40,7 +40,7 @@ enum ConversationDocument {
 }
 
 extension JSONWriter {
-    /// A member that is always there.
+    /// A member that is always present, `null` without a value.
     fileprivate mutating func nullable(_ name: StaticString, _ value: String?) {
         if let value { member(name, value) } else { member(name, json: Array("null".utf8)) }
     }

@@ -3,22 +3,19 @@ internal import Domain
 internal import HTTPServer
 internal import Shared
 
-/// `/api/conversations` and what is below it.
+/// `/api/conversations` and the paths below it.
 struct ConversationRoutes {
     private struct Body: Decodable {
         let title: String?
     }
 
-    let services: APIServices
+    let conversations: ConversationServices
 
-    private var conversations: ConversationServices { services.conversations }
-
-    func create(_ context: RequestContext) async throws(APIProblem) {
-        let user = try services.authentication.user(of: context.request)
-        // A conversation needs nothing, so neither does the body.
-        let title = context.request.body.isEmpty ? nil : try JSONBody.decode(Body.self, from: context.request).title
+    func create(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
+        // A conversation has no required member, so the body may be absent.
+        let title = context.request.body.isEmpty ? nil : try context.body(as: Body.self).title
         do {
-            let made = try await conversations.create.handle(CreateConversation(userID: user, title: title))
+            let made = try await conversations.create.handle(CreateConversation(userID: caller.user, title: title))
             let headers: HTTPFields = ["Location": "/api/conversations/\(made.id)"]
             context.respond(status: 201, headers: headers, json: ConversationDocument.json(made))
         } catch {
@@ -29,22 +26,20 @@ struct ConversationRoutes {
         }
     }
 
-    func list(_ context: RequestContext) async throws(APIProblem) {
-        let user = try services.authentication.user(of: context.request)
+    func list(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let page = try PageParameters<ConversationPlace>(context.request.query)
         do {
-            let query = ListConversations(userID: user, place: page.place, size: page.size)
+            let query = ListConversations(userID: caller.user, place: page.place, size: page.size)
             context.respond(status: 200, json: ConversationDocument.json(try await conversations.list.handle(query)))
         } catch {
             throw .archiveUnavailable
         }
     }
 
-    func read(_ context: RequestContext) async throws(APIProblem) {
+    func read(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
-        let user = try services.authentication.user(of: context.request)
         do {
-            let found = try await conversations.read.handle(ReadConversation(id: id, userID: user))
+            let found = try await conversations.read.handle(ReadConversation(id: id, userID: caller.user))
             context.respond(status: 200, json: ConversationDocument.json(found))
         } catch {
             switch error {
@@ -54,12 +49,11 @@ struct ConversationRoutes {
         }
     }
 
-    func rename(_ context: RequestContext) async throws(APIProblem) {
+    func rename(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
-        let user = try services.authentication.user(of: context.request)
-        let title = try JSONBody.decode(Body.self, from: context.request).title
+        let title = try context.body(as: Body.self).title
         do {
-            let command = RenameConversation(id: id, userID: user, title: title)
+            let command = RenameConversation(id: id, userID: caller.user, title: title)
             context.respond(
                 status: 200,
                 json: ConversationDocument.json(try await conversations.rename.handle(command))
@@ -73,11 +67,10 @@ struct ConversationRoutes {
         }
     }
 
-    func delete(_ context: RequestContext) async throws(APIProblem) {
+    func delete(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
-        let user = try services.authentication.user(of: context.request)
         do {
-            try await conversations.delete.handle(DeleteConversation(id: id, userID: user))
+            try await conversations.delete.handle(DeleteConversation(id: id, userID: caller.user))
             context.respond(HTTPResponse(status: 204))
         } catch {
             switch error {
@@ -87,12 +80,11 @@ struct ConversationRoutes {
         }
     }
 
-    func messages(_ context: RequestContext) async throws(APIProblem) {
+    func messages(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
-        let user = try services.authentication.user(of: context.request)
         let page = try PageParameters<MessagePlace>(context.request.query)
         do {
-            let query = ListMessages(id: id, userID: user, place: page.place, size: page.size)
+            let query = ListMessages(id: id, userID: caller.user, place: page.place, size: page.size)
             context.respond(
                 status: 200,
                 json: ConversationDocument.json(try await conversations.messages.handle(query))
@@ -107,7 +99,7 @@ struct ConversationRoutes {
 }
 
 extension APIProblem {
-    /// The same for a conversation that is another user's, so that ids cannot be probed.
+    /// The same for an unknown conversation and for another user's, so that ids cannot be probed.
     static var unknownConversation: APIProblem { APIProblem(.notFound, "There is no such conversation.") }
 
     static var archiveUnavailable: APIProblem {

@@ -3,7 +3,7 @@ internal import Domain
 internal import Problems
 internal import Shared
 
-/// The JSON of a request, as `GET /api/math/requests/{id}` gives it.
+/// The JSON of a request, as `GET /api/math/requests/{id}` returns it.
 enum RequestDocument {
     static func json(_ record: RequestRecord, answer: String?) -> [UInt8] {
         let request = record.request

@@ -7,9 +7,9 @@ internal import Shared
 struct RequestRoutes {
     let services: APIServices
 
-    func read(_ context: RequestContext) async throws(APIProblem) {
+    func read(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
-        let user = try services.authentication.user(of: context.request)
+        let user = caller.user
         let limit = preferredWait(context.request.headers["Prefer"])
         let cursor = limit == nil ? nil : try await lastEvent(of: id)
         var document = try await find(id, user)
@@ -20,11 +20,10 @@ struct RequestRoutes {
         respond(context, 200, document.record, document.answer)
     }
 
-    func cancel(_ context: RequestContext) async throws(APIProblem) {
+    func cancel(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
-        let user = try services.authentication.user(of: context.request)
         do {
-            let output = try await services.cancel.handle(CancelMathRequest(correlationID: id, userID: user))
+            let output = try await services.cancel.handle(CancelMathRequest(correlationID: id, userID: caller.user))
             respond(context, output.isOver ? 200 : 202, output.record, output.answer)
         } catch {
             switch error {
@@ -94,7 +93,7 @@ struct RequestRoutes {
 }
 
 extension APIProblem {
-    /// The same for a request that is another user's, so that ids cannot be probed.
+    /// The same for an unknown request and for another user's, so that ids cannot be probed.
     static var unknownRequest: APIProblem { APIProblem(.notFound, "There is no such request, or it has expired.") }
 
     static var goneRequest: APIProblem {

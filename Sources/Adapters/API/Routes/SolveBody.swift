@@ -1,7 +1,6 @@
 internal import Application
 internal import Console
 internal import Domain
-internal import HTTPServer
 internal import Shared
 
 /// The body of `POST /api/math/solve`.
@@ -70,8 +69,8 @@ struct SolveBody: Decodable {
     let provider: String?
     let options: Options?
 
-    static func input(from request: HTTPRequest) throws(APIProblem) -> SolveInput {
-        let body = try JSONBody.decode(SolveBody.self, from: request)
+    static func input(from context: RequestContext) throws(APIProblem) -> SolveInput {
+        let body = try context.body(as: SolveBody.self)
         if let errors = body.options?.errors, !errors.isEmpty { throw .invalid(ValidationFailure(errors)) }
         var conversationID: ConversationID?
         if let text = body.conversationId {

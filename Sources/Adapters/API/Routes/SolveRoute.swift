@@ -10,15 +10,15 @@ internal import Tracing
 struct SolveRoute {
     let services: APIServices
 
-    func handle(_ context: RequestContext) async throws(APIProblem) {
-        let user = try services.authentication.user(of: context.request)
+    func handle(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
+        let user = caller.user
         let accepted = AcceptedTypes(context.request.headers["Accept"])
         let wantsStream = accepted.prefers("text/event-stream", to: "application/json")
         guard wantsStream || accepted.accepts("application/json") else {
             throw APIProblem(.notAcceptable, "The answer can be application/json or text/event-stream.")
         }
-        let key = try RequestContext.visible("Idempotency-Key", max: 255, in: context.request)
-        let input = try SolveBody.input(from: context.request)
+        let key = try context.visibleHeader("Idempotency-Key", max: 255)
+        let input = try SolveBody.input(from: context)
         let output = try await publish(by: context) { trace throws(APIProblem) in
             try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
         }

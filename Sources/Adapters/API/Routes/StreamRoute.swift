@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Time
 internal import Tracing
 
 /// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
@@ -13,16 +14,15 @@ struct StreamRoute {
 
     let services: APIServices
 
-    func handle(_ context: RequestContext) async throws(APIProblem) {
+    func handle(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
         guard AcceptedTypes(context.request.headers["Accept"]).accepts("text/event-stream") else {
             throw APIProblem(.notAcceptable, "A stream is text/event-stream.")
         }
-        let viewer = try services.authentication.viewer(of: id, in: context.request)
         let cursor = try Self.cursor(of: context.request)
         if cursor != nil { services.metrics.streams.resumed.increment() }
         let headers = SolveRoute.headers(id)
-        try await open(id, user: viewer.user, cursor: cursor, isKnown: viewer.hasTicket, headers: headers, context)
+        try await open(id, user: caller.user, cursor: cursor, isKnown: caller.hasTicket, headers: headers, context)
     }
 
     /// Where the client wants to go on: the header wins over the query, and an empty value counts as absent.
@@ -109,7 +109,7 @@ struct StreamRoute {
     /// that comes back or comes late.
     private func waitsForFirstToken(of record: RequestRecord, after cursor: EventID?, _ reset: Bool) -> Timestamp? {
         guard cursor == nil, !reset, !record.status.isTerminal,
-            UnixTime.microseconds / 1000 - record.createdAt.milliseconds < Self.promptMilliseconds
+            UnixTime.milliseconds - record.createdAt.milliseconds < Self.promptMilliseconds
         else { return nil }
         return record.createdAt
     }

@@ -3,6 +3,7 @@ package import EventLoop
 package import Instrumentation
 internal import Shared
 internal import Telemetry
+internal import Time
 
 /// The open event streams of one loop and the requests that wait for an end: heartbeats, and the end of both when the
 /// replica drains.
@@ -33,9 +34,7 @@ package final class StreamRegistry {
         self.loop = loop
         self.bufferBytesMax = bufferBytesMax
         self.metrics = metrics
-        heartbeatMilliseconds =
-            heartbeat.components.seconds * 1000
-            + heartbeat.components.attoseconds / 1_000_000_000_000_000
+        heartbeatMilliseconds = heartbeat.wholeMilliseconds
         sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.sendHeartbeats() }
     }
 

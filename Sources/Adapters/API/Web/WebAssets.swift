@@ -1,7 +1,7 @@
 internal import Cryptography
 internal import FoundationEssentials
 
-/// The files of the web page, read once into memory.
+/// The files of the web page, read into memory once.
 package struct WebAssets: Sendable {
     struct Asset: Sendable {
         let bytes: [UInt8]
@@ -12,14 +12,14 @@ package struct WebAssets: Sendable {
 
     private let assets: [String: Asset]
 
-    /// A server without a page.
+    /// For a server without a page.
     package static let none = WebAssets(assets: [:])
 
     private init(assets: [String: Asset]) { self.assets = assets }
 
-    /// Reads every file below `directory`; files of unknown kinds and hidden ones are left out.
+    /// Reads every file below `directory`; skips hidden files and those of unknown types.
     ///
-    /// Throws what the file system throws.
+    /// Throws the file system's errors.
     package init(directory: String) throws {
         var assets: [String: Asset] = [:]
         let files = FileManager.default

@@ -1,6 +1,6 @@
 internal import Application
 package import EventLoop
-internal import Glibc
+internal import Time
 
 /// The monotonic clock of the system; suspended tasks stay on their loop.
 package struct LoopClock: MonotonicClock {
@@ -11,11 +11,7 @@ package struct LoopClock: MonotonicClock {
     package var now: Duration { Self.now }
 
     /// The same on all loops.
-    package static var now: Duration {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-    }
+    package static var now: Duration { .nanoseconds(MonotonicTime.nanoseconds) }
 
     package func sleep(for delay: Duration) async throws(CancellationError) { try await loop.sleep(for: delay) }
 }

@@ -1,13 +1,9 @@
-internal import Glibc
 package import Shared
+internal import Time
 
 /// The system's time of day.
 package struct SystemClock: WallClock {
     package init() {}
 
-    package func now() -> Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
+    package func now() -> Timestamp { Timestamp(milliseconds: UnixTime.milliseconds) }
 }

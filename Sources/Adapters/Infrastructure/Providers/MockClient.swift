@@ -1,6 +1,7 @@
 package import Application
 package import Domain
 internal import Shared
+internal import Time
 
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
 ///
@@ -121,11 +122,5 @@ package struct MockClient: AIStreamingClient {
             }
         case .answer, .reject, .contentFilter, .fail, .hang: break
         }
-    }
-}
-
-extension Duration {
-    fileprivate var wholeNanoseconds: Int64 {
-        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }

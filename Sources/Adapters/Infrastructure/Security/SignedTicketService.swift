@@ -1,6 +1,7 @@
 internal import Application
 internal import Cryptography
 package import Shared
+internal import Time
 
 /// Tickets for streams: `<user>.<expiry>.<code>`, the code an HMAC-SHA256 (RFC 2104) over stream, user and expiry.
 ///
@@ -21,7 +22,7 @@ package struct SignedTicketService: TokenService {
     }
 
     package func issueTicket(for stream: CorrelationID, user: UserID) -> String {
-        let expiry = clock.now().milliseconds / 1000 + lifetime.components.seconds
+        let expiry = clock.now().milliseconds / 1000 + lifetime.wholeSeconds
         let claims = "\(Base64URL.encode(user.text.utf8)).\(expiry)"
         let code = HMACSHA256.authenticate(message(claims, stream), key: secrets[0])
         return "\(claims).\(Base64URL.encode(code))"

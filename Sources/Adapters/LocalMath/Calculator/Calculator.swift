@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Time
 
 /// Why the calculator gave nothing.
 enum CalculatorError: Error, Equatable {
@@ -79,9 +80,10 @@ final class Calculator {
     ]
 
     private func arguments(_ remaining: Duration) -> [String] {
-        let seconds = remaining.components.seconds + 1
+        // Of processor time, so that the limit on the whole time is reached first.
+        let seconds = remaining.wholeSeconds + 1
         // One question out of several that takes too long must leave time to tell so.
-        let milliseconds = min(3_000, max(100, remaining / Duration.milliseconds(1) * 0.6))
+        let milliseconds = min(3_000, max(100, remaining.inSeconds * 600))
         return [
             "--as=\(limits.memoryBytesMax)", "--cpu=\(seconds)", "--nofile=64", "--core=0", "--fsize=0", "--",
             "/usr/bin/qalc", "-t", "-nocurrencies", "-nodatasets", "-m", String(Int(milliseconds)),
@@ -119,7 +121,7 @@ struct Deadline {
     let milliseconds: Int64
 
     init(after limit: Duration, now: Int64) {
-        milliseconds = now + Int64(limit / Duration.milliseconds(1))
+        milliseconds = now + limit.wholeMilliseconds
     }
 
     func remaining(at now: Int64) -> Duration { .milliseconds(max(0, milliseconds - now)) }

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Computes fingerprints with a cryptographic hash function.
 package protocol Fingerprinting: Sendable {
     func fingerprint(_ text: String) -> Fingerprint
@@ -14,10 +16,7 @@ package struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Lower-case hexadecimal digits.
-    package var description: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    package var description: String { Hexadecimal.text(bytes) }
 
     /// The first 16 bits, as the lane of ids that are stored beside it; see ``UUIDBits/lane``.
     package var lane: UInt16 { UInt16(bytes[0]) << 8 | UInt16(bytes[1]) }

@@ -2,6 +2,7 @@ internal import Application
 internal import Domain
 internal import Problems
 internal import Shared
+internal import Text
 
 /// The JSON of every event of a stream (contract, section 5): the one place that writes it.
 enum EventData {
@@ -35,7 +36,7 @@ enum EventData {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count + 16)
         bytes.append(contentsOf: "{\"text\":\"".utf8)
-        JSONWriter.escape(text, into: &bytes)
+        JSONText.escape(text, into: &bytes)
         bytes.append(contentsOf: "\"}".utf8)
         return bytes
     }

@@ -4,6 +4,7 @@ internal import EventLoop
 internal import RedisClient
 internal import Shared
 internal import Telemetry
+internal import Time
 
 /// Appends one attempt's text to its event stream, at most one append under way.
 ///

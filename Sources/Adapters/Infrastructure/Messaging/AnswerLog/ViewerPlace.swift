@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// One viewer's place at a feed.
 ///
@@ -198,7 +199,7 @@ final class ViewerPlace: AnswerSubscription {
 
     private func readLater() {
         let pause = feed.hub.backoff.jittered(.seconds(1)).wholeMilliseconds
-        state = .retrying(feed.hub.store.loop.nowMilliseconds + Int64(pause))
+        state = .retrying(feed.hub.store.loop.nowMilliseconds + pause)
     }
 
     /// Grows by doubling at most: what follows small events may be large ones.

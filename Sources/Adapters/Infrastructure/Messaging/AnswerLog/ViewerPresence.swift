@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// Tells Redis which requests are watched on this loop, of those that end when nobody watches them.
 ///

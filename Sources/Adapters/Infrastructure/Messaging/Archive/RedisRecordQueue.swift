@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
+internal import Time
 
 /// The `finished` streams of all partitions, as one consumer of their group.
 package final class RedisRecordQueue: RecordQueue, QueueMembership {

@@ -2,6 +2,7 @@ internal import Application
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// Looks after the lines of busy conversations, which go on by themselves with the end of each request: should one have
 /// ended without a word, by its expiry or with lost data, the next begins.

@@ -2,6 +2,7 @@ package import Application
 package import Domain
 internal import RedisClient
 package import Shared
+internal import Time
 
 /// What Redis knows of conversations while something goes on in them: their newest turns, and what runs and waits.
 package struct RedisConversations: ConversationMemory, ConversationActivity {

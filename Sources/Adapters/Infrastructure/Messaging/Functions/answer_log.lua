@@ -49,11 +49,15 @@ local function note_lost(request, attempt, sequence)
   redis.call('HSET', request, 'lost', event_id(attempt, sequence))
 end
 
--- Returns the text of an attempt so far. O(n) in the events of the attempt.
+-- Returns the text of an attempt so far, without the events that cannot be read. O(n) in the events of the attempt.
+--
+-- Read in the call that ends the request: the worker of the attempt may append until then.
 local function text_of(events, attempt)
   local texts = {}
   for _, entry in ipairs(redis.call('XRANGE', events, event_id(attempt, 0), string.format('%.0f', attempt))) do
-    if entry[2][2] == 'token' then texts[#texts + 1] = cjson.decode(entry[2][4])['text'] end
+    local is_json, data = false, nil
+    if entry[2][2] == 'token' then is_json, data = pcall(cjson.decode, entry[2][4]) end
+    if is_json and type(data) == 'table' and type(data['text']) == 'string' then texts[#texts + 1] = data['text'] end
   end
   return table.concat(texts)
 end

@@ -68,6 +68,8 @@ end
 -- KEYS    SCOPE [, dead]
 -- ARGV    group, consumer, entry, attempt, sequence or '' for the next one, event name, data, id, status, TTL ms,
 --         turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer, then field, value ...
+--         At sequence 0 or the next one, the caller is not the writer of the last attempt: its text is read here, and
+--         `answer` counts only where the events have none.
 -- returns {`finished`, `superseded` or `history_lost`, number of dropped dead letters}
 --
 -- With `dead`, the input of a new request is stored there.
@@ -83,6 +85,11 @@ local function finish(keys, args)
     return { known[2] == finisher and 'finished' or 'superseded', 0 }
   end
   local last, sequence, name = last_event(events)
+  local answer = args[15]
+  if last and (args[5] == '' or args[5] == '0') then
+    local text = text_of(events, last)
+    if text ~= '' then answer = text end
+  end
   if last and not terminal[name] then
     if last > attempt then return { 'superseded', 0 } end
     local place = sequence + 1
@@ -101,7 +108,7 @@ local function finish(keys, args)
   -- Sequence 0 is the marker's: the attempt of that number never began.
   local attempts = args[5] == '0' and attempt - 1 or attempt
   local status = terminal[name] and name or args[9]
-  conclude(scope, group, id, status, args[15], args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
+  conclude(scope, group, id, status, answer, args[10], { turns = tonumber(args[11]), bytes = tonumber(args[12]) },
     { 'attempts', attempts, 'finisher', finisher, unpack(args, 16) })
   local dropped = 0
   if dead then

@@ -29,9 +29,11 @@ local function fail_unreadable(keys, args)
   for _, field in ipairs(is_readable and present_fields(request, input_fields) or {}) do
     dead_letter[#dead_letter + 1] = field
   end
-  local kind = redis.call('TYPE', events).ok
+  local kind, answer = redis.call('TYPE', events).ok, args[13]
   if kind == 'stream' and not is_over then
     local attempt, sequence, name = last_event(events)
+    local text = attempt and text_of(events, attempt) or ''
+    if text ~= '' then answer = text end
     if attempt and not terminal[name] then
       ended = 1
       append_and_publish(events, event_id(attempt, sequence + 1), 'failed',
@@ -44,7 +46,7 @@ local function fail_unreadable(keys, args)
     ended = 1
     local facts = { 'errorKind', args[9], 'errorDetail', args[10] }
     if known[3] and #known[3] == 36 and known[4] and known[5] then
-      conclude(scope_at(jobs, known[3]), args[1], id, 'failed', args[13], args[5],
+      conclude(scope_at(jobs, known[3]), args[1], id, 'failed', answer, args[5],
         { turns = tonumber(args[11]), bytes = tonumber(args[12]) }, facts)
     else
       redis.call('HSET', request, 'status', 'failed', 'finished', now_ms(), unpack(facts))

@@ -3,6 +3,7 @@ internal import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// Cancels the requests whose last viewer has been gone for the grace (`onDisconnect: cancel`).
 ///
@@ -62,7 +63,7 @@ package final class AbandonmentSweep {
         contacts[partition].clock = Int64(time) - now
         let wasHeard = contact.heardAt.map { now - $0 <= Self.gapMax } ?? false
         if known > 0, !wasHeard || abs(contacts[partition].clock - contact.clock) > Self.gapMax {
-            contacts[partition].trustedFrom = now + Int64((ViewerPresence.lifetime + grace).wholeMilliseconds)
+            contacts[partition].trustedFrom = now + (ViewerPresence.lifetime + grace).wholeMilliseconds
         }
         guard now >= contacts[partition].trustedFrom else { return }
         for id in answer.dropFirst(2).compactMap({ $0.string.flatMap { CorrelationID($0) } }) { await abandon(id) }

@@ -1,6 +1,7 @@
 internal import Application
 internal import EventLoop
 internal import RedisClient
+internal import Time
 
 /// Reads new entries as one consumer of a group that several streams have, one stream for each partition.
 ///

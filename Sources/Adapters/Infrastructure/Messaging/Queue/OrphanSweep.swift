@@ -4,6 +4,7 @@ internal import EventLoop
 internal import RedisClient
 internal import Shared
 internal import Telemetry
+internal import Time
 
 /// Ends requests that no queue knows any more: an operator deleted or trimmed entries of the job stream.
 ///
@@ -150,7 +151,7 @@ package final class OrphanSweep {
         guard !record.status.isTerminal else { return }
         let wish = reply.fields[RequestField.cancel.rawValue]
         let answer = request.attempts > 0 ? try await StoredAnswer(store: store).text(of: request.id) ?? "" : ""
-        let age = max(0, UnixTime.microseconds / 1000 - record.createdAt.milliseconds)
+        let age = max(0, UnixTime.milliseconds - record.createdAt.milliseconds)
         let attempt = FinishedAttempt(
             claim: JobClaim(
                 delivery: delivery,

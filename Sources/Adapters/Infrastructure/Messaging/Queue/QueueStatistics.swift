@@ -2,6 +2,7 @@ internal import Application
 internal import EventLoop
 package import Instrumentation
 internal import RedisClient
+internal import Time
 
 /// Notified of Redis' `maxmemory-policy` with each reading, where the user may read it (INFO).
 package protocol EvictionPolicyObserver {

@@ -2,6 +2,7 @@ package import Application
 internal import Domain
 internal import RedisClient
 package import Shared
+internal import Time
 
 /// The dead-letter streams of all partitions.
 package struct RedisDeadLetters: DeadLetterRepository {

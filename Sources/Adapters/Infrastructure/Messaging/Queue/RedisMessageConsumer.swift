@@ -3,6 +3,7 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
+internal import Time
 
 /// The worker's side of the job streams, as one consumer of the group.
 package final class RedisMessageConsumer: MessageConsumer, QueueMembership {

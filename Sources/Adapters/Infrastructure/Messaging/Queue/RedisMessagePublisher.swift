@@ -3,6 +3,7 @@ package import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
+internal import Time
 
 /// Writes jobs to the partition's stream, with record and first event in the same function call.
 package struct RedisMessagePublisher: MessagePublisher {

@@ -1,4 +1,5 @@
 internal import Cryptography
+internal import Text
 
 /// The Lua function library, which makes every change in Redis that spans several keys, and the names of its functions.
 ///
@@ -101,7 +102,7 @@ struct FunctionLibrary: Sendable {
 
     /// `template` is the joined text of the files; `@VERSION@` in it becomes its digest.
     init(template: String) {
-        let version = hexadecimal(SHA256.digest(template.utf8).prefix(4))
+        let version = Hexadecimal.text(SHA256.digest(template.utf8).prefix(4))
         code = template.replacing("@VERSION@", with: version)
         prefix = "lemma_\(version)_"
         append = prefix + Function.append.rawValue

@@ -3,6 +3,7 @@ internal import Domain
 package import EventLoop
 package import RedisClient
 internal import Shared
+internal import Time
 
 /// How much stays in Redis, and for how long.
 package struct Retention: Sendable {

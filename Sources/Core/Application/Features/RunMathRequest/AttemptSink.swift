@@ -1,4 +1,5 @@
 internal import Domain
+internal import Time
 
 /// Forwards a provider's text to the attempt's writer, and measures its times.
 ///
@@ -46,13 +47,6 @@ final class AttemptSink: AnswerSink {
         }
     }
 
-    var firstTokenMilliseconds: Int? { firstTokenAt.map { ($0 - startedAt).wholeMilliseconds } }
-    var elapsedMilliseconds: Int { (clock.now - startedAt).wholeMilliseconds }
-}
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    package var wholeMilliseconds: Int {
-        Int(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
-    }
+    var firstTokenMilliseconds: Int? { firstTokenAt.map { Int(($0 - startedAt).wholeMilliseconds) } }
+    var elapsedMilliseconds: Int { Int((clock.now - startedAt).wholeMilliseconds) }
 }

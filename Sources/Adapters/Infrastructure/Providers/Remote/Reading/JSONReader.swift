@@ -1,3 +1,5 @@
+internal import Text
+
 /// Reads JSON as providers write it, which is a little more than RFC 8259 allows.
 ///
 /// Foundation's decoder refuses a whole event for one odd member, and every emoji that two events share. Beyond the
@@ -191,8 +193,8 @@ struct JSONReader {
 
     private func hexadecimal(at start: Int) throws(Malformed) -> UInt16 {
         guard start + 4 <= bytes.count,
-            let unit = UInt16(String(decoding: bytes[start..<start + 4], as: UTF8.self), radix: 16)
+            let unit = Hexadecimal.value(of: bytes[start..<start + 4])
         else { throw Malformed() }
-        return unit
+        return UInt16(unit)
     }
 }

@@ -1,0 +1,83 @@
+internal import Application
+internal import Cryptography
+internal import Domain
+internal import HTTPServer
+internal import Shared
+
+/// The `limit` and the `cursor` of a list; a cursor is opaque to clients, who send it back unchanged.
+struct PageParameters<Place: CursorPlace> {
+    let size: PageSize
+    /// Nil for the first page.
+    let place: Place?
+
+    init(_ query: HTTPQuery) throws(APIProblem) {
+        var errors: [ValidationFailure.FieldError] = []
+        let limit = query["limit"]
+        let size = limit.map { Self.number($0).flatMap { PageSize($0) } } ?? .standard
+        if size == nil {
+            let allowed = PageSize.allowed
+            let message = "must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
+            errors.append(.init(field: "limit", message: message))
+        }
+        let cursor = query["cursor"]
+        let place = cursor.flatMap { Self.place($0) }
+        if cursor != nil, place == nil {
+            errors.append(.init(field: "cursor", message: "must be the nextCursor of an earlier page of this list"))
+        }
+        guard let size, errors.isEmpty else { throw .invalid(ValidationFailure(errors)) }
+        self.size = size
+        self.place = place
+    }
+
+    /// Decimal digits only: no sign, no space.
+    private static func number(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
+    }
+
+    private static func place(_ cursor: String) -> Place? {
+        guard let bytes = Base64URL.decode(cursor) else { return nil }
+        return Place(
+            fields: String(decoding: bytes, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+        )
+    }
+}
+
+/// A position in a list that a cursor can encode.
+protocol CursorPlace {
+    init?(fields: [Substring])
+    var fields: [String] { get }
+}
+
+extension CursorPlace {
+    var cursor: String { Base64URL.encode(fields.joined(separator: " ").utf8) }
+}
+
+extension ConversationPlace: CursorPlace {
+    init?(fields: [Substring]) {
+        guard fields.count == 2, let time = Timestamp(field: fields[0]), let id = ConversationID(fields[1]) else {
+            return nil
+        }
+        self.init(updatedAt: time, id: id)
+    }
+
+    var fields: [String] { [String(updatedAt.milliseconds), id.description] }
+}
+
+extension MessagePlace: CursorPlace {
+    init?(fields: [Substring]) {
+        guard fields.count == 3, let time = Timestamp(field: fields[0]), let id = CorrelationID(fields[1]),
+            let role = ConversationMessage.Role(rawValue: String(fields[2]))
+        else { return nil }
+        self.init(request: RequestPlace(createdAt: time, id: id), role: role)
+    }
+
+    var fields: [String] { [String(request.createdAt.milliseconds), request.id.description, role.rawValue] }
+}
+
+extension Timestamp {
+    /// Nil for a time that no list contains.
+    fileprivate init?(field: Substring) {
+        guard let milliseconds = Int64(field), (0...253_402_300_799_999).contains(milliseconds) else { return nil }
+        self.init(milliseconds: milliseconds)
+    }
+}
