@@ -3,9 +3,9 @@ package import Domain
 package import PostgresClient
 package import Shared
 
-/// Requests and their answers in PostgreSQL; a batch is five statements over arrays, in one round trip.
+/// Requests and their answers in PostgreSQL; a batch is five statements with array parameters, in one round trip.
 package struct PostgresRequestArchive: RequestArchive {
-    /// Of a batch, which nobody waits for but its writer.
+    /// Limit of a batch, for which no client waits.
     private static let batchLimit = Duration.seconds(20)
 
     private let database: PostgresDatabase
@@ -31,7 +31,7 @@ package struct PostgresRequestArchive: RequestArchive {
         _ id: CorrelationID,
         of user: UserID
     ) async throws(RepositoryFailure) -> ArchivedRequest? {
-        try await database.ask([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
+        try await database.query([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
     }
 
     package func recentTurns(
@@ -39,7 +39,7 @@ package struct PostgresRequestArchive: RequestArchive {
         limit: Int,
         textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
-        let rows = try await database.ask([
+        let rows = try await database.query([
             Statements.turns(.id(conversation), .integer(Int64(limit)), .integer(Int64(textMax)))
         ])[0]
         let turns = rows.map { row in

@@ -72,7 +72,7 @@ package final class QueueStatistics {
             claimed: numbers[1],
             delayed: numbers[2],
             dead: numbers[3],
-            inLine: numbers[4],
+            inConversationQueues: numbers[4],
             oldestWaiting: .milliseconds(numbers[5]),
             longestSilence: .milliseconds(numbers[6]),
         )
