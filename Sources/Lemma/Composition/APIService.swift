@@ -129,7 +129,6 @@ final class APIGraph {
         store = dependencies.store(on: loop, bus)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: dependencies.redis,
             backoff: dependencies.backoff,
             presence: ViewerPresence(
                 store: store,

@@ -54,7 +54,6 @@ final class PersisterGraph {
         store = dependencies.store(on: loop, dependencies.makeEventBus())
         queue = RedisRecordQueue(
             store: store,
-            waiting: dependencies.redis,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
             observer: CountingRecordEntryObserver(metrics.persister, logger: logger),
             connection: dependencies.redisObserver(.waiting),

@@ -20,7 +20,6 @@ struct BoundTests {
             defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 1),
             )
@@ -39,7 +38,7 @@ struct BoundTests {
             _ = try await consumer.receive(upTo: 9)
             #expect(try await bench.redis("XLEN", bench.keys.dead(0)).integer == 3)
 
-            let queue = RedisRecordQueue(store: store, waiting: bench.configuration, consumer: "q")
+            let queue = RedisRecordQueue(store: store, consumer: "q")
             defer { queue.close() }
             try await bench.redis("XGROUP", "CREATE", bench.keys.finished(0), Keyspace.persisters, "0", "MKSTREAM")
             try await bench.redis("XTRIM", bench.keys.finished(0), "MAXLEN", "0")
@@ -85,7 +84,6 @@ struct BoundTests {
             defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 3),
             )
@@ -217,7 +215,6 @@ struct BoundTests {
             defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 3),
             )
