@@ -4,7 +4,7 @@ package import PostgresClient
 package enum SchemaState: Sendable, Equatable {
     /// Every migration of this release is applied; later ones may be too, during the rollout of a newer release.
     case current
-    /// Titles of the migrations that are missing, or applied with another content.
+    /// Titles of the required migrations that are missing, or applied with another content.
     case missing([String])
 }
 
@@ -40,7 +40,8 @@ extension PostgresDatabase {
             applied = []
         }
         let missing = Migration.all.filter { migration in
-            !applied.contains { $0.number == migration.number && $0.checksum == migration.checksum }
+            migration.isRequired
+                && !applied.contains { $0.number == migration.number && $0.checksum == migration.checksum }
         }
         return missing.isEmpty ? .current : .missing(missing.map(\.title))
     }
