@@ -65,7 +65,7 @@ let functionFiles = [
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop", "Text", "Time"]),
     module("LemmaSettings", in: "Adapters", ["Settings"]),
-    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
+    module("Instrumentation", in: "Adapters", ["Application", "Domain", "Shared", "Telemetry", "Tracing", "Time"]),
     module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
     module("Problems", in: "Adapters", ["Shared"]),
     module(
@@ -170,7 +170,7 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
-    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
+    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),

@@ -56,8 +56,8 @@ struct APIBench: Sendable {
     }
 
     /// Tells the archive what a persister would.
-    func keep(_ entries: [ArchiveEntry]) async throws {
-        try await loop.run { [graph] _ in try await graph.onLoop.archive.keep(entries) }
+    func add(_ entries: [ArchiveEntry]) async throws {
+        try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
     }
 
     /// Lets the archive be away or come back.
@@ -149,8 +149,10 @@ private final class APIGraph {
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
         archive = InMemoryArchive(identifiers: identifiers)
+        let bus = LocalEventBus()
+        metrics.subscribe(to: bus)
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
-        store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
+        store = RedisStore(redis, keys: keys, retention: retention, on: loop, connection: nil, bus: bus)
         answers = RedisAnswerStream(store: store, backoff: backoff)
         ends = RecordedEnds(answers)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
@@ -161,12 +163,17 @@ private final class APIGraph {
             conversations: archive,
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
-            bus: LocalEventBus(),
+            bus: bus,
         )
         let recent = RedisConversations(store: store)
         let time = SystemClock()
         let catchUp = ArchiveCatchUp(notices: answers.keptNotices, clock: LoopClock(loop: loop))
-        let lookup = ConversationLookup(conversations: archive, wallClock: time, catchUp: catchUp)
+        let lookup = ConversationLookup(
+            conversations: archive,
+            activity: recent,
+            wallClock: time,
+            catchUp: catchUp,
+        )
         let conversations = ConversationServices(
             create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
             list: ListConversationsHandler(conversations: archive),

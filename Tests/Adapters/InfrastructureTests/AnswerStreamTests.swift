@@ -344,8 +344,8 @@ struct AnswerStreamTests {
             #expect(viewer.lastData == #"{"text":"new 4"}"#)
             // Who broke off right after the reset still has the old cursor.
             let record = try await bench.record(id)
-            #expect(record.doubts(EventID(attempt: 1, sequence: 3)))
-            #expect(!record.doubts(EventID(attempt: 1, sequence: 4)))
+            #expect(record.isLost(EventID(attempt: 1, sequence: 3)))
+            #expect(!record.isLost(EventID(attempt: 1, sequence: 4)))
         }
     }
 
@@ -357,11 +357,11 @@ struct AnswerStreamTests {
                 ("2-3", ["2-3"]), ("1-9", ["1-9", "2-3"]), ("2-2", ["1-9", "2-3"]), ("2-10", ["1-9", "2-10"]),
                 ("3-1", ["1-9", "2-10", "3-1"]),
             ] {
-                try await bench.repository.distrust(try #require(EventID(told)), of: id)
+                try await bench.repository.noteLost(try #require(EventID(told)), of: id)
                 #expect(Set(try await bench.record(id).lost.map(\.description)) == Set(kept))
             }
             try await bench.redis("DEL", bench.keys.request(id))
-            try await bench.repository.distrust(.queued, of: id)
+            try await bench.repository.noteLost(.queued, of: id)
             #expect(try await bench.redis("EXISTS", bench.keys.request(id)).integer == 0)
         }
     }
@@ -374,23 +374,23 @@ struct AnswerStreamTests {
             for number in 1...3 { _ = try await bench.append("1-\(number)", "\(number)", to: claim) }
             // Before, beyond what any attempt can be, longer than there was time for, and before this attempt.
             for made in ["9999-9999", "6-1", "9007199254740991-1", "1-9007199254740991", "1-60000", "0-5"] {
-                try await bench.repository.distrust(try #require(EventID(made)), of: id)
+                try await bench.repository.noteLost(try #require(EventID(made)), of: id)
                 #expect(try await bench.record(id).lost.isEmpty, "\(made)")
             }
             // One that could be true hides no other.
-            try await bench.repository.distrust(try #require(EventID("5-7")), of: id)
-            #expect(try await !bench.record(id).doubts(EventID(attempt: 1, sequence: 2)))
+            try await bench.repository.noteLost(try #require(EventID("5-7")), of: id)
+            #expect(try await !bench.record(id).isLost(EventID(attempt: 1, sequence: 2)))
 
             // Redis forgets the attempt, another one gets its number and passes the client's last event.
             try await bench.redis("DEL", bench.keys.events(id))
             try await bench.redis("XADD", bench.keys.events(id), "0-1", "e", "queued", "d", "{}")
             let lost = EventID(attempt: 1, sequence: 3)
-            try await bench.repository.distrust(lost, of: id)
+            try await bench.repository.noteLost(lost, of: id)
             for number in 0...5 {
                 try await bench.redis("XADD", bench.keys.events(id), "1-\(number)", "e", "token", "d", "{}")
             }
             let record = try await bench.record(id)
-            #expect(record.doubts(lost) && !record.doubts(EventID(attempt: 1, sequence: 4)))
+            #expect(record.isLost(lost) && !record.isLost(EventID(attempt: 1, sequence: 4)))
         }
     }
 
@@ -400,9 +400,9 @@ struct AnswerStreamTests {
             let id = try await bench.submit().correlationID
             try await bench.redis("HSET", bench.keys.request(id), "lost", "1-4")
             #expect(try await bench.record(id).lost == [EventID(attempt: 1, sequence: 4)])
-            try await bench.repository.distrust(EventID(attempt: 2, sequence: 1), of: id)
+            try await bench.repository.noteLost(EventID(attempt: 2, sequence: 1), of: id)
             #expect(try await bench.redis("HGET", bench.keys.request(id), "lost").string == "2-1")
-            #expect(try await bench.record(id).doubts(EventID(attempt: 1, sequence: 4)))
+            #expect(try await bench.record(id).isLost(EventID(attempt: 1, sequence: 4)))
         }
     }
 

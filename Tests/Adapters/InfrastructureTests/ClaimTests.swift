@@ -105,7 +105,7 @@ struct ClaimTests {
         try await withRedis { bench in
             let (old, new) = (bench.consumer("old", attemptsMax: 1), bench.consumer("new", attemptsMax: 1))
             let claim = try await bench.claimed(by: old)
-            try await old.handBack([claim.delivery])
+            try await old.release([claim.delivery])
             let taken = try #require(try await new.takeOver(upTo: 5).first, "at once, long before the lease is over")
             #expect(taken.correlationID == claim.request.correlationID)
             #expect(outcome(try await new.claim(taken, bench.plan())) == "claimed 2")
@@ -120,7 +120,7 @@ struct ClaimTests {
         try await withRedis { bench in
             let (old, new) = (bench.consumer("old"), bench.consumer("new"))
             _ = try await bench.submit()
-            try await old.handBack(try await old.receive(upTo: 1))
+            try await old.release(try await old.receive(upTo: 1))
             let taken = try #require(try await new.takeOver(upTo: 1).first)
             #expect(outcome(try await new.claim(taken, bench.plan())) == "claimed 1")
             #expect(try await bench.events(of: taken.correlationID).last?.contains("handed_over") == false)
@@ -209,7 +209,7 @@ struct ClaimTests {
             let taken = try await new.takeOver(upTo: 1)
             #expect(try await old.renew([claim.delivery]).lost == [claim.delivery])
             #expect(try await new.renew(taken).lost.isEmpty)
-            try await old.handBack([claim.delivery])
+            try await old.release([claim.delivery])
             #expect(try await new.renew(taken).lost.isEmpty, "nor give away what is another's")
         }
     }
@@ -217,9 +217,8 @@ struct ClaimTests {
     @Test("what nobody can read is buried, what a later version wrote is left for it")
     func malformed() async throws {
         try await withRedis { bench in
-            let consumer = bench.consumer()
-            var buried: [String] = []
-            consumer.onMalformedJob = { buried.append($0) }
+            let seen = EntryRecorder()
+            let consumer = bench.consumer(observer: seen)
             let request = try await bench.submit()
             let jobs = bench.keys.jobs(0)
             try await bench.redis("XADD", jobs, "*", "hello", "world")
@@ -227,7 +226,7 @@ struct ClaimTests {
             try await bench.redis("XADD", jobs, "*", "v", "2", "id", "?", "new", "field")
             let deliveries = try await consumer.receive(upTo: 10)
             #expect(deliveries.map(\.correlationID) == [request.correlationID])
-            #expect(buried.count == 2)
+            #expect(seen.malformed.count == 2 && seen.laterVersions == 1)
             #expect(try await bench.redis("XLEN", bench.keys.dead(0)).integer == 2)
             #expect(try await bench.group("pending")?.integer == 2, "the job and the later version's")
             #expect(try await bench.redis("XLEN", jobs).integer == 2)

@@ -22,7 +22,7 @@ struct MembershipTests {
             let done = try await bench.claimed(by: dead)
             _ = try await dead.finish(bench.finished(done), at: .afterLast)
             let kept = try await bench.claimed(by: owner)
-            #expect(try await living.removeSilentConsumers() == 0, "nobody has been silent for five minutes")
+            #expect(try await living.removeIdleConsumers() == 0, "nobody has been silent for five minutes")
             #expect(try await names(bench) == ["dead", "owner"])
             try await bench.loop.sleep(for: .milliseconds(60))
             let removed = try await bench.store.call(

@@ -41,7 +41,7 @@ struct QueueSurveyTests {
                     == .finished
             )
             let postponed = try await bench.claimed(by: bench.consumer())
-            _ = try await bench.consumer().postpone(
+            _ = try await bench.consumer().scheduleRetry(
                 postponed,
                 for: .seconds(60),
                 .providerFailed,
@@ -62,7 +62,7 @@ struct QueueSurveyTests {
             #expect(try (0.05..<60).contains(#require(seen.value(age))))
             #expect(try (0.05..<60).contains(#require(seen.value(silence))))
 
-            try await consumer.handBack([claimed.delivery])
+            try await consumer.release([claimed.delivery])
             await statistics.refresh()
             #expect(try #require(seen.value(silence)) < 60, "since it was handed back, not the day that makes it due")
             #expect(seen.value("lemma_queue_claimed_jobs") == 1)

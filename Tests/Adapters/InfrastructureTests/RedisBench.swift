@@ -33,7 +33,14 @@ final class RedisBench {
         self.server = server
         self.loop = loop
         configuration = try RedisConfiguration(url: RedisURL("redis://\(user)127.0.0.1:\(server.port)"))
-        store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
+        store = RedisStore(
+            configuration,
+            keys: keys,
+            retention: Self.retention,
+            on: loop,
+            connection: nil,
+            bus: LocalEventBus(),
+        )
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         answers = RedisAnswerStream(store: store, backoff: backoff, appends: appends)
@@ -42,9 +49,20 @@ final class RedisBench {
     }
 
     /// Another store on the same Redis; the test closes it.
-    func store(partitions: Int, retention: Retention = RedisBench.retention) -> RedisStore {
-        let keys = Keyspace(partitions: partitions)
-        return RedisStore(configuration, keys: keys, retention: retention, on: loop, observer: nil)
+    func store(
+        partitions: Int,
+        retention: Retention = RedisBench.retention,
+        observer: (any RedisStoreObserver)? = nil
+    ) -> RedisStore {
+        RedisStore(
+            configuration,
+            keys: Keyspace(partitions: partitions),
+            retention: retention,
+            on: loop,
+            observer: observer,
+            connection: nil,
+            bus: LocalEventBus(),
+        )
     }
 
     func close() {
@@ -67,7 +85,8 @@ final class RedisBench {
     func consumer(
         _ name: String = "a",
         lease: Duration = .seconds(30),
-        attemptsMax: Int = 3
+        attemptsMax: Int = 3,
+        observer: (any StreamEntryObserver)? = nil
     ) -> RedisMessageConsumer {
         let consumer = RedisMessageConsumer(
             store: store,
@@ -76,6 +95,7 @@ final class RedisBench {
                 lease: lease,
                 attemptsMax: attemptsMax,
             ),
+            observer: observer,
         )
         consumers.append(consumer)
         return consumer
@@ -84,8 +104,11 @@ final class RedisBench {
     var conversations: RedisConversations { RedisConversations(store: store) }
 
     /// A queue whose group has been made.
-    func recordQueue(_ name: String = "a") async throws -> RedisRecordQueue {
-        let queue = RedisRecordQueue(store: store, consumer: name)
+    func recordQueue(
+        _ name: String = "a",
+        observer: (any StreamEntryObserver)? = nil
+    ) async throws -> RedisRecordQueue {
+        let queue = RedisRecordQueue(store: store, consumer: name, observer: observer)
         queues.append(queue)
         var command = RedisCommand("XGROUP", "CREATE", keys.finished(0), Keyspace.persisters, "0")
         command.append("MKSTREAM")
@@ -175,8 +198,12 @@ final class RedisBench {
     }
 
     /// Tells that a request's conversation is about to be deleted.
-    func end(_ request: MathRequest, of user: UserID? = nil, isKept: Bool = false) async throws -> Bool {
-        try await conversations.end(request.conversationID, of: user ?? request.userID, isKept: isKept)
+    func end(_ request: MathRequest, of user: UserID? = nil, isArchived: Bool = false) async throws -> Bool {
+        try await conversations.beginDeletion(
+            of: request.conversationID,
+            by: user ?? request.userID,
+            isArchived: isArchived,
+        )
     }
 
     func record(_ id: CorrelationID) async throws -> RequestRecord {

@@ -37,7 +37,7 @@ struct RightsTests {
                     keys: keys,
                     retention: RedisBench.retention,
                     on: loop,
-                    observer: nil,
+                    connection: nil,
                 )
                 let operatorConnection = RedisCommander(
                     try RedisConfiguration(url: RedisURL(server.url)),
@@ -175,8 +175,8 @@ struct RightsTests {
             #expect(try await consumer.renew([claim.delivery]).lost.isEmpty)
             #expect(try await bench.cancel(waiting.correlationID, .requested) == .over)
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
-            _ = try await consumer.postpone(claim, for: .zero, .providerFailed, failure, answer: "x")
-            #expect(try await eventually { try await consumer.promote(upTo: 1) == 1 })
+            _ = try await consumer.scheduleRetry(claim, for: .zero, .providerFailed, failure, answer: "x")
+            #expect(try await eventually { try await consumer.enqueueDue(upTo: 1) == 1 })
             let again = try await bench.claimNext(by: consumer)
             #expect(
                 try await consumer.finish(bench.finished(again), at: .afterLast, letter: .attemptsExhausted)
@@ -190,7 +190,7 @@ struct RightsTests {
             let queue = try await bench.recordQueue()
             try await queue.acknowledge(try await queue.receive(upTo: 99, waiting: false))
             _ = try await queue.backlog()
-            _ = try await consumer.removeSilentConsumers()
+            _ = try await consumer.removeIdleConsumers()
             _ = try await consumer.receive(upTo: 9, within: .milliseconds(1))
             let reading = bench.loop.spawn { _ = try? await consumer.receive(upTo: 1, within: .seconds(60)) }
             #expect(
@@ -207,7 +207,7 @@ struct RightsTests {
                 consumer: consumer,
                 lease: .zero,
                 choice: ProviderIdentity(name: "mock", model: "mock-1"),
-            ) { _ in }.sweep()
+            ).sweep()
             #expect(try await bench.redis("ACL", "LOG").array?.isEmpty == true)
         }
     }

@@ -43,10 +43,10 @@ struct ViewerPresenceTests {
         }
 
         func startSweep() async throws {
-            let sweep = AbandonmentSweep(
-                store: bench.store,
-                grace: ViewerPresenceTests.grace,
-            ) { [weak self] in self?.abandoned.append($0) }
+            bench.store.bus?.subscribe(to: RequestAbandoned.self) { [weak self] event in
+                self?.abandoned.append(event.correlationID)
+            }
+            let sweep = AbandonmentSweep(store: bench.store, grace: ViewerPresenceTests.grace)
             self.sweep = sweep
             sweep.start()
             #expect(try await eventually { sweep.hasSwept })

@@ -126,13 +126,13 @@ struct RequestQueryTests {
     }
 
     @Test("an event that the store does not have is noted before a client of a running request is told")
-    func distrust() async throws {
+    func noteLost() async throws {
         let running = repository(sampleRecord(.running), last: "1-5")
         #expect(try await watch(running, "1-7") == "reset")
-        #expect(running.distrusted == [EventID(attempt: 1, sequence: 7)])
+        #expect(running.notedLost == [EventID(attempt: 1, sequence: 7)])
         let ended = repository(sampleRecord(.completed), last: "1-5")
         #expect(try await watch(ended, "1-7") == "reset")
-        #expect(ended.distrusted.isEmpty, "nothing more is written there")
+        #expect(ended.notedLost.isEmpty, "nothing more is written there")
     }
 
     @Test("without events there is nothing to watch; without a record only a ticket makes it gone and not unknown")

@@ -78,18 +78,14 @@ struct SolveRoute {
                     "This Idempotency-Key was used for another problem. Use a new one."
                 )
             case .queueFull:
-                services.metrics.requests.refused[.queueFull].increment()
                 var problem = APIProblem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(APIProblem.retryAfterSeconds)))
                 throw problem
             case .conversationCrowded(let limit):
-                services.metrics.requests.refused[.conversationCrowded].increment()
                 throw .conversationCrowded(limit)
             case .archiveBehind:
-                services.metrics.requests.refused[.archiveBehind].increment()
                 throw .storeUnavailable("Too many answers wait to be saved. Please try again in a moment.")
             case .unavailable:
-                services.metrics.requests.refused[.unavailable].increment()
                 throw .storeUnavailable
             }
         }

@@ -177,7 +177,7 @@ struct ReplyTests {
             claimed: 2,
             delayed: 3,
             dead: 4,
-            inLine: 5,
+            inConversationQueues: 5,
             oldestWaiting: .milliseconds(6),
             longestSilence: .milliseconds(7),
         )

@@ -69,12 +69,12 @@ package struct WatchAnswerHandler: QueryHandler {
             guard let cursor = query.cursor else { return .events(record, after: nil) }
             if cursor > last {
                 // Before the client is told: it may break off with the old cursor, and be back when that exists anew.
-                if !record.status.isTerminal { try await requests.distrust(cursor, of: query.correlationID) }
+                if !record.status.isTerminal { try await requests.noteLost(cursor, of: query.correlationID) }
                 return .reset(record)
             }
             // First, because it must stop a client that has seen the end, and that asks again until it is told so.
             if cursor == last, record.status.isTerminal { return .nothingFollows }
-            if record.doubts(cursor) { return .reset(record) }
+            if record.isLost(cursor) { return .reset(record) }
             return .events(record, after: cursor)
         } catch let error as WatchAnswer.Failure {
             throw error
