@@ -118,7 +118,7 @@ final class APIGraph {
     let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
-    private let answers: RedisAnswerStream
+    private let pushes: RedisPushes
     private let sweep: AbandonmentSweep?
     private let survey: QueueStatistics?
 
@@ -126,7 +126,7 @@ final class APIGraph {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
         store = dependencies.store(on: loop)
-        answers = RedisAnswerStream(
+        pushes = RedisPushes(
             store: store,
             subscribing: dependencies.redis,
             backoff: dependencies.backoff,
@@ -170,13 +170,12 @@ final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: dependencies.archive,
-                    ends: answers,
+                    ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(dependencies, store, requests, answers.keptNotices),
-                answers: answers,
-                requests: requests,
-                ends: answers,
+                conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
+                answers: pushes.answers,
+                ends: pushes.ends,
                 tokens: tokens,
                 streams: streams,
                 assets: assets,
@@ -231,7 +230,7 @@ final class APIGraph {
         sweep?.close()
         survey?.close()
         streams.close()
-        answers.close()
+        pushes.close()
         store.close()
     }
 }

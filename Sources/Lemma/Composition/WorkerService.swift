@@ -72,7 +72,6 @@ final class WorkerGraph {
     let runner: JobRunner
     private let store: RedisStore
     private let consumer: RedisMessageConsumer
-    private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
     private let lines: ConversationQueueSweep?
@@ -86,13 +85,6 @@ final class WorkerGraph {
         let logger = dependencies.logger
         store = dependencies.store(on: loop)
         transport = HTTPTransport(on: loop)
-        answers = RedisAnswerStream(
-            store: store,
-            subscribing: dependencies.redis,
-            backoff: dependencies.backoff,
-            observer: dependencies.redisObserver(.pushes),
-            appends: metrics.work.appendTokens,
-        )
         consumer = RedisMessageConsumer(
             store: store,
             waiting: dependencies.redis,
@@ -115,7 +107,11 @@ final class WorkerGraph {
         let solver = dependencies.solver(on: loop, transport)
         let handler = RunMathRequestHandler(
             consumer: consumer,
-            answers: answers,
+            answers: RedisAnswerLogWriter(
+                store: store,
+                backoff: dependencies.backoff,
+                appends: metrics.work.appendTokens,
+            ),
             solver: solver,
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
@@ -178,7 +174,6 @@ final class WorkerGraph {
         transport.close()
         control.close()
         consumer.close()
-        answers.close()
         store.close()
     }
 }

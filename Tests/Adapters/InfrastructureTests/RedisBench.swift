@@ -20,7 +20,8 @@ final class RedisBench {
     let store: RedisStore
     /// What is joined in each append.
     let appends = LemmaMetrics(MetricsRegistry()).work.appendTokens
-    let answers: RedisAnswerStream
+    let pushes: RedisPushes
+    let writers: RedisAnswerLogWriter
     let repository: RedisRequestRepository
     private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
     private let probe: RedisCommander
@@ -36,7 +37,8 @@ final class RedisBench {
         store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff, appends: appends)
+        pushes = RedisPushes(store: store, subscribing: configuration, backoff: backoff)
+        writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
     }
@@ -50,12 +52,14 @@ final class RedisBench {
     func close() {
         for queue in queues { queue.close() }
         for consumer in consumers { consumer.close() }
-        answers.close()
+        pushes.close()
         store.close()
         probe.close()
     }
 
     // MARK: Adapters
+
+    var answers: RedisAnswerLogReader { pushes.answers }
 
     /// Without a limit to the requests that wait in one conversation.
     func publisher(waitingMax: Int = 100_000) -> RedisMessagePublisher {

@@ -48,8 +48,7 @@ package final class RedisArchiveNotices: ArchiveNotices {
         subscriber?.unsubscribe(from: keys.kept(watch.conversation))
     }
 
-    func receive(on channel: UnsafeRawBufferPointer) {
-        guard !watches.isEmpty, let conversation = keys.conversation(ofKept: channel) else { return }
+    func receive(_ conversation: ConversationID) {
         for watch in watches[conversation] ?? [] { watch.tell() }
     }
 

@@ -3,11 +3,13 @@ package import EventLoop
 package import RedisClient
 package import Shared
 
-/// Hears wishes to cancel as soon as they are made.
+/// Reports cancellations to a worker's loop as soon as they are requested.
 ///
-/// At most once: the durable flag in the request's hash and the renewals of the lease make up for what is lost here.
+/// The only subscription of a worker. Delivery is at most once: the durable field in the request's hash, which each renewal
+/// of the lease reads, makes up for a lost message.
 package final class RedisControlChannel: RedisSubscriberDelegate {
     private static let retryPause = Duration.seconds(1)
+    private static let subscribeDeadline = Duration.seconds(5)
 
     private let loop: Loop
     private var subscriber: RedisSubscriber?
@@ -40,9 +42,9 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
     }
 
     private func subscribe(to channel: String) {
-        subscriber?.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+        subscriber?.subscribe(to: channel, deadline: Self.subscribeDeadline) { [weak self] result in
             guard case .failure(let error) = result, error != .closed else { return }
-            // A refusal comes back at once: asking again without a pause would keep both sides busy.
+            // A refusal is returned at once: a retry without a pause would keep both sides busy.
             self?.loop.schedule(after: Self.retryPause) { [weak self] in self?.subscribe(to: channel) }
         }
     }

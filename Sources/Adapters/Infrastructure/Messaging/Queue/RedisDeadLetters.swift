@@ -42,7 +42,7 @@ package struct RedisDeadLetters: DeadLetterRepository {
                 keys: keys.scope(of: conversation) + [keys.dead(letter.partition)],
                 [
                     Keyspace.group, letter.entry, id.description, String(store.retention.live.wholeMilliseconds),
-                    EventData.queuedPrefix(id, in: conversation),
+                    EventData.queued(id, in: conversation).text,
                 ],
             )
             switch reply.string {

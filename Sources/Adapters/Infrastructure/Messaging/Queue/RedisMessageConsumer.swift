@@ -148,7 +148,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                         Keyspace.group, consumer, delivery.entry, store.keys.live(id),
                         String(store.retention.live.wholeMilliseconds), String(terms.attemptsMax),
                         plan.restartReason.rawValue,
-                        EventData.markerSuffix(plan),
+                        EventData.started(plan).text, EventData.restarted(plan).text,
                     ] + (plan.trace.map { [$0.parent] } ?? []),
                 ).array ?? []
         } catch {
@@ -237,7 +237,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             kind: .internalError,
             detail: "What is known of this problem cannot be read any more. Please send it again.",
         )
-        let data = EventData.FailedBetweenAttempts(failure, id)
+        let data = EventData.failedBetweenAttempts(failure, id)
         // What there is of the answer; nothing where the events are what is broken.
         let answer = try? await StoredAnswer(store: store).text(of: id)
         do {
@@ -250,7 +250,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
                     ],
                     [
                         Keyspace.group, delivery.entry, id.description, String(store.retention.deadLetters),
-                        String(store.retention.afterEnd.wholeMilliseconds), keys.live(id), data.prefix, data.suffix,
+                        String(store.retention.afterEnd.wholeMilliseconds), keys.live(id), keys.ended(id), data.text,
                         failure.kind.rawValue, detail, String(store.retention.turns),
                         String(store.retention.turnBytes), answer ?? "",
                     ],

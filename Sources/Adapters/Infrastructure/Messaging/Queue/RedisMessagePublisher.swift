@@ -63,7 +63,7 @@ package struct RedisMessagePublisher: MessagePublisher {
         let partition = store.keys.partition(of: conversation)
         let texts = [
             Keyspace.group, String(limits.waiting), String(store.retention.live.wholeMilliseconds), id.description,
-            request.requestedProvider ?? "", EventData.queuedPrefix(id, in: conversation), request.userID.text,
+            request.requestedProvider ?? "", EventData.queued(id, in: conversation).text, request.userID.text,
             standing.rawValue, request.options.onBusy.rawValue, String(limits.waitingInConversation),
             String(limits.records),
         ]
@@ -118,10 +118,14 @@ package struct RedisMessagePublisher: MessagePublisher {
 
     private func publication(_ reply: [RedisValue]) throws(PublishFailure) -> Publication {
         switch reply.first?.string {
-        case "ok" where reply.count == 5:
+        case "ok" where reply.count >= 5:
             guard let created = reply[1].integer, let position = reply[2].integer else { throw .unavailable }
             store.tellEnds(.interrupted, reply[3], sum: reply[4])
-            return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: position)
+            return Publication(
+                createdAt: Timestamp(milliseconds: Int64(created)),
+                position: position,
+                jobNumber: reply.dropFirst(5).first?.integer
+            )
         case "replay" where reply.count >= 3:
             guard let created = reply[1].integer, let ids = SubmittedIDs.read(reply[2...]) else { throw .unavailable }
             return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: 0, replayed: ids)

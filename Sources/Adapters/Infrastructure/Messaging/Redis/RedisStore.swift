@@ -132,8 +132,8 @@ package final class RedisStore {
     /// What the library's `stop` takes, which ends the requests of one partition.
     func stopArguments(_ reason: CancelReason, in partition: Int) -> [String] {
         [
-            reason.rawValue, keys.control(partition), EventData.CancelledBetweenAttempts.prefix(reason),
-            EventData.CancelledBetweenAttempts.suffix, String(retention.afterEnd.wholeMilliseconds),
+            reason.rawValue, keys.control(partition), EventData.cancelledBetweenAttempts(reason).text,
+            String(retention.afterEnd.wholeMilliseconds),
             String(retention.turns), String(retention.turnBytes),
         ]
     }

@@ -73,15 +73,13 @@ package struct CancelMathRequestHandler: CommandHandler {
     /// The request after its cancellation; still running where its worker has not ended it in time.
     private func cancelled(_ record: RequestRecord) async throws -> RequestRecord {
         let id = record.request.correlationID
-        // Before the end, so that waiting for it reads no more of the answer than what follows.
-        let cursor = try await requests.lastEvent(of: id)
         _ = try await requests.cancel(record.request, .requested)
         let deadline = clock.now + Self.patience
         while true {
             guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
             let left = deadline - clock.now
             guard !newer.status.isTerminal, left > .zero, !Task.isCancelled else { return newer }
-            _ = await ends.watchEnd(of: newer, after: cursor).wait(within: min(left, Self.checkPeriod))
+            _ = await ends.waiter(for: newer.request).wait(within: min(left, Self.checkPeriod))
         }
     }
 

@@ -6,7 +6,7 @@ package struct RunMathRequestHandler: CommandHandler {
     private static let storePauses = (first: Duration.milliseconds(50), last: Duration.seconds(1))
 
     private let consumer: any MessageConsumer
-    private let answers: any AnswerStream
+    private let answers: any AnswerLogWriter
     private let solver: any MathSolver
     private let contexts: ContextReader
     private let dependencies: AttemptDependencies
@@ -14,7 +14,7 @@ package struct RunMathRequestHandler: CommandHandler {
 
     package init(
         consumer: any MessageConsumer,
-        answers: any AnswerStream,
+        answers: any AnswerLogWriter,
         solver: any MathSolver,
         contexts: ContextReader,
         dependencies: AttemptDependencies,
