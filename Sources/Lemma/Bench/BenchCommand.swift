@@ -5,7 +5,7 @@ internal import Glibc
 enum BenchCommand {
     /// Runs with the arguments that follow `bench`; returns the exit status.
     ///
-    /// 0 also when some requests failed: the report says so. 1 when the run was cut short or nothing at all completed,
+    /// 0 even if some requests failed: the report shows them. 1 when the run was cut short or nothing at all completed,
     /// 2 for a wrong command line.
     static func run(_ arguments: [String]) async -> Int32 {
         if arguments.contains("--help") {

@@ -87,7 +87,6 @@ final class WorkerGraph {
         transport = HTTPTransport(on: loop)
         consumer = RedisMessageConsumer(
             store: store,
-            waiting: dependencies.redis,
             consumer: name,
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
@@ -142,9 +141,7 @@ final class WorkerGraph {
         )
         self.runner = runner
         control = RedisControlChannel(
-            dependencies.redis,
-            keys: dependencies.keys,
-            on: loop,
+            store: store,
             observer: dependencies.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = dependencies.abandonmentSweep(store, on: loop)

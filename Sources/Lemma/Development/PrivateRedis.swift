@@ -77,7 +77,7 @@ final class PrivateRedis: Service {
         throw StartFailure("the private Redis does not answer; see \(Self.folder)/redis.log")
     }
 
-    /// Ends a server of an earlier run that nobody ended.
+    /// Ends a server left over from an earlier run.
     private func endLeftOver() async throws {
         guard await answers(RedisCommand("PING")) else { return }
         logger.warning("ending the private redis of an earlier run")

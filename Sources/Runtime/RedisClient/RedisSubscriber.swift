@@ -22,7 +22,7 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     private typealias Completion = (Result<Void, RedisError>) -> Void
 
     package let loop: Loop
-    /// Held until ``close()``; set before the first turn of the loop in which a message can arrive.
+    /// Held until ``close()``.
     package var delegate: (any RedisSubscriberDelegate)?
 
     private let configuration: RedisConfiguration
@@ -38,7 +38,7 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     package init(
         _ configuration: RedisConfiguration,
         on loop: Loop,
-        delegate: (any RedisSubscriberDelegate)? = nil,
+        delegate: any RedisSubscriberDelegate,
         observer: (any RedisObserver)? = nil,
     ) {
         self.loop = loop

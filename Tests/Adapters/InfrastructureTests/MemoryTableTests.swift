@@ -55,7 +55,7 @@ struct MemoryTableTests {
         return sum
     }
 
-    /// One of each kind: a request with its events, one that is over, its conversation, records and letters.
+    /// One of each kind: a request with its events, one that is over, its conversation, records and dead letters.
     private func measure(_ bench: RedisBench) async throws -> [String: Int] {
         try await bench.redis("CONFIG", "SET", "stream-node-max-bytes", "1024")
         let fingerprints = SHA256Fingerprinting()
@@ -87,7 +87,7 @@ struct MemoryTableTests {
             "idempotency": try await usage([bench.keys.submission(submission.name).once], bench),
             // Two of a request: of its submission and of its end.
             "record": records / 2,
-            "letter": try await usage([bench.keys.dead(0)], bench),
+            "job": try await usage([bench.keys.dead(0)], bench),
             "refused": try await usage([bench.keys.finishedDead(0)], bench) / 2,
         ]
     }

@@ -37,7 +37,7 @@ final class RedisBench {
         store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        pushes = RedisPushes(store: store, subscribing: configuration, backoff: backoff)
+        pushes = RedisPushes(store: store, backoff: backoff)
         writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
@@ -75,7 +75,6 @@ final class RedisBench {
     ) -> RedisMessageConsumer {
         let consumer = RedisMessageConsumer(
             store: store,
-            waiting: configuration,
             consumer: name,
             terms: .init(
                 lease: lease,
@@ -90,12 +89,12 @@ final class RedisBench {
 
     /// A queue whose group has been made.
     func recordQueue(_ name: String = "a") async throws -> RedisRecordQueue {
-        let queue = RedisRecordQueue(store: store, waiting: configuration, consumer: name)
+        let queue = RedisRecordQueue(store: store, consumer: name)
         queues.append(queue)
         var command = RedisCommand("XGROUP", "CREATE", keys.finished(0), Keyspace.persisters, "0")
         command.append("MKSTREAM")
         // There is one already where another queue has been made.
-        _ = try? await store.call(command)
+        _ = try? await store.call(command, in: 0)
         return queue
     }
 
@@ -192,11 +191,10 @@ final class RedisBench {
     /// Calls the library's append as a writer does.
     func append(_ id: String, _ text: String, to claim: JobClaim) async throws -> Int? {
         let request = claim.request.correlationID
-        return try await store.call(
-            .append,
-            keys: [keys.events(request)],
-            [id, "token", String(decoding: EventData.text(text), as: UTF8.self), keys.live(request)],
-        ).integer
+        var command = RedisCommand("FCALL", store.functions.append, 1, keys.events(request), id, "token")
+        command.append(EventData.text(text))
+        command.append(keys.live(request))
+        return try await store.connection(of: request).call(command).integer
     }
 
     // MARK: Looking

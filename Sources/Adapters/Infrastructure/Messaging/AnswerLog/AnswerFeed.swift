@@ -65,8 +65,10 @@ final class AnswerFeed {
     /// Subscribes to the pushes. Reads begin when Redis has confirmed, so that no event falls between the read and the
     /// pushes. Without a confirmation they begin as well, and the feed depends on probes.
     func subscribe() {
+        guard let subscriber = reader.subscriber else { return }
         subscription = .inFlight
-        reader.subscriber.subscribe(to: channel, deadline: RedisAnswerLogReader.subscribeDeadline) {
+        let partition = reader.store.keys.partition(of: id)
+        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerLogReader.subscribeDeadline) {
             [weak self] result in
             guard let self else { return }
             switch result {
@@ -154,7 +156,7 @@ final class AnswerFeed {
         for cursor in cursors { cursor.willProbe() }
         let store = reader.store
         let command = RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1)
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        store.connection(of: id).send(command) { [weak self] result in
             self?.didProbe(result)
         }
     }

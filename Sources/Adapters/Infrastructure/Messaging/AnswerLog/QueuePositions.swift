@@ -6,6 +6,7 @@ final class QueuePositions {
     private static let periodMilliseconds: Int64 = 1000
 
     private let store: RedisStore
+    /// Loop time in milliseconds.
     private var refreshedAt: Int64 = 0
 
     init(store: RedisStore) { self.store = store }
@@ -16,18 +17,10 @@ final class QueuePositions {
         guard !feeds.isEmpty, now - refreshedAt >= Self.periodMilliseconds else { return }
         refreshedAt = now
         for feed in feeds where feed.jobNumber == nil && feed.isJobNumberDue(now: now) { readJobNumber(of: feed) }
-        let partitions = Dictionary(grouping: feeds) { store.keys.partition(of: $0.id) }
-        for (partition, feeds) in partitions {
-            let command = RedisCommand(
-                "FCALL",
-                store.functions.name(of: .queueState),
-                1,
-                store.keys.jobs(partition),
-                Keyspace.group,
-            )
-            store.commander.send(command, deadline: RedisStore.commandDeadline) { result in
-                guard case .success(let reply) = result, let taken = reply.array?.first?.integer else { return }
-                for feed in feeds where feed.isQueued { feed.reportPosition(jobsTaken: taken) }
+        for (partition, feeds) in Dictionary(grouping: feeds, by: { store.keys.partition(of: $0.id) }) {
+            store.send(QueueStateCall(in: partition, store.keys)) { result in
+                guard case .success(let state) = result else { return }
+                for feed in feeds where feed.isQueued { feed.reportPosition(jobsTaken: state.delivered) }
             }
         }
     }
@@ -35,7 +28,7 @@ final class QueuePositions {
     /// Reads whether a request that waits in its conversation's queue has a job by now.
     private func readJobNumber(of feed: AnswerFeed) {
         let command = RedisCommand("HGET", store.keys.request(feed.id), RequestField.number.rawValue)
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak feed] result in
+        store.connection(of: feed.id).send(command) { [weak feed] result in
             if case .success(let reply) = result, let number = reply.integer { feed?.didBecomeJob(number) }
         }
     }

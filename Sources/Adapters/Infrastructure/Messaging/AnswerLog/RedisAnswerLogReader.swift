@@ -22,22 +22,24 @@ package final class RedisAnswerLogReader: AnswerLogReader {
     static let subscribeDeadline = Duration.seconds(5)
 
     let store: RedisStore
-    let subscriber: RedisSubscriber
     let backoff: Backoff
+    /// Nil before ``begin(_:)`` and after ``close()``.
+    private(set) var subscriber: (any PartitionSubscriber)?
     private let presence: ViewerPresence?
     private let positions: QueuePositions
     private var feeds: [CorrelationID: AnswerFeed] = [:]
     private var ticker: LoopTimer?
 
     /// `presence` reports this loop's viewers to the other replicas.
-    init(store: RedisStore, subscriber: RedisSubscriber, backoff: Backoff, presence: ViewerPresence?) {
+    init(store: RedisStore, backoff: Backoff, presence: ViewerPresence?) {
         self.store = store
-        self.subscriber = subscriber
         self.backoff = backoff
         self.presence = presence
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.checkFeeds() }
     }
+
+    func begin(_ subscriber: any PartitionSubscriber) { self.subscriber = subscriber }
 
     /// Ends all deliveries without a report to the viewers.
     func close() {
@@ -45,6 +47,7 @@ package final class RedisAnswerLogReader: AnswerLogReader {
         ticker = nil
         for feed in feeds.values { feed.close() }
         feeds = [:]
+        subscriber = nil
     }
 
     /// Requests that are watched on this loop.
@@ -107,7 +110,7 @@ package final class RedisAnswerLogReader: AnswerLogReader {
     func close(_ feed: AnswerFeed) {
         guard feeds[feed.id] === feed else { return }
         feeds[feed.id] = nil
-        subscriber.unsubscribe(from: feed.channel)
+        subscriber?.unsubscribe(from: feed.channel, in: store.keys.partition(of: feed.id))
         if feed.isPresent { presence?.end(feed.id) }
     }
 

@@ -11,38 +11,40 @@ package final class RedisPushes: RedisSubscriberDelegate {
     package let answers: RedisAnswerLogReader
     package let ends: RedisRequestEnds
     package let archiveNotices: RedisArchiveNotices
-    private let subscriber: RedisSubscriber
     private let keys: Keyspace
+    private var subscriber: (any PartitionSubscriber)?
 
     /// `presence` reports this loop's viewers to the other replicas.
     package init(
         store: RedisStore,
-        subscribing configuration: RedisConfiguration,
         backoff: Backoff,
         presence: ViewerPresence? = nil,
         observer: (any RedisObserver)? = nil
     ) {
         keys = store.keys
-        subscriber = RedisSubscriber(configuration, on: store.loop, observer: observer)
-        answers = RedisAnswerLogReader(store: store, subscriber: subscriber, backoff: backoff, presence: presence)
-        ends = RedisRequestEnds(store: store, subscriber: subscriber, presence: presence)
+        answers = RedisAnswerLogReader(store: store, backoff: backoff, presence: presence)
+        ends = RedisRequestEnds(store: store, presence: presence)
         archiveNotices = RedisArchiveNotices(keys: keys, on: store.loop)
+        let subscriber = store.openSubscriber(delegate: self, observer: observer)
+        self.subscriber = subscriber
+        answers.begin(subscriber)
+        ends.begin(subscriber)
         archiveNotices.begin(subscriber)
-        subscriber.delegate = self
     }
 
     package func close() {
         answers.close()
         ends.close()
         archiveNotices.close()
-        subscriber.close()
+        subscriber?.close()
+        subscriber = nil
     }
 
     package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
         switch keys.pushChannel(channel) {
         case .live(let id): answers.receive(payload, of: id)
         case .ended(let id): ends.receive(id)
-        case .kept(let conversation): archiveNotices.receive(conversation)
+        case .archived(let conversation): archiveNotices.receive(conversation)
         case nil: break
         }
     }
@@ -52,6 +54,6 @@ package final class RedisPushes: RedisSubscriberDelegate {
     package func subscriberDidReconnect() {
         answers.didReconnect()
         ends.checkAll()
-        archiveNotices.tellAll()
+        archiveNotices.notifyAll()
     }
 }

@@ -13,14 +13,14 @@ package final class RedisRequestEnds: RequestEnds {
     static let subscribeDeadline = Duration.seconds(2)
 
     let store: RedisStore
-    private let subscriber: RedisSubscriber
+    /// Nil before ``begin(_:)`` and after ``close()``.
+    private var subscriber: (any PartitionSubscriber)?
     private let presence: ViewerPresence?
     private var waiters: [CorrelationID: [RedisRequestEndWaiter]] = [:]
 
     /// A waiting request counts as a viewer for `presence`.
-    init(store: RedisStore, subscriber: RedisSubscriber, presence: ViewerPresence?) {
+    init(store: RedisStore, presence: ViewerPresence?) {
         self.store = store
-        self.subscriber = subscriber
         self.presence = presence
     }
 
@@ -28,16 +28,21 @@ package final class RedisRequestEnds: RequestEnds {
         RedisRequestEndWaiter(request, ends: self)
     }
 
+    func begin(_ subscriber: any PartitionSubscriber) { self.subscriber = subscriber }
+
     /// Ends every wait.
     func close() {
         for waiter in waiters.values.joined() { waiter.cancel() }
+        subscriber = nil
     }
 
     func add(_ waiter: RedisRequestEndWaiter) {
         waiters[waiter.id, default: []].append(waiter)
         if waiter.isPresent { presence?.begin(waiter.id) }
         // The status is read behind the confirmation, so that no end falls between the two.
-        subscriber.subscribe(to: store.keys.ended(waiter.id), deadline: Self.subscribeDeadline) { [weak waiter] _ in
+        let (channel, partition) = (store.keys.ended(waiter.id), store.keys.partition(of: waiter.id))
+        guard let subscriber else { return waiter.check() }
+        subscriber.subscribe(to: channel, in: partition, deadline: Self.subscribeDeadline) { [weak waiter] _ in
             waiter?.check()
         }
     }
@@ -48,7 +53,7 @@ package final class RedisRequestEnds: RequestEnds {
         waiters[id]?.removeAll { $0 === waiter }
         guard waiters[id]?.isEmpty == true else { return }
         waiters[id] = nil
-        subscriber.unsubscribe(from: store.keys.ended(id))
+        subscriber?.unsubscribe(from: store.keys.ended(id), in: store.keys.partition(of: id))
     }
 
     /// The end of a request was pushed.
@@ -105,7 +110,7 @@ final class RedisRequestEndWaiter: RequestEndWaiter {
         isChecking = true
         nextCheck?.close()
         let command = RedisCommand("HGET", ends.store.keys.request(id), RequestField.status.rawValue)
-        ends.store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        ends.store.connection(of: id).send(command) { [weak self] result in
             self?.didCheck(result)
         }
     }

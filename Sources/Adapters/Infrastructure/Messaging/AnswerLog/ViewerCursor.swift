@@ -106,7 +106,7 @@ final class ViewerCursor: AnswerSubscription {
         let store = feed.reader.store
         let key = store.keys.events(feed.id)
         let command = RedisCommand("XRANGE", key, page.from.description, "+", "COUNT", page.events)
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        store.connection(of: feed.id).send(command) { [weak self] result in
             self?.didRead(result)
         }
     }
@@ -154,9 +154,9 @@ final class ViewerCursor: AnswerSubscription {
     private func noteLoss() {
         let (store, id, lost) = (feed.reader.store, feed.id, state.cursor)
         // Without data nothing was delivered here: the cursor is what the client claims to have.
-        let isClaimed = state.cursorData == nil
+        let call = MarkLostCall(lost, of: id, state.cursorData == nil ? .claimed : .delivered, store.keys)
         store.loop.spawn { [weak self] in
-            let isNoted = (try? await store.distrust(lost, of: id, isClaimed: isClaimed)) != nil
+            let isNoted = (try? await store.call(call)) != nil
             self?.didNoteLoss(isNoted)
         }
     }

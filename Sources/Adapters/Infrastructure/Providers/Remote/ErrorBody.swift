@@ -20,7 +20,7 @@ struct ErrorBody {
         bytes.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
         reader.finish { pieces.append($0) }
         let values = pieces.lazy.compactMap { try? JSONReader.value($0.data[...].utf8) }
-        // Keep-alives say nothing.
+        // Keep-alives carry no error.
         if let value = values.first(where: { $0 != .null && $0 != .object([]) }) {
             return ErrorReport.read(value)
         }

@@ -1,6 +1,6 @@
 internal import ServerSentEvents
 
-/// The body of a response as the pieces that a provider sent, whatever its media type says.
+/// Splits the body of a response into the provider's pieces, regardless of its media type.
 ///
 /// ```
 ///  white space, byte-order mark ─► first byte ──┬─ { or [ ─► DocumentSplitter ─► each object
