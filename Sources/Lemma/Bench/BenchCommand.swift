@@ -1,5 +1,5 @@
 internal import Bench
-internal import Glibc
+internal import Console
 
 /// `lemma bench`: the load generator behind `make bench`.
 enum BenchCommand {
@@ -15,21 +15,17 @@ enum BenchCommand {
         do throws(BenchUsageError) {
             return await run(try BenchOptions(arguments: arguments))
         } catch {
-            complain("lemma bench: \(error)\n\(BenchOptions.usage)\n")
+            Output.error.note("lemma bench: \(error)\n\(BenchOptions.usage)\n")
             return 2
         }
     }
 
     private static func run(_ options: BenchOptions) async -> Int32 {
         guard let report = try? await BenchRun.report(options) else {
-            complain("lemma bench: cancelled\n")
+            Output.error.note("lemma bench: cancelled\n")
             return 1
         }
         print(options.printsJSON ? report.json : report.summary)
         return report.tokens == 0 && report.failureCount > 0 ? 1 : 0
-    }
-
-    private static func complain(_ text: String) {
-        _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

@@ -1,6 +1,5 @@
 import EventLoop
 import FoundationEssentials
-import Glibc
 import Lifecycle
 import RedisClient
 import Synchronization
@@ -29,7 +28,7 @@ final class PrivateRedis: Service {
     }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
-        guard access(Self.server, X_OK) == 0 else {
+        guard FileManager.default.isExecutableFile(atPath: Self.server) else {
             throw StartFailure("\(Self.server) is missing: install the package redis-server, or run make setup")
         }
         let directory = "\(FileManager.default.currentDirectoryPath)/\(Self.folder)"

@@ -44,7 +44,7 @@ final class RemoteAnswer {
         return .proceed
     }
 
-    func take(_ bytes: UnsafeRawBufferPointer) -> HTTPReadDecision {
+    func take(_ bytes: Span<UInt8>) -> HTTPReadDecision {
         guard isAccepted else { return errorBody.take(bytes) ? .proceed : .stop }
         do throws(ResponseReader.Unreadable) {
             try reader.read(bytes) { take($0) }
