@@ -162,7 +162,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings", "Problems",
+            "ArchiveSupport", "Settings", "Problems", "Text",
         ],
     ),
     suite(

@@ -169,7 +169,7 @@ struct RightsTests {
             let waiting = try await bench.submit(after: first)
             let claim = try await bench.claimNext(by: consumer)
             let viewer = try await bench.watch(first.correlationID)
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             writer.append(.token, "x = 2")
             _ = try await writer.flush()
             #expect(try await consumer.renew([claim.delivery]).lost.isEmpty)

@@ -22,14 +22,14 @@ struct ViewerPresenceTests {
     /// API replicas as their loops see Redis, and one sweep.
     private final class Replicas {
         let bench: RedisBench
-        let answers: [RedisAnswerStream]
+        let pushes: [RedisPushes]
         private(set) var abandoned: [CorrelationID] = []
         private var sweep: AbandonmentSweep?
 
         init(_ bench: RedisBench, count: Int = 1) {
             self.bench = bench
-            answers = (0..<count).map { number in
-                RedisAnswerStream(
+            pushes = (0..<count).map { number in
+                RedisPushes(
                     store: bench.store,
                     backoff: Backoff(random: SecureRandomSource()),
                     presence: ViewerPresence(
@@ -54,7 +54,7 @@ struct ViewerPresenceTests {
 
         func close() {
             sweep?.close()
-            for one in answers { one.close() }
+            for one in pushes { one.close() }
         }
     }
 
@@ -101,7 +101,7 @@ struct ViewerPresenceTests {
             try await replicas.startSweep()
             let record = try await submit(bench)
             let id = record.request.correlationID
-            let place = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            let place = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             place.cancel()
             #expect(try await eventually { replicas.abandoned == [id] })
@@ -122,7 +122,7 @@ struct ViewerPresenceTests {
             let record = try await submit(bench)
             let delivery = try #require(try await consumer.receive(upTo: 1).first)
             _ = try await consumer.claim(delivery, bench.plan())
-            replicas.answers[0].watch(record, after: nil, viewer: SilentViewer()).cancel()
+            replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer()).cancel()
             #expect(try await eventually { replicas.abandoned == [record.request.correlationID] })
             #expect(try await consumer.renew([delivery]).cancelled.map(\.1) == [.disconnected])
         }
@@ -134,9 +134,9 @@ struct ViewerPresenceTests {
             let bench = replicas.bench
             let record = try await submit(bench)
             let id = record.request.correlationID
-            let first = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
-            let second = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
-            let third = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
+            let first = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
+            let second = replicas.pushes[1].answers.watch(record, from: .first, viewer: SilentViewer())
+            let third = replicas.pushes[1].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 2 }, "one word for each loop")
             first.cancel()
             third.cancel()
@@ -154,11 +154,11 @@ struct ViewerPresenceTests {
             let bench = replicas.bench
             let record = try await submit(bench)
             let id = record.request.correlationID
-            let first = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            let first = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             first.cancel()
             #expect(try await eventually { try await viewers(of: id, bench) == 0 })
-            let second = replicas.answers[1].watch(record, after: nil, viewer: SilentViewer())
+            let second = replicas.pushes[1].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             try await bench.loop.sleep(for: Self.grace * 2)
             #expect(try await !isDue(id, bench))
@@ -177,10 +177,10 @@ struct ViewerPresenceTests {
             try await replicas.startSweep()
             let record = try await submit(bench)
             let id = record.request.correlationID
-            _ = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            _ = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             // As a process that was killed: it says nothing more.
-            replicas.answers[0].close()
+            replicas.pushes[0].close()
             #expect(try await bench.record(id).status == .queued)
             let limit = ViewerPresence.lifetime + Self.grace + .seconds(3)
             #expect(try await eventually(within: limit) { try await bench.record(id).status == .cancelled })
@@ -194,7 +194,7 @@ struct ViewerPresenceTests {
             try await replicas.startSweep()
             let record = try await submit(bench)
             let id = record.request.correlationID
-            _ = replicas.answers[0].watch(record, after: nil, viewer: SilentViewer())
+            _ = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
             try await bench.loop.sleep(for: ViewerPresence.lifetime + Self.grace + .seconds(1))
             #expect(try await bench.record(id).status == .queued)
             #expect(try await viewers(of: id, bench) == 1)
@@ -209,7 +209,7 @@ struct ViewerPresenceTests {
             let bench = replicas.bench
             let record = try await submit(bench)
             let id = record.request.correlationID
-            replicas.answers[0].watch(record, after: nil, viewer: SilentViewer()).cancel()
+            replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer()).cancel()
             #expect(try await eventually { try await isDue(id, bench) })
             try await replicas.startSweep()
             try await bench.loop.sleep(for: .seconds(2))
@@ -229,15 +229,15 @@ struct ViewerPresenceTests {
             let record = try await submit(bench, .continue)
             try await bench.redis("CONFIG", "RESETSTAT")
             let viewer = SilentViewer()
-            let place = replicas.answers[0].watch(record, after: nil, viewer: viewer)
-            let feed = try await eventually { replicas.answers[0].feedCount == 1 }
+            let place = replicas.pushes[0].answers.watch(record, from: .first, viewer: viewer)
+            let feed = try await eventually { replicas.pushes[0].answers.feedCount == 1 }
             place.cancel()
             #expect(feed)
             #expect(try await !calls())
 
             let over = try await submit(bench)
             let id = over.request.correlationID
-            _ = replicas.answers[0].watch(over, after: nil, viewer: viewer)
+            _ = replicas.pushes[0].answers.watch(over, from: .first, viewer: viewer)
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             #expect(try await bench.cancel(id, .requested) == .over)
             #expect(try await eventually { viewer.end == .terminal })

@@ -62,7 +62,7 @@ struct DrainTests {
                     return try HTTPCall.send("GET", port: client.port, path, headers: [("Prefer", "wait=30")])
                 case _:
                     let areWaiting = try await eventually(within: .seconds(10)) {
-                        try deployment.askRedis("PUBSUB", "SHARDCHANNELS", "lemma:{p0}:live:*")
+                        try deployment.askRedis("PUBSUB", "SHARDCHANNELS", "lemma:{p0}:ended:*")
                             .split(separator: "\n").count == 2
                     }
                     #expect(areWaiting)

@@ -9,7 +9,7 @@ import Testing
 @testable import Infrastructure
 
 @Suite("Watching an answer on Redis", .tags(.integration))
-struct AnswerStreamTests {
+struct AnswerLogReaderTests {
     private let whole = ["0-1 queued", "1-0 started", "1-1 token", "1-2 token", "1-3 token", "1-4 completed"]
 
     /// Writes three tokens and the end.
@@ -333,7 +333,7 @@ struct AnswerStreamTests {
             }
             if isPushed {
                 // Before the new connection has confirmed all channels.
-                bench.answers.subscriberDidLoseConnection()
+                bench.pushes.subscriberDidLoseConnection()
                 try await bench.redis("SPUBLISH", bench.keys.live(id), #"1-4 token {"text":"new 4"}"#)
             } else {
                 try await bench.redis("CLIENT", "KILL", "TYPE", "pubsub")
@@ -403,6 +403,51 @@ struct AnswerStreamTests {
             try await bench.repository.noteLost(EventID(attempt: 2, sequence: 1), of: id)
             #expect(try await bench.redis("HGET", bench.keys.request(id), "lost").string == "2-1")
             #expect(try await bench.record(id).isLost(EventID(attempt: 1, sequence: 4)))
+        }
+    }
+
+    @Test("a request that was accepted just now is watched from its queued event on, which is not read again")
+    func accepted() async throws {
+        try await withRedis { bench in
+            let consumer = bench.consumer()
+            let first = try await bench.submit()
+            let request = bench.makeRequest()
+            let publication = try await bench.publisher().publish(request, in: .new, as: nil)
+            let viewer = ViewerProbe()
+            viewer.subscription = bench.answers.watch(
+                AcceptedRequest(
+                    request: request,
+                    createdAt: publication.createdAt,
+                    position: publication.position,
+                    jobNumber: publication.jobNumber,
+                ),
+                viewer: viewer,
+            )
+            #expect(viewer.names == ["0-1 queued"], "delivered at once")
+            let stored = try await bench.events(of: request.correlationID)
+            #expect(stored == ["0-1 queued \(viewer.lastData)"])
+            try await bench.waitForSubscribers(1, of: request.correlationID)
+            // Its later places follow from the number that the submission returned.
+            let claim = try await bench.claimNext(by: consumer)
+            #expect(claim.request.correlationID == first.correlationID)
+            try await eventually("a new position", on: bench.loop) { viewer.events.count == 2 }
+            #expect(viewer.names.last == "queued" && viewer.lastData.hasSuffix(#""position":1}"#))
+            let next = try await bench.claimNext(by: consumer)
+            try await finish(bench, next, by: consumer)
+            try await eventually("the end", on: bench.loop) { viewer.end == .terminal }
+            #expect(viewer.names == ["0-1 queued", "queued"] + whole.dropFirst())
+        }
+    }
+
+    @Test("an accepted request that waits in its conversation's queue has no job number")
+    func acceptedBehindAnother() async throws {
+        try await withRedis { bench in
+            let first = try await bench.submit()
+            let next = bench.makeRequest(user: first.userID, in: first.conversationID)
+            let publication = try await bench.publisher().publish(next, in: .named, as: nil)
+            #expect(publication.jobNumber == nil)
+            let alone = try await bench.publisher().publish(bench.makeRequest(), in: .new, as: nil)
+            #expect(alone.jobNumber == 2)
         }
     }
 
