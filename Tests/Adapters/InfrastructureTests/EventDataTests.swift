@@ -64,7 +64,7 @@ struct EventDataTests {
             let unreadable = try await bench.claimed(by: consumer)
             let id = unreadable.request.correlationID
             try await bench.redis("HDEL", bench.keys.request(id), "conversation")
-            try await consumer.discard(unreadable.delivery, detail: "no conversation")
+            try await consumer.failUnreadable(unreadable.delivery, detail: "no conversation")
             let failed = try await bench.events(of: id).last ?? ""
             #expect(failed.hasPrefix(#"1-1 failed {"type":"/problems/internal-error","title":""#))
             #expect(failed.hasSuffix(#","usage":{"inputTokens":0,"outputTokens":0},"attempts":1}"#))

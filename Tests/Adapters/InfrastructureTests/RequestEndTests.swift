@@ -56,7 +56,7 @@ struct RequestEndTests {
             case "unreadable":
                 let claim = try await bench.claimNext(by: consumer)
                 try await bench.redis("HDEL", bench.keys.request(request.correlationID), "conversation")
-                try await consumer.discard(claim.delivery, detail: "no conversation")
+                try await consumer.failUnreadable(claim.delivery, detail: "no conversation")
             case _: try await bench.submit(after: request, onBusy: .interrupt)
             }
             try await eventually("the end", on: bench.loop) { recorder.messages == [""] }
