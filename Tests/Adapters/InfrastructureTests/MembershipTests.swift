@@ -26,11 +26,9 @@ struct MembershipTests {
             #expect(try await names(bench) == ["dead", "owner"])
             try await bench.loop.sleep(for: .milliseconds(60))
             let removed = try await bench.store.call(
-                .removeIdleConsumers,
-                keys: [bench.keys.jobs(0)],
-                [Keyspace.group, "50", ""],
+                RemoveIdleConsumersCall(of: .workers(bench.keys), in: 0, idleFor: .milliseconds(50)),
             )
-            #expect(removed.integer == 1)
+            #expect(removed == 1)
             #expect(try await names(bench) == ["owner"])
             #expect(try await bench.group("pending")?.integer == 1)
             #expect(try await owner.finish(bench.finished(kept), at: .afterLast) == .finished)

@@ -60,17 +60,19 @@ struct LoopGroupTests {
     func lateResumption() async throws {
         let group = LoopGroup(count: 1)
         let hasEnded = Shared(false)
-        let waiting = Shared<UnsafeContinuation<Void, Never>?>(nil)
+        let waiting = unsafe Shared<UnsafeContinuation<Void, Never>?>(nil)
         try await group.loops[0].run { loop in
             _ = loop.spawn {
-                await withUnsafeContinuation { continuation in waiting.change { $0 = continuation } }
+                unsafe await withUnsafeContinuation { continuation in
+                    unsafe waiting.change { unsafe $0 = unsafe continuation }
+                }
                 #expect(loop.isCurrent)
                 hasEnded.change { $0 = true }
             }
         }
         let stopping = Task { try await onThread { group.stop() } }
         try await Task.sleep(for: .milliseconds(50))
-        waiting.value?.resume()
+        unsafe waiting.value?.resume()
         try await stopping.value
         #expect(hasEnded.value)
     }
