@@ -202,10 +202,11 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
+/// Tests that are compiled with strict memory safety.
+let strictTests: Set<String> = ["HTTPServerTests", "RedisClientTests", "PostgresClientTests"]
+
 /// Targets that are not compiled with strict memory safety yet, besides the tests.
-let lenient: Set<String> = ["HTTPServer", "Infrastructure"]
-/// Tests that are.
-let strictTests: Set<String> = ["RedisClientTests", "PostgresClientTests"]
+let lenient: Set<String> = ["Infrastructure"]
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
