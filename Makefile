@@ -36,9 +36,10 @@ test-quick: ## set up, build and run the unit tests: no server, under a minute a
 	$(SWIFT_BUILD) --build-tests
 	swift test --skip-build --filter "$$(scripts/suites unit)"
 
-lint: ## check the format of the sources
+lint: ## check the format of the sources and the rules of scripts/lint; prints the number of `unsafe` by ring
 	swift format lint --recursive --strict --parallel Package.swift Sources Tests
 	scripts/suites --check
+	@scripts/lint
 
 format: ## format the sources
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

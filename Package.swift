@@ -33,7 +33,8 @@ let base: [Target] = [
 
 /// Servers, clients and services that know nothing of math.
 let runtime: [Target] = [
-    module("EventLoop", in: "Runtime", ["Time", "CUV"]),
+    module("POSIX", in: "Runtime", []),
+    module("EventLoop", in: "Runtime", ["Text", "Time", "CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
     module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CLLHTTP"]),
     module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "Time", "CCurl"]),
@@ -62,7 +63,7 @@ let functionFiles = [
 ]
 
 let adapters: [Target] = [
-    module("Bench", in: "Adapters", ["Shared", "EventLoop", "Time"]),
+    module("Bench", in: "Adapters", ["Shared", "EventLoop", "Text", "Time"]),
     module("LemmaSettings", in: "Adapters", ["Settings"]),
     module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
     module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
@@ -81,7 +82,10 @@ let adapters: [Target] = [
         "Persistence",
         in: "Adapters",
         ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
-        resources: [.embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql")],
+        resources: [
+            .embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql"),
+            .embedInCode("Migrations/0003_deleted_conversations.sql"),
+        ],
     ),
     module(
         "API",
@@ -106,30 +110,31 @@ let program: [Target] = [
             "API", "Worker", "Bench", "Infrastructure", "Persistence", "Instrumentation", "LocalMath", "Application",
             "Domain", "Shared", "PostgresClient",
             "HTTPServer", "HTTPClient", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Lifecycle", "LemmaSettings", "Settings", "Console", "ServerSentEvents", "Time",
+            "Lifecycle", "LemmaSettings", "Settings", "Console", "ServerSentEvents", "Text", "Time", "POSIX",
         ],
         path: "Sources/Lemma",
     )
 ]
 
 let tests: [Target] = [
-    .target(name: "TestSupport", dependencies: ["EventLoop", "Telemetry"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["EventLoop", "Telemetry", "Text"], path: "Tests/TestSupport"),
     .target(
         name: "ArchiveSupport",
         dependencies: ["Application", "Domain", "Shared"],
         path: "Tests/ArchiveSupport",
     ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
-    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop"]),
+    suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
     suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
-    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop"]),
+    suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop", "Text"]),
     suite("Settings", in: "Runtime", ["Settings"]),
     suite("Telemetry", in: "Runtime", ["Telemetry"]),
     suite("Tracing", in: "Runtime", ["Tracing", "Telemetry", "EventLoop", "HTTPServer"]),
     suite("Lifecycle", in: "Runtime", ["Lifecycle", "Telemetry"]),
-    suite("EventLoop", in: "Runtime", ["EventLoop"]),
-    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop"]),
+    suite("POSIX", in: "Runtime", ["POSIX"]),
+    suite("EventLoop", in: "Runtime", ["EventLoop", "Text"]),
+    suite("HTTPClient", in: "Runtime", ["HTTPClient", "HTTPServer", "Cryptography", "EventLoop", "Text"]),
     suite("ServerSentEvents", in: "Runtime", ["ServerSentEvents"]),
     suite("Console", in: "Runtime", ["Console"]),
     suite("Text", in: "Base", ["Text"]),
@@ -169,7 +174,7 @@ let tests: [Target] = [
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
-    suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared"]),
+    suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared", "Text"]),
     suite("System", in: "System", ["EventLoop", "HTTPServer"]),
 ]
 
@@ -197,6 +202,9 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
+/// Targets that are not compiled with strict memory safety yet, besides the tests.
+let lenient: Set<String> = ["HTTPServer", "RedisClient", "PostgresClient", "Infrastructure"]
+
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
     target.swiftSettings = [
@@ -207,4 +215,5 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
+    if target.type != .test, !lenient.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
 }

@@ -128,6 +128,14 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
         return requests[id].flatMap { $0.request.userID == user ? $0 : nil }
     }
 
+    package func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
+        try beThere()
+        return conversations.values.contains { kept in
+            kept.isDeleted && kept.conversation.userID == user && kept.conversation.id.bits.lane == id.bits.lane
+                && kept.conversation.updatedAt.milliseconds >= id.bits.version7Time.milliseconds - 60_000
+        }
+    }
+
     package func recentTurns(
         of conversation: ConversationID,
         limit: Int,

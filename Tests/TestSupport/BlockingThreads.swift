@@ -41,24 +41,24 @@ private final class ThreadPerJobExecutor: TaskExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         // Safety: retained here, released by the one thread that it is handed to, or here when there is no thread.
-        let cargo = Unmanaged.passRetained(Cargo(UnownedJob(job), self))
+        let cargo = unsafe Unmanaged.passRetained(Cargo(UnownedJob(job), self))
         var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, Self.stackBytes)
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        unsafe pthread_attr_setstacksize(&attributes, Self.stackBytes)
         var thread = pthread_t()
-        let status = pthread_create(
+        let status = unsafe pthread_create(
             &thread,
             &attributes,
             { argument in
                 // Safety: the pointer is what `passRetained` gave, and arrives here once.
-                guard let argument else { return nil }
-                let cargo = Unmanaged<Cargo>.fromOpaque(argument).takeRetainedValue()
-                cargo.job.runSynchronously(on: cargo.executor.asUnownedTaskExecutor())
+                guard let argument = unsafe argument else { return nil }
+                let cargo = unsafe Unmanaged<Cargo>.fromOpaque(argument).takeRetainedValue()
+                unsafe cargo.job.runSynchronously(on: cargo.executor.asUnownedTaskExecutor())
                 return nil
             },
-            cargo.toOpaque(),
+            unsafe cargo.toOpaque(),
         )
         precondition(status == 0, "a test needs one more thread than the system gives")
     }

@@ -14,7 +14,7 @@ extension ChildProcess {
         let deadline = ContinuousClock.now + limit
         var status: Int32 = 0
         while true {
-            if waitpid(identifier, &status, WNOHANG) == identifier {
+            if unsafe waitpid(identifier, &status, WNOHANG) == identifier {
                 let signal = status & 0x7F
                 return signal == 0 ? .code((status >> 8) & 0xFF) : .signal(signal)
             }

@@ -19,28 +19,31 @@ package struct ChildProcess: Sendable {
         outputPath: String = "/dev/null",
         environment: [String: String]? = nil,
     ) throws -> ChildProcess {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         if let input {
-            posix_spawn_file_actions_adddup2(&actions, input, 0)
+            unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
         } else {
-            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         }
-        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var pointers = arguments.map { strdup($0) } + [nil]
-        var variables = (environment ?? [:]).map { strdup("\($0)=\($1)") } + [nil]
-        defer { for pointer in pointers + variables { free(pointer) } }
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
+        var variables = unsafe (environment ?? [:]).map { unsafe strdup("\($0)=\($1)") } + [nil]
+        defer {
+            for index in unsafe pointers.indices { unsafe free(pointers[index]) }
+            for index in unsafe variables.indices { unsafe free(variables[index]) }
+        }
         var identifier: pid_t = 0
         let status =
             if environment == nil {
-                posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, environ)
+                unsafe posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, environ)
             } else {
-                posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, &variables)
+                unsafe posix_spawnp(&identifier, arguments[0], &actions, nil, &pointers, &variables)
             }
         guard status == 0 else {
-            throw ChildProcessError(description: "\(arguments[0]): \(String(cString: strerror(status)))")
+            throw ChildProcessError(description: unsafe "\(arguments[0]): \(String(cString: strerror(status)))")
         }
         return ChildProcess(identifier: identifier)
     }
@@ -59,13 +62,13 @@ package struct ChildProcess: Sendable {
     @discardableResult
     package func wait() -> Int32 {
         var status: Int32 = 0
-        while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
+        while unsafe waitpid(identifier, &status, 0) < 0, errno == EINTR {}
         return status
     }
 
     /// What waitpid(2) says once it has ended, to the first who asks; nil before.
     package var endStatus: Int32? {
         var status: Int32 = 0
-        return waitpid(identifier, &status, WNOHANG) == 0 ? nil : status
+        return unsafe waitpid(identifier, &status, WNOHANG) == 0 ? nil : status
     }
 }

@@ -24,15 +24,17 @@ private final class DedicatedThread: TaskExecutor {
         signal = Signal()
         var thread = pthread_t()
         // Safety: the new thread takes over the reference.
-        let context = Unmanaged.passRetained(self).toOpaque()
-        let status = pthread_create(
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        let status = unsafe pthread_create(
             &thread,
             nil,
             { context in
-                if let context { Unmanaged<DedicatedThread>.fromOpaque(context).takeRetainedValue().run() }
+                if let context = unsafe context {
+                    unsafe Unmanaged<DedicatedThread>.fromOpaque(context).takeRetainedValue().run()
+                }
                 return nil
             },
-            context,
+            unsafe context,
         )
         precondition(status == 0, "could not start a thread for a test")
         pthread_detach(thread)
@@ -56,7 +58,7 @@ private final class DedicatedThread: TaskExecutor {
                 defer { state.jobs = [] }
                 return (state.jobs, state.isStopped)
             }
-            for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            for job in jobs { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
             if isStopped, jobs.isEmpty { return }
             if isStopped { signal.raise() }
         }
@@ -65,18 +67,19 @@ private final class DedicatedThread: TaskExecutor {
 
 /// A counting semaphore.
 ///
-/// Safety: `@unchecked Sendable` because POSIX semaphores are for use from any thread; the memory lives as long as this.
-private final class Signal: @unchecked Sendable {
+/// Safety: `@unchecked Sendable` because any thread may use a POSIX semaphore; `@safe` because its memory lives as long as
+/// the object.
+@safe private final class Signal: @unchecked Sendable {
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    init() { sem_init(semaphore, 0, 0) }
+    init() { unsafe sem_init(semaphore, 0, 0) }
 
     deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
+        unsafe sem_destroy(semaphore)
+        unsafe semaphore.deallocate()
     }
 
-    func raise() { sem_post(semaphore) }
+    func raise() { unsafe sem_post(semaphore) }
 
-    func wait() { while sem_wait(semaphore) != 0 {} }
+    func wait() { while unsafe sem_wait(semaphore) != 0 {} }
 }

@@ -93,15 +93,15 @@ package final class EventStreamClient {
     /// The lines up to the next empty one.
     private func nextBlock() -> Substring? {
         let newline = UInt8(ascii: "\n")
-        let length = buffer.withUnsafeBytes { bytes -> Int? in
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        let length = unsafe buffer.withUnsafeBytes { bytes -> Int? in
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[start...])
             var position = 0
             // Safety: memchr(3) reads within `rest`, and its result points into it.
             while let from = rest.baseAddress, position + 1 < rest.count,
-                let found = memchr(from + position, Int32(newline), rest.count - 1 - position)
+                let found = unsafe memchr(from + position, Int32(newline), rest.count - 1 - position)
             {
-                let index = UnsafeRawPointer(found) - from
-                if rest[index + 1] == newline { return index }
+                let index = unsafe UnsafeRawPointer(found) - from
+                if unsafe rest[index + 1] == newline { return index }
                 position = index + 1
             }
             return nil

@@ -26,7 +26,7 @@ struct Guardian {
 
     private init(_ script: String, _ arguments: [String]) throws {
         var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw ChildProcessError(description: "no pipe") }
+        guard unsafe pipe(&ends) == 0 else { throw ChildProcessError(description: "no pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         pipeEnd = ends[1]

@@ -20,9 +20,9 @@ package enum LoopbackSocket {
     static func bind(_ descriptor: Int32) throws -> Int {
         var address = address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                Glibc.bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
+        let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe Glibc.bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
             }
         }
         guard status == 0 else { throw ChildProcessError(description: "no free port") }
@@ -34,13 +34,13 @@ package enum LoopbackSocket {
         let descriptor = connecting(to: port, streamSocket)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: 1, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let bytes = [UInt8](request.utf8)
-        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+        guard unsafe send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             return nil
         }
         var answer = [UInt8](repeating: 0, count: 4096)
-        let count = recv(descriptor, &answer, answer.count, 0)
+        let count = unsafe recv(descriptor, &answer, answer.count, 0)
         return count > 0 ? String(decoding: answer[..<count], as: UTF8.self) : nil
     }
 
@@ -48,9 +48,9 @@ package enum LoopbackSocket {
     static func connecting(to port: Int, _ type: Int32) -> Int32 {
         let descriptor = socket(AF_INET, type, 0)
         var address = address(port: port)
-        _ = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+        _ = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe connect(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
         return descriptor

@@ -25,13 +25,13 @@ package final class PgBouncer: Sendable {
             max_client_conn = 200
             """
         let file = "\(directory.path)/pgbouncer.ini"
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         defer { close(descriptor) }
-        guard descriptor >= 0, write(descriptor, settings, settings.utf8.count) == settings.utf8.count else {
+        guard descriptor >= 0, unsafe write(descriptor, settings, settings.utf8.count) == settings.utf8.count else {
             throw ChildProcessError(description: "\(file) cannot be written")
         }
         // It refuses to run as root, and is told here whom to become.
-        chmod(directory.path, 0o755)
+        unsafe chmod(directory.path, 0o755)
         let log = "\(directory.path)/log"
         process = try ChildProcess.start(["pgbouncer", "-u", "postgres", file], outputPath: log)
         let start = ContinuousClock.now

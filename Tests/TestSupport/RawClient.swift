@@ -23,16 +23,16 @@ package final class RawClient {
     package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, streamSocket, 0)
         var on: Int32 = 1
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
-        if var bytes = receiveBufferBytes { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
+        unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
+        if var bytes = receiveBufferBytes { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let status = withUnsafeBytes(of: &address) { bytes in
+        address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
+        let status = unsafe withUnsafeBytes(of: &address) { bytes in
             // Safety: a sockaddr_in, and its own length.
-            bytes.baseAddress.map {
-                connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+            unsafe bytes.baseAddress.map {
+                unsafe connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
             }
         }
         guard status == 0 else {
@@ -61,7 +61,7 @@ package final class RawClient {
     /// Closes with a reset instead of an orderly end.
     package func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         close()
     }
 
@@ -80,11 +80,11 @@ package final class RawClient {
         let left = deadline - .now
         let milliseconds = left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard Glibc.poll(&poll, 1, Int32(max(milliseconds, 0))) > 0 else {
+        guard unsafe Glibc.poll(&poll, 1, Int32(max(milliseconds, 0))) > 0 else {
             throw Failure.timedOut(received: text(buffer))
         }
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
         guard count > 0 else { return false }
         buffer.append(contentsOf: chunk[..<count])
         return true
@@ -144,8 +144,8 @@ package struct RawSender: Sendable {
     package func send(_ bytes: [UInt8]) -> Bool {
         var start = 0
         while start < bytes.count {
-            let sent = bytes[start...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            let sent = unsafe bytes[start...].withUnsafeBytes {
+                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard sent > 0 else { return false }
             start += sent

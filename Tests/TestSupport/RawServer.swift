@@ -1,4 +1,5 @@
 package import EventLoop
+internal import Text
 
 /// A server that answers each connection with exactly the bytes a test says, on the loop of the test.
 package final class RawServer {
@@ -20,8 +21,8 @@ package final class RawServer {
 
         package func send(_ bytes: [UInt8]) { stream.write(bytes) }
 
-        package func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-            received.append(contentsOf: bytes)
+        package func streamDidRead(_ bytes: Span<UInt8>) {
+            received.append(copying: bytes)
             guard received.firstRange(of: Array("\r\n\r\n".utf8)) != nil, let action = onRequest else { return }
             onRequest = nil
             action(self)
@@ -45,8 +46,8 @@ package final class RawServer {
         nonisolated(unsafe) let unsafeSelf = self
         nonisolated(unsafe) let onRequest = onRequest
         listener.start(on: [loop]) { stream in
-            let connection = Connection(stream, onRequest: onRequest)
-            unsafeSelf.connections.append(connection)
+            let connection = unsafe Connection(stream, onRequest: onRequest)
+            unsafe unsafeSelf.connections.append(connection)
             stream.delegate = connection
             stream.startReading()
         }

@@ -8,8 +8,8 @@ package final class TemporaryDirectory: Sendable {
     package init() throws {
         let root = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
         var template = [CChar]("\(root)/lemma-test-\(String(repeating: "X", count: 6))".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw ChildProcessError(description: "no temporary directory: \(String(cString: strerror(errno)))")
+        guard unsafe mkdtemp(&template) != nil else {
+            throw ChildProcessError(description: unsafe "no temporary directory: \(String(cString: strerror(errno)))")
         }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

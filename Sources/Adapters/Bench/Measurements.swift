@@ -16,7 +16,7 @@ final class Measurements {
     private(set) var completed = 0
     private(set) var failures: [BenchFailure: Int] = [:]
 
-    /// The monotonic clock in ns, the one behind the mock provider's timestamps.
+    /// The monotonic clock in ns, which the mock provider's timestamps use, too.
     static func now() -> Int64 { MonotonicTime.nanoseconds }
 
     func takeToken(_ event: StreamedEvent, arrival: Int64) {

@@ -1,3 +1,5 @@
+internal import Text
+
 /// Reads one HTTP/1.1 response as its bytes arrive (RFC 9112), no more than a load generator needs of it.
 ///
 /// ```
@@ -34,25 +36,25 @@ struct ResponseParser {
 
     var isComplete: Bool { state == .complete }
 
-    /// Appends to `body` what `bytes` hold of it.
+    /// Parses the next bytes and appends the body's part of them to `body`.
     ///
-    /// False when this is no response we understand.
-    mutating func consume(_ bytes: UnsafeRawBufferPointer, into body: inout [UInt8]) -> Bool {
+    /// False when the bytes are not a valid response.
+    mutating func consume(_ bytes: Span<UInt8>, into body: inout [UInt8]) -> Bool {
         var at = 0
         while at < bytes.count {
             switch state {
             case .sized(let left):
                 let part = min(left, bytes.count - at)
-                body.append(contentsOf: bytes[at..<at + part])
+                body.append(copying: bytes.extracting(at..<at + part))
                 at += part
                 state = part == left ? .complete : .sized(left - part)
             case .chunkData(let left):
                 let part = min(left, bytes.count - at)
-                body.append(contentsOf: bytes[at..<at + part])
+                body.append(copying: bytes.extracting(at..<at + part))
                 at += part
                 state = part == left ? .chunkEnd : .chunkData(left - part)
             case .untilClose:
-                body.append(contentsOf: bytes[at...])
+                body.append(copying: bytes.extracting(at...))
                 at = bytes.count
             case .head, .chunkSize, .chunkEnd, .trailer:
                 let byte = bytes[at]

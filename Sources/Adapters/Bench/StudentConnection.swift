@@ -62,7 +62,7 @@ final class StudentConnection: ByteStreamDelegate {
         stream.close()
     }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+    func streamDidRead(_ bytes: Span<UInt8>) {
         guard let exchange, exchange.parser.consume(bytes, into: &exchange.body) else {
             exchange?.end.succeed(.malformedResponse)
             return

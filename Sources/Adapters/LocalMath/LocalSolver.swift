@@ -1,6 +1,6 @@
 package import EventLoop
 
-/// Solves school mathematics on this machine with libqalculate, and tells how, in Markdown with LaTeX.
+/// Solves school mathematics on this machine with libqalculate, and shows the steps in Markdown with LaTeX.
 ///
 /// Loop-owned. Input is untrusted: it is read by a strict grammar and only what was understood is passed on, rendered
 /// anew. Every answer is checked in our own arithmetic where that is possible; one that does not pass is not shown.
@@ -55,7 +55,7 @@ package final class LocalSolver {
         let page = Page(emit: emit)
         do {
             let problem = try ProblemReader.read(problem)
-            // Waiting says nothing about the problem: its time begins behind the gate.
+            // Waiting is no property of the problem: its time limit starts behind the gate.
             guard try await gate.enter(within: limits.waiting) else { throw LocalSolverFailure.busy }
             defer { gate.leave() }
             let deadline = Deadline(after: limits.time, now: loop.nowMilliseconds)

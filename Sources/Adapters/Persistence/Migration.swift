@@ -10,9 +10,12 @@ package struct Migration: Sendable {
     let script: PostgresScript
     /// SHA-256 of the file, in hexadecimal digits.
     let checksum: String
+    /// False for a step that makes queries faster and nothing else: replicas are ready without it.
+    package let isRequired: Bool
 
-    package init(_ number: Int, _ name: String, _ file: [UInt8]) {
+    package init(_ number: Int, _ name: String, _ file: [UInt8], isRequired: Bool = true) {
         self.number = number
+        self.isRequired = isRequired
         self.name = name
         script = PostgresScript(resource: file)
         checksum = Hexadecimal.text(SHA256.digest(file))
@@ -30,5 +33,6 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(1, "conversations", PackageResources._001_conversations_sql),
         Migration(2, "ending_ids", PackageResources._002_ending_ids_sql),
+        Migration(3, "deleted_conversations", PackageResources._003_deleted_conversations_sql, isRequired: false),
     ]
 }

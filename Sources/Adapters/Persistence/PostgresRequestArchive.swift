@@ -7,6 +7,8 @@ package import Shared
 package struct PostgresRequestArchive: RequestArchive {
     /// Of a batch, which nobody waits for but its writer.
     private static let batchLimit = Duration.seconds(20)
+    /// By how much the clocks of the replicas that made an id and deleted a conversation may differ.
+    private static let clockSkewMilliseconds: Int64 = 60_000
 
     private let database: PostgresDatabase
     private let identifiers: IdentifierFactory
@@ -34,6 +36,13 @@ package struct PostgresRequestArchive: RequestArchive {
         try await database.ask([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
     }
 
+    package func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
+        let submitted = Timestamp(milliseconds: id.bits.version7Time.milliseconds - Self.clockSkewMilliseconds)
+        let lane = String(id.description.suffix(4))
+        let call = Statements.deleted(.storable(user.text), .time(submitted), .text(lane))
+        return try await database.ask([call])[0].count > 0
+    }
+
     package func recentTurns(
         of conversation: ConversationID,
         limit: Int,
@@ -58,6 +67,12 @@ package struct PostgresRequestArchive: RequestArchive {
     enum Statements {
         static let find = PostgresStatement(
             composed: "SELECT \(StoredRequest.columns) FROM ended_requests WHERE id = $1 AND user_id = $2"
+        )
+        /// The last four hexadecimal digits of an id are its lane.
+        static let deleted = PostgresStatement(
+            """
+            SELECT id FROM conversations WHERE user_id = $1 AND deleted_at >= $2 AND right(id::text, 4) = $3 LIMIT 1
+            """
         )
         static let turns = PostgresStatement(
             """

@@ -4,7 +4,7 @@ package import PostgresClient
 package enum SchemaState: Sendable, Equatable {
     /// Every migration of this release is there; later ones may be, as while a newer release is rolled out.
     case current
-    /// Titles of the migrations that are not there, or not with the content this release has.
+    /// Titles of the required migrations that are not there, or not with the content this release has.
     case missing([String])
 }
 
@@ -40,7 +40,8 @@ extension PostgresDatabase {
             applied = []
         }
         let missing = Migration.all.filter { migration in
-            !applied.contains { $0.number == migration.number && $0.checksum == migration.checksum }
+            migration.isRequired
+                && !applied.contains { $0.number == migration.number && $0.checksum == migration.checksum }
         }
         return missing.isEmpty ? .current : .missing(missing.map(\.title))
     }

@@ -9,19 +9,19 @@ package enum JSONText {
     /// By default the control characters are those that JSON forbids, U+0000 to U+001F. `allControls` adds U+007F to
     /// U+009F, which move a terminal's cursor.
     package static func escape(_ text: String, into bytes: inout [UInt8], allControls: Bool = false) {
-        var text = text
-        text.withUTF8 { utf8 in
-            var clean = 0
+        let utf8 = text.utf8.span
+        var clean = 0
+        for position in utf8.indices {
+            let byte = utf8[position]
             // The mask makes one comparison of C2 and E2, the first bytes of the line separators.
-            for (position, byte) in utf8.enumerated()
-            where byte < 0x20 || byte == 0x22 || byte == 0x5C || byte & 0xDF == 0xC2 || byte == 0x7F {
-                guard let scalar = escapedScalar(at: position, in: utf8, allControls) else { continue }
-                bytes.append(contentsOf: utf8[clean..<position])
-                clean = position + scalar.byteCount
-                append(escapeOf: scalar.code, to: &bytes)
-            }
-            bytes.append(contentsOf: utf8[clean...])
+            guard byte < 0x20 || byte == 0x22 || byte == 0x5C || byte & 0xDF == 0xC2 || byte == 0x7F,
+                let scalar = escapedScalar(at: position, in: utf8, allControls)
+            else { continue }
+            bytes.append(copying: utf8.extracting(clean..<position))
+            clean = position + scalar.byteCount
+            append(escapeOf: scalar.code, to: &bytes)
         }
+        bytes.append(copying: utf8.extracting(clean...))
     }
 
     /// Appends a quoted string for a log: escapes all control characters, and cuts the text where it has more than
@@ -45,7 +45,7 @@ package enum JSONText {
     /// The scalar at `position`, below U+FFFF, if it is to be escaped.
     private static func escapedScalar(
         at position: Int,
-        in utf8: UnsafeBufferPointer<UInt8>,
+        in utf8: Span<UInt8>,
         _ allControls: Bool
     ) -> (code: UInt16, byteCount: Int)? {
         let byte = utf8[position]

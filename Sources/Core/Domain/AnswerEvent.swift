@@ -22,12 +22,13 @@ package enum AnswerEventName: String, Sendable, CaseIterable {
 
     /// The name spelled by ASCII bytes; nil for a name of another version.
     package init?(ascii bytes: Span<UInt8>) {
-        // Nearly every event is a token: told by its first and last letter.
+        // Most events are tokens, which the length and two letters identify.
         if bytes.count == 5, bytes[0] == UInt8(ascii: "t"), bytes[4] == UInt8(ascii: "n") {
             self = .token
             return
         }
-        self.init(rawValue: bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+        guard let text = try? UTF8Span(validating: bytes) else { return nil }
+        self.init(rawValue: String(copying: text))
     }
 }
 

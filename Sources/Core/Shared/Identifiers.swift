@@ -112,19 +112,17 @@ package struct UUIDBits: Sendable, Hashable, CustomStringConvertible {
     package var lane: UInt16 { UInt16(truncatingIfNeeded: low) }
 
     package var description: String {
-        String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for digit in 0..<32 {
-                if Self.isHyphen(position) {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let half = digit < 16 ? high : low
-                let nibble = UInt8(truncatingIfNeeded: half >> UInt64((15 - digit % 16) * 4) & 0xF)
-                buffer[position] = Hexadecimal.digit(nibble)
-                position += 1
-            }
-            return 36
+        // On the stack, so that the string is the only allocation.
+        var text = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
+        var position = 0
+        for digit in 0..<32 {
+            if Self.isHyphen(position) { position += 1 }
+            let half = digit < 16 ? high : low
+            let nibble = UInt8(truncatingIfNeeded: half >> UInt64((15 - digit % 16) * 4) & 0xF)
+            text[position] = Hexadecimal.digit(nibble)
+            position += 1
         }
+        guard let utf8 = try? UTF8Span(validating: text.span) else { preconditionFailure("a UUID is not ASCII") }
+        return String(copying: utf8)
     }
 }

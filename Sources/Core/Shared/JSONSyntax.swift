@@ -96,12 +96,9 @@ package struct JSONSyntax {
         guard take(UInt8(ascii: "]")) else { throw .malformed }
     }
 
-    private mutating func word(_ word: StaticString) throws(Failure) {
-        let end = index + word.utf8CodeUnitCount
-        guard end <= bytes.count, word.withUTF8Buffer({ bytes[index..<end].elementsEqual($0) }) else {
-            throw .malformed
-        }
-        index = end
+    private mutating func word(_ word: String) throws(Failure) {
+        guard bytes[index...].starts(with: word.utf8) else { throw .malformed }
+        index += word.utf8.count
     }
 
     private mutating func number() throws(Failure) {

@@ -99,7 +99,7 @@ package struct JSONWriter {
     private mutating func begin(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(name)
         bytes.append(contentsOf: "\":".utf8)
         needsComma = true
     }

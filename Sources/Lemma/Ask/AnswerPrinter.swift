@@ -6,9 +6,9 @@ internal import Shared
 struct AnswerPrinter {
     let asJSON: Bool
     private let notes: Notes
-    /// What is known of the position, so that it is told once.
+    /// The last printed position, so that it is printed once.
     private var ahead = 0
-    /// True when something of the answer stands in an unfinished line.
+    /// True if the answer has an unfinished line on the screen.
     private var lineIsOpen = false
     private var isThinking = false
 
@@ -50,7 +50,7 @@ struct AnswerPrinter {
         return nil
     }
 
-    /// Ends a line of text that stands open, so that what follows has a line of its own.
+    /// Ends an unfinished line of text, so that the next output has a line of its own.
     mutating func endLine() throws(OutputError) {
         guard lineIsOpen else { return }
         lineIsOpen = false

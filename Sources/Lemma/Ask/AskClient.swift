@@ -149,7 +149,7 @@ final class AskClient {
 
     // MARK: Aborting
 
-    /// Aborts the request on the server and says what came of it unless `quietly`; never takes longer than a few seconds.
+    /// Aborts the request on the server and prints the result unless `quietly`; takes a few seconds at most.
     ///
     /// True where the server took it.
     @discardableResult
@@ -158,7 +158,7 @@ final class AskClient {
         let path = "\(server.origin)/api/math/requests/\(accepted.correlationId)"
         let query = accepted.streamUrl.drop { $0 != "?" }
         var complaint = "the server did not abort the request"
-        // The stream's ticket speaks for the user who has no token; a server may also not take it here.
+        // The stream's ticket authenticates a user without a token; a server may reject it here.
         for url in query.isEmpty ? [path] : [path + query, path] {
             var request = request("DELETE", url)
             request.timeouts.total = Self.abortLimit

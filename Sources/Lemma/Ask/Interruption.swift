@@ -12,7 +12,7 @@ final class Interruption: Sendable {
         var onRaise: (@Sendable () -> Void)?
     }
 
-    /// How the process ends after the first one, as a shell says it.
+    /// The exit status of the process after the first signal, as a shell reports it.
     var exitCode: ExitCode { state.withLock { $0.first }.map { .signal($0) } ?? .interrupted }
 
     /// Watches until the returned watcher is cancelled.
@@ -38,7 +38,7 @@ final class Interruption: Sendable {
 }
 
 extension ExitCode {
-    /// 128 and the signal's number, as a shell says it.
+    /// 128 plus the signal's number, as a shell reports it.
     fileprivate static func signal(_ signal: StopSignal) -> ExitCode {
         switch signal {
         case .interrupt: .interrupted

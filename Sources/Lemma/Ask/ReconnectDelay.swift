@@ -1,6 +1,6 @@
 /// How long to wait before a stream is asked for again: the server's hint, doubled with each fruitless attempt.
 struct ReconnectDelay {
-    /// Fruitless attempts in a row after which it is given up.
+    /// Failed attempts in a row after which the client stops.
     static let attemptsMax = 8
     private static let shortest = Duration.milliseconds(50)
     private static let longest = Duration.seconds(30)
@@ -19,7 +19,7 @@ struct ReconnectDelay {
     mutating func reset() { attempts = 0 }
 
     /// The next delay, up to a quarter longer by chance so that clients do not come back all at once; nil when it is time
-    /// to give up.
+    /// to stop.
     mutating func next() -> Duration? {
         guard attempts < Self.attemptsMax else { return nil }
         let delay = min(hint * (1 << attempts), Self.longest)

@@ -42,7 +42,7 @@ enum Reply {
         let detail: String?
         let errors: [FieldError]?
 
-        /// In words, without a line break at the end; empty when it says nothing.
+        /// As text, without a trailing line break; empty if there is none.
         var words: String {
             let sentence = [title, detail].compactMap { $0 }.joined(separator: ": ")
             return ([sentence] + (errors ?? []).map { "  \($0.field): \($0.message)" }).joined(separator: "\n")
@@ -53,7 +53,7 @@ enum Reply {
         try? JSONDecoder().decode(type, from: Data(bytes))
     }
 
-    /// What a response that is no success says, in words.
+    /// The text of an error response.
     static func words(status: Int, retryAfter: String?, _ body: [UInt8]) -> String {
         let problem = decode(Problem.self, body)?.words ?? ""
         let words = problem.isEmpty ? "the server answered \(status)" : problem

@@ -1,6 +1,7 @@
 internal import Console
 internal import HTTPClient
 internal import ServerSentEvents
+internal import Text
 
 /// One response to a request for a stream, while it arrives.
 final class StreamResponse {
@@ -25,11 +26,11 @@ final class StreamResponse {
 
     /// Takes a piece of the body and lets `show` see its events, up to a terminal one.
     func take(
-        _ bytes: UnsafeRawBufferPointer,
+        _ bytes: Span<UInt8>,
         _ show: (ServerSentEvent) throws(OutputError) -> ExitCode?
     ) -> HTTPReadDecision {
         guard head?.status == 200 else {
-            problem.append(contentsOf: bytes.prefix(Self.problemBytesMax - problem.count))
+            problem.append(copying: bytes.extracting(first: min(Self.problemBytesMax - problem.count, bytes.count)))
             return .proceed
         }
         do throws(ServerSentEventError) {

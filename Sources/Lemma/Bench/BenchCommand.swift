@@ -1,11 +1,11 @@
 internal import Bench
-internal import Glibc
+internal import Console
 
 /// `lemma bench`: the load generator behind `make bench`.
 enum BenchCommand {
     /// Runs with the arguments that follow `bench`; returns the exit status.
     ///
-    /// 0 also when some requests failed: the report says so. 1 when the run was cut short or nothing at all completed,
+    /// 0 even if some requests failed: the report shows them. 1 when the run was cut short or nothing at all completed,
     /// 2 for a wrong command line.
     static func run(_ arguments: [String]) async -> Int32 {
         if arguments.contains("--help") {
@@ -15,21 +15,17 @@ enum BenchCommand {
         do throws(BenchUsageError) {
             return await run(try BenchOptions(arguments: arguments))
         } catch {
-            complain("lemma bench: \(error)\n\(BenchOptions.usage)\n")
+            Output.error.note("lemma bench: \(error)\n\(BenchOptions.usage)\n")
             return 2
         }
     }
 
     private static func run(_ options: BenchOptions) async -> Int32 {
         guard let report = try? await BenchRun.report(options) else {
-            complain("lemma bench: cancelled\n")
+            Output.error.note("lemma bench: cancelled\n")
             return 1
         }
         print(options.printsJSON ? report.json : report.summary)
         return report.tokens == 0 && report.failureCount > 0 ? 1 : 0
-    }
-
-    private static func complain(_ text: String) {
-        _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

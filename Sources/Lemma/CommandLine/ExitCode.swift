@@ -11,7 +11,7 @@ enum ExitCode: Int32, Error {
     case failure = 1
     /// The command line or the configuration is wrong.
     case usage = 2
-    /// SIGINT: 128 + 2, as a shell says it.
+    /// SIGINT: 128 + 2, as a shell reports it.
     case interrupted = 130
     /// SIGPIPE: 128 + 13.
     case readerGone = 141

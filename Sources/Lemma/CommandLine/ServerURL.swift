@@ -34,7 +34,7 @@ struct ServerURL: Sendable, Equatable {
         return (scheme + host, afterScheme.dropFirst(host.count))
     }
 
-    /// True where no proxy can stand between: the machine itself.
+    /// True for the local machine, to which no proxy leads.
     var isLocal: Bool {
         let host = origin.drop { $0 != "/" }.dropFirst(2)
         return host.hasPrefix("127.") || host.hasPrefix("[::1]") || host.prefix { $0 != ":" } == "localhost"

@@ -75,7 +75,7 @@ enum AskCommand {
             let printer = AnswerPrinter(asJSON: asJSON, notes: notes)
             let client = AskClient(server: server, transport: transport, printer: printer, notes: notes)
             do {
-                // Not cut short by a signal: without the answer nobody knows what is to be aborted.
+                // Not interrupted by a signal: without the response the request to abort is unknown.
                 let accepted = try await client.submit(question)
                 let code = try await follow(accepted, client, interruption, on: loop)
                 if !asJSON, code == .success || code == .failure { notes.tellHow(toContinue: accepted.conversationId) }

@@ -4,7 +4,7 @@ internal import Domain
 internal import Infrastructure
 internal import Shared
 
-/// `lemma dead-letters` on the jobs that were given up.
+/// `lemma dead-letters` for jobs.
 struct DeadJobActions: DeadLettersCommand.Actions {
     let letters: RedisDeadLetters
 

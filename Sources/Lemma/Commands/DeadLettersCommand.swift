@@ -7,7 +7,7 @@ internal import RedisClient
 internal import Settings
 internal import Shared
 
-/// `lemma dead-letters`: the jobs that were given up, and the records that PostgreSQL refused.
+/// `lemma dead-letters`: jobs without further attempts, and records that PostgreSQL refused.
 enum DeadLettersCommand {
     /// What an action does to the kind of letters that it is asked for.
     protocol Actions {

@@ -128,7 +128,6 @@ final class APIGraph {
         store = dependencies.store(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: dependencies.redis,
             backoff: dependencies.backoff,
             presence: ViewerPresence(
                 store: store,

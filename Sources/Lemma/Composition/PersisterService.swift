@@ -54,7 +54,6 @@ final class PersisterGraph {
         store = dependencies.store(on: loop)
         queue = RedisRecordQueue(
             store: store,
-            waiting: dependencies.redis,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
             observer: dependencies.redisObserver(.waiting),
         )

@@ -88,14 +88,12 @@ final class WorkerGraph {
         transport = HTTPTransport(on: loop)
         answers = RedisAnswerStream(
             store: store,
-            subscribing: dependencies.redis,
             backoff: dependencies.backoff,
             observer: dependencies.redisObserver(.pushes),
             appends: metrics.work.appendTokens,
         )
         consumer = RedisMessageConsumer(
             store: store,
-            waiting: dependencies.redis,
             consumer: name,
             terms: RedisMessageConsumer.Terms(
                 lease: configuration.jobs.lease,
@@ -146,9 +144,7 @@ final class WorkerGraph {
         )
         self.runner = runner
         control = RedisControlChannel(
-            dependencies.redis,
-            keys: dependencies.keys,
-            on: loop,
+            store: store,
             observer: dependencies.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = dependencies.abandonmentSweep(store, on: loop)

@@ -2,7 +2,7 @@ internal import Cryptography
 internal import FoundationEssentials
 internal import Settings
 
-/// The secret that `lemma dev` signs tickets with, kept between runs so that an open page goes on after a restart.
+/// The secret that `lemma dev` signs tickets with, stored between runs so that an open page continues after a restart.
 enum DevelopmentSecret {
     /// Reads the secret below `folder`, or makes it there, readable by its owner alone.
     static func load(_ folder: String) throws -> Secret {

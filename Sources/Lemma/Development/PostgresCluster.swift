@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+import POSIX
 
 /// A data directory of PostgreSQL: its programs, its owner and its lock file.
 struct PostgresCluster {
@@ -8,13 +8,8 @@ struct PostgresCluster {
     /// Absolute.
     let folder: String
     private let programs: String
-    /// As whom the programs run; nil is as ourselves.
-    private let owner: Owner?
-
-    private struct Owner {
-        let user: uid_t
-        let group: gid_t
-    }
+    /// The user that runs the programs; nil for this process's own.
+    private let owner: FileOwner?
 
     /// Finds the programs of the version that made the data, or the newest.
     init(in folder: String) throws {
@@ -24,7 +19,7 @@ struct PostgresCluster {
             throw StartFailure("PostgreSQL is missing: install the package postgresql, or run make setup")
         }
         let programs = "\(Self.installed)/\(version)/bin"
-        guard access("\(programs)/postgres", X_OK) == 0 else {
+        guard FileManager.default.isExecutableFile(atPath: "\(programs)/postgres") else {
             throw StartFailure(
                 "\(folder) was made by PostgreSQL \(version), which is not installed: install postgresql-\(version), or "
                     + "remove the folder to begin anew"
@@ -33,20 +28,19 @@ struct PostgresCluster {
         self.init(folder: folder, programs: programs, owner: try Self.owner(of: folder))
     }
 
-    private init(folder: String, programs: String, owner: Owner?) {
+    private init(folder: String, programs: String, owner: FileOwner?) {
         self.folder = folder
         self.programs = programs
         self.owner = owner
     }
 
-    private static func owner(of folder: String) throws -> Owner? {
-        guard getuid() == 0 else { return nil }
-        var status = stat()
-        if stat(folder, &status) == 0, status.st_uid != 0 { return Owner(user: status.st_uid, group: status.st_gid) }
-        guard let user = getpwnam("postgres") ?? getpwnam("nobody") else {
+    private static func owner(of folder: String) throws -> FileOwner? {
+        guard FileOwner.isRootProcess else { return nil }
+        if let owner = FileOwner(of: folder), owner.user != 0 { return owner }
+        guard let owner = FileOwner(named: "postgres") ?? FileOwner(named: "nobody") else {
             throw StartFailure("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as")
         }
-        return Owner(user: user.pointee.pw_uid, group: user.pointee.pw_gid)
+        return owner
     }
 
     var exists: Bool { Self.text("\(folder)/PG_VERSION") != nil }
@@ -66,16 +60,20 @@ struct PostgresCluster {
         let path = "\(folder).new"
         try? FileManager.default.removeItem(atPath: path)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        if let owner, chown(path, owner.user, owner.group) != 0 {
-            throw StartFailure("\(path) cannot be given to another user: \(String(cString: strerror(errno)))")
+        do throws(SystemError) {
+            try owner?.own(path)
+        } catch {
+            throw StartFailure("the owner of \(path) cannot be changed: \(error)")
         }
         return PostgresCluster(folder: path, programs: programs, owner: owner)
     }
 
     /// Moves a draft into this place.
     func adopt(_ draft: PostgresCluster) throws {
-        guard rename(draft.folder, folder) == 0 else {
-            throw StartFailure("\(draft.folder) cannot be moved to \(folder): \(String(cString: strerror(errno)))")
+        do throws(SystemError) {
+            try renameFile(draft.folder, to: folder)
+        } catch {
+            throw StartFailure("\(draft.folder) cannot be renamed to \(folder): \(error)")
         }
     }
 
@@ -94,7 +92,7 @@ struct PostgresCluster {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/cwd")) == folder
     }
 
-    func removeLock() { unlink("\(folder)/postmaster.pid") }
+    func removeLock() { try? FileManager.default.removeItem(atPath: "\(folder)/postmaster.pid") }
 
     private static func text(_ path: String) -> String? {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }

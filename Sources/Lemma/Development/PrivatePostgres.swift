@@ -102,7 +102,7 @@ final class PrivatePostgres: Service {
         throw failure("the private PostgreSQL does not answer")
     }
 
-    /// Ends a server of an earlier run that nobody ended, or removes the lock file of one that is gone.
+    /// Ends a server left over from an earlier run, or removes the lock file of a dead one.
     private func endLeftOver(_ cluster: PostgresCluster) async throws {
         guard let process = cluster.lockOwner else { return }
         if cluster.isServer(process) {

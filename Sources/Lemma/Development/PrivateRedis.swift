@@ -1,6 +1,5 @@
 import EventLoop
 import FoundationEssentials
-import Glibc
 import Lifecycle
 import RedisClient
 import Synchronization
@@ -29,7 +28,7 @@ final class PrivateRedis: Service {
     }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
-        guard access(Self.server, X_OK) == 0 else {
+        guard FileManager.default.isExecutableFile(atPath: Self.server) else {
             throw StartFailure("\(Self.server) is missing: install the package redis-server, or run make setup")
         }
         let directory = "\(FileManager.default.currentDirectoryPath)/\(Self.folder)"
@@ -77,7 +76,7 @@ final class PrivateRedis: Service {
         throw StartFailure("the private Redis does not answer; see \(Self.folder)/redis.log")
     }
 
-    /// Ends a server of an earlier run that nobody ended.
+    /// Ends a server left over from an earlier run.
     private func endLeftOver() async throws {
         guard await answers(RedisCommand("PING")) else { return }
         logger.warning("ending the private redis of an earlier run")

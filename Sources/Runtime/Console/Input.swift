@@ -8,7 +8,7 @@ package enum Input {
         var input: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
-            let count = read(STDIN_FILENO, &chunk, chunk.count)
+            let count = unsafe read(STDIN_FILENO, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .unreadable(code: errno) }
             guard count > 0 else { return input }

@@ -17,7 +17,7 @@ package struct Output: Sendable {
     package func write(_ bytes: some Collection<UInt8>) throws(OutputError) {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {
                 rest = rest.dropFirst(count)
                 continue
@@ -26,7 +26,7 @@ package struct Output: Sendable {
             case EINTR: continue
             case EAGAIN:
                 var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = Glibc.poll(&poll, 1, -1)
+                _ = unsafe Glibc.poll(&poll, 1, -1)
             case EPIPE: throw .readerGone
             case let code: throw .failed(code: code)
             }

@@ -24,9 +24,9 @@ package enum Base64URL {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Nil for anything that ``encode(_:)`` does not produce: padding, other characters, stray bits at the end.
+    /// Nil for any text that ``encode(_:)`` does not produce: padding, other characters, non-zero bits at the end.
     ///
-    /// So each value has one text only.
+    /// So each value has exactly one encoding.
     package static func decode(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var bits: UInt32 = 0
@@ -41,7 +41,7 @@ package enum Base64URL {
                 bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(bitCount)))
             }
         }
-        // A rest of six bits is a lone character; the bits that fill up the last one must be zero.
+        // A remainder of six bits is a single character, which encodes no byte; the padding bits must be zero.
         guard bitCount < 6, bits & (1 << UInt32(bitCount) - 1) == 0 else { return nil }
         return bytes
     }

@@ -1,19 +1,19 @@
 internal import COpenSSL
 internal import Glibc
 
-/// What OpenSSL could not do; the text names no secret.
+/// A failed operation of OpenSSL; the text contains no secret.
 package struct TLSError: Error, Equatable, CustomStringConvertible {
     package let reason: String
     package var description: String { reason }
 
-    /// Takes the text from OpenSSL's queue of errors and empties it, so that the next call does not find old ones.
+    /// Builds the text from OpenSSL's error queue and empties the queue, so that the next call finds no old errors.
     static func fromQueue(_ what: String) -> TLSError {
         let reasons = drainErrorQueue()
         return TLSError(reason: reasons.isEmpty ? what : "\(what): \(reasons.joined(separator: "; "))")
     }
 }
 
-/// The thread's queue of OpenSSL errors as texts, oldest first; empty afterwards.
+/// Empties the thread's OpenSSL error queue and returns its texts, oldest first.
 func drainErrorQueue() -> [String] {
     var reasons: [String] = []
     while true {
@@ -24,8 +24,8 @@ func drainErrorQueue() -> [String] {
 }
 
 private func reason(_ code: UInt) -> String {
-    if let text = ERR_reason_error_string(code) { return String(cString: text) }
-    // ERR_SYSTEM_FLAG, which is a macro in C: the rest is an `errno`.
+    if let text = unsafe ERR_reason_error_string(code) { return unsafe String(cString: text) }
+    // ERR_SYSTEM_FLAG, a macro in C: the other bits are an `errno`.
     let systemFlag: UInt = 1 << 31
-    return code & systemFlag == 0 ? "error \(code)" : String(cString: strerror(Int32(code & (systemFlag - 1))))
+    return code & systemFlag == 0 ? "error \(code)" : unsafe String(cString: strerror(Int32(code & (systemFlag - 1))))
 }

@@ -1,32 +1,33 @@
 internal import CUV
+internal import Text
 
-/// What the owner of a ``ByteStream`` hears from it, on the loop's thread.
+/// The callbacks of a ``ByteStream`` to its owner, on the loop's thread.
 ///
-/// The stream holds its delegate from the assignment until it has closed, and lets go of it then.
+/// The stream retains its delegate from the assignment until it has closed.
 package protocol ByteStreamDelegate: AnyObject {
-    /// Bytes arrived. They are valid during the call only.
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer)
-    /// The peer will send no more; the stream can still be written to.
+    /// Bytes arrived.
+    func streamDidRead(_ bytes: Span<UInt8>)
+    /// The peer has sent its last byte; the stream can still be written to.
     func streamDidReachEnd()
-    /// What had to wait for the peer has all been handed to the kernel. When nothing had to wait it is only called after
+    /// The kernel has accepted all output. Called when output had to wait for the peer, or after
     /// ``ByteStream/awaitDrain()``.
     func streamDidDrain()
-    /// The stream is closed, by either side; nothing else follows. `failure` is nil after ``ByteStream/close()``.
+    /// The stream is closed, by either side; no other callback follows. `failure` is nil after ``ByteStream/close()``.
     func streamDidClose(_ failure: StreamFailure?)
 }
 
-/// Why a stream closed by itself.
+/// Why a stream closed without a call of ``ByteStream/close()``.
 package enum StreamFailure: Error, Equatable {
     /// The operating system reported an error.
     case network(NetworkError)
-    /// The security layer refused the peer or its bytes; the text names the cause and no secret.
+    /// The security layer rejected the peer or its bytes; the text contains no secret.
     case security(String)
 }
 
 /// A connected TCP or Unix-domain socket on a loop.
 ///
-/// Writes gather in memory and leave in one system call when the turn flushes; ``pendingBytes`` tells how much waits.
-/// There is no limit here: who writes must look at ``pendingBytes`` and stop. Loop-owned.
+/// Writes are collected in memory and sent in one system call when the turn flushes. The stream has no limit of its own:
+/// a writer checks ``pendingBytes`` and stops at its own bound. Loop-owned.
 package final class ByteStream: LoopHandle, Flushable {
     package var delegate: (any ByteStreamDelegate)?
 
@@ -43,7 +44,7 @@ package final class ByteStream: LoopHandle, Flushable {
     private var filter: (any StreamFilter)?
 
     private enum Finishing {
-        /// Close once everything is written, after at most this long of waiting for the peer's end.
+        /// Close once everything is written; wait at most `linger` for the peer's end.
         case afterWriting(linger: Duration)
         case lingering(LoopTimer)
     }
@@ -51,13 +52,13 @@ package final class ByteStream: LoopHandle, Flushable {
     init(loop: Loop, type: uv_handle_type) throws(NetworkError) {
         super.init(on: loop, handle: type)
         switch type {
-        case UV_TCP: try check(uv_tcp_init(loop.core.uv, pointer(as: uv_tcp_t.self)))
-        default: try check(uv_pipe_init(loop.core.uv, pointer(as: uv_pipe_t.self), 0))
+        case UV_TCP: try unsafe check(uv_tcp_init(loop.core.uv, pointer(as: uv_tcp_t.self)))
+        default: try unsafe check(uv_pipe_init(loop.core.uv, pointer(as: uv_pipe_t.self), 0))
         }
         adopt()
     }
 
-    /// Takes over a connected TCP socket; the descriptor belongs to the stream from now on, also when this throws.
+    /// Adopts a connected TCP socket; the stream owns the descriptor from this call on, also when it throws.
     package convenience init(adoptingTCP descriptor: Int32, on loop: Loop) throws(NetworkError) {
         do {
             try self.init(loop: loop, type: UV_TCP)
@@ -65,7 +66,7 @@ package final class ByteStream: LoopHandle, Flushable {
             closeDescriptor(descriptor)
             throw error
         }
-        let status = uv_tcp_open(pointer(as: uv_tcp_t.self), descriptor)
+        let status = unsafe uv_tcp_open(pointer(as: uv_tcp_t.self), descriptor)
         guard status == 0 else {
             closeDescriptor(descriptor)
             close()
@@ -74,50 +75,51 @@ package final class ByteStream: LoopHandle, Flushable {
         disableNagle()
     }
 
-    var uvStream: UnsafeMutablePointer<uv_stream_t> { pointer(as: uv_stream_t.self) }
+    var uvStream: UnsafeMutablePointer<uv_stream_t> { unsafe pointer(as: uv_stream_t.self) }
 
-    /// Sends every flush at once instead of waiting for the acknowledgement of the one before (RFC 896 does).
-    func disableNagle() { uv_tcp_nodelay(pointer(as: uv_tcp_t.self), 1) }
+    /// Sends every flush at once; with Nagle's algorithm (RFC 896) it would wait for the previous acknowledgement.
+    func disableNagle() { unsafe uv_tcp_nodelay(pointer(as: uv_tcp_t.self), 1) }
 
-    /// Puts a security layer between the socket and the delegate, before anything was read or written.
+    /// Installs a security layer between the socket and the delegate, before the first byte is read or written.
     ///
-    /// What is written meanwhile waits until the layer's handshake is over.
+    /// Output waits until the layer's handshake is complete.
     package func install(_ filter: any StreamFilter) {
-        precondition(self.filter == nil && output.isEmpty, "a security layer comes before the first byte")
+        precondition(self.filter == nil && output.isEmpty, "a security layer must be installed before the first byte")
         self.filter = filter
         flushLater()
     }
 
     // MARK: Reading
 
-    /// Delivers what arrives to the delegate, from now on.
+    /// Starts to deliver received bytes to the delegate.
     package func startReading() {
         guard !isClosed, !isReading, !hasReachedEnd else { return }
         isReading = true
-        uv_read_start(
+        unsafe uv_read_start(
             uvStream,
             { handle, _, buffer in
-                // Safety: one buffer for all streams of the loop; libuv reads into it and calls back at once.
-                buffer?.pointee = ByteStream.of(handle, as: ByteStream.self).loop.core.readBuffer
+                // Safety: all streams of a loop share one buffer; libuv fills it and calls back before the next read.
+                unsafe buffer?.pointee = unsafe ByteStream.of(handle, as: ByteStream.self).loop.core.readBuffer
             },
             { handle, count, buffer in
-                ByteStream.of(handle, as: ByteStream.self).didRead(count, buffer?.pointee.base)
+                unsafe ByteStream.of(handle, as: ByteStream.self).didRead(count, buffer?.pointee.base)
             },
         )
     }
 
-    /// Leaves further bytes in the kernel, so that the peer feels it.
+    /// Leaves further bytes in the kernel, which is back-pressure for the peer.
     ///
-    /// The peer's end goes unnoticed meanwhile.
+    /// The peer's end is not noticed until reading starts again.
     package func stopReading() {
         guard isReading, !isClosed else { return }
         isReading = false
-        uv_read_stop(uvStream)
+        unsafe uv_read_stop(uvStream)
     }
 
     private func didRead(_ count: Int, _ base: UnsafeMutablePointer<CChar>?) {
         if count > 0 {
-            receive(UnsafeRawBufferPointer(start: base, count: count))
+            // Safety: libuv has written `count` bytes at `base`; the span does not outlive this call.
+            unsafe receive(Span(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: count)))
         } else if count == Int(UV_EOF.rawValue) {
             didReachEnd()
         } else if count < 0 {
@@ -125,9 +127,7 @@ package final class ByteStream: LoopHandle, Flushable {
         }
     }
 
-    /// With a security layer the end comes twice: in its words, then from the socket.
-    ///
-    /// The delegate hears it once.
+    /// Reports the end once: under TLS it arrives twice, as close_notify and from the socket.
     private func didReachEnd() {
         switch finishing {
         case nil: if !hasReachedEnd { delegate?.streamDidReachEnd() }
@@ -137,7 +137,7 @@ package final class ByteStream: LoopHandle, Flushable {
         hasReachedEnd = true
     }
 
-    private func receive(_ bytes: UnsafeRawBufferPointer) {
+    private func receive(_ bytes: Span<UInt8>) {
         guard finishing == nil else { return }
         guard let filter else {
             delegate?.streamDidRead(bytes)
@@ -150,38 +150,38 @@ package final class ByteStream: LoopHandle, Flushable {
             flushLater()
             if filter.peerHasFinished, !isClosed { didReachEnd() }
         } catch {
-            flush()  // The alert that tells the peer why.
+            flush()  // Sends the TLS alert.
             fail(.security(error.reason))
         }
     }
 
     // MARK: Writing
 
-    /// Bytes that the kernel has not taken yet.
+    /// Output that the kernel has not accepted yet, in bytes.
     package var pendingBytes: Int { output.count + inFlightBytes }
 
-    /// Bytes that the kernel has taken since the stream was opened.
+    /// Bytes that the kernel has accepted since the stream was opened.
     ///
-    /// What is beyond them has certainly not reached the peer; what is below may have.
+    /// Bytes beyond this count have not reached the peer; those before it may have.
     package var takenBytes: UInt64 { sentBytes + UInt64((inFlight?.count ?? 0) - inFlightBytes) }
 
-    /// Bytes that the peer's side has acknowledged since the stream was opened.
+    /// Bytes that the peer's kernel has acknowledged since the stream was opened; costs a system call.
     ///
-    /// What does not grow while ``pendingBytes`` is above zero is a peer that does not read. The kernel's own buffer
-    /// would hide for megabytes whether it does, so this asks for its filling, at the price of a system call.
+    /// A count that stays the same while ``pendingBytes`` is above zero means that the peer does not read.
+    /// ``takenBytes`` would show that only after the kernel's send buffer, several megabytes, is full.
     package var acknowledgedBytes: UInt64 {
         let taken = takenBytes
         return taken - min(taken, UInt64(unacknowledgedBytes))
     }
 
-    /// What libuv still has to write of the write in flight, which the kernel may have taken in part.
-    private var inFlightBytes: Int { inFlight == nil ? 0 : uvStream.pointee.write_queue_size }
+    /// The rest of the write in flight that the kernel has not accepted, in bytes.
+    private var inFlightBytes: Int { unsafe inFlight == nil ? 0 : uvStream.pointee.write_queue_size }
 
     /// Queues bytes for the flush at the end of this turn.
     ///
     /// Ignored on a closed or finishing stream.
-    package func write(_ bytes: UnsafeRawBufferPointer) {
-        write { $0.append(contentsOf: bytes) }
+    package func write(_ bytes: Span<UInt8>) {
+        write { $0.append(copying: bytes) }
     }
 
     /// Queues bytes for the flush at the end of this turn.
@@ -193,12 +193,12 @@ package final class ByteStream: LoopHandle, Flushable {
 
     /// Lets `body` append to the output in place, for the flush at the end of this turn.
     ///
-    /// `body` may use the stream, but what it writes there comes after what it appends, and ``pendingBytes`` leaves out
-    /// what was there before.
+    /// `body` may use the stream; bytes that it writes there follow the bytes that it appends. During the call
+    /// ``pendingBytes`` excludes the output queued before.
     package func write(_ body: (inout [UInt8]) -> Void) {
         loop.assertCurrent()
         guard !isClosed, finishing == nil else { return }
-        // Taken out of `self` meanwhile, or a `body` that looks at the stream would break the law of exclusivity.
+        // Moved out of `self`: a `body` that uses the stream would otherwise violate exclusive access.
         var bytes: [UInt8] = []
         swap(&bytes, &output)
         if bytes.capacity == 0 { bytes = loop.core.takeBuffer() }
@@ -209,8 +209,8 @@ package final class ByteStream: LoopHandle, Flushable {
         flushLater()
     }
 
-    /// Calls ``ByteStreamDelegate/streamDidDrain()`` once when nothing waits any more, also when the next flush finds the
-    /// kernel ready and nothing has to wait at all.
+    /// Calls ``ByteStreamDelegate/streamDidDrain()`` once when the kernel has accepted all output, also when the next
+    /// flush succeeds without waiting.
     package func awaitDrain() {
         isDrainAwaited = true
         flushLater()
@@ -243,20 +243,20 @@ package final class ByteStream: LoopHandle, Flushable {
         didFinishWriting()
     }
 
-    /// Gives the kernel what it takes now and queues the rest with libuv.
+    /// Writes as much as the kernel accepts now and queues the rest with libuv.
     private func send(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
-        bytes.withUnsafeBytes { bytes in
-            var buffer = uv_buf_t(of: bytes)
-            let sent = uv_try_write(uvStream, &buffer, 1)
+        unsafe bytes.withUnsafeBytes { bytes in
+            var buffer = unsafe uv_buf_t(of: bytes)
+            let sent = unsafe uv_try_write(uvStream, &buffer, 1)
             if sent > 0 { sentBytes += UInt64(sent) }
             if sent == bytes.count { return }
             guard sent >= 0 || sent == UV_EAGAIN.rawValue else {
                 fail(.network(NetworkError(code: sent)))
                 return
             }
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[max(0, Int(sent))...])
-            let write = InFlightWrite(stream: self, copying: rest)
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[max(0, Int(sent))...])
+            let write = unsafe InFlightWrite(stream: self, copying: rest)
             inFlight = write
             write.start()
         }
@@ -276,10 +276,10 @@ package final class ByteStream: LoopHandle, Flushable {
 
     // MARK: Ending
 
-    /// Closes after everything queued is written: sends the end, then waits up to `linger` for the peer's own, so that
-    /// unread input does not turn the last bytes into a reset (RFC 9112, section 9.6).
+    /// Closes after all output is written: sends the end, then waits up to `linger` for the peer's end. Closing with
+    /// unread input would send a reset, which may discard the last bytes at the peer (RFC 9112, section 9.6).
     ///
-    /// Nothing more is delivered.
+    /// Received bytes are dropped from this call on.
     package func finish(linger: Duration = .seconds(2)) {
         guard !isClosed, finishing == nil else { return }
         finishing = .afterWriting(linger: linger)
@@ -294,14 +294,15 @@ package final class ByteStream: LoopHandle, Flushable {
         guard !hasReachedEnd else { return close() }
         finishing = .lingering(loop.schedule(after: linger) { [weak self] in self?.close() })
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
-        let status = uv_shutdown(request, uvStream) { request, _ in request?.deallocate() }
+        let status = unsafe uv_shutdown(request, uvStream) { request, _ in unsafe request?.deallocate() }
         if status != 0 {
-            request.deallocate()
+            unsafe request.deallocate()
             close()
         }
     }
 
-    /// A security layer says goodbye first, or its peer cannot tell the end from a cut (RFC 8446, section 6.1).
+    /// Sends the security layer's end first: without it the peer cannot tell the end from truncation (RFC 8446,
+    /// section 6.1).
     private func sealEnd() {
         guard let filter, !hasSealedEnd else { return }
         hasSealedEnd = true
@@ -327,8 +328,10 @@ package final class ByteStream: LoopHandle, Flushable {
     }
 }
 
-/// Bytes that libuv still has to write, and the memory they live in until it has.
-private final class InFlightWrite {
+/// A pending write of libuv and the memory that it reads.
+///
+/// Safety: `@safe` because both allocations live as long as the object, and libuv holds a reference while it uses them.
+@safe private final class InFlightWrite {
     let count: Int
     private let request: UnsafeMutablePointer<uv_write_t>
     private let bytes: UnsafeMutableRawBufferPointer
@@ -337,36 +340,36 @@ private final class InFlightWrite {
     init(stream: ByteStream, copying source: UnsafeRawBufferPointer) {
         self.stream = stream
         count = source.count
-        request = .allocate(capacity: 1)
-        bytes = .allocate(byteCount: source.count, alignment: 1)
-        bytes.copyMemory(from: source)
+        unsafe request = .allocate(capacity: 1)
+        unsafe bytes = .allocate(byteCount: source.count, alignment: 1)
+        unsafe bytes.copyMemory(from: source)
     }
 
     deinit {
-        request.deallocate()
-        bytes.deallocate()
+        unsafe request.deallocate()
+        unsafe bytes.deallocate()
     }
 
     func start() {
-        // Safety: libuv owns this reference until the callback, which it calls exactly once, also on close.
-        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        var buffer = uv_buf_t(of: UnsafeRawBufferPointer(bytes))
-        let status = uv_write(request, stream.uvStream, &buffer, 1) { request, status in
-            guard let data = request?.pointee.data else { return }
-            let write = Unmanaged<InFlightWrite>.fromOpaque(data).takeRetainedValue()
+        // Safety: libuv owns this reference until the callback, which runs exactly once, also on close.
+        unsafe request.pointee.data = unsafe Unmanaged.passRetained(self).toOpaque()
+        var buffer = unsafe uv_buf_t(of: UnsafeRawBufferPointer(bytes))
+        let status = unsafe uv_write(request, stream.uvStream, &buffer, 1) { request, status in
+            guard let data = unsafe request?.pointee.data else { return }
+            let write = unsafe Unmanaged<InFlightWrite>.fromOpaque(data).takeRetainedValue()
             write.stream.didWrite(status)
         }
         if status != 0 {
-            Unmanaged.passUnretained(self).release()
+            unsafe Unmanaged.passUnretained(self).release()
             stream.didWrite(status)
         }
     }
 }
 
 extension uv_buf_t {
-    /// Safety: the memory must stay until libuv is done with it; libuv does not write through it on the send side.
-    init(of bytes: UnsafeRawBufferPointer) {
-        let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
-        self = uv_buf_init(base, UInt32(bytes.count))
+    /// Safety: the memory must outlive libuv's use of it; libuv does not write through the pointer of a send.
+    @unsafe init(of bytes: UnsafeRawBufferPointer) {
+        let base = unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+        unsafe self = unsafe uv_buf_init(base, UInt32(bytes.count))
     }
 }

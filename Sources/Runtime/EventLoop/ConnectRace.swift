@@ -9,9 +9,9 @@ internal import CUV
 ///                    250 ms │ or its failure
 ///                           └► …
 /// ```
-/// So an address that drops packets costs 250 ms and not the whole limit. Loop-owned; for one connection.
+/// An address that drops packets delays the connection by 250 ms instead of the whole limit. Loop-owned; used once.
 final class ConnectRace {
-    /// How long an address is alone before the next one is tried as well (RFC 8305, section 8).
+    /// The delay before the next address is tried in parallel (RFC 8305, section 8).
     static let stagger = Duration.milliseconds(250)
 
     private let loop: Loop
@@ -21,7 +21,7 @@ final class ConnectRace {
     private var nextStart: LoopTimer?
     private let outcome: OneShot<Result<ByteStream, NetworkError>>
 
-    /// `addresses` in the order of preference, which the resolver gives; the families take turns.
+    /// `addresses` come in the resolver's order of preference; the race alternates between the families.
     init(_ addresses: [SocketAddress], on loop: Loop, stagger: Duration = ConnectRace.stagger) {
         self.loop = loop
         self.stagger = stagger
@@ -29,7 +29,7 @@ final class ConnectRace {
         outcome = OneShot(loop: loop)
     }
 
-    /// Throws the error of the address that failed last, `timedOut` at the limit, `cancelled` when the task is cancelled.
+    /// Throws the error of the last failed address, `timedOut` at the limit, `cancelled` when the task is cancelled.
     func run(within limit: Duration) async throws(NetworkError) -> ByteStream {
         let timer = loop.schedule(after: limit) { self.settle(.failure(.timedOut)) }
         defer {
@@ -46,7 +46,7 @@ final class ConnectRace {
         return try result.get()
     }
 
-    /// Starts with the next address, or gives up with `failure` where there is none and nothing is under way.
+    /// Tries the next address; fails with `failure` when none is left and no attempt is pending.
     private func startNext(after failure: NetworkError) {
         nextStart?.close()
         nextStart = nil
@@ -67,8 +67,10 @@ final class ConnectRace {
         let stream = try ByteStream(loop: loop, type: UV_TCP)
         attempts.append(stream)
         let request = ConnectRequest { [self] status in ended(stream, status) }
-        let status = request.start { request in
-            address.withSockaddr { uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, ConnectRequest.done) }
+        let status = unsafe request.start { request in
+            unsafe address.withSockaddr {
+                unsafe uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0, ConnectRequest.done)
+            }
         }
         guard status == 0 else {
             drop(stream)
@@ -96,7 +98,7 @@ final class ConnectRace {
         outcome.succeed(result)
     }
 
-    /// Closes what is under way.
+    /// Closes the pending attempts.
     private func end() {
         nextStart?.close()
         nextStart = nil
@@ -105,7 +107,8 @@ final class ConnectRace {
         attempts = []
     }
 
-    /// The families in turn, beginning with the first address's, each in its own order (RFC 8305, section 4).
+    /// Alternates between the families, starting with that of the first address; each keeps its order (RFC 8305,
+    /// section 4).
     static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
         guard let first = addresses.first else { return [] }
         let preferred = addresses.filter { $0.family == first.family }
@@ -119,28 +122,30 @@ final class ConnectRace {
     }
 }
 
-/// A connect request of libuv and what happens at its end.
-final class ConnectRequest {
+/// A connect request of libuv and its completion.
+///
+/// Safety: `@safe` because the request lives as long as the object, and libuv holds a reference while it uses it.
+@safe final class ConnectRequest {
     private let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
     private let completion: (Int32) -> Void
 
     init(_ completion: @escaping (Int32) -> Void) { self.completion = completion }
 
-    deinit { request.deallocate() }
+    deinit { unsafe request.deallocate() }
 
-    /// Hands the request to `begin`, which passes it to libuv with ``done``; returns libuv's status.
+    /// Calls `begin`, which passes the request to libuv with ``done``; returns libuv's status.
     ///
-    /// With a status other than 0 the completion is not called.
+    /// The completion is not called when the status is not 0.
     func start(_ begin: (UnsafeMutablePointer<uv_connect_t>) -> Int32) -> Int32 {
-        // Safety: libuv owns this reference until ``done`` runs, which it does exactly once, also on close.
-        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        let status = begin(request)
-        if status != 0 { Unmanaged.passUnretained(self).release() }
+        // Safety: libuv owns this reference until ``done``, which runs exactly once, also on close.
+        unsafe request.pointee.data = unsafe Unmanaged.passRetained(self).toOpaque()
+        let status = unsafe begin(request)
+        if status != 0 { unsafe Unmanaged.passUnretained(self).release() }
         return status
     }
 
     static let done: uv_connect_cb = { request, status in
-        guard let data = request?.pointee.data else { return }
-        Unmanaged<ConnectRequest>.fromOpaque(data).takeRetainedValue().completion(status)
+        guard let data = unsafe request?.pointee.data else { return }
+        unsafe Unmanaged<ConnectRequest>.fromOpaque(data).takeRetainedValue().completion(status)
     }
 }

@@ -1,7 +1,7 @@
 internal import CUV
 internal import Glibc
 
-/// Where to connect to or listen on.
+/// An address to connect to or to listen on.
 package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// A host name or numeric address (IPv6 without brackets) and a port from 0 to 65,535.
     case tcp(host: String, port: Int)
@@ -16,14 +16,14 @@ package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What fits into `sockaddr_un`, without the final zero (unix(7)).
+/// The longest path that fits into `sockaddr_un`, without the final zero (unix(7)).
 private let unixPathBytesMax = 107
 
 extension ByteStream {
-    /// Connects within `limit`, which counts from the look-up of the name to the last of its addresses.
+    /// Connects within `limit`, which covers the name lookup and all addresses.
     ///
-    /// A name's addresses are tried one 250 ms after the other, or as soon as one fails; the first that answers is used.
-    /// Throws the error of the address that failed last, `timedOut` at the limit, `cancelled` when the task is cancelled.
+    /// The next address of a name is tried after 250 ms or as soon as one fails; the first successful connection is used.
+    /// Throws the error of the last failed address, `timedOut` at the limit, `cancelled` when the task is cancelled.
     package static func connect(
         to endpoint: Endpoint,
         on loop: Loop,
@@ -31,7 +31,7 @@ extension ByteStream {
     ) async throws(NetworkError) -> ByteStream {
         switch endpoint {
         case .unix(let path):
-            // libuv would connect to what the path begins with.
+            // libuv would truncate the path and connect to another socket.
             guard path.utf8.count <= unixPathBytesMax else { throw NetworkError(code: UV_ENAMETOOLONG.rawValue) }
             return try await ByteStream(loop: loop, type: UV_NAMED_PIPE).connect(toSocket: path, within: limit)
         case .tcp(let host, let port):
@@ -45,8 +45,8 @@ extension ByteStream {
 
     private func connect(toSocket path: String, within limit: Duration) async throws(NetworkError) -> ByteStream {
         let result = OneShot<Int32>(loop: loop)
-        _ = ConnectRequest { result.succeed($0) }.start { request in
-            uv_pipe_connect(request, pointer(as: uv_pipe_t.self), path, ConnectRequest.done)
+        _ = unsafe ConnectRequest { result.succeed($0) }.start { request in
+            unsafe uv_pipe_connect(request, pointer(as: uv_pipe_t.self), path, ConnectRequest.done)
             return 0
         }
         let timer = loop.schedule(after: limit) { result.succeed(NetworkError.timedOut.code) }
@@ -64,10 +64,10 @@ extension ByteStream {
 // MARK: - Addresses
 
 extension Loop {
-    /// The numeric addresses of a host, in the order in which to try them, for C libraries that would block on its name.
+    /// The numeric addresses of a host in order of preference, for C libraries whose own lookup would block.
     ///
-    /// Throws what the resolver says, `timedOut` at the limit, `cancelled` when the task is cancelled. To be called from
-    /// a task of this loop.
+    /// Throws the resolver's error, `timedOut` at the limit, `cancelled` when the task is cancelled. To be called from a
+    /// task of this loop.
     package nonisolated(nonsending) func addresses(
         of host: String,
         within limit: Duration
@@ -80,26 +80,27 @@ extension Loop {
 struct SocketAddress {
     private var storage: sockaddr_storage
 
-    init(copying address: UnsafePointer<sockaddr>, length: Int) {
+    /// Safety: `address` must point to `length` readable bytes.
+    @unsafe init(copying address: UnsafePointer<sockaddr>, length: Int) {
         storage = sockaddr_storage()
-        // Safety: `sockaddr_storage` holds any address; the length comes from the resolver.
-        withUnsafeMutableBytes(of: &storage) { bytes in
-            bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(length, bytes.count)))
+        // Safety: `sockaddr_storage` is large enough for any address; the count is cut to its size.
+        unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+            unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: min(length, bytes.count)))
         }
     }
 
     /// `AF_INET` or `AF_INET6`.
     var family: sa_family_t { storage.ss_family }
 
-    /// As text, with the zone of a link-local address; nil for what is no internet address.
+    /// The address as text, with the zone of a link-local address; nil outside the internet families.
     var numericHost: String? {
         let isVersion4 = family == sa_family_t(AF_INET)
         let length = isVersion4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
         var text = [UInt8](repeating: 0, count: Int(NI_MAXHOST))
-        let status = text.withUnsafeMutableBytes { text in
-            withSockaddr { address in
-                let characters = text.baseAddress?.assumingMemoryBound(to: CChar.self)
-                return getnameinfo(
+        let status = unsafe text.withUnsafeMutableBytes { text in
+            unsafe withSockaddr { address in
+                let characters = unsafe text.baseAddress?.assumingMemoryBound(to: CChar.self)
+                return unsafe getnameinfo(
                     address,
                     socklen_t(length),
                     characters,
@@ -114,16 +115,16 @@ struct SocketAddress {
     }
 
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
-        withUnsafeBytes(of: storage) { bytes in
+        unsafe withUnsafeBytes(of: storage) { bytes in
             guard let base = bytes.baseAddress else { preconditionFailure("a stored address has no memory") }
-            return body(base.assumingMemoryBound(to: sockaddr.self))
+            return unsafe body(base.assumingMemoryBound(to: sockaddr.self))
         }
     }
 }
 
-/// Looks a name up on libuv's thread pool; numeric addresses answer as they are.
+/// Resolves a name on libuv's thread pool; numeric addresses are returned unchanged.
 ///
-/// Throws `timedOut` at the limit, while the look-up itself goes on in vain.
+/// Throws `timedOut` at the limit; the lookup itself cannot be cancelled and continues in the pool.
 func resolve(
     host: String,
     port: Int,
@@ -131,24 +132,24 @@ func resolve(
     within limit: Duration,
 ) async throws(NetworkError) -> [SocketAddress] {
     let lookup = Lookup(loop: loop)
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    // Safety: libuv owns the reference until its callback, which it calls exactly once.
-    lookup.request.pointee.data = Unmanaged.passRetained(lookup).toOpaque()
-    let status = uv_getaddrinfo(
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    // Safety: libuv owns this reference until the callback, which runs exactly once.
+    unsafe lookup.request.pointee.data = unsafe Unmanaged.passRetained(lookup).toOpaque()
+    let status = unsafe uv_getaddrinfo(
         loop.core.uv,
         lookup.request,
         { request, status, list in
-            defer { uv_freeaddrinfo(list) }
-            guard let data = request?.pointee.data else { return }
-            Unmanaged<Lookup>.fromOpaque(data).takeRetainedValue().finish(status, list)
+            defer { unsafe uv_freeaddrinfo(list) }
+            guard let data = unsafe request?.pointee.data else { return }
+            unsafe Unmanaged<Lookup>.fromOpaque(data).takeRetainedValue().finish(status, list)
         },
         host,
         String(port),
         &hints,
     )
     if status != 0 {
-        Unmanaged.passUnretained(lookup).release()
+        unsafe Unmanaged.passUnretained(lookup).release()
         throw NetworkError(code: status)
     }
     let timer = loop.schedule(after: limit) { lookup.result.succeed(.failure(.timedOut)) }
@@ -163,13 +164,16 @@ func resolve(
     }
 }
 
-private final class Lookup {
+/// A pending name lookup.
+///
+/// Safety: `@safe` because the request lives as long as the object, and libuv holds a reference while it uses it.
+@safe private final class Lookup {
     let result: OneShot<Result<[SocketAddress], NetworkError>>
     let request = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
 
     init(loop: Loop) { result = OneShot(loop: loop) }
 
-    deinit { request.deallocate() }
+    deinit { unsafe request.deallocate() }
 
     func finish(_ status: Int32, _ list: UnsafeMutablePointer<addrinfo>?) {
         guard status == 0 else {
@@ -177,12 +181,12 @@ private final class Lookup {
             return
         }
         var addresses: [SocketAddress] = []
-        var next = list
-        while let entry = next {
-            if let address = entry.pointee.ai_addr {
-                addresses.append(SocketAddress(copying: address, length: Int(entry.pointee.ai_addrlen)))
+        var next = unsafe list
+        while let entry = unsafe next {
+            if let address = unsafe entry.pointee.ai_addr {
+                unsafe addresses.append(SocketAddress(copying: address, length: Int(entry.pointee.ai_addrlen)))
             }
-            next = entry.pointee.ai_next
+            unsafe next = unsafe entry.pointee.ai_next
         }
         result.succeed(.success(addresses))
     }

@@ -3,11 +3,10 @@ internal import Synchronization
 
 /// The limit of file descriptors of this process, `RLIMIT_NOFILE`.
 ///
-/// The soft limit is the one that is enforced. It is 1,024 by default, because select(2) cannot handle higher
-/// descriptors. Lemma and its libraries use epoll and poll, so it raises its own limit; a child process starts with the
-/// limit that this process was started with.
+/// The kernel enforces the soft limit. Its default is 1,024, because select(2) cannot handle higher descriptors. Lemma and
+/// its libraries use epoll and poll, so the process raises its own limit; child processes start with the original limit.
 package enum DescriptorLimit {
-    /// What ``raise()`` found and reached.
+    /// The limits before and after ``raise()``.
     package struct Change: Sendable, Equatable {
         package let softBefore: Int
         package let soft: Int
@@ -16,25 +15,25 @@ package enum DescriptorLimit {
 
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     private static let change = Mutex<Change?>(nil)
-    // Safety: written once, before the handler that reads it is registered.
+    // Safety: written once under the mutex, before the handler that reads it is registered.
     private nonisolated(unsafe) static var inherited = rlimit()
 
-    /// Raises the soft limit to the hard one, once in a process; later calls return what the first one did.
+    /// Raises the soft limit to the hard limit, once per process; later calls return the result of the first.
     ///
-    /// `soft` equals `softBefore` where the system refuses.
+    /// `soft` equals `softBefore` where the system rejects the change.
     @discardableResult
     package static func raise() -> Change {
         change.withLock { change in
             if let change { return change }
             var limit = rlimit()
-            getrlimit(resource, &limit)
+            unsafe getrlimit(resource, &limit)
             let before = limit
             limit.rlim_cur = limit.rlim_max
-            if before.rlim_cur != before.rlim_max, setrlimit(resource, &limit) == 0 {
-                inherited = before
+            if before.rlim_cur != before.rlim_max, unsafe setrlimit(resource, &limit) == 0 {
+                unsafe inherited = before
                 restoreInChildren()
             }
-            getrlimit(resource, &limit)
+            unsafe getrlimit(resource, &limit)
             let made = Change(
                 softBefore: count(before.rlim_cur),
                 soft: count(limit.rlim_cur),
@@ -45,10 +44,11 @@ package enum DescriptorLimit {
         }
     }
 
-    /// Safety: the handler runs in the child between fork(2) and execve(2), where only a system call is allowed.
+    /// Safety: the handler runs in the child between fork(2) and execve(2), where only async-signal-safe calls are
+    /// allowed; setrlimit(2) is a plain system call.
     private static func restoreInChildren() {
         pthread_atfork(nil, nil) {
-            _ = setrlimit(DescriptorLimit.resource, &DescriptorLimit.inherited)
+            _ = unsafe setrlimit(DescriptorLimit.resource, &DescriptorLimit.inherited)
         }
     }
 

@@ -1,61 +1,61 @@
 internal import CUV
 internal import Synchronization
 
-/// One libuv event loop on one thread, and the actor that everything on that thread is isolated to.
+/// One libuv event loop on one thread, and the actor that isolates everything on that thread.
 ///
-/// Swift concurrency runs *on* the loop: the actor's serial executor and a task executor preference both enqueue jobs
-/// here, so a task started with ``spawn(_:)`` never leaves the thread.
+/// Swift concurrency runs *on* the loop: the actor's serial executor and a task executor preference both enqueue their
+/// jobs here, so a task started with ``spawn(_:)`` never leaves the thread.
 ///
 /// One turn of the loop:
 /// ```
 ///  timers ─► prepare: jobs, flushes ─► poll (sockets, wake-ups) ─► check: jobs, flushes ─► closing handles
 /// ```
-/// What was written to a stream during a turn leaves in one system call when the turn flushes.
+/// Bytes written to a stream during a turn are sent in one system call when the turn flushes.
 ///
-/// Methods marked *loop thread* trap in debug builds when called from another thread.
+/// Methods marked *loop thread* trap in debug builds when they are called from another thread.
 package actor Loop {
     /// Position in its group, from 0.
     package nonisolated let index: Int
-    /// The preference given to every task that belongs to this loop.
+    /// The executor preference of every task of this loop.
     package nonisolated let tasks: LoopTaskExecutor
 
     nonisolated let executor: LoopSerialExecutor
     nonisolated let core: LoopCore
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    /// Makes a loop that does not run yet; ``LoopGroup`` gives it a thread.
+    /// Creates a loop that does not run yet; ``LoopGroup`` runs it on a thread.
     init(index: Int) {
         self.index = index
         core = LoopCore()
         executor = LoopSerialExecutor(core: core)
         tasks = LoopTaskExecutor(core: core)
-        core.serialExecutor = executor.asUnownedSerialExecutor()
-        core.taskExecutor = tasks.asUnownedTaskExecutor()
+        unsafe core.serialExecutor = unsafe executor.asUnownedSerialExecutor()
+        unsafe core.taskExecutor = unsafe tasks.asUnownedTaskExecutor()
     }
 
     /// True on the thread that runs this loop.
     package nonisolated var isCurrent: Bool { core.isCurrent }
 
-    /// Traps in debug builds when not on the loop's thread.
+    /// Traps in debug builds when it is called from another thread.
     package nonisolated func assertCurrent() {
-        assert(core.isCurrent, "this object belongs to a loop and is touched from another thread")
+        assert(core.isCurrent, "an object of a loop is used on another thread")
     }
 
-    /// Monotonic time at which this turn began to poll, in milliseconds.
+    /// Monotonic time at which this turn began, in milliseconds.
     ///
     /// *Loop thread.*
-    package nonisolated var nowMilliseconds: Int64 { Int64(uv_now(core.uv)) }
+    package nonisolated var nowMilliseconds: Int64 { unsafe Int64(uv_now(core.uv)) }
 
-    /// How long the loop has waited for something to happen, since it began; the rest of the time it worked.
+    /// How long the loop has waited in its poll since it was created; the rest of the time it was busy.
     ///
     /// *Loop thread.*
-    package nonisolated var idleTime: Duration { .nanoseconds(Int64(uv_metrics_idle_time(core.uv))) }
+    package nonisolated var idleTime: Duration { unsafe .nanoseconds(Int64(uv_metrics_idle_time(core.uv))) }
 
     /// Runs `work` on the loop's thread in a later turn.
     ///
-    /// Safe from any thread; order of calls is kept per caller. Work handed over after the loop has stopped is dropped,
-    /// and the answer is false then.
+    /// Safe from any thread; calls from one thread run in order. Returns false, and drops the work, when the loop has
+    /// stopped.
     @discardableResult
     package nonisolated func execute(_ work: @escaping @Sendable () -> Void) -> Bool {
         core.submit(.work(work))
@@ -69,7 +69,7 @@ package actor Loop {
         core.enqueueLocal(.local(work))
     }
 
-    /// Asks for one ``Flushable/flush()`` at the end of this turn.
+    /// Schedules one ``Flushable/flush()`` at the end of this turn.
     ///
     /// *Loop thread.*
     nonisolated func flushAtEndOfTurn(_ stream: any Flushable) {
@@ -77,28 +77,28 @@ package actor Loop {
         core.dirty.append(stream)
     }
 
-    /// The door from C callbacks and synchronous code into Swift concurrency: starts `operation` on this loop and keeps
-    /// it on the loop's thread until it ends.
+    /// Enters Swift concurrency from C callbacks and synchronous code: starts `operation` as a task that stays on this
+    /// loop's thread.
     ///
-    /// It begins in this turn, before the flush; whether already inside this call is up to Swift's runtime (6.3 puts it
-    /// off, because the change to the preferred executor is a job). *Loop thread.*
+    /// The operation begins in this turn, before the flush. Swift's runtime decides whether it begins inside this call;
+    /// 6.3 does not, because the change to the preferred executor is a job. *Loop thread.*
     ///
-    /// Unstructured on purpose: a callback has no task to be a child of. The owner of the operation keeps the returned
-    /// task and cancels it; the end of the loop cancels it too.
+    /// Unstructured, because a callback has no parent task. The owner of the operation keeps the returned task and
+    /// cancels it; the end of the loop cancels it, too.
     @discardableResult
     package nonisolated func spawn(
         _ operation: @escaping () async -> Void
     ) -> Task<Void, Never> {
-        precondition(core.isCurrent, "spawn belongs on the loop's own thread; use run(_:) from elsewhere")
+        precondition(core.isCurrent, "spawn was called from another thread; use run(_:) there")
         // Safety: caller, closure and every resumption run on this loop's thread (checked above, and by
-        // `checkIsolated` at each hop), so what the closure captures is never touched by two threads.
+        // `checkIsolated` at each hop), so no captured value is accessed from two threads.
         nonisolated(unsafe) let operation = operation
-        return assumeIsolated { loop in loop.start(operation) }
+        return assumeIsolated { loop in unsafe loop.start(operation) }
     }
 
     /// Runs `body` on this loop from any context and returns its result; cancelling the caller cancels `body`.
     ///
-    /// The end of the loop cancels `body` too; after it `run` throws `CancellationError`.
+    /// The end of the loop cancels `body`, too; after it `run` throws `CancellationError`.
     package nonisolated func run<Result: Sendable>(
         _ body: @escaping @Sendable (isolated Loop) async throws -> Result
     ) async throws -> Result {
@@ -109,8 +109,8 @@ package actor Loop {
             defer { core.tasks.end(number) }
             return try await body(self)
         }
-        // Follows the task's first job on the same queue.
-        core.submit(.work { [core] in core.tasks.keep(task, number) })
+        // Runs after the task's first job, which is ahead of it in the same queue.
+        core.submit(.work { [core] in core.tasks.setHandle(task, of: number) })
         core.didEnter()
         return try await withTaskCancellationHandler {
             try await task.value
@@ -127,12 +127,12 @@ package actor Loop {
             await operation()
             self.core.tasks.end(number)
         }
-        core.tasks.keep(task, number)
+        core.tasks.setHandle(task, of: number)
         return task
     }
 }
 
-/// Something with bytes to write at the end of a loop turn.
+/// An object with bytes to write at the end of a loop turn.
 protocol Flushable: AnyObject {
     func flush()
 }

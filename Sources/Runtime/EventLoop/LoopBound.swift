@@ -1,6 +1,6 @@
-/// Carries an object of a loop through code that does not run there.
+/// Passes an object of a loop through code that runs on other threads.
 ///
-/// Safety: `@unchecked Sendable` because only the reference travels; ``onLoop`` traps on any other thread.
+/// Safety: `@unchecked Sendable` because other threads only pass the value on; ``onLoop`` traps on any other thread.
 package struct LoopBound<Value>: @unchecked Sendable {
     package let loop: Loop
     private let value: Value

@@ -2,18 +2,19 @@ internal import CUV
 internal import Glibc
 internal import Synchronization
 
-/// What a loop's thread owns: the libuv loop, the queue of jobs and the list of streams to flush.
+/// The state of a loop's thread: the libuv loop, the job queue and the streams to flush.
 ///
 /// Safety: `@unchecked Sendable` because both executors and the actor share it. `submitted`, `wakeUp` (uv_async_send is
-/// thread-safe by libuv's contract) and `thread` (written once before the loop runs) may be touched from any thread;
-/// everything else only from the loop's thread.
-final class LoopCore: @unchecked Sendable {
-    /// Safety: `@unchecked Sendable` because `.local` closures are not; they are only made, queued and run on the loop's
-    /// own thread (``enqueueLocal(_:)``) and never pass the mutex.
-    enum Work: @unchecked Sendable {
+/// thread-safe by libuv's contract) and the atomics may be used from any thread, everything else only from the loop's
+/// thread. `@safe` because the handles are allocated in `init` and freed in `deinit`; ``run()`` holds the object while
+/// libuv uses them.
+@safe final class LoopCore: @unchecked Sendable {
+    /// Safety: `@unchecked Sendable` because `.local` closures are not Sendable; they are created, queued and run on the
+    /// loop's own thread (``enqueueLocal(_:)``) and never pass the mutex. `@safe` because each unowned job is run once.
+    @safe enum Work: @unchecked Sendable {
         /// A job of the actor.
         case actorJob(UnownedJob)
-        /// A job of a task that is not isolated at that moment.
+        /// A job of a task outside the actor.
         case taskJob(UnownedJob)
         /// A closure from another thread.
         case work(@Sendable () -> Void)
@@ -22,7 +23,7 @@ final class LoopCore: @unchecked Sendable {
     }
 
     private static let readBufferBytes = 65_536
-    /// Output buffers kept for reuse, and the largest one worth keeping.
+    /// Output buffers kept for reuse, and the capacity above which a buffer is freed instead.
     private static let buffersMax = 64
     private static let bufferBytesMax = 65_536
     private static let bufferBytesInitial = 1024
@@ -30,9 +31,9 @@ final class LoopCore: @unchecked Sendable {
     /// Longest queue whose memory is kept for reuse.
     private static let queueCapacityKept = 4096
 
-    /// Passes over the job queue in one phase; beyond it sockets get their turn first.
+    /// Passes over the job queue in one phase; after them sockets are polled first.
     private static let drainPassesMax = 16
-    /// How long the end of a loop waits for its cancelled tasks, and for what comes of the last jobs from outside.
+    /// How long the end of a loop waits for its cancelled tasks, and for the effects of the last submitted jobs.
     private static let endingLimit = Duration.seconds(2)
     private static let lastJobsLimit = Duration.milliseconds(100)
 
@@ -42,7 +43,7 @@ final class LoopCore: @unchecked Sendable {
     var dirty: [any Flushable] = []
     var tasks = UnfinishedTasks()
 
-    /// What all streams of this loop read into, one after the other.
+    /// The read buffer that all streams of this loop share, one read at a time.
     let readBuffer: uv_buf_t
 
     private let wakeUp: UnsafeMutablePointer<uv_async_t>
@@ -63,52 +64,52 @@ final class LoopCore: @unchecked Sendable {
     private struct Submitted {
         var queue: [Work] = []
         var closed = false
-        /// Threads that are about to hand over a task's first job.
+        /// Threads that are about to submit a task's first job.
         var entering = 0
     }
 
     init() {
-        uv = .allocate(capacity: 1)
-        wakeUp = .allocate(capacity: 1)
-        prepare = .allocate(capacity: 1)
-        check = .allocate(capacity: 1)
-        idle = .allocate(capacity: 1)
-        readBuffer = uv_buf_init(.allocate(capacity: Self.readBufferBytes), UInt32(Self.readBufferBytes))
-        precondition(uv_loop_init(uv) == 0, "libuv could not make an event loop: out of descriptors or memory")
-        precondition(lemma_uv_measure_idle_time(uv) == 0, "libuv cannot measure how long a loop waits")
-        // Safety: the loop never outlives its core, because `run()` holds it.
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        uv.pointee.data = context
-        precondition(
-            uv_async_init(uv, wakeUp) { $0.map { LoopCore.of($0.pointee.loop).takeSubmitted() } } == 0,
-            "libuv could not make the loop's wake-up handle: out of descriptors",
+        unsafe uv = .allocate(capacity: 1)
+        unsafe wakeUp = .allocate(capacity: 1)
+        unsafe prepare = .allocate(capacity: 1)
+        unsafe check = .allocate(capacity: 1)
+        unsafe idle = .allocate(capacity: 1)
+        unsafe readBuffer = uv_buf_init(.allocate(capacity: Self.readBufferBytes), UInt32(Self.readBufferBytes))
+        unsafe precondition(uv_loop_init(uv) == 0, "libuv cannot create an event loop: out of descriptors or memory")
+        unsafe precondition(lemma_uv_measure_idle_time(uv) == 0, "libuv cannot measure how long a loop waits")
+        // Safety: the libuv loop does not outlive its core, because `run()` holds the core.
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        unsafe uv.pointee.data = unsafe context
+        unsafe precondition(
+            uv_async_init(uv, wakeUp) { unsafe $0.map { unsafe LoopCore.of($0.pointee.loop).takeSubmitted() } } == 0,
+            "libuv cannot create the loop's wake-up handle: out of descriptors",
         )
-        uv_prepare_init(uv, prepare)
-        uv_prepare_start(prepare) { $0.map { LoopCore.of($0.pointee.loop).endPhase() } }
-        uv_check_init(uv, check)
-        uv_check_start(check) { $0.map { LoopCore.of($0.pointee.loop).endPhase() } }
-        uv_idle_init(uv, idle)
-        // libuv leaves `data` as it finds it, and nil is what tells these four from the handles that have owners.
-        wakeUp.pointee.data = nil
-        prepare.pointee.data = nil
-        check.pointee.data = nil
-        idle.pointee.data = nil
+        unsafe uv_prepare_init(uv, prepare)
+        unsafe uv_prepare_start(prepare) { unsafe $0.map { unsafe LoopCore.of($0.pointee.loop).endPhase() } }
+        unsafe uv_check_init(uv, check)
+        unsafe uv_check_start(check) { unsafe $0.map { unsafe LoopCore.of($0.pointee.loop).endPhase() } }
+        unsafe uv_idle_init(uv, idle)
+        // libuv does not initialise `data`; nil marks these four as handles without an owner.
+        unsafe wakeUp.pointee.data = nil
+        unsafe prepare.pointee.data = nil
+        unsafe check.pointee.data = nil
+        unsafe idle.pointee.data = nil
     }
 
     deinit {
-        readBuffer.base.deallocate()
-        wakeUp.deallocate()
-        prepare.deallocate()
-        check.deallocate()
-        idle.deallocate()
-        uv.deallocate()
+        unsafe readBuffer.base.deallocate()
+        unsafe wakeUp.deallocate()
+        unsafe prepare.deallocate()
+        unsafe check.deallocate()
+        unsafe idle.deallocate()
+        unsafe uv.deallocate()
     }
 
     var isCurrent: Bool { running.load(ordering: .relaxed) == UInt(pthread_self()) }
 
     private static func of(_ loop: UnsafeMutablePointer<uv_loop_t>?) -> LoopCore {
-        guard let data = loop?.pointee.data else { preconditionFailure("a libuv loop lost its owner") }
-        return Unmanaged<LoopCore>.fromOpaque(data).takeUnretainedValue()
+        guard let data = unsafe loop?.pointee.data else { preconditionFailure("a libuv loop has no owner") }
+        return unsafe Unmanaged<LoopCore>.fromOpaque(data).takeUnretainedValue()
     }
 
     // MARK: Any thread
@@ -124,19 +125,19 @@ final class LoopCore: @unchecked Sendable {
             guard !submitted.closed else { return (false, false) }
             submitted.queue.append(work)
             let wake = submitted.queue.count == 1
-            // Counted under the lock, so that the loop's end waits for this one before it closes the handle.
+            // Counted under the lock, so that the loop's end waits for this wake-up before it closes the handle.
             if wake { wakers.wrappingAdd(1, ordering: .relaxed) }
             return (true, wake)
         }
         if wake {
-            uv_async_send(wakeUp)
+            unsafe uv_async_send(wakeUp)
             wakers.wrappingSubtract(1, ordering: .releasing)
         }
         return accepted
     }
 
-    /// Keeps the queue open until ``didEnter()``, so that a task made in between is not made in vain; false when the loop
-    /// has ended.
+    /// Keeps the queue open until ``didEnter()``, so that the loop runs a task created in between; false when the loop has
+    /// ended.
     func enter() -> Bool {
         submitted.withLock { submitted in
             guard !submitted.closed || isCurrent else { return false }
@@ -147,7 +148,7 @@ final class LoopCore: @unchecked Sendable {
 
     func didEnter() { submitted.withLock { $0.entering -= 1 } }
 
-    /// A number for one task of this loop.
+    /// A unique number for one task of this loop.
     func nextTaskNumber() -> UInt64 { taskNumbers.wrappingAdd(1, ordering: .relaxed).newValue }
 
     // MARK: Loop thread
@@ -159,16 +160,16 @@ final class LoopCore: @unchecked Sendable {
         running.store(UInt(pthread_self()), ordering: .relaxed)
         takeSubmitted()
         endPhase()
-        while !stopping { uv_run(uv, UV_RUN_ONCE) }
-        uv_walk(uv, { handle, _ in uv_unref(handle) }, nil)
+        while !stopping { unsafe uv_run(uv, UV_RUN_ONCE) }
+        unsafe uv_walk(uv, { handle, _ in unsafe uv_unref(handle) }, nil)
         settle(within: Self.endingLimit)
         while !closeQueue() { sched_yield() }
         settle(within: Self.lastJobsLimit)
         tasks = UnfinishedTasks()
         while wakers.load(ordering: .acquiring) > 0 { sched_yield() }
-        uv_walk(uv, { handle, _ in uv_close(handle, nil) }, nil)
-        uv_run(uv, UV_RUN_DEFAULT)
-        precondition(uv_loop_close(uv) == 0, "a handle survived the end of its loop")
+        unsafe uv_walk(uv, { handle, _ in unsafe uv_close(handle, nil) }, nil)
+        unsafe uv_run(uv, UV_RUN_DEFAULT)
+        unsafe precondition(uv_loop_close(uv) == 0, "a handle survived the end of its loop")
         running.store(0, ordering: .relaxed)
     }
 
@@ -181,27 +182,27 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    /// Cancels all tasks and closes all handles but our own, until nothing is left.
+    /// Cancels all tasks and closes all handles except the loop's own, until none is left.
     ///
-    /// Again in each pass: who hears that its stream is closed may set a timer or connect anew. At the limit the tasks
-    /// that ignored their cancellation are given up, and jobs are dropped.
+    /// Repeated in each pass, because the owner of a closed stream may set a timer or connect again. At the limit, tasks
+    /// that ignore their cancellation are abandoned and queued jobs are dropped.
     private func settle(within limit: Duration) {
         let end = ContinuousClock.now + limit
         while true {
             takeSubmitted()
             for task in tasks.handles { task.cancel() }
             endPhase()
-            uv_walk(uv, { handle, _ in closeAbandoned(handle) }, nil)
-            let isAlive = uv_run(uv, UV_RUN_NOWAIT) != 0
+            unsafe uv_walk(uv, { handle, _ in unsafe closeAbandoned(handle) }, nil)
+            let isAlive = unsafe uv_run(uv, UV_RUN_NOWAIT) != 0
             let isLate = ContinuousClock.now >= end
             if isLate { local = [] }
             guard local.isEmpty, dirty.isEmpty else { continue }
             if !isAlive, isLate || tasks.isEmpty { return }
-            uv_sleep(1)  // For answers from other threads.
+            uv_sleep(1)  // Waits for other threads.
         }
     }
 
-    /// An empty output buffer, most likely one that is still warm in the cache.
+    /// An empty output buffer: the most recently returned one, which is likely still in the CPU's cache.
     func takeBuffer() -> [UInt8] {
         if let buffer = buffers.popLast() { return buffer }
         var buffer: [UInt8] = []
@@ -209,7 +210,7 @@ final class LoopCore: @unchecked Sendable {
         return buffer
     }
 
-    /// Takes a buffer back, so that an idle stream holds none.
+    /// Returns a buffer to the pool, so that an idle stream holds none.
     func recycle(_ buffer: inout [UInt8]) {
         var taken: [UInt8] = []
         swap(&taken, &buffer)
@@ -225,7 +226,7 @@ final class LoopCore: @unchecked Sendable {
         }
     }
 
-    /// Runs the jobs that piled up, then writes what they and the callbacks before them produced.
+    /// Runs the queued jobs, then flushes the output of the jobs and of the callbacks before them.
     private func endPhase() {
         var passes = 0
         while !local.isEmpty || !dirty.isEmpty, passes < Self.drainPassesMax {
@@ -237,13 +238,13 @@ final class LoopCore: @unchecked Sendable {
         }
         flush()
         if local.isEmpty, dirty.isEmpty {
-            uv_idle_stop(idle)
+            unsafe uv_idle_stop(idle)
         } else {
-            uv_idle_start(idle) { _ in }  // An active idle handle makes the next poll return at once.
+            unsafe uv_idle_start(idle) { _ in }  // An active idle handle makes the next poll return at once.
         }
     }
 
-    /// Lets the streams write that have something; those that get more to write meanwhile have their turn in the next pass.
+    /// Flushes the streams with output; a stream that gets more output meanwhile is flushed in the next pass.
     private func flush() {
         guard !dirty.isEmpty else { return }
         swap(&dirty, &flushing)
@@ -254,17 +255,17 @@ final class LoopCore: @unchecked Sendable {
     private func perform(_ work: Work) {
         switch work {
         case .actorJob(let job):
-            if let serialExecutor { job.runSynchronously(on: serialExecutor) }
+            if let serialExecutor = unsafe serialExecutor { unsafe job.runSynchronously(on: serialExecutor) }
         case .taskJob(let job):
-            if let taskExecutor { job.runSynchronously(on: taskExecutor) }
+            if let taskExecutor = unsafe taskExecutor { unsafe job.runSynchronously(on: taskExecutor) }
         case .work(let work): work()
         case .local(let work): work()
         }
     }
 }
 
-/// Closes a handle that was still open when its loop stopped; the loop's own four have no owner.
+/// Closes a handle that is still open when its loop stops; the loop's own four handles have no owner.
 private func closeAbandoned(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
-    guard let handle, uv_is_closing(handle) == 0 else { return }
-    LoopHandle.owner(of: handle)?.close()
+    guard let handle = unsafe handle, unsafe uv_is_closing(handle) == 0 else { return }
+    unsafe LoopHandle.owner(of: handle)?.close()
 }

@@ -8,7 +8,7 @@ final class LoopSerialExecutor: SerialExecutor {
         core.submit(.actorJob(UnownedJob(job)))
     }
 
-    /// Makes `assumeIsolated` hold in C callbacks, which run on the thread without a current job.
+    /// Lets `assumeIsolated` succeed in C callbacks, which run on the thread without a current job.
     func checkIsolated() {
         precondition(core.isCurrent, "code isolated to a loop runs on another thread")
     }
@@ -16,10 +16,10 @@ final class LoopSerialExecutor: SerialExecutor {
     func isIsolatingCurrentContext() -> Bool? { core.isCurrent }
 }
 
-/// The executor preference of a loop's tasks: their non-isolated parts stay on the loop's thread too.
+/// The executor preference of a loop's tasks: it keeps their non-isolated parts on the loop's thread, too.
 ///
-/// A separate object from the serial executor, because one object in both roles costs three to five extra jobs for each
-/// resumption (measured, see docs/architecture.md).
+/// Separate from the serial executor, because one object in both roles costs three to five extra jobs per resumption
+/// (measured, see docs/architecture.md).
 package final class LoopTaskExecutor: TaskExecutor {
     private let core: LoopCore
 

@@ -8,16 +8,17 @@ package final class LoopGroup: Sendable {
     private let next = Atomic<Int>(0)
     private let threads: Mutex<[Thread]>
 
-    /// The thread of one loop, as libuv names it.
+    /// The thread of one loop.
+    ///
+    /// Safety: `@unchecked Sendable` because the id is opaque; only `stop()` uses it, once.
     private struct Thread: @unchecked Sendable {
-        // Safety: an opaque thread id; only `join` uses it, once.
         var id: uv_thread_t
     }
 
     /// Starts `count` loops (at least one), each on a new thread.
     ///
-    /// The process ignores SIGPIPE from then on: libuv writes with `write(2)`, and a peer that has reset its connection
-    /// would otherwise end the process. The write itself still fails with EPIPE.
+    /// Ignores SIGPIPE for the whole process: libuv writes with `write(2)`, and a peer that resets its connection would
+    /// otherwise end the process. The write itself still fails with EPIPE.
     package init(count: Int) {
         precondition(count > 0, "a loop group needs at least one loop")
         signal(SIGPIPE, SIG_IGN)
@@ -25,35 +26,35 @@ package final class LoopGroup: Sendable {
         threads = Mutex([])
         let started = loops.map { loop in
             var id = uv_thread_t()
-            // Safety: the new thread takes over the reference; it is released when the loop has ended.
-            let context = Unmanaged.passRetained(loop.core).toOpaque()
-            let status = uv_thread_create(
+            // Safety: the new thread owns this reference and releases it when the loop has ended.
+            let context = unsafe Unmanaged.passRetained(loop.core).toOpaque()
+            let status = unsafe uv_thread_create(
                 &id,
                 { argument in
-                    guard let argument else { return }
-                    let core = Unmanaged<LoopCore>.fromOpaque(argument).takeRetainedValue()
+                    guard let argument = unsafe argument else { return }
+                    let core = unsafe Unmanaged<LoopCore>.fromOpaque(argument).takeRetainedValue()
                     core.run()
                 },
-                context,
+                unsafe context,
             )
-            precondition(status == 0, "could not start an event-loop thread: \(status)")
+            precondition(status == 0, "cannot start an event-loop thread: \(status)")
             return Thread(id: id)
         }
         threads.withLock { $0 = started }
     }
 
-    /// The loops in turn, one more at each call.
+    /// The next loop in round-robin order.
     package func nextLoop() -> Loop {
         let turn = next.wrappingAdd(1, ordering: .relaxed).oldValue
         return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
     }
 
-    /// Ends all loops: cancels their tasks, closes what is still open on them and joins their threads.
+    /// Ends all loops: cancels their tasks, closes their open handles and joins their threads.
     ///
-    /// A task that does not end within two seconds of its cancellation is never resumed. Idempotent. Blocks; not to be
+    /// A task that does not end within two seconds of its cancellation is never resumed. Idempotent. Blocks; must not be
     /// called from a loop.
     package func stop() {
-        precondition(!loops.contains(where: \.isCurrent), "a loop cannot wait for its own end")
+        precondition(!loops.contains(where: \.isCurrent), "a loop cannot join its own thread")
         let threads = threads.withLock { threads in
             defer { threads = [] }
             return threads
@@ -63,6 +64,6 @@ package final class LoopGroup: Sendable {
             let core = loop.core
             core.submit(.work { core.stop() })
         }
-        for var thread in threads { uv_thread_join(&thread.id) }
+        for var thread in threads { unsafe uv_thread_join(&thread.id) }
     }
 }

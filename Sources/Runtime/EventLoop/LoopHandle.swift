@@ -1,10 +1,10 @@
 internal import CUV
 
-/// A libuv handle and the Swift object that speaks for it.
+/// A libuv handle and the Swift object that owns it. Loop-owned: it never leaves the loop's thread.
 ///
-/// The handle owns one reference to its object from ``adopt()`` to libuv's close callback, so a callback never finds
-/// its object gone; the memory libuv uses is freed in that same callback. Loop-owned: never leaves the loop's thread.
-package class LoopHandle {
+/// Safety: `@safe` because the handle retains its object from ``adopt()`` to libuv's close callback, so a callback always
+/// finds its object, and the memory that libuv uses is freed with the object.
+@safe package class LoopHandle {
     package let loop: Loop
     package private(set) final var isClosed = false
     let handle: UnsafeMutablePointer<uv_handle_t>
@@ -15,55 +15,58 @@ package class LoopHandle {
         loop.assertCurrent()
         self.loop = loop
         let memory = UnsafeMutableRawPointer.allocate(byteCount: uv_handle_size(type), alignment: 16)
-        handle = memory.assumingMemoryBound(to: uv_handle_t.self)
-        handle.pointee.data = nil
+        unsafe handle = unsafe memory.assumingMemoryBound(to: uv_handle_t.self)
+        unsafe handle.pointee.data = nil
     }
 
     deinit {
-        // Only reached before adoption or after the close callback.
-        UnsafeMutableRawPointer(handle).deallocate()
+        // Safety: reached only before adoption or after the close callback, so libuv does not use the memory.
+        unsafe UnsafeMutableRawPointer(handle).deallocate()
     }
 
-    /// Gives the initialised handle its reference to this object.
+    /// Stores a reference to this object in the initialised handle.
     final func adopt() {
         // Safety: balanced by the release in `close()`'s callback.
-        handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        unsafe handle.pointee.data = unsafe Unmanaged.passRetained(self).toOpaque()
         adopted = true
     }
 
     /// Closes the handle; idempotent.
     ///
-    /// Subclasses override ``willClose()`` to tell their users.
+    /// Subclasses override ``willClose()`` to notify their owners.
     package final func close() {
         loop.assertCurrent()
         guard !isClosed else { return }
         isClosed = true
         guard adopted else { return }
         willClose()
-        uv_close(handle) { handle in
-            guard let data = handle?.pointee.data else { return }
-            // Safety: takes back the reference given in `adopt()`; libuv does not touch the handle after this callback.
-            Unmanaged<LoopHandle>.fromOpaque(data).release()
+        unsafe uv_close(handle) { handle in
+            guard let data = unsafe handle?.pointee.data else { return }
+            // Safety: balances `adopt()`; libuv does not use the handle after this callback.
+            unsafe Unmanaged<LoopHandle>.fromOpaque(data).release()
         }
     }
 
-    /// Called once, just before the handle closes.
+    /// Called once, immediately before the handle closes.
     func willClose() {}
 
     static func owner(of handle: UnsafeMutablePointer<uv_handle_t>) -> LoopHandle? {
-        // Safety: `data` of a handle on our loops is nil or the reference made in `adopt()`.
-        handle.pointee.data.map { Unmanaged<LoopHandle>.fromOpaque($0).takeUnretainedValue() }
+        // Safety: `data` of a handle on these loops is nil or the reference stored by `adopt()`.
+        unsafe handle.pointee.data.map { unsafe Unmanaged<LoopHandle>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// The object of a C callback's handle.
+    /// The owner of a C callback's handle.
+    ///
+    /// Safety: the callback was registered on a handle of an `Owner`.
     static func of<Handle, Owner: LoopHandle>(_ handle: UnsafeMutablePointer<Handle>?, as _: Owner.Type) -> Owner {
-        guard let handle,
-            let owner = owner(of: UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self))
-        else { preconditionFailure("a libuv callback came for a handle without an owner") }
-        return unsafeDowncast(owner, to: Owner.self)
+        guard let handle = unsafe handle,
+            let owner = unsafe owner(of: UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self))
+        else { preconditionFailure("a libuv callback ran for a handle without an owner") }
+        return unsafe unsafeDowncast(owner, to: Owner.self)
     }
 
+    /// The handle as libuv's type for it; `Handle` must belong to the `uv_handle_type` given to the initialiser.
     final func pointer<Handle>(as _: Handle.Type) -> UnsafeMutablePointer<Handle> {
-        UnsafeMutableRawPointer(handle).assumingMemoryBound(to: Handle.self)
+        unsafe UnsafeMutableRawPointer(handle).assumingMemoryBound(to: Handle.self)
     }
 }

@@ -1,9 +1,9 @@
 internal import CUV
 internal import Time
 
-/// A timer on a loop: once or repeating, cancelled by ``LoopHandle/close()``.
+/// A one-shot or repeating timer on a loop; ``LoopHandle/close()`` cancels it.
 ///
-/// Resolution is one millisecond; a repeating timer that falls behind skips beats and does not catch up.
+/// Resolution is one millisecond; a repeating timer that falls behind skips the missed periods.
 package final class LoopTimer: LoopHandle {
     private var action: (() -> Void)?
     private let repeats: Bool
@@ -12,12 +12,12 @@ package final class LoopTimer: LoopHandle {
         self.action = action
         repeats = period != nil
         super.init(on: loop, handle: UV_TIMER)
-        let timer = pointer(as: uv_timer_t.self)
-        uv_timer_init(loop.core.uv, timer)
+        let timer = unsafe pointer(as: uv_timer_t.self)
+        unsafe uv_timer_init(loop.core.uv, timer)
         adopt()
-        uv_timer_start(
+        unsafe uv_timer_start(
             timer,
-            { LoopHandle.of($0, as: LoopTimer.self).fire() },
+            { unsafe LoopHandle.of($0, as: LoopTimer.self).fire() },
             delay.timerTicks + loop.lagMilliseconds,
             period?.timerTicks ?? 0
         )
@@ -35,7 +35,7 @@ package final class LoopTimer: LoopHandle {
 extension Loop {
     /// Runs `action` once after `delay` (negative counts as zero).
     ///
-    /// Keep the timer only to cancel it. *Loop thread.*
+    /// The loop retains the timer; the caller needs it only to cancel. *Loop thread.*
     @discardableResult
     package nonisolated func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
         LoopTimer(loop: self, after: delay, every: nil, action: action)
@@ -60,20 +60,20 @@ extension Loop {
 }
 
 extension Loop {
-    /// How far the loop's time, which stands still during a turn, is behind.
+    /// How far the loop's time, which does not advance during a turn, is behind the clock.
     ///
-    /// libuv counts delays from the loop's time, so that a timer set after long work would fire early by as much.
+    /// libuv counts delays from the loop's time, so a timer set after long work would fire early by this much.
     fileprivate nonisolated var lagMilliseconds: UInt64 {
         let now = uv_hrtime() / 1_000_000
-        let loopTime = uv_now(core.uv)
+        let loopTime = unsafe uv_now(core.uv)
         return now > loopTime ? now - loopTime : 0
     }
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded up, 0 for a negative duration: what libuv counts in.
+    /// libuv's unit: whole milliseconds, rounded up; 0 for a negative duration.
     var timerTicks: UInt64 {
-        // The upper limit is beyond what a clock reaches: a peer may have named the time.
+        // A peer may have chosen the duration: cap it at 2^50 ms, beyond any clock.
         UInt64(min(max(0, wholeMilliseconds), 1 << 50))
     }
 }

@@ -2,29 +2,29 @@
 ///
 /// Pure computation, no I/O of its own.
 package protocol StreamFilter: AnyObject {
-    /// Takes bytes from the socket and hands what they decrypt to, if anything, to `deliver`.
+    /// Processes bytes from the socket and calls `deliver` with the decrypted bytes, if any.
     func receive(
-        _ bytes: UnsafeRawBufferPointer,
-        deliver: (UnsafeRawBufferPointer) -> Void
+        _ bytes: Span<UInt8>,
+        deliver: (Span<UInt8>) -> Void
     ) throws(StreamFilterError)
 
-    /// Appends to `sealed` what should go to the socket: handshake messages and, once the handshake is over, all of
-    /// `plain`, which it empties. Before that it leaves `plain` as it is.
+    /// Appends the bytes for the socket to `sealed`: handshake messages and, once the handshake is complete, all of
+    /// `plain`, which it empties. Before that it leaves `plain` unchanged.
     func seal(_ plain: inout [UInt8], into sealed: inout [UInt8])
 
-    /// Appends to `sealed` the words that end our side of the secure stream in order, if it was ever open.
+    /// Appends the message that ends this side of the secure stream, if the handshake was completed.
     func sealEnd(into sealed: inout [UInt8])
 
-    /// True once the peer has ended the secure stream in order.
+    /// True once the peer has ended the secure stream with its closing message.
     var peerHasFinished: Bool { get }
 }
 
 extension StreamFilter {
-    /// A layer without words for the end says nothing.
+    /// For a layer without a closing message.
     package func sealEnd(into sealed: inout [UInt8]) {}
 }
 
-/// Why the security layer gave up; the text names no secret.
+/// Why the security layer failed; the text contains no secret.
 package struct StreamFilterError: Error {
     package let reason: String
     package init(reason: String) { self.reason = reason }

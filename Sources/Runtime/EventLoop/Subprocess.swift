@@ -1,16 +1,17 @@
 internal import CUV
 internal import Glibc
 
-/// A child process on a loop, started by path with an argument list: there is never a shell in between.
+/// A child process on a loop, started by path with an argument list and without a shell.
 ///
-/// libuv owns one reference until the child has ended and is reaped, so a subprocess nobody holds any more still cleans
-/// up after itself. Closing it (or stopping its loop) while the child runs kills and reaps the child.
+/// libuv holds a reference until the child has ended and is reaped, so a subprocess without other references is cleaned
+/// up, too. Closing it (or stopping its loop) while the child runs kills and reaps the child.
 ///
 /// ```
 ///  start ─► running ─► exited, reaped ─► closed
 ///              └── terminate() SIGTERM, kill() SIGKILL
 /// ```
-package final class Subprocess: LoopHandle {
+/// Safety: `@safe` because each continuation in `reapedWaits` is resumed once: `finish(_:)` empties the list.
+@safe package final class Subprocess: LoopHandle {
     /// How a child ended.
     package enum Exit: Error, Equatable, Sendable {
         /// It returned or called `exit` with this status, 0...255.
@@ -19,29 +20,29 @@ package final class Subprocess: LoopHandle {
         case signal(Int)
     }
 
-    /// Where one of the child's output streams goes.
+    /// The destination of one of the child's output streams.
     package enum Sink {
         /// To `/dev/null`.
         case ignore
         /// To the same place as this process's own stream.
         case inherit
         /// To `line` on the loop, line by line without the line end, decoded as UTF-8 with repairs. A line longer than
-        /// 64 KiB comes in pieces.
+        /// 64 KiB is delivered in pieces.
         case lines((_ line: String) -> Void)
-        /// To `piece` on the loop, as it comes; one empty piece tells the end of the stream.
+        /// To `piece` on the loop, as it arrives; one empty piece marks the end of the stream.
         case bytes((_ piece: ArraySlice<UInt8>) -> Void)
     }
 
-    /// What a child is started with.
+    /// The settings of a child process.
     package struct Options {
-        /// Standard input, closed after the last byte; nil is `/dev/null`.
+        /// Standard input, closed after the last byte; nil for `/dev/null`.
         package var input: [UInt8]?
         package var output: Sink
         package var errors: Sink
-        /// Makes the child the leader of a new session, so that signals sent here reach its own children too and a
-        /// terminal's Ctrl-C does not reach it.
+        /// Makes the child the leader of a new session, so that its own children receive the signals sent here, too, and
+        /// a terminal's Ctrl-C does not reach it.
         package var ownsProcessGroup: Bool
-        /// Absolute path of the child's working directory; nil is ours.
+        /// Absolute path of the child's working directory; nil for that of this process.
         package var directory: String?
 
         package init(
@@ -76,7 +77,7 @@ package final class Subprocess: LoopHandle {
     /// Starts `executable` (an absolute path) with `arguments` (without the program's own name) and exactly the given
     /// `environment`.
     ///
-    /// Throws what the system answered, such as `ENOENT`. *Loop thread.*
+    /// Throws the system's error, such as `ENOENT`. *Loop thread.*
     package static func start(
         _ executable: String,
         arguments: [String],
@@ -84,20 +85,20 @@ package final class Subprocess: LoopHandle {
         options: Options = Options(),
         on loop: Loop,
     ) throws(NetworkError) -> Subprocess {
-        // A child that ends before it has read its input must not end this process: EPIPE is enough.
+        // A child that ends before it has read its input must not end this process; the write fails with EPIPE.
         signal(SIGPIPE, SIG_IGN)
         let process = Subprocess(loop: loop, ownsProcessGroup: options.ownsProcessGroup)
         let input = options.input.map { _ in SubprocessPipe(loop: loop, sink: .ignore) }
         let output = SubprocessPipe.reading(options.output, on: loop)
         let errors = SubprocessPipe.reading(options.errors, on: loop)
         process.pipes = [input, output, errors].compactMap(\.self)
-        let stdio = [
+        let stdio = unsafe [
             Self.container(input, .ignore, descriptor: 0, UV_READABLE_PIPE),
             Self.container(output, options.output, descriptor: 1, UV_WRITABLE_PIPE),
             Self.container(errors, options.errors, descriptor: 2, UV_WRITABLE_PIPE),
         ]
         do {
-            try process.spawn(executable, arguments, environment, options, stdio)
+            try unsafe process.spawn(executable, arguments, environment, options, stdio)
         } catch {
             for pipe in process.pipes { pipe.close() }
             throw error
@@ -114,17 +115,17 @@ package final class Subprocess: LoopHandle {
         descriptor: Int32,
         _ direction: uv_stdio_flags,
     ) -> uv_stdio_container_t {
-        var container = uv_stdio_container_t()
+        var container = unsafe uv_stdio_container_t()
         if let pipe {
-            container.flags = uv_stdio_flags(UV_CREATE_PIPE.rawValue | direction.rawValue)
-            container.data.stream = pipe.pointer(as: uv_stream_t.self)
+            unsafe container.flags = uv_stdio_flags(UV_CREATE_PIPE.rawValue | direction.rawValue)
+            unsafe container.data.stream = unsafe pipe.pointer(as: uv_stream_t.self)
         } else if case .inherit = sink {
-            container.flags = UV_INHERIT_FD
-            container.data.fd = descriptor
+            unsafe container.flags = UV_INHERIT_FD
+            unsafe container.data.fd = descriptor
         } else {
-            container.flags = UV_IGNORE
+            unsafe container.flags = UV_IGNORE
         }
-        return container
+        return unsafe container
     }
 
     private func spawn(
@@ -134,59 +135,60 @@ package final class Subprocess: LoopHandle {
         _ options: Options,
         _ stdio: [uv_stdio_container_t],
     ) throws(NetworkError) {
-        // Safety: the copies live until uv_spawn has returned; the child has its own by then.
-        var argumentList = ([executable] + arguments).map { strdup($0) } + [nil]
-        var environmentList = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        let directory = options.directory.flatMap { strdup($0) }
+        // Safety: the copies live until uv_spawn has returned; the child has its own copies then.
+        var argumentList = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
+        var environmentList = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
+        let directory = unsafe options.directory.flatMap { unsafe strdup($0) }
         defer {
-            for copy in argumentList + environmentList { free(copy) }
-            free(directory)
+            for index in unsafe argumentList.indices { unsafe free(argumentList[index]) }
+            for index in unsafe environmentList.indices { unsafe free(environmentList[index]) }
+            unsafe free(directory)
         }
-        var stdio = stdio
+        var stdio = unsafe stdio
         var flags: UInt32 = 0
         if ownsProcessGroup { flags |= UV_PROCESS_DETACHED.rawValue }
-        let status = executable.withCString { file in
-            argumentList.withUnsafeMutableBufferPointer { arguments in
-                environmentList.withUnsafeMutableBufferPointer { environment in
-                    stdio.withUnsafeMutableBufferPointer { stdio in
-                        var settings = uv_process_options_t()
-                        settings.file = file
-                        settings.args = arguments.baseAddress
-                        settings.env = environment.baseAddress
-                        settings.cwd = UnsafePointer(directory)
-                        settings.flags = flags
-                        settings.stdio_count = Int32(stdio.count)
-                        settings.stdio = stdio.baseAddress
-                        settings.exit_cb = { process, status, signal in
-                            LoopHandle.of(process, as: Subprocess.self).ended(status: status, signal: signal)
+        let status = unsafe executable.withCString { file in
+            unsafe argumentList.withUnsafeMutableBufferPointer { arguments in
+                unsafe environmentList.withUnsafeMutableBufferPointer { environment in
+                    unsafe stdio.withUnsafeMutableBufferPointer { stdio in
+                        var settings = unsafe uv_process_options_t()
+                        unsafe settings.file = unsafe file
+                        unsafe settings.args = arguments.baseAddress
+                        unsafe settings.env = environment.baseAddress
+                        unsafe settings.cwd = unsafe UnsafePointer(directory)
+                        unsafe settings.flags = flags
+                        unsafe settings.stdio_count = Int32(stdio.count)
+                        unsafe settings.stdio = stdio.baseAddress
+                        unsafe settings.exit_cb = { process, status, signal in
+                            unsafe LoopHandle.of(process, as: Subprocess.self).ended(status: status, signal: signal)
                         }
-                        return uv_spawn(loop.core.uv, pointer(as: uv_process_t.self), &settings)
+                        return unsafe uv_spawn(loop.core.uv, pointer(as: uv_process_t.self), &settings)
                     }
                 }
             }
         }
         adopt()
         guard status == 0 else {
-            exit = .status(127)  // It never ran, so there is nothing to kill or reap.
+            exit = .status(127)  // Without a child there is no process to kill or reap.
             close()
             throw NetworkError(code: status)
         }
-        pid = pointer(as: uv_process_t.self).pointee.pid
+        pid = unsafe pointer(as: uv_process_t.self).pointee.pid
     }
 
-    /// Asks the child (and its process group, if it owns one) to end: SIGTERM.
+    /// Sends SIGTERM to the child (and to its process group, if it owns one).
     ///
-    /// Does nothing after its end.
+    /// No effect after its end.
     package func terminate() { send(SIGTERM) }
 
-    /// Ends the child (and its process group) at once: SIGKILL.
+    /// Sends SIGKILL to the child (and to its process group, if it owns one).
     ///
-    /// Does nothing after its end.
+    /// No effect after its end.
     package func kill() { send(SIGKILL) }
 
     /// Waits until the child has ended and is reaped.
     ///
-    /// Cancelling the wait leaves the child alone.
+    /// Cancelling the wait does not affect the child.
     package func waitForExit() async throws(CancellationError) -> Exit {
         if let exit { return exit }
         let wait = OneShot<Exit>(loop: loop)
@@ -194,15 +196,15 @@ package final class Subprocess: LoopHandle {
         return try await wait.value()
     }
 
-    /// Waits like ``waitForExit()``, but also in a cancelled task; for after a ``kill()``, which takes no time.
+    /// Waits like ``waitForExit()``, but also in a cancelled task; for use after ``kill()``, which ends the child at once.
     func reaped() async {
-        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
-            if exit != nil { continuation.resume() } else { reapedWaits.append(continuation) }
+        unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            if exit != nil { unsafe continuation.resume() } else { unsafe reapedWaits.append(continuation) }
         }
     }
-    private var reapedWaits: [UnsafeContinuation<Void, Never>] = []
+    private var reapedWaits: [UnsafeContinuation<Void, Never>] = unsafe []
 
-    /// Stops listening to the child's streams, such as ones that a grandchild keeps open.
+    /// Closes the child's streams, which a grandchild may keep open.
     func closePipes() {
         for pipe in pipes { pipe.close() }
         pipes = []
@@ -211,8 +213,8 @@ package final class Subprocess: LoopHandle {
     private func send(_ signal: Int32) {
         loop.assertCurrent()
         guard exit == nil, pid > 0 else { return }
-        // The child is not reaped yet, so its id cannot belong to anyone else. The group may not exist for a moment,
-        // because the child makes it itself.
+        // The child is not reaped yet, so its id cannot belong to another process. The group may not exist yet, because
+        // the child creates it.
         if !ownsProcessGroup || Glibc.kill(-pid, signal) != 0 { _ = Glibc.kill(pid, signal) }
     }
 
@@ -225,16 +227,15 @@ package final class Subprocess: LoopHandle {
         self.exit = exit
         for wait in exitWaits { wait.succeed(exit) }
         exitWaits = []
-        for wait in reapedWaits { wait.resume() }
-        reapedWaits = []
+        while let wait = unsafe reapedWaits.popLast() { unsafe wait.resume() }
     }
 
     override func willClose() {
         guard exit == nil else { return }
         kill()
         var status: Int32 = 0
-        // Blocks only for the moment that SIGKILL takes: libuv would no longer reap a child whose handle is closed.
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        // Blocks only until SIGKILL takes effect: libuv does not reap a child whose handle is closed.
+        while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
         closePipes()
         finish(.signal(Int(SIGKILL)))
     }

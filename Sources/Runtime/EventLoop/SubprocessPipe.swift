@@ -1,7 +1,9 @@
 internal import CUV
 
-/// Our end of one standard stream of a child.
-final class SubprocessPipe: LoopHandle {
+/// This process's end of one standard stream of a child.
+///
+/// Safety: `@safe` because the buffer lives as long as the object, which libuv retains while it reads into the buffer.
+@safe final class SubprocessPipe: LoopHandle {
     private static let readBytes = 16 << 10
     private static let lineBytesMax = 64 << 10
 
@@ -9,37 +11,37 @@ final class SubprocessPipe: LoopHandle {
     private let buffer: UnsafeMutableRawBufferPointer
     private var line: [UInt8] = []
 
-    /// Bytes on their way to the child.
+    /// A pending write to the child.
     ///
-    /// libuv's request lies at the front of the allocation.
-    private final class Write {
+    /// Safety: `@safe` because both allocations live as long as the object, and libuv holds a reference while it uses them.
+    @safe private final class Write {
         let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
         let bytes: UnsafeMutableBufferPointer<CChar>
         let pipe: SubprocessPipe
 
         init(_ source: [UInt8], to pipe: SubprocessPipe) {
-            bytes = .allocate(capacity: source.count)
-            _ = bytes.initialize(from: source.lazy.map { CChar(bitPattern: $0) })
+            unsafe bytes = .allocate(capacity: source.count)
+            _ = unsafe bytes.initialize(from: source.lazy.map { CChar(bitPattern: $0) })
             self.pipe = pipe
         }
 
         deinit {
-            bytes.deallocate()
-            request.deallocate()
+            unsafe bytes.deallocate()
+            unsafe request.deallocate()
         }
     }
 
     init(loop: Loop, sink: Subprocess.Sink) {
         self.sink = sink
-        buffer = .allocate(byteCount: Self.readBytes, alignment: 16)
+        unsafe buffer = .allocate(byteCount: Self.readBytes, alignment: 16)
         super.init(on: loop, handle: UV_NAMED_PIPE)
-        uv_pipe_init(loop.core.uv, pointer(as: uv_pipe_t.self), 0)
+        unsafe uv_pipe_init(loop.core.uv, pointer(as: uv_pipe_t.self), 0)
         adopt()
     }
 
-    deinit { buffer.deallocate() }
+    deinit { unsafe buffer.deallocate() }
 
-    /// A pipe for a sink that wants to see the stream, else nil.
+    /// A pipe for a sink that reads the stream, else nil.
     static func reading(_ sink: Subprocess.Sink, on loop: Loop) -> SubprocessPipe? {
         switch sink {
         case .ignore, .inherit: nil
@@ -48,32 +50,32 @@ final class SubprocessPipe: LoopHandle {
     }
 
     func startReading() {
-        let status = uv_read_start(
+        let status = unsafe uv_read_start(
             pointer(as: uv_stream_t.self),
             { handle, _, result in
-                let pipe = LoopHandle.of(handle, as: SubprocessPipe.self)
-                result?.pointee = uv_buf_init(
+                let pipe = unsafe LoopHandle.of(handle, as: SubprocessPipe.self)
+                unsafe result?.pointee = unsafe uv_buf_init(
                     pipe.buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
                     UInt32(pipe.buffer.count)
                 )
             },
-            { stream, count, _ in LoopHandle.of(stream, as: SubprocessPipe.self).received(count) },
+            { stream, count, _ in unsafe LoopHandle.of(stream, as: SubprocessPipe.self).received(count) },
         )
         if status < 0 { end() }
     }
 
-    /// Sends all bytes, then closes; a child that no longer reads loses the rest.
+    /// Sends all bytes, then closes; the rest is dropped when the child stops reading.
     func writeAndClose(_ bytes: [UInt8]) {
         let write = Write(bytes, to: self)
-        var piece = uv_buf_init(write.bytes.baseAddress, UInt32(write.bytes.count))
-        // Safety: balanced in the callback, which libuv calls exactly once, also when the pipe closes early.
-        write.request.pointee.data = Unmanaged.passRetained(write).toOpaque()
-        let status = uv_write(write.request, pointer(as: uv_stream_t.self), &piece, 1) { request, _ in
-            guard let data = request?.pointee.data else { return }
-            Unmanaged<Write>.fromOpaque(data).takeRetainedValue().pipe.close()
+        var piece = unsafe uv_buf_init(write.bytes.baseAddress, UInt32(write.bytes.count))
+        // Safety: libuv owns this reference until the callback, which runs exactly once, also when the pipe closes early.
+        unsafe write.request.pointee.data = unsafe Unmanaged.passRetained(write).toOpaque()
+        let status = unsafe uv_write(write.request, pointer(as: uv_stream_t.self), &piece, 1) { request, _ in
+            guard let data = unsafe request?.pointee.data else { return }
+            unsafe Unmanaged<Write>.fromOpaque(data).takeRetainedValue().pipe.close()
         }
         if status < 0 {
-            Unmanaged.passUnretained(write).release()
+            unsafe Unmanaged.passUnretained(write).release()
             close()
         }
     }
@@ -81,7 +83,7 @@ final class SubprocessPipe: LoopHandle {
     private func received(_ count: Int) {
         guard count >= 0 else { return end() }
         guard count > 0 else { return }
-        let piece = ArraySlice(buffer[..<count])
+        let piece = unsafe ArraySlice(buffer[..<count])
         switch sink {
         case .ignore, .inherit: break
         case .bytes(let take): take(piece)

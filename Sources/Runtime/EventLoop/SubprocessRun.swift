@@ -1,8 +1,8 @@
-/// Why a run of a program has no output to show.
+/// Why a run of a program returned no output.
 ///
-/// In every case the child is dead and reaped.
+/// In every case the child has ended and is reaped.
 package enum SubprocessError: Error, Equatable {
-    /// The system could not start it.
+    /// The system failed to start it.
     case notStarted(NetworkError)
     /// It was killed because it ran longer than the limit.
     case timedOut
@@ -13,7 +13,7 @@ package enum SubprocessError: Error, Equatable {
 }
 
 extension Subprocess {
-    /// What one run of a program may use.
+    /// The limits of one run of a program.
     package struct Limits: Sendable {
         /// From start to the end of the child and of its output.
         package var timeout: Duration
@@ -26,18 +26,18 @@ extension Subprocess {
         }
     }
 
-    /// What a program wrote and how it ended.
+    /// The output of a program and how it ended.
     package struct Output: Equatable, Sendable {
         package var output: [UInt8]
         package var errors: [UInt8]
         package var exit: Exit
     }
 
-    /// Runs a program to its end, in its own process group; kills the group (SIGKILL) at a limit or as soon as the task
-    /// is cancelled.
+    /// Runs a program to its end in its own process group; kills the group (SIGKILL) at a limit or when the task is
+    /// cancelled.
     ///
-    /// Returns, or throws, only after the child is reaped. Any exit status is a normal result. To be called from a task
-    /// of `loop`.
+    /// Returns or throws only after the child is reaped. Any exit status is a normal result. To be called from a task of
+    /// `loop`.
     package static func run(
         _ executable: String,
         arguments: [String],
@@ -81,7 +81,7 @@ extension Subprocess {
             await process.reaped()
             throw failure
         }
-        // Both streams ended, so the child is ending; one that closed them and runs on meets the deadline.
+        // Both streams have ended, so the child is ending; the deadline applies to a child that closed them and runs on.
         do {
             let exit = try await process.waitForExit()
             return Output(output: collected.output, errors: collected.errors, exit: exit)
@@ -92,11 +92,11 @@ extension Subprocess {
         }
     }
 
-    /// The two streams of one run.
+    /// The output of one run.
     private final class Collected {
         var output: [UInt8] = []
         var errors: [UInt8] = []
-        /// Settled with nil when both streams have ended, else with what stops the run.
+        /// Settled with nil when both streams have ended, else with the reason to stop the run.
         let stop: OneShot<SubprocessError?>
         private let bytesMax: Int
         private var open = 2

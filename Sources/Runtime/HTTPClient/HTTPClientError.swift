@@ -1,16 +1,16 @@
 internal import CCurl
 
-/// Why a request got no complete response.
+/// Why a request has no complete response.
 ///
-/// The texts name neither addresses nor anything that was sent, so they can go into logs and to clients.
+/// The texts contain neither addresses nor sent data, so they can be logged and returned to clients.
 package enum HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The URL, the method or a field cannot be sent as they are; nothing was sent.
+    /// The URL, the method or a field is invalid; nothing was sent.
     case invalidRequest
-    /// The name of the server or of the proxy is not known.
+    /// The name of the server or of the proxy could not be resolved.
     case resolve
     /// No connection to the server or the proxy could be made.
     case connect
-    /// No secure connection could be made: handshake, certificate.
+    /// The TLS handshake failed or the certificate was rejected.
     case tls
     /// A phase took too long.
     case timedOut(HTTPClientPhase)
@@ -18,11 +18,11 @@ package enum HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible
     case tooLarge(HTTPClientPart)
     /// The connection ended before the response was complete.
     case closed
-    /// What came is no HTTP.
+    /// The response is not valid HTTP.
     case protocolViolation
-    /// The task was cancelled, or the transport closed.
+    /// The task was cancelled or the transport was closed.
     case cancelled
-    /// Something else, by libcurl's number.
+    /// Another error, by libcurl's number.
     case failed(code: UInt32)
 
     /// In words.
@@ -47,14 +47,14 @@ package enum HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible
         case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT: self = .invalidRequest
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: self = .resolve
         case CURLE_COULDNT_CONNECT, CURLE_PROXY, CURLE_INTERFACE_FAILED: self = .connect
-        // libcurl's own clock only limits connecting; the other phases are ours.
+        // libcurl's own timeout is set for connecting only; this module limits the other phases.
         case CURLE_OPERATION_TIMEDOUT: self = .timedOut(.connect)
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
             CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_CLIENTCERT, CURLE_USE_SSL_FAILED, CURLE_SSL_ENGINE_NOTFOUND,
             CURLE_SSL_ENGINE_SETFAILED, CURLE_SSL_ENGINE_INITFAILED:
             self = .tls
-        // How libcurl says that one header line is beyond its own limit of 100 KiB.
+        // libcurl reports a header line above its own limit of 100 KiB this way.
         case CURLE_OUT_OF_MEMORY where !headIsComplete: self = .tooLarge(.head)
         case CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR: self = .closed
         case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_HTTP2, CURLE_HTTP2_STREAM,
@@ -67,13 +67,13 @@ package enum HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible
 
 /// The phase of a request that took too long.
 package enum HTTPClientPhase: String, Sendable, Hashable {
-    /// Looking up the name, connecting, handshake.
+    /// Name lookup, connecting, handshake.
     case connect = "connecting"
-    /// Waiting for the head.
+    /// Waiting for the response's head.
     case response = "no response"
-    /// Nothing came for a while.
+    /// No bytes arrived.
     case idle = "silence"
-    /// All together.
+    /// The whole request.
     case total
 }
 

@@ -1,23 +1,23 @@
 /// A request to send.
 package struct HTTPClientRequest: Sendable {
-    /// The method as it goes on the wire, such as `POST`.
+    /// The method, such as `POST`.
     package var method: String
     /// Absolute, `http` or `https`.
     package var url: String
     /// In the order given.
     ///
-    /// `Host`, `Content-Length` and the connection's own fields are the client's business.
+    /// The client sets `Host`, `Content-Length` and the connection's fields itself.
     package var headers: [(name: String, value: String)]
     /// Nil for a request without a body.
     package var body: [UInt8]?
-    /// How long its phases may take.
+    /// The timeouts of its phases.
     package var timeouts = HTTPClientTimeouts()
-    /// How much of the response is taken.
+    /// The limits of the response.
     package var limits = HTTPClientLimits()
-    /// Whether the proxies of the environment are used.
+    /// Whether the environment's proxies are used.
     package var proxy = HTTPProxyUse.environment
 
-    /// Makes a request with the default timeouts and limits.
+    /// A request with the default timeouts and limits.
     package init(
         _ method: String = "GET",
         _ url: String,
@@ -32,32 +32,32 @@ package struct HTTPClientRequest: Sendable {
 }
 
 extension HTTPClientRequest {
-    /// True where sending it twice means the same as once (RFC 9110, section 9.2.2).
+    /// True for an idempotent method (RFC 9110, section 9.2.2).
     var isRepeatable: Bool { ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"].contains(method) }
 }
 
-/// How long the phases of a request may take; nil is without limit.
+/// The timeouts of a request's phases; nil for no limit.
 package struct HTTPClientTimeouts: Sendable, Hashable {
-    /// Looking up the name, connecting and the TLS handshake together.
+    /// Name lookup, connecting and the TLS handshake together.
     package var connect: Duration = .seconds(10)
     /// From the sent request line to the end of the response's head.
     package var response: Duration?
-    /// Between any two pieces of the response, its head included.
+    /// Between two pieces of the response, its head included.
     package var idle: Duration? = .seconds(60)
-    /// Everything together.
+    /// The whole request.
     package var total: Duration?
 
     /// The defaults.
     package init() {}
 }
 
-/// How much of a response is taken.
+/// The limits of a response, in bytes.
 package struct HTTPClientLimits: Sendable, Hashable {
     /// One line of the head.
     package var headerLineBytesMax = 16 * 1024
     /// The whole head.
     package var headBytesMax = 64 * 1024
-    /// The body without its framing; nil is without limit.
+    /// The body without its framing; nil for no limit.
     package var bodyBytesMax: Int?
 
     /// The defaults.
@@ -66,19 +66,19 @@ package struct HTTPClientLimits: Sendable, Hashable {
 
 /// Whether a request may go through a proxy.
 package enum HTTPProxyUse: Sendable, Hashable {
-    /// As `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` say.
+    /// According to `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`.
     case environment
-    /// Straight to the server.
+    /// A direct connection to the server.
     case none
 }
 
 /// The head of a response.
 package struct HTTPClientResponse: Sendable {
-    /// 200 to 999; interim responses are not shown.
+    /// 200 to 999; interim responses are skipped.
     package let status: Int
-    /// The fields in the order they came, names in lower case, values without white space around them.
+    /// The fields in the order received, names in lower case, values without surrounding white space.
     package let headers: [(name: String, value: String)]
-    /// How long the server wants to be left alone, by its `Retry-After`: given in seconds or as a date.
+    /// The delay that the server's `Retry-After` requests, in seconds or as a date.
     package internal(set) var retryAfter: Duration?
 
     init(status: Int, headers: [(name: String, value: String)]) {
@@ -90,18 +90,18 @@ package struct HTTPClientResponse: Sendable {
     package subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
-/// What is to happen after a piece of a response was taken.
+/// What the transport does after the caller has processed a piece of a response.
 package enum HTTPReadDecision: Sendable {
-    /// Read on.
+    /// Continue to read.
     case proceed
-    /// Read nothing for now: the request waits for room, and the server with it. The piece itself is taken.
+    /// Stop reading until the caller has room, which is back-pressure for the server. The piece itself is processed.
     case pause
-    /// Read on, for so long at most: then the request ends well, and its connection is closed. The first such decision
-    /// starts the time; ``proceed`` or ``pause`` after it takes it back.
+    /// Continue to read for at most this long; then the request ends successfully and its connection is closed. The first
+    /// such decision starts the time; ``proceed`` or ``pause`` after it stops it.
     case conclude(within: Duration)
-    /// That was all that is wanted: the request ends well at once. What little may follow is read behind it, so that the
-    /// connection can serve again.
+    /// End the request successfully now. The rest of the response is read and dropped, so that the connection can be
+    /// reused.
     case enough
-    /// That was all that is wanted: the request ends well, its connection is closed.
+    /// End the request successfully now and close its connection.
     case stop
 }

@@ -1,51 +1,51 @@
 internal import CCurl
 internal import EventLoop
 
-/// One request on its way and the libcurl handle that carries it.
+/// A running request and its libcurl handle. Loop-owned.
 ///
-/// Loop-owned.
-final class HTTPTransfer {
+/// Safety: `@safe` because the object owns the handle and the list of fields until `deinit`.
+@safe final class HTTPTransfer {
     /// What the request's task waits for.
     enum Step {
-        /// Somebody has no room for more.
+        /// The caller has no room for more.
         case paused
-        /// The end; nil for a good one.
+        /// The end; nil for success.
         case ended(HTTPClientError?)
     }
 
     let easy: UnsafeMutableRawPointer
-    /// True once libcurl has nothing more to do with it.
+    /// True once libcurl has finished the transfer.
     private(set) var isDone = false
-    /// True where the request has its answer and libcurl reads the rest.
+    /// True where the request has ended and libcurl reads the rest of the response.
     private(set) var isLingering = false
 
     private let loop: Loop
     private let request: HTTPClientRequest
     private let onResponse: (HTTPClientResponse) -> HTTPReadDecision
-    private let onBody: (UnsafeRawBufferPointer) -> HTTPReadDecision
+    private let onBody: (Span<UInt8>) -> HTTPReadDecision
     private var fields: UnsafeMutablePointer<curl_slist>?
     private var head: ResponseHeadReader
     private var bodyBytes = 0
     private var lastProgress: Int64 = 0
-    /// What was written before the request itself, to a proxy; nil until then.
+    /// Bytes written to a proxy before the request itself; nil until then.
     private var sizeBeforeRequest: Int?
     private var totalTimer: LoopTimer?
     private var responseTimer: LoopTimer?
     private var idleTimer: LoopTimer?
-    /// Ends a request whose answer is complete but for its last formalities.
+    /// Limits the rest of a response after ``HTTPReadDecision/conclude(within:)`` and ``HTTPReadDecision/enough``.
     private var closingTimer: LoopTimer?
     private var step: OneShot<Step>
     private var hasEnded = false
     private var pause = Pause.none
 
     /// ```
-    ///  none ──no room──► wished ──next piece──► effective
-    ///   ▲                  │                       │
-    ///   └──────room────────┴───────────────────────┘
+    ///  none ──no room──► requested ──next piece──► effective
+    ///   ▲                   │                         │
+    ///   └──────room─────────┴─────────────────────────┘
     /// ```
     private enum Pause {
         case none
-        case wished
+        case requested
         /// libcurl holds a piece and does not read.
         case effective
     }
@@ -55,61 +55,65 @@ final class HTTPTransfer {
         options: HTTPTransportOptions,
         loop: Loop,
         onResponse: @escaping (HTTPClientResponse) -> HTTPReadDecision,
-        onBody: @escaping (UnsafeRawBufferPointer) -> HTTPReadDecision
+        onBody: @escaping (Span<UInt8>) -> HTTPReadDecision
     ) throws(HTTPClientError) {
         guard request.isSendable else { throw .invalidRequest }
-        guard let easy = curl_easy_init() else { throw .failed(code: CURLE_OUT_OF_MEMORY.rawValue) }
-        self.easy = easy
+        guard let easy = unsafe curl_easy_init() else { throw .failed(code: CURLE_OUT_OF_MEMORY.rawValue) }
+        unsafe self.easy = unsafe easy
         self.loop = loop
         self.request = request
         self.onResponse = onResponse
         self.onBody = onBody
         step = OneShot(loop: loop)
         head = ResponseHeadReader(limits: request.limits)
-        fields = EasyOptions(easy: easy).set(request, options)
+        unsafe fields = unsafe EasyOptions(easy: easy).set(request, options)
         setCallbacks()
     }
 
     deinit {
-        curl_easy_cleanup(easy)
-        curl_slist_free_all(fields)
+        unsafe curl_easy_cleanup(easy)
+        unsafe curl_slist_free_all(fields)
     }
 
-    /// Safety: the transport holds this object as long as its handle is in the multi handle, and only then are there
-    /// callbacks.
+    /// Safety: the transport retains this object while its handle is in the multi handle, and callbacks run only then.
+    /// libcurl's data is valid during the callback.
     private func setCallbacks() {
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        lemma_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
-        lemma_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
-            HTTPTransfer.of(context).takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        unsafe lemma_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+        unsafe lemma_curl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            unsafe HTTPTransfer.of(context).takeHeader(
+                Span(_unsafeBytes: UnsafeRawBufferPointer(start: bytes, count: size * count))
+            )
         }
-        lemma_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
-        lemma_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-            HTTPTransfer.of(context).takeBody(UnsafeRawBufferPointer(start: bytes, count: size * count))
+        unsafe lemma_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
+        unsafe lemma_curl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            unsafe HTTPTransfer.of(context).takeBody(
+                Span(_unsafeBytes: UnsafeRawBufferPointer(start: bytes, count: size * count))
+            )
         }
-        lemma_curl_set_pointer(easy, CURLOPT_PREREQDATA, context)
-        lemma_curl_set_prereq_callback(easy) { context, _, _, _, _ in
-            HTTPTransfer.of(context).didConnect() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+        unsafe lemma_curl_set_pointer(easy, CURLOPT_PREREQDATA, context)
+        unsafe lemma_curl_set_prereq_callback(easy) { context, _, _, _, _ in
+            unsafe HTTPTransfer.of(context).didConnect() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
     }
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> HTTPTransfer {
-        guard let context else { preconditionFailure("libcurl lost the owner of a transfer") }
-        return Unmanaged<HTTPTransfer>.fromOpaque(context).takeUnretainedValue()
+        guard let context = unsafe context else { preconditionFailure("a libcurl handle has no owner") }
+        return unsafe Unmanaged<HTTPTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 
-    // MARK: The transport's side
+    // MARK: Called by the transport
 
-    /// Starts the clock of the whole request.
+    /// Starts the timeout of the whole request.
     func begin() {
         guard let total = request.timeouts.total else { return }
         totalTimer = loop.schedule(after: total) { [unowned self] in end(.timedOut(.total)) }
     }
 
-    /// Waits for what comes next; throws when the task is cancelled.
+    /// Waits for the next step; throws when the task is cancelled.
     func nextStep() async throws(CancellationError) -> Step { try await step.value() }
 
-    /// The first end counts, and is told even if a pause was before it.
+    /// Ends the request. The first end counts; it replaces a pause that the task has not observed yet.
     func end(_ failure: HTTPClientError?) {
         guard !hasEnded else { return }
         hasEnded = true
@@ -117,9 +121,7 @@ final class HTTPTransfer {
         step.succeed(.ended(failure))
     }
 
-    /// Reads on after a pause.
-    ///
-    /// May call back at once.
+    /// Continues to read after a pause; may run callbacks during the call.
     func resume() {
         guard !hasEnded else { return }
         lastProgress = loop.nowMilliseconds
@@ -127,11 +129,11 @@ final class HTTPTransfer {
         let wasEffective = pause == .effective
         pause = .none
         guard wasEffective else { return }
-        let code = curl_easy_pause(easy, CURLPAUSE_CONT)
+        let code = unsafe curl_easy_pause(easy, CURLPAUSE_CONT)
         if code != CURLE_OK { end(code) }
     }
 
-    /// libcurl is done with it.
+    /// Called when libcurl has finished the transfer.
     func didEnd(_ code: CURLcode) {
         isDone = true
         end(code)
@@ -139,14 +141,14 @@ final class HTTPTransfer {
 
     private func end(_ code: CURLcode) {
         if code == CURLE_OK {
-            // libcurl takes an end within the head for an empty response.
+            // libcurl reports an end within the head as an empty response.
             end(head.isComplete ? nil : .closed)
         } else {
             end(HTTPClientError(result: code, headIsComplete: head.isComplete))
         }
     }
 
-    /// Stops the clocks; the handle goes with the object.
+    /// Stops the timers; `deinit` frees the handle.
     func close() {
         totalTimer?.close()
         responseTimer?.close()
@@ -154,20 +156,20 @@ final class HTTPTransfer {
         closingTimer?.close()
     }
 
-    /// Runs `action` when the rest of the response has taken too long.
+    /// Runs `action` when the rest of the response takes longer than `limit`.
     func limitLingering(to limit: Duration, _ action: @escaping () -> Void) {
         close()
         closingTimer = loop.schedule(after: limit, action)
     }
 
-    // MARK: libcurl's side
+    // MARK: Called by libcurl
 
-    /// Called each time before the request is written; false where that has happened before and must not again.
+    /// Called each time before the request is written; false where a request that is not repeatable was written before.
     ///
-    /// libcurl repeats a request by itself when a reused connection dies before the first byte of a response, when an
-    /// HTTP/2 server refuses the stream, and for authentication, each of which is a call that somebody pays for.
+    /// libcurl repeats a request by itself when a reused connection closes before the first byte of a response, when an
+    /// HTTP/2 server rejects the stream, and for authentication. Each repetition may be billed.
     private func didConnect() -> Bool {
-        let size = lemma_curl_request_size(easy)
+        let size = unsafe lemma_curl_request_size(easy)
         guard request.isRepeatable || sizeBeforeRequest ?? size == size else {
             end(.closed)
             return false
@@ -181,7 +183,7 @@ final class HTTPTransfer {
         return true
     }
 
-    /// Moves the deadline when it is reached instead of at each piece.
+    /// Recomputes the deadline when the timer fires instead of at each piece.
     private func watchIdle(_ limit: Duration, after delay: Duration) {
         idleTimer = loop.schedule(after: delay) { [unowned self] in
             if pause != .none { lastProgress = loop.nowMilliseconds }
@@ -190,8 +192,8 @@ final class HTTPTransfer {
         }
     }
 
-    /// Anything but the count makes libcurl end the transfer and close the connection.
-    private func takeHeader(_ line: UnsafeRawBufferPointer) -> Int {
+    /// Returns the line's length; any other value makes libcurl end the transfer and close the connection.
+    private func takeHeader(_ line: Span<UInt8>) -> Int {
         guard !hasEnded else { return isLingering ? line.count : 0 }
         lastProgress = loop.nowMilliseconds
         switch head.take(line) {
@@ -201,13 +203,13 @@ final class HTTPTransfer {
             return 0
         case .complete(var response):
             responseTimer?.close()
-            let seconds = lemma_curl_retry_after(easy)
+            let seconds = unsafe lemma_curl_retry_after(easy)
             if seconds > 0 { response.retryAfter = .seconds(seconds) }
             return proceed(onResponse(response), line.count)
         }
     }
 
-    private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
+    private func takeBody(_ bytes: Span<UInt8>) -> Int {
         guard !hasEnded else { return isLingering ? bytes.count : 0 }
         guard pause == .none else {
             pause = .effective
@@ -222,7 +224,7 @@ final class HTTPTransfer {
         return proceed(onBody(bytes), bytes.count)
     }
 
-    /// The response goes on after all.
+    /// Removes the limit of an earlier ``HTTPReadDecision/conclude(within:)``.
     private func stopConcluding() {
         closingTimer?.close()
         closingTimer = nil
@@ -235,7 +237,7 @@ final class HTTPTransfer {
             return count
         case .pause:
             stopConcluding()
-            pause = .wished
+            pause = .requested
             step.succeed(.paused)
             return count
         case .conclude(let limit):
@@ -247,7 +249,7 @@ final class HTTPTransfer {
             return count
         case .stop:
             end(nil)
-            // Zero would mean success for an empty piece.
+            // For an empty piece 0 would mean success.
             return count == 0 ? -1 : 0
         }
     }

@@ -1,82 +1,85 @@
 internal import CCurl
 package import EventLoop
 internal import FoundationEssentials
+internal import Text
 
 /// What all requests of a transport share.
 package struct HTTPTransportOptions: Sendable {
-    /// Who may sign servers' certificates: a PEM file, first the one that `SSL_CERT_FILE` names, as it is for all that
-    /// uses OpenSSL; nil for the system's authorities.
+    /// The trusted certificate authorities, a PEM file; nil for the system's. The default is `SSL_CERT_FILE`, as for other
+    /// users of OpenSSL.
     package var certificateAuthorityFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
-    /// Connections kept open for the next request.
+    /// The most idle connections kept open for reuse.
     package var idleConnectionsMax = 64
-    /// `User-Agent` of requests that bring none.
+    /// `User-Agent` of requests without their own.
     package var userAgent = "lemma"
 
     /// The defaults.
     package init() {}
 }
 
-/// Sends HTTP requests from one loop: libcurl's multi interface, driven by the loop's polls and timers.
+/// Sends HTTP requests from one loop with libcurl's multi interface, driven by the loop's polls and timers.
 ///
 /// ```
 ///  perform ─► curl_multi_add_handle        socket ready ──┐
 ///                     │                    timer due ─────┴─► curl_multi_socket_action ─► callbacks of the transfer
-///                     └─► asks for polls and a timer ◄────────────────┘        done ─► perform returns
+///                     └─► requests polls and a timer ◄────────────────┘        done ─► perform returns
 /// ```
-/// HTTP/1.1, and HTTP/2 where a TLS server offers it; a connection serves one request after the other, never two at
-/// once, so that the end of a request can be the end of its socket; redirects are not followed. A POST is written once at
-/// most: where its connection dies before a response, it fails as closed, and its sender decides. A GET is sent again on a
-/// new connection. Loop-owned; close it before its loop stops.
-package final class HTTPTransport {
+/// HTTP/1.1, and HTTP/2 where a TLS server offers it. A connection serves one request at a time, so that the end of a
+/// request can close its socket; redirects are not followed. A POST is written at most once: when its connection closes
+/// before a response, it fails as closed and the caller decides. A GET is sent again on a new connection. Loop-owned;
+/// close it before its loop stops.
+///
+/// Safety: `@safe` because the object owns the multi handle until ``cleanUp()``, and each transfer owns the handle that is
+/// its key.
+@safe package final class HTTPTransport {
     package let loop: Loop
     let options: HTTPTransportOptions
     private let multi: UnsafeMutableRawPointer
-    private var transfers: [UnsafeMutableRawPointer: HTTPTransfer] = [:]
+    private var transfers: [UnsafeMutableRawPointer: HTTPTransfer] = unsafe [:]
+    private var activeTransfers: [HTTPTransfer] { unsafe Array(transfers.values) }
     private var polls: [curl_socket_t: SocketPoll] = [:]
     private var timer: LoopTimer?
     private var isInsideLibrary = false
     private var isClosed = false
     private var isCleanedUp = false
-    /// How long the rest of a response may take whose reader has enough.
+    /// How long the rest of a response may take after ``HTTPReadDecision/enough``.
     private static let lingeringLimit = Duration.seconds(1)
 
-    /// Makes a transport without connections.
-    ///
-    /// *Loop thread.*
+    /// Creates a transport without connections. *Loop thread.*
     package init(on loop: Loop, options: HTTPTransportOptions = HTTPTransportOptions()) {
         loop.assertCurrent()
         precondition(Library.isReady, "libcurl could not be initialised")
-        guard let multi = curl_multi_init() else { preconditionFailure("no memory is left for libcurl") }
+        guard let multi = unsafe curl_multi_init() else { preconditionFailure("out of memory for libcurl") }
         self.loop = loop
         self.options = options
-        self.multi = multi
-        // Safety: the callbacks only come out of calls on `multi`, which `self` makes and which end with `cleanUp()`.
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        let status = lemma_curl_multi_set_callbacks(
+        unsafe self.multi = unsafe multi
+        // Safety: the callbacks run only during calls on `multi`, which only `self` makes and which end with `cleanUp()`.
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        let status = unsafe lemma_curl_multi_set_callbacks(
             multi,
-            { _, socket, what, context, _ in HTTPTransport.of(context).watch(socket, what) ? 0 : -1 },
+            { _, socket, what, context, _ in unsafe HTTPTransport.of(context).watch(socket, what) ? 0 : -1 },
             { _, milliseconds, context in
-                HTTPTransport.of(context).setTimer(milliseconds)
+                unsafe HTTPTransport.of(context).setTimer(milliseconds)
                 return 0
             },
-            context,
+            unsafe context,
         )
-        precondition(status == CURLM_OK, "libcurl refused the callbacks of its multi interface")
-        lemma_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.idleConnectionsMax)
-        lemma_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
+        precondition(status == CURLM_OK, "libcurl rejected the callbacks of its multi interface")
+        unsafe lemma_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.idleConnectionsMax)
+        unsafe lemma_curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
     }
 
     deinit { if !isCleanedUp { cleanUp() } }
 
-    /// Sends a request and hands over the response as it arrives; returns when it is complete, or was stopped.
+    /// Sends a request and delivers the response as it arrives; returns when it is complete or was stopped.
     ///
-    /// `onResponse` is called once, then `onBody` for each piece, whose bytes are only valid during the call; neither is
-    /// called after `perform` has ended. `waitForRoom` is awaited after each ``HTTPReadDecision/pause``; with false the
-    /// request ends as cancelled. Cancelling the task ends the request at once and closes its connection.
+    /// `onResponse` is called once, then `onBody` for each piece; neither is called after `perform` has returned.
+    /// `waitForRoom` is awaited after each ``HTTPReadDecision/pause``; when it returns false, the request ends as cancelled.
+    /// Cancelling the task ends the request at once and closes its connection.
     package func perform(
         _ request: HTTPClientRequest,
         onResponse: @escaping (HTTPClientResponse) -> HTTPReadDecision,
-        onBody: @escaping (UnsafeRawBufferPointer) -> HTTPReadDecision,
+        onBody: @escaping (Span<UInt8>) -> HTTPReadDecision,
         waitForRoom: () async -> Bool = { true }
     ) async throws(HTTPClientError) {
         loop.assertCurrent()
@@ -88,8 +91,8 @@ package final class HTTPTransport {
             onResponse: onResponse,
             onBody: onBody,
         )
-        transfers[transfer.easy] = transfer
-        // A callback of another transfer may be what sends this request; libcurl must not be entered twice.
+        unsafe transfers[transfer.easy] = transfer
+        // The caller may run inside a callback of another transfer; libcurl must not be entered twice.
         if isInsideLibrary { loop.executeSoon { self.begin(transfer) } } else { begin(transfer) }
         defer { finish(transfer) }
         while true {
@@ -114,7 +117,7 @@ package final class HTTPTransport {
             response = head
             return .proceed
         } onBody: { bytes in
-            body.append(contentsOf: bytes)
+            body.append(copying: bytes)
             return .proceed
         }
         guard let response else { throw .protocolViolation }
@@ -128,18 +131,18 @@ package final class HTTPTransport {
         loop.assertCurrent()
         guard !isClosed else { return }
         isClosed = true
-        for transfer in transfers.values {
+        for transfer in activeTransfers {
             if transfer.isLingering { remove(transfer) } else { transfer.end(.cancelled) }
         }
-        if transfers.isEmpty, !isCleanedUp { cleanUp() }
+        if unsafe transfers.isEmpty, !isCleanedUp { cleanUp() }
     }
 
     // MARK: Transfers
 
     private func begin(_ transfer: HTTPTransfer) {
-        guard transfers[transfer.easy] != nil, !isClosed else { return }
+        guard unsafe transfers[transfer.easy] != nil, !isClosed else { return }
         transfer.begin()
-        let status = insideLibrary { curl_multi_add_handle(multi, transfer.easy) }
+        let status = insideLibrary { unsafe curl_multi_add_handle(multi, transfer.easy) }
         if status != CURLM_OK { transfer.end(.failed(code: UInt32(bitPattern: status.rawValue))) }
     }
 
@@ -149,33 +152,33 @@ package final class HTTPTransport {
         isInsideLibrary = false
     }
 
-    /// Runs in the task that waited, never inside a callback of libcurl.
+    /// Runs in the request's task, never inside a callback of libcurl.
     private func finish(_ transfer: HTTPTransfer) {
         guard transfer.isLingering, !transfer.isDone, !isClosed else { return remove(transfer) }
         transfer.limitLingering(to: Self.lingeringLimit) { [unowned self] in remove(transfer) }
     }
 
-    /// Takes a transfer out of libcurl, and closes its connection unless the response was complete.
+    /// Removes a transfer from libcurl; closes its connection unless the response was complete.
     private func remove(_ transfer: HTTPTransfer) {
-        guard transfers.removeValue(forKey: transfer.easy) != nil else { return }
-        if !transfer.isDone { EasyOptions(easy: transfer.easy).forbidReuse() }
-        _ = insideLibrary { curl_multi_remove_handle(multi, transfer.easy) }
+        guard unsafe transfers.removeValue(forKey: transfer.easy) != nil else { return }
+        if !transfer.isDone { unsafe EasyOptions(easy: transfer.easy).forbidReuse() }
+        _ = insideLibrary { unsafe curl_multi_remove_handle(multi, transfer.easy) }
         transfer.close()
-        if isClosed, transfers.isEmpty, !isCleanedUp { cleanUp() }
+        if isClosed, unsafe transfers.isEmpty, !isCleanedUp { cleanUp() }
     }
 
     private func cleanUp() {
         isCleanedUp = true
         timer?.close()
         timer = nil
-        // The callbacks may still take polls away, but must not ask for a new timer of an object that goes.
-        lemma_curl_multi_set_callbacks(multi, nil, nil, nil)
+        // Cleaning up may run callbacks, which must not set a timer on an object that is being freed.
+        unsafe lemma_curl_multi_set_callbacks(multi, nil, nil, nil)
         for poll in polls.values { poll.close() }
         polls = [:]
-        curl_multi_cleanup(multi)
+        unsafe curl_multi_cleanup(multi)
     }
 
-    // MARK: What libcurl asks for
+    // MARK: Callbacks of libcurl
 
     private func watch(_ socket: curl_socket_t, _ what: Int32) -> Bool {
         if what == CURL_POLL_REMOVE {
@@ -216,13 +219,15 @@ package final class HTTPTransport {
 
     private func act(on socket: curl_socket_t, _ events: Int32) {
         var running: Int32 = 0
-        let status = insideLibrary { curl_multi_socket_action(multi, socket, events, &running) }
+        let status = insideLibrary { unsafe curl_multi_socket_action(multi, socket, events, &running) }
         if status != CURLM_OK {
-            for transfer in transfers.values { transfer.end(.failed(code: UInt32(bitPattern: status.rawValue))) }
+            for transfer in activeTransfers {
+                transfer.end(.failed(code: UInt32(bitPattern: status.rawValue)))
+            }
         }
         var result = CURLE_OK
-        while let easy = lemma_curl_multi_next_done(multi, &result) {
-            guard let transfer = transfers[easy] else { continue }
+        while let easy = unsafe lemma_curl_multi_next_done(multi, &result) {
+            guard let transfer = unsafe transfers[easy] else { continue }
             transfer.didEnd(result)
             if transfer.isLingering { remove(transfer) }
         }
@@ -235,14 +240,14 @@ package final class HTTPTransport {
     }
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> HTTPTransport {
-        guard let context else { preconditionFailure("libcurl lost the owner of its multi handle") }
-        return Unmanaged<HTTPTransport>.fromOpaque(context).takeUnretainedValue()
+        guard let context = unsafe context else { preconditionFailure("a libcurl multi handle has no owner") }
+        return unsafe Unmanaged<HTTPTransport>.fromOpaque(context).takeUnretainedValue()
     }
 }
 
-/// The library as a whole, made ready once in a process.
+/// libcurl's global state, initialised once per process.
 private enum Library {
     static let isReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
-    /// Stands for no socket: time has passed.
+    /// `CURL_SOCKET_TIMEOUT`: reports a timeout instead of a ready socket.
     static let timeoutSocket: curl_socket_t = -1
 }

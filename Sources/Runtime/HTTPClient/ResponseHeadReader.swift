@@ -1,10 +1,10 @@
 internal import Text
 
-/// Puts the head of a response together out of the lines that libcurl hands over.
+/// Assembles the head of a response from the lines that libcurl delivers.
 ///
-/// Interim responses (1xx) are passed over, and so are trailer fields, which come after the head is complete.
+/// Interim responses (1xx) are skipped, as are trailer fields, which follow the complete head.
 struct ResponseHeadReader {
-    /// What a line brought.
+    /// The state after a line.
     enum Progress {
         case more
         case complete(HTTPClientResponse)
@@ -15,17 +15,18 @@ struct ResponseHeadReader {
     private var bytes = 0
     private var status = 0
     private var headers: [(name: String, value: String)] = []
-    /// True from the empty line of the final head on.
+    /// True after the empty line of the final head.
     private(set) var isComplete = false
 
     init(limits: HTTPClientLimits) { self.limits = limits }
 
-    /// Takes one line with its end.
-    mutating func take(_ line: UnsafeRawBufferPointer) -> Progress {
+    /// Processes one line with its end.
+    mutating func take(_ line: Span<UInt8>) -> Progress {
         bytes += line.count
         guard line.count <= limits.headerLineBytesMax, bytes <= limits.headBytesMax else { return .tooLarge }
         guard !isComplete else { return .more }
-        let text = String(decoding: line.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let end = line.firstIndex(of: UInt8(ascii: "\r")) ?? line.firstIndex(of: UInt8(ascii: "\n")) ?? line.count
+        let text = String(repairing: line.extracting(first: end))
         if text.isEmpty { return endOfSection() }
         if text.hasPrefix("HTTP/"), headers.isEmpty, status == 0 {
             status = Int(text.drop { $0 != " " }.dropFirst().prefix(3)) ?? 0

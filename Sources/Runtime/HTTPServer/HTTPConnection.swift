@@ -74,8 +74,7 @@ final class HTTPConnection: ByteStreamDelegate {
 
     // MARK: Bytes in
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-        let bytes = Span<UInt8>(_unsafeBytes: bytes)
+    func streamDidRead(_ bytes: Span<UInt8>) {
         let count = backlog.isEmpty ? takeUp(bytes) : 0
         guard count < bytes.count else { return }
         backlog.append(bytes.extracting(droppingFirst: count))
@@ -97,7 +96,7 @@ final class HTTPConnection: ByteStreamDelegate {
                 return count
             case .forward:
                 if case .owner(let owner) = observer {
-                    bytes.extracting(droppingFirst: count).withUnsafeBytes { owner.streamDidRead($0) }
+                    owner.streamDidRead(bytes.extracting(droppingFirst: count))
                 }
                 return bytes.count
             case .drop: return bytes.count
@@ -262,11 +261,12 @@ final class HTTPConnection: ByteStreamDelegate {
         writeHead(status: 101, fields, framing: .none, keepsAlive: true)
         report?.status = 101
         reportEnd()
+        observer = .none
         let owner = makeOwner(stream)
         guard !stream.isClosed else { return owner.streamDidClose(nil) }
         observer = .owner(owner)
         readBacklog()
-        if state.isDraining { owner.serverDidBeginDraining() }
+        if state.isDraining, !stream.isClosed { owner.serverDidBeginDraining() }
     }
 
     // MARK: Ends and deadlines
@@ -307,9 +307,9 @@ final class HTTPConnection: ByteStreamDelegate {
             pendingBytes: stream.pendingBytes,
             acknowledgedBytes: stream.acknowledgedBytes,
         )
-        let options = service.options
-        let limit = state.isLongLived ? options.streamStallTimeout : options.writeStallTimeout
-        if stalled > 0, .milliseconds(stalled) >= limit { perform(state.on(.stalled)) }
+        guard stalled > 0 else { return }
+        let limit = state.isLongLived ? service.options.streamStallTimeout : service.options.writeStallTimeout
+        if .milliseconds(stalled) >= limit { perform(state.on(.stalled)) }
     }
 }
 

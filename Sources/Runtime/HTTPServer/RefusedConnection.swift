@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Text
 
 /// A connection above the limit: its first request is answered 503, then it closes.
 ///
@@ -25,8 +26,8 @@ final class RefusedConnection: ByteStreamDelegate {
         timer = stream.loop.schedule(after: Self.requestTimeout) { [unowned stream] in stream.close() }
     }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-        head.append(contentsOf: bytes.prefix(Self.headBytesMax - head.count))
+    func streamDidRead(_ bytes: Span<UInt8>) {
+        head.append(copying: bytes.extracting(first: min(Self.headBytesMax - head.count, bytes.count)))
         let isComplete = head.firstRange(of: [0x0D, 0x0A, 0x0D, 0x0A]) != nil
         guard isComplete else {
             if head.count == Self.headBytesMax { stream.close() }

@@ -56,7 +56,7 @@ package final class SignalWatcher: Sendable {
         let signals = signals.filter { $0 != .hangUp || !Self.isIgnored($0.number) }
         self.signals = signals
         var ends: [Int32] = [-1, -1]
-        precondition(pipe(&ends) == 0, "no file descriptor is left for the signal pipe")
+        unsafe precondition(pipe(&ends) == 0, "no file descriptor is left for the signal pipe")
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // A full pipe must not block the signal handler; a signal that is lost then has been delivered many times before.
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
@@ -90,35 +90,37 @@ package final class SignalWatcher: Sendable {
 
     private static func install(_ number: Int32) {
         var action = sigaction()
-        action.__sigaction_handler.sa_handler = { number in
+        unsafe action.__sigaction_handler.sa_handler = { number in
             let saved = errno
             var byte = UInt8(truncatingIfNeeded: number)
-            _ = write(signalPipe.load(ordering: .relaxed), &byte, 1)
+            _ = unsafe write(signalPipe.load(ordering: .relaxed), &byte, 1)
             errno = saved
         }
         action.sa_flags = SA_RESTART
-        sigaction(number, &action, nil)
+        unsafe sigaction(number, &action, nil)
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
-        sigaction(number, nil, &action)
+        unsafe sigaction(number, nil, &action)
         // SIG_IGN is not a function but the address 1.
-        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 
     private static func startThread(_ reader: SignalReader) -> pthread_t {
         var thread = pthread_t()
         // Safety: the new thread owns the reference and releases it at its end.
-        let context = Unmanaged.passRetained(reader).toOpaque()
-        let status = pthread_create(
+        let context = unsafe Unmanaged.passRetained(reader).toOpaque()
+        let status = unsafe pthread_create(
             &thread,
             nil,
             { context in
-                if let context { Unmanaged<SignalReader>.fromOpaque(context).takeRetainedValue().run() }
+                if let context = unsafe context {
+                    unsafe Unmanaged<SignalReader>.fromOpaque(context).takeRetainedValue().run()
+                }
                 return nil
             },
-            context,
+            unsafe context,
         )
         precondition(status == 0, "could not start the signal thread: \(status)")
         return thread
@@ -148,7 +150,7 @@ private final class SignalReader: Sendable {
         defer { close(descriptor) }
         var byte: UInt8 = 0
         while true {
-            let count = read(descriptor, &byte, 1)
+            let count = unsafe read(descriptor, &byte, 1)
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { return }
             if Int32(byte) == SIGUSR1 { onUserSignal?() }

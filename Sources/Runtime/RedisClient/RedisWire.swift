@@ -42,11 +42,14 @@ final class RedisWire: ByteStreamDelegate {
 
     // MARK: ByteStreamDelegate
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+    func streamDidRead(_ bytes: Span<UInt8>) {
         receivedAt = stream.loop.nowMilliseconds
-        let violation = reader.feed(bytes) { reply in
-            owner?.wireDidReceive(reply)
-            return !stream.isClosed
+        // Safety: the buffer does not leave the closure.
+        let violation = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe reader.feed(bytes) { reply in
+                owner?.wireDidReceive(reply)
+                return !stream.isClosed
+            }
         }
         if let violation { close(because: "malformed reply: \(violation)") }
     }

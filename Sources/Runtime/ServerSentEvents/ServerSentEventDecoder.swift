@@ -53,48 +53,39 @@ package struct ServerSentEventDecoder: Sendable {
 
     /// Decodes the next bytes and calls `onEvent` for each event that they complete.
     package mutating func decode(
-        _ bytes: some Collection<UInt8>,
+        _ bytes: Span<UInt8>,
         _ onEvent: (ServerSentEvent) -> Void
     ) throws(ServerSentEventError) {
-        var failure: ServerSentEventError?
-        let take = { (bytes: UnsafeBufferPointer<UInt8>) in
-            do throws(ServerSentEventError) { try decode(bytes, onEvent) } catch { failure = error }
-        }
-        // Safety: the buffer is only used during the call.
-        if bytes.withContiguousStorageIfAvailable(take) == nil { Array(bytes).withUnsafeBufferPointer(take) }
-        if let failure { throw failure }
-    }
-
-    /// Not generic: a generic function is not specialised in other modules and costs several times more per byte.
-    private mutating func decode(
-        _ bytes: UnsafeBufferPointer<UInt8>,
-        _ onEvent: (ServerSentEvent) -> Void
-    ) throws(ServerSentEventError) {
-        var rest = bytes[...]
-        while let first = rest.first {
+        var start = 0
+        while start < bytes.count {
             let followsCarriageReturn = endedWithCarriageReturn
             endedWithCarriageReturn = false
-            if followsCarriageReturn, first == Self.lineFeed {
-                rest = rest.dropFirst()
+            if followsCarriageReturn, bytes[start] == Self.lineFeed {
+                start += 1
                 continue
             }
-            let end = rest.firstIndex { $0 == Self.lineFeed || $0 == Self.carriageReturn } ?? rest.endIndex
-            try append(rest[..<end])
-            guard end < rest.endIndex else { return }
-            endedWithCarriageReturn = rest[end] == Self.carriageReturn
-            rest = rest[(end + 1)...]
+            var end = start
+            while end < bytes.count, bytes[end] != Self.lineFeed, bytes[end] != Self.carriageReturn { end += 1 }
+            try append(bytes.extracting(start..<end))
+            guard end < bytes.count else { return }
+            endedWithCarriageReturn = bytes[end] == Self.carriageReturn
+            start = end + 1
             try endLine(onEvent)
         }
     }
 
-    /// Checks the limit before it appends, so that the buffer never exceeds it.
-    private mutating func append(_ piece: Slice<UnsafeBufferPointer<UInt8>>) throws(ServerSentEventError) {
-        // The byte-order mark is not part of the line.
-        let start = line.prefix(Self.mark.count) + piece.prefix(Self.mark.count)
-        let isMarked = isFirstLine && start.starts(with: Self.mark)
-        let allowance = isMarked ? Self.mark.count : 0
+    /// Checks the limit before it appends, so that `line` never exceeds it.
+    private mutating func append(_ piece: Span<UInt8>) throws(ServerSentEventError) {
+        let allowance = isFirstLine && beginsWithMark(piece) ? Self.mark.count : 0
         guard line.count + piece.count <= limits.lineBytesMax + allowance else { throw .lineTooLong }
-        line.append(contentsOf: piece)
+        line.append(copying: piece)
+    }
+
+    /// Whether the line and the next piece of it begin with the byte-order mark, which is not part of the line.
+    private func beginsWithMark(_ piece: Span<UInt8>) -> Bool {
+        var start = Array(line.prefix(Self.mark.count))
+        start.append(copying: piece.extracting(first: min(Self.mark.count, piece.count)))
+        return start.starts(with: Self.mark)
     }
 
     private mutating func endLine(_ onEvent: (ServerSentEvent) -> Void) throws(ServerSentEventError) {

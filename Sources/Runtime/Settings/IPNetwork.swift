@@ -35,9 +35,9 @@ package struct IPNetwork: Sendable, Hashable {
 
     private static func bytes(of text: String) -> [UInt8]? {
         var four = [UInt8](repeating: 0, count: 4)
-        if inet_pton(AF_INET, text, &four) == 1 { return four }
+        if unsafe inet_pton(AF_INET, text, &four) == 1 { return four }
         var sixteen = [UInt8](repeating: 0, count: 16)
-        return inet_pton(AF_INET6, text, &sixteen) == 1 ? sixteen : nil
+        return unsafe inet_pton(AF_INET6, text, &sixteen) == 1 ? sixteen : nil
     }
 
     private static func masked(_ bytes: [UInt8], to length: Int) -> [UInt8] {

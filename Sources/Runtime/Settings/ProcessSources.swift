@@ -9,7 +9,7 @@ package enum ProcessSources {
     /// The text of `.env` in the working directory; nil without such a file.
     /// - Throws: a mistake if the file cannot be read or is not UTF-8.
     package static func dotEnv(at path: String = ".env") throws(InvalidSettings) -> String? {
-        guard access(path, F_OK) == 0 else { return nil }
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw InvalidSettings(mistakes: [.unreadableLine(number: 1, reason: "the file cannot be read")])
         }

@@ -86,7 +86,7 @@ package final class LogOutput: Sendable {
         guard hasRoom() else { return drop() }
         var written: Int
         repeat {
-            written = Glibc.write(descriptor, state.line, state.line.count)
+            written = unsafe Glibc.write(descriptor, state.line, state.line.count)
         } while written < 0 && errno == EINTR
         if written > 0 { state.isTorn = written < state.line.count }
         if written < state.line.count { drop() }
@@ -96,7 +96,7 @@ package final class LogOutput: Sendable {
     private func hasRoom() -> Bool {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         var ready: Int32
-        repeat { ready = poll(&request, 1, 0) } while ready < 0 && errno == EINTR
+        repeat { ready = unsafe poll(&request, 1, 0) } while ready < 0 && errno == EINTR
         return ready == 1 && request.revents == Int16(POLLOUT)
     }
 

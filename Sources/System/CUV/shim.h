@@ -1,8 +1,8 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-/* Swift cannot call a function with a variable number of arguments. */
+/* Swift cannot call variadic functions. */
 static inline int lemma_uv_measure_idle_time(uv_loop_t *loop) { return uv_loop_configure(loop, UV_METRICS_IDLE_TIME); }
 
-/* accept4(2) stands behind _GNU_SOURCE, which a module map cannot define for the system headers. */
+/* accept4(2) requires _GNU_SOURCE, which a module map cannot define for the system headers. */
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);

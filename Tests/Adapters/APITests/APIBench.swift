@@ -151,7 +151,7 @@ private final class APIGraph {
         archive = InMemoryArchive(identifiers: identifiers)
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, observer: nil)
-        answers = RedisAnswerStream(store: store, subscribing: redis, backoff: backoff)
+        answers = RedisAnswerStream(store: store, backoff: backoff)
         ends = RecordedEnds(answers)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
         let requests = RedisRequestRepository(store: store)
@@ -231,7 +231,7 @@ private final class APIGraph {
         on loop: Loop
     ) throws {
         let terms = RedisMessageConsumer.Terms(lease: .seconds(30), attemptsMax: 3)
-        let consumer = RedisMessageConsumer(store: store, waiting: redis, consumer: "test", terms: terms)
+        let consumer = RedisMessageConsumer(store: store, consumer: "test", terms: terms)
         let clock = LoopClock(loop: loop)
         let mock = MockClient(options: options.mock, script: try MockScript(options.script), clock: clock)
         let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
@@ -279,7 +279,7 @@ private final class APIGraph {
         runner.start()
         self.consumer = consumer
         self.runner = runner
-        control = RedisControlChannel(redis, keys: keys, on: loop) { [weak runner] in runner?.cancel($0, $1) }
+        control = RedisControlChannel(store: store) { [weak runner] in runner?.cancel($0, $1) }
     }
 
     func close() {

@@ -1,5 +1,6 @@
 import API
 import Domain
+import FoundationEssentials
 import Infrastructure
 import Problems
 import Shared
@@ -332,6 +333,30 @@ struct ErrorTests {
             let gone = "/api/math/stream/\(unknown)"
             try expect(try api.send("GET", "\(gone)?ticket=\(old)"), .gone, at: gone)
         }
+    }
+
+    @Test("what was deleted is a 404 when it has expired, also for the holder of its ticket")
+    func deletedAndExpired() async throws {
+        try await withAPI { api in
+            let accepted = try api.solve(#"{"problem":"1+1"}"#)
+            let document = try JSONDecoder().decode(Accepted.self, from: Data(accepted.body.utf8))
+            let path = "/api/math/stream/\(document.correlationId)"
+            let other = try api.solve(#"{"problem":"1+1"}"#)
+            let lost = try JSONDecoder().decode(Accepted.self, from: Data(other.body.utf8))
+            #expect(try api.send("DELETE", "/api/conversations/\(document.conversationId)").status == 204)
+            try expect(try api.send("GET", document.streamUrl), .notFound, at: path)
+            _ = LoopbackSocket.ask(port: api.redis.port, "FLUSHALL\r\n")
+            try expect(try api.send("GET", document.streamUrl), .notFound, at: path)
+            try expect(try api.send("GET", path), .notFound, at: path)
+            let lostPath = "/api/math/stream/\(lost.correlationId)"
+            try expect(try api.send("GET", lost.streamUrl), .gone, at: lostPath)
+        }
+    }
+
+    private struct Accepted: Decodable {
+        let correlationId: String
+        let conversationId: String
+        let streamUrl: String
     }
 
     // MARK: Limits and outages

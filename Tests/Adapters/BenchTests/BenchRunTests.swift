@@ -1,6 +1,7 @@
 import EventLoop
 import TestSupport
 import Testing
+import Text
 
 @testable import Bench
 
@@ -30,8 +31,8 @@ private struct CannedServer {
             self.answer = answer
         }
 
-        func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-            stream.write(Array(answer(String(decoding: bytes, as: UTF8.self)).utf8))
+        func streamDidRead(_ bytes: Span<UInt8>) {
+            stream.write(Array(answer(String(repairing: bytes)).utf8))
         }
 
         func streamDidReachEnd() { stream.close() }

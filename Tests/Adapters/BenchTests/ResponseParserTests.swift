@@ -13,7 +13,7 @@ struct ResponseParserTests {
         var accepted = true
         for start in stride(from: 0, to: bytes.count, by: size) where accepted {
             let piece = Array(bytes[start..<min(start + size, bytes.count)])
-            accepted = piece.withUnsafeBytes { parser.consume($0, into: &body) }
+            accepted = parser.consume(piece.span, into: &body)
         }
         return (parser, String(decoding: body, as: UTF8.self), accepted)
     }

@@ -194,9 +194,11 @@ struct AnswerWriterTests {
                 let data = String(decoding: entry.data, as: UTF8.self)
                 try await bench.redis("XADD", key, entry.id.description, "e", entry.name.rawValue, "d", data)
             }
-            let before = bench.store.generation
+            let before = bench.store.connection(of: 0).generation
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            try await eventually("a new connection", on: bench.loop) { bench.store.generation > before }
+            try await eventually("a new connection", on: bench.loop) {
+                bench.store.connection(of: 0).generation > before
+            }
             writer.append(.token, "d")
             await #expect(throws: AnswerWriteFailure.historyLost) { _ = try await writer.flush() }
             #expect(try await bench.eventNames(of: claim.request.correlationID).last == "1-2 token")
@@ -218,9 +220,11 @@ struct AnswerWriterTests {
             for (event, name) in [("0-1", "queued"), ("1-0", "started"), ("1-1", "cancelled")] {
                 try await bench.redis("XADD", key, event, "e", name, "d", "{}")
             }
-            let before = bench.store.generation
+            let before = bench.store.connection(of: 0).generation
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            try await eventually("a new connection", on: bench.loop) { bench.store.generation > before }
+            try await eventually("a new connection", on: bench.loop) {
+                bench.store.connection(of: 0).generation > before
+            }
             writer.append(.token, "b")
             await #expect(throws: AnswerWriteFailure.fenced) { _ = try await writer.flush() }
             #expect(try await bench.eventNames(of: id).last == "1-1 cancelled")
@@ -275,7 +279,7 @@ struct AnswerWriterTests {
             try await bench.redis("XDEL", bench.keys.events(id), "1-1")
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal")
             try await eventually("the lost connection is noticed", on: bench.loop) {
-                !bench.store.commander.isConnected
+                !bench.store.connection(of: 0).isConnected
             }
             writer.append(.token, "= ")
             await #expect(throws: AnswerWriteFailure.historyLost) { try await writer.flush() }

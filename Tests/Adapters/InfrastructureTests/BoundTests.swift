@@ -21,7 +21,6 @@ struct BoundTests {
             store.onLettersDropped = { dropped.counts.append($0) }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 1),
             )
@@ -40,7 +39,7 @@ struct BoundTests {
             _ = try await consumer.receive(upTo: 9)
             #expect(try await bench.redis("XLEN", bench.keys.dead(0)).integer == 3)
 
-            let queue = RedisRecordQueue(store: store, waiting: bench.configuration, consumer: "q")
+            let queue = RedisRecordQueue(store: store, consumer: "q")
             defer { queue.close() }
             try await bench.redis("XGROUP", "CREATE", bench.keys.finished(0), Keyspace.persisters, "0", "MKSTREAM")
             try await bench.redis("XTRIM", bench.keys.finished(0), "MAXLEN", "0")
@@ -84,7 +83,6 @@ struct BoundTests {
             defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 3),
             )
@@ -216,7 +214,6 @@ struct BoundTests {
             defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "b",
                 terms: .init(lease: .seconds(30), attemptsMax: 3),
             )

@@ -38,7 +38,7 @@ struct CrossingTests {
             feed.push(next)
             // Behind the read on the same connection, so the page cannot have it.
             let command = RedisCommand("XADD", key, "1-2", "e", "token", "d", #"{"text":"2"}"#)
-            bench.store.commander.send(command, deadline: .seconds(5)) { _ in }
+            bench.store.connection(of: 0).send(command) { _ in }
             #expect(viewer.events.count == 3)
             // No stream looks after this feed, so no later probe can bring the event.
             try await eventually("the event", on: bench.loop) { viewer.events.count == 4 }

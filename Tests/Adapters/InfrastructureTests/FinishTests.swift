@@ -159,7 +159,7 @@ struct FinishTests {
             let claim = try await bench.claimed(by: consumer)
             let id = claim.request.correlationID
             var heard: [(CorrelationID, CancelReason)] = []
-            let control = RedisControlChannel(bench.configuration, keys: bench.keys, on: bench.loop) {
+            let control = RedisControlChannel(store: bench.store) {
                 heard.append(($0, $1))
             }
             defer { control.close() }

@@ -26,12 +26,9 @@ struct MembershipTests {
             #expect(try await names(bench) == ["dead", "owner"])
             var removed = 0
             let isRemoved = try await eventually {
-                let reply = try await bench.store.call(
-                    .removeIdleConsumers,
-                    keys: [bench.keys.jobs(0)],
-                    [Keyspace.group, "50", ""],
+                removed += try await bench.store.call(
+                    RemoveIdleConsumersCall(of: .workers(bench.keys), in: 0, idleFor: .milliseconds(50)),
                 )
-                removed += reply.integer ?? 0
                 return removed > 0
             }
             #expect(isRemoved && removed == 1)

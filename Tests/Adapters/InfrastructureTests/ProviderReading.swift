@@ -40,7 +40,7 @@ struct Reading: Equatable {
         let answer = RemoteAnswer(dialect, into: notes)
         _ = answer.begin(head)
         reading: for piece in pieces {
-            switch piece.withUnsafeBytes({ answer.take($0) }) {
+            switch answer.take(piece.span) {
             case .proceed, .conclude, .pause: continue
             case .enough, .stop: break reading
             }

@@ -30,7 +30,7 @@ struct PushedWaitTests {
             try await readers[0].next(within: .milliseconds(20))
             #expect(ContinuousClock.now - start >= .milliseconds(35), "one push is told once")
             for reader in readers + [stranger] { reader.close() }
-            let channel = bench.keys.kept(request.conversationID)
+            let channel = bench.keys.archived(request.conversationID)
             let hasNone = { try await bench.redis("PUBSUB", "SHARDNUMSUB", channel).array?.last?.integer == 0 }
             #expect(try await TestSupport.eventually { try await hasNone() })
         }

@@ -29,8 +29,8 @@ struct QueueSurveyTests {
     func levels() async throws {
         try await withRedis { bench in
             let seen = Seen()
-            let survey = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
-            await survey.look()
+            let statistics = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
+            await statistics.refresh()
             #expect(seen.value("lemma_queue_waiting_jobs") == 0, "without stream and group, too")
             #expect(seen.value("lemma_queue_oldest_waiting_seconds") == 0)
 
@@ -53,7 +53,7 @@ struct QueueSurveyTests {
             for _ in 0..<3 { _ = try await bench.submit() }
             let (age, silence) = ("lemma_queue_oldest_waiting_seconds", "lemma_queue_oldest_claim_idle_seconds")
             let hasAged = try await eventually {
-                await survey.look()
+                await statistics.refresh()
                 return (seen.value(age) ?? 0) >= 0.05 && (seen.value(silence) ?? 0) >= 0.05
             }
             #expect(hasAged)
@@ -66,7 +66,7 @@ struct QueueSurveyTests {
             #expect(try (0.05..<60).contains(#require(seen.value(silence))))
 
             try await consumer.handBack([claimed.delivery])
-            await survey.look()
+            await statistics.refresh()
             #expect(try #require(seen.value(silence)) < 60, "since it was handed back, not the day that makes it due")
             #expect(seen.value("lemma_queue_claimed_jobs") == 1)
         }
@@ -80,7 +80,7 @@ struct QueueSurveyTests {
             let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 1000))
             for _ in 0..<40 { _ = try await publisher.publish(bench.makeRequest(), in: .new, as: nil) }
             let seen = Seen()
-            await QueueStatistics(store: store, metrics: seen.metrics.queue).look()
+            await QueueStatistics(store: store, metrics: seen.metrics.queue).refresh()
             #expect(seen.value("lemma_queue_waiting_jobs") == 40)
         }
     }
@@ -91,16 +91,16 @@ struct QueueSurveyTests {
             let seen = Seen()
             #expect(seen.value("lemma_queue_waiting_jobs") == nil, "before the first look")
             _ = try await bench.submit()
-            let survey = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
-            await survey.look()
+            let statistics = QueueStatistics(store: bench.store, metrics: seen.metrics.queue)
+            await statistics.refresh()
             #expect(seen.value("lemma_queue_waiting_jobs") == 1)
             bench.server.pause()
-            await survey.look()
+            await statistics.refresh()
             bench.server.resume()
             #expect(seen.value("lemma_queue_waiting_jobs") == nil)
             #expect(
                 try await eventually {
-                    await survey.look()
+                    await statistics.refresh()
                     return seen.value("lemma_queue_waiting_jobs") == 1
                 }
             )

@@ -143,7 +143,7 @@ struct RecordTests {
             let old = ["XCLAIM", bench.keys.finished(0), Keyspace.persisters, "a", "0"] + records.suffix(2).map(\.name)
             var command = RedisCommand(old[0])
             command.append(contentsOf: old.dropFirst() + ["IDLE", "60000", "JUSTID"])
-            _ = try await bench.store.call(command)
+            _ = try await bench.store.call(command, in: 0)
             let taken = try await other.takeOver(upTo: 10)
             #expect(taken.map(\.name) == records.suffix(2).map(\.name))
             try await other.acknowledge(taken)
@@ -211,9 +211,39 @@ struct RecordTests {
             try await bench.redis("XADD", dead, "9999999999999-1", "no", "record")
             let odd = DeadLetterName(partition: 0, entry: "9999999999999-1")
             #expect(try await letters.redrive(odd) == .unreadable)
+            #expect(try await letters.fields(of: odd) != nil)
             #expect(try await letters.drop(odd))
             #expect(try await !letters.drop(odd))
             #expect(try await letters.redrive(DeadLetterName(partition: 7, entry: "1-1")) == .unknown)
+        }
+    }
+
+    @Test("a record that no release can read stays a dead record when it is redriven")
+    func malformed() async throws {
+        try await withRedis { bench in
+            let queue = try await bench.recordQueue()
+            let letters = RedisDeadRecords(store: bench.store)
+            try await bench.redis("XADD", bench.keys.finished(0), "*", "v", "1", "kind", "no", "id", "x")
+            #expect(try await queue.receive(upTo: 1, waiting: true).isEmpty)
+            let name = try #require(try await letters.list(upTo: 1).first).name
+            #expect(try await letters.redrive(name) == .unreadable)
+            #expect(try await letters.list(upTo: 9).map(\.name) == [name])
+            #expect(try await bench.redis("XLEN", bench.keys.finished(0)).integer == 0)
+        }
+    }
+
+    @Test("a record of a later version is given to the persisters again")
+    func laterVersion() async throws {
+        try await withRedis { bench in
+            let letters = RedisDeadRecords(store: bench.store)
+            let fields = ["reason", "refused", "detail", "", "entry", "1-1", "v", "2", "kind", "finished"]
+            let dead = bench.keys.finishedDead(0)
+            let command = ["XADD", dead, "7-0"] + fields
+            var add = RedisCommand(command[0])
+            add.append(contentsOf: command.dropFirst())
+            _ = try await bench.store.call(add, in: 0)
+            #expect(try await letters.redrive(DeadLetterName(partition: 0, entry: "7-0")) == .redriven)
+            #expect(try await bench.redis("XLEN", bench.keys.finished(0)).integer == 1)
         }
     }
 

@@ -36,7 +36,7 @@ final class RedisBench {
         store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        answers = RedisAnswerStream(store: store, subscribing: configuration, backoff: backoff, appends: appends)
+        answers = RedisAnswerStream(store: store, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
     }
@@ -71,7 +71,6 @@ final class RedisBench {
     ) -> RedisMessageConsumer {
         let consumer = RedisMessageConsumer(
             store: store,
-            waiting: configuration,
             consumer: name,
             terms: .init(
                 lease: lease,
@@ -86,12 +85,12 @@ final class RedisBench {
 
     /// A queue whose group has been made.
     func recordQueue(_ name: String = "a") async throws -> RedisRecordQueue {
-        let queue = RedisRecordQueue(store: store, waiting: configuration, consumer: name)
+        let queue = RedisRecordQueue(store: store, consumer: name)
         queues.append(queue)
         var command = RedisCommand("XGROUP", "CREATE", keys.finished(0), Keyspace.persisters, "0")
         command.append("MKSTREAM")
         // There is one already where another queue has been made.
-        _ = try? await store.call(command)
+        _ = try? await store.call(command, in: 0)
         return queue
     }
 
@@ -188,11 +187,10 @@ final class RedisBench {
     /// Calls the library's append as a writer does.
     func append(_ id: String, _ text: String, to claim: JobClaim) async throws -> Int? {
         let request = claim.request.correlationID
-        return try await store.call(
-            .append,
-            keys: [keys.events(request)],
-            [id, "token", String(decoding: EventData.text(text), as: UTF8.self), keys.live(request)],
-        ).integer
+        var command = RedisCommand("FCALL", store.functions.append, 1, keys.events(request), id, "token")
+        command.append(EventData.text(text))
+        command.append(keys.live(request))
+        return try await store.connection(of: request).call(command).integer
     }
 
     // MARK: Looking

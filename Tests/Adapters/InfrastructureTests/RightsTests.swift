@@ -122,8 +122,8 @@ struct RightsTests {
             }
             try await change("-xadd")
             let closed = try await eventually {
-                _ = try? await store.call(.queueState, keys: ["lemma:{p0}:jobs"], [Keyspace.group])
-                _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:rights", "*", "a", "b"))
+                _ = try? await store.call(QueueStateCall(in: 0, Keyspace(partitions: 1)))
+                _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:rights", "*", "a", "b"), in: 0)
                 return await reason(store).contains("XADD")
             }
             #expect(closed)

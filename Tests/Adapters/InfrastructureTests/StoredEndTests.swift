@@ -76,7 +76,6 @@ struct StoredEndTests {
             let terms = RedisMessageConsumer.Terms(lease: .seconds(30), attemptsMax: 3)
             let consumer = RedisMessageConsumer(
                 store: store,
-                waiting: bench.configuration,
                 consumer: "late",
                 terms: terms
             )

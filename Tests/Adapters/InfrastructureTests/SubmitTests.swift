@@ -97,6 +97,34 @@ struct SubmitTests {
         }
     }
 
+    @Test("a repetition is replayed by a Redis that takes no more memory, because it needs no write")
+    func replayOutOfMemory() async throws {
+        try await withRedis { bench in
+            let fingerprints = SHA256Fingerprinting()
+            func submission(_ key: String, _ meaning: String) -> IdempotentSubmission {
+                IdempotentSubmission(
+                    name: fingerprints.fingerprint(key),
+                    meaning: fingerprints.fingerprint(meaning),
+                )
+            }
+            let (first, second) = (bench.makeRequest(), bench.makeRequest())
+            let publisher = bench.publisher()
+            _ = try await publisher.publish(first, in: .new, as: submission("key", "1 + 1"))
+            try await bench.redis("CONFIG", "SET", "maxmemory", "1")
+            let replay = try await publisher.publish(second, in: .new, as: submission("key", "1 + 1"))
+            #expect(replay.replayed?.correlationID == first.correlationID)
+            #expect(replay.replayed?.conversationID == first.conversationID)
+            await #expect(throws: PublishFailure.keyReused) {
+                _ = try await publisher.publish(second, in: .new, as: submission("key", "1 + 2"))
+            }
+            await #expect(throws: PublishFailure.unavailable) {
+                _ = try await publisher.publish(second, in: .new, as: submission("another key", "1 + 1"))
+            }
+            try await bench.redis("CONFIG", "SET", "maxmemory", "0")
+            #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 1)
+        }
+    }
+
     @Test("a flushed Redis gets library, group and stream again")
     func flushed() async throws {
         try await withRedis { bench in

@@ -31,7 +31,6 @@ struct ViewerPresenceTests {
             answers = (0..<count).map { number in
                 RedisAnswerStream(
                     store: bench.store,
-                    subscribing: bench.configuration,
                     backoff: Backoff(random: SecureRandomSource()),
                     presence: ViewerPresence(
                         store: bench.store,
@@ -50,7 +49,7 @@ struct ViewerPresenceTests {
             ) { [weak self] in self?.abandoned.append($0) }
             self.sweep = sweep
             sweep.start()
-            #expect(try await eventually { sweep.hasLooked })
+            #expect(try await eventually { sweep.hasSwept })
         }
 
         func close() {
@@ -92,8 +91,7 @@ struct ViewerPresenceTests {
     }
 
     private func isDue(_ id: CorrelationID, _ bench: RedisBench) async throws -> Bool {
-        let reply = try await bench.store.call(.listAbandoned, keys: [bench.keys.watched(0)], ["10"])
-        return (reply.array ?? []).dropFirst().contains { $0.string == id.description }
+        try await bench.store.call(ListAbandonedCall(in: 0, upTo: 10, bench.keys)).abandoned.contains(id)
     }
 
     /// Returns when the grace of a viewer that leaves now is over, so that the grace of earlier ones is over, too.
@@ -171,14 +169,10 @@ struct ViewerPresenceTests {
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
             try await outlastGrace(replicas)
             #expect(try await !isDue(id, bench))
-            let answer = try await bench.store.call(
-                .cancelAbandoned,
-                keys: bench.keys.scope(of: record.request.conversationID) + [
-                    bench.keys.watched(0), bench.keys.viewers(id),
-                ],
-                [Keyspace.group, id.description] + bench.store.stopArguments(.disconnected, in: 0),
+            let reply = try await bench.store.call(
+                CancelAbandonedCall(id, of: record.request.conversationID, bench.keys, RedisBench.retention),
             )
-            #expect(answer.array?.first?.string == "watched", "the decision is made again where it takes effect")
+            #expect(reply == .watched, "the decision is made again where it takes effect")
             second.cancel()
         }
     }

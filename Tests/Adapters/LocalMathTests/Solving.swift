@@ -54,12 +54,12 @@ func result(_ text: String) -> String? {
 /// The calculator processes of this test process that were given this much memory, which tells one test's from
 /// another's.
 func calculators(memoryBytesMax: Int) -> [Int32] {
-    guard let directory = opendir("/proc") else { return [] }
-    defer { closedir(directory) }
+    guard let directory = unsafe opendir("/proc") else { return [] }
+    defer { unsafe closedir(directory) }
     var found: [Int32] = []
-    while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
-            name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    while let entry = unsafe readdir(directory) {
+        let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+            unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
         }
         guard let pid = Int32(name) else { continue }
         let parts = contents("/proc/\(pid)/stat").split(separator: " ")
@@ -72,9 +72,9 @@ func calculators(memoryBytesMax: Int) -> [Int32] {
 }
 
 private func contents(_ path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
+    guard let file = unsafe fopen(path, "r") else { return "" }
+    defer { unsafe fclose(file) }
     var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = fread(&bytes, 1, bytes.count, file)
+    let count = unsafe fread(&bytes, 1, bytes.count, file)
     return String(decoding: bytes[..<count], as: UTF8.self)
 }

@@ -154,6 +154,34 @@ struct ConformanceTests {
         }
     }
 
+    @Test(
+        "a request is known as deleted by its user, its lane and its time, also where its record came too late",
+        arguments: Medium.allCases
+    )
+    func deletedRequests(_ medium: Medium) async throws {
+        try await with(medium) { conversations, archive in
+            let mine = Samples(user: UserID("ada"), number: 1)
+            func id(_ lane: UInt64, at milliseconds: Int64) -> CorrelationID {
+                let time = UInt64(Samples.time(milliseconds).milliseconds)
+                return CorrelationID(bits: UUIDBits(high: time << 16 | 0x7000, low: lane))
+            }
+            #expect(try await !archive.isDeleted(id(1, at: 0), of: mine.user))
+            try await conversations.create(mine.conversation())
+            #expect(try await !archive.isDeleted(id(1, at: 0), of: mine.user))
+            _ = try await conversations.delete(
+                mine.conversationID,
+                of: mine.user,
+                isExpected: true,
+                at: Samples.time(3_600_000),
+            )
+            #expect(try await archive.isDeleted(id(1, at: 0), of: mine.user))
+            #expect(try await archive.isDeleted(id(0xABC_0001, at: 3_600_000), of: mine.user))
+            #expect(try await !archive.isDeleted(id(2, at: 0), of: mine.user), "another lane")
+            #expect(try await !archive.isDeleted(id(1, at: 0), of: UserID("bob")))
+            #expect(try await !archive.isDeleted(id(1, at: 4_000_000), of: mine.user), "made after the deletion")
+        }
+    }
+
     @Test("a conversation that nothing is kept of yet can be deleted before it comes", arguments: Medium.allCases)
     func deleteEarly(_ medium: Medium) async throws {
         try await with(medium) { conversations, archive in

@@ -17,6 +17,10 @@ struct PlanTests {
             CASE WHEN n <= 200 THEN 'ada' ELSE 'user ' || n % 500 END,
             '2026-01-01', timestamptz '2026-01-01' + n * interval '1 minute'
         FROM generate_series(1, 10200) AS n;
+        INSERT INTO conversations (id, user_id, created_at, updated_at, deleted_at)
+        SELECT ('00000000-0000-7000-a000-' || lpad(to_hex(n), 12, '0'))::uuid, 'ada', t, t, t
+        FROM generate_series(1, 20000) AS n,
+        LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 minute' AS t) AS time;
         INSERT INTO math_requests (id, conversation_id, user_id, problem, on_disconnect, on_busy, status, created_at,
             updated_at)
         SELECT ('00000000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid, c.id, c.user_id, '2x + 3 = 7', 'continue',
@@ -52,6 +56,7 @@ struct PlanTests {
                 400
             ),
             (archive.find, "\(Self.request), 'ada'", "math_requests_pkey", 20),
+            (archive.deleted, "'ada', '2026-11-01', '0001'", "deleted_conversations_by_user", 10),
             (archive.turns, "\(id), 21, 32001", "math_requests_by_conversation", 200),
         ]
         for (statement, values, index, pagesMax) in cases {

@@ -72,6 +72,7 @@ private final class ArchiveFake: RequestArchive {
     }
 
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
+    func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
     func recentTurns(
         of conversation: ConversationID,
         limit: Int,

@@ -45,6 +45,7 @@ final class ArchiveFake: RequestArchive {
 
     func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
+    func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
 }
 
 /// A turn of so many characters: half of them the question, half the answer.

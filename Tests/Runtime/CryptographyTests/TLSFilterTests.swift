@@ -2,6 +2,7 @@ import Cryptography
 import EventLoop
 import TestSupport
 import Testing
+import Text
 
 @Suite("TLS on streams", .tags(.integration))
 struct TLSFilterTests {
@@ -125,7 +126,7 @@ private final class EchoServer: ByteStreamDelegate {
         return listener
     }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
+    func streamDidRead(_ bytes: Span<UInt8>) {
         if bytes.elementsEqual(Self.farewell) { stream.finish() } else { stream.write(bytes) }
     }
     func streamDidReachEnd() { stream.close() }
@@ -139,7 +140,7 @@ private final class Collector: ByteStreamDelegate {
     var ends = 0
     var failure: StreamFailure?
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) { self.bytes.append(contentsOf: bytes) }
+    func streamDidRead(_ bytes: Span<UInt8>) { self.bytes.append(copying: bytes) }
     func streamDidReachEnd() { ends += 1 }
     func streamDidDrain() {}
     func streamDidClose(_ failure: StreamFailure?) { self.failure = failure }

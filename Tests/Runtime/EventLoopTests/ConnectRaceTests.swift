@@ -38,8 +38,8 @@ struct ConnectRaceTests {
         nonisolated(unsafe) let full = try FullListener()
         let closed = try LoopbackSocket.freePort()
         try await onLoop { loop in
-            let race = try await race([full.port, closed], on: loop)
-            let opening = loop.schedule(every: ConnectRace.stagger * 2) { full.accept() }
+            let race = try unsafe await race([full.port, closed], on: loop)
+            let opening = loop.schedule(every: ConnectRace.stagger * 2) { unsafe full.accept() }
             defer { opening.close() }
             _ = try await race.run(within: .seconds(60))
         }

@@ -57,11 +57,13 @@ struct LoopGroupTests {
     func lateResumption() async throws {
         let group = LoopGroup(count: 1)
         let (isCancelled, hasEnded) = (Shared(false), Shared(false))
-        let waiting = Shared<UnsafeContinuation<Void, Never>?>(nil)
+        let waiting = unsafe Shared<UnsafeContinuation<Void, Never>?>(nil)
         try await group.loops[0].run { loop in
             _ = loop.spawn {
                 await withTaskCancellationHandler {
-                    await withUnsafeContinuation { continuation in waiting.change { $0 = continuation } }
+                    unsafe await withUnsafeContinuation { continuation in
+                        unsafe waiting.change { unsafe $0 = unsafe continuation }
+                    }
                 } onCancel: {
                     isCancelled.change { $0 = true }
                 }
@@ -71,7 +73,7 @@ struct LoopGroupTests {
         }
         let stopping = Task { try await onThread { group.stop() } }
         #expect(try await eventually { isCancelled.value })
-        waiting.value?.resume()
+        unsafe waiting.value?.resume()
         try await stopping.value
         #expect(hasEnded.value)
     }

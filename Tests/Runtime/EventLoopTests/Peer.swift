@@ -39,8 +39,8 @@ final class Peer {
         let ends = try sockets(kind)
         if var bytes = bufferBytes {
             for end in ends {
-                setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, 4)
-                setsockopt(end, SOL_SOCKET, SO_RCVBUF, &bytes, 4)
+                unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, 4)
+                unsafe setsockopt(end, SOL_SOCKET, SO_RCVBUF, &bytes, 4)
             }
         }
         return (try ByteStream(adoptingTCP: ends[0], on: loop), Peer(descriptor: ends[1]))
@@ -51,9 +51,9 @@ final class Peer {
         var ends: [Int32] = [-1, -1]
         switch kind {
         case .stream:
-            guard socketpair(AF_UNIX, streamSocket, 0, &ends) == 0 else { throw NoSocket(code: errno) }
+            guard unsafe socketpair(AF_UNIX, streamSocket, 0, &ends) == 0 else { throw NoSocket(code: errno) }
         case .packets:
-            guard socketpair(AF_UNIX, packetSocket, 0, &ends) == 0 else {
+            guard unsafe socketpair(AF_UNIX, packetSocket, 0, &ends) == 0 else {
                 throw NoSocket(code: errno)
             }
         case .tcp:
@@ -69,12 +69,12 @@ final class Peer {
     static func listeningSocket(backlog: Int32) throws -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, streamSocket, 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let port: Int? = withLoopbackAddress(port: 0) { address in
-            guard bind(descriptor, address, length) == 0, listen(descriptor, backlog) == 0,
-                getsockname(descriptor, address, &length) == 0
+        let port: Int? = unsafe withLoopbackAddress(port: 0) { address in
+            guard unsafe bind(descriptor, address, length) == 0, listen(descriptor, backlog) == 0,
+                unsafe getsockname(descriptor, address, &length) == 0
             else { return nil }
-            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                Int(UInt16(bigEndian: $0.pointee.sin_port))
+            return unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                unsafe Int(UInt16(bigEndian: $0.pointee.sin_port))
             }
         }
         guard let port else { throw NoSocket(code: errno) }
@@ -85,8 +85,8 @@ final class Peer {
     static func connectingSocket(to port: Int, blocking: Bool) throws -> Int32 {
         let type = streamSocket | (blocking ? 0 : Int32(SOCK_NONBLOCK.rawValue))
         let descriptor = socket(AF_INET, type, 0)
-        let status = withLoopbackAddress(port: port) { address in
-            connect(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))
+        let status = unsafe withLoopbackAddress(port: port) { address in
+            unsafe connect(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size))
         }
         guard status == 0 || errno == EINPROGRESS else { throw NoSocket(code: errno) }
         return descriptor
@@ -99,9 +99,9 @@ final class Peer {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
+        address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
+        return unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
         }
     }
 
@@ -110,7 +110,7 @@ final class Peer {
     /// One read(2).
     func read(atMost bytesMax: Int = 1 << 18) -> Found {
         var bytes = [UInt8](repeating: 0, count: bytesMax)
-        let count = recv(descriptor, &bytes, bytesMax, 0)
+        let count = unsafe recv(descriptor, &bytes, bytesMax, 0)
         if count == 0 { return .end }
         if count < 0 { return errno == EAGAIN ? .nothing : .failure(errno) }
         return .bytes(Array(bytes[..<count]))
@@ -140,7 +140,7 @@ final class Peer {
     @discardableResult
     func write(_ text: String) -> Int {
         let bytes = Array(text.utf8)
-        return send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        return unsafe send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
@@ -148,7 +148,7 @@ final class Peer {
     /// Ends a TCP connection with a reset.
     func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         close()
     }
 

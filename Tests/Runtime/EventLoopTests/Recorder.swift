@@ -1,4 +1,5 @@
 import EventLoop
+import Text
 
 /// Remembers what a stream tells its delegate, and acts on it where a test wants.
 final class Recorder: ByteStreamDelegate {
@@ -10,7 +11,7 @@ final class Recorder: ByteStreamDelegate {
 
     /// False for what would not fit into memory.
     var keepsBytes = true
-    var onRead: (UnsafeRawBufferPointer) -> Void = { _ in }
+    var onRead: (Span<UInt8>) -> Void = { _ in }
     var onEnd: () -> Void = {}
     var onDrain: () -> Void = {}
     var onClose: () -> Void = {}
@@ -18,8 +19,8 @@ final class Recorder: ByteStreamDelegate {
     var text: String { String(decoding: bytes, as: UTF8.self) }
     var isClosed: Bool { !closes.isEmpty }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) {
-        if keepsBytes { self.bytes.append(contentsOf: bytes) }
+    func streamDidRead(_ bytes: Span<UInt8>) {
+        if keepsBytes { self.bytes.append(copying: bytes) }
         byteCount += bytes.count
         onRead(bytes)
     }

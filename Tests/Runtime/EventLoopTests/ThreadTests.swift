@@ -21,7 +21,7 @@ struct ThreadTests {
             #expect(await Elsewhere().thread() == home, "in an actor without an executor of its own")
             #expect(await MainThing.thread() != home, "on the main actor")
             #expect(thread() == home, "after a call of another actor")
-            await withUnsafeContinuation { continuation in Task.detached { continuation.resume() } }
+            unsafe await withUnsafeContinuation { continuation in Task.detached { unsafe continuation.resume() } }
             #expect(thread() == home, "after a continuation that another thread resumed")
             async let child = callee()
             #expect(await child == home, "in a child task")

@@ -159,7 +159,8 @@ struct WritingTests {
                 let end = received.byteCount % piece.count
                 let start = (received.byteCount - bytes.count) % piece.count
                 let expected = start < end ? piece[start..<end] : piece[start...] + piece[..<end]
-                if !expected.withUnsafeBytes({ same($0, bytes) }) { isIntact = false }
+                let isSame = expected.withUnsafeBytes { expected in bytes.withUnsafeBytes { same(expected, $0) } }
+                if !isSame { isIntact = false }
             }
             let sent = sender.recorded()
             var written = 0
@@ -182,5 +183,5 @@ struct WritingTests {
 
 private func same(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
     guard one.count == other.count, let one = one.baseAddress, let start = other.baseAddress else { return false }
-    return memcmp(one, start, other.count) == 0
+    return unsafe memcmp(one, start, other.count) == 0
 }

@@ -41,9 +41,9 @@ private final class SecureFront {
             }
             """
         let file = "\(path)/nginx.conf"
-        guard let handle = fopen(file, "w") else { throw ChildProcessError(description: "no file \(file)") }
-        fputs(configuration, handle)
-        fclose(handle)
+        guard let handle = unsafe fopen(file, "w") else { throw ChildProcessError(description: "no file \(file)") }
+        unsafe fputs(configuration, handle)
+        unsafe fclose(handle)
         let command = ["/usr/sbin/nginx", "-c", file, "-e", "stderr", "-g", Self.prefix]
         process = try ChildProcess.start(command, outputPath: "\(path)/log")
     }

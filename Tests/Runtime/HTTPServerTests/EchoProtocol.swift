@@ -18,7 +18,7 @@ final class EchoProtocol: UpgradedConnectionDelegate {
         if query["close"] != nil { stream.close() }
     }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) { stream.write(bytes) }
+    func streamDidRead(_ bytes: Span<UInt8>) { stream.write(bytes) }
 
     func streamDidReachEnd() {
         record.note("upgraded: ended")

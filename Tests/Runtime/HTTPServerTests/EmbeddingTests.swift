@@ -3,6 +3,7 @@ import HTTPServer
 import Synchronization
 import TestSupport
 import Testing
+import Text
 
 @Suite("HTTP server: metrics, error renderer and security layer", .tags(.integration))
 struct EmbeddingTests {
@@ -170,15 +171,16 @@ private final class Scrambler: StreamFilter {
     let peerHasFinished = false
 
     func receive(
-        _ bytes: UnsafeRawBufferPointer,
-        deliver: (UnsafeRawBufferPointer) -> Void
+        _ bytes: Span<UInt8>,
+        deliver: (Span<UInt8>) -> Void
     ) throws(StreamFilterError) {
+        let bytes = Array(copying: bytes)
         if bytes.contains(0xff) {
             alert = Array("alert".utf8)
             throw StreamFilterError(reason: "a forbidden byte")
         }
         let plain = bytes.map { $0 ^ 1 }
-        plain.withUnsafeBytes(deliver)
+        deliver(plain.span)
     }
 
     func seal(_ plain: inout [UInt8], into sealed: inout [UInt8]) {

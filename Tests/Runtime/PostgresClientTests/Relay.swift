@@ -66,7 +66,7 @@ private final class Forwarding: ByteStreamDelegate {
 
     init(to target: ByteStream) { self.target = target }
 
-    func streamDidRead(_ bytes: UnsafeRawBufferPointer) { target.write(bytes) }
+    func streamDidRead(_ bytes: Span<UInt8>) { target.write(bytes) }
     func streamDidReachEnd() { target.finish() }
     func streamDidDrain() {}
     func streamDidClose(_ failure: StreamFailure?) { target.close() }

@@ -32,7 +32,7 @@ struct LogOutputTests {
 
     @Test("a full disk drops lines")
     func fullDisk() throws {
-        let descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC)
+        let descriptor = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
         try #require(descriptor >= 0)
         defer { close(descriptor) }
         let output = LogOutput(descriptor: descriptor, service: "s", version: "v")

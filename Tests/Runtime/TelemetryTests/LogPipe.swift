@@ -8,7 +8,7 @@ final class LogPipe {
 
     init() {
         var ends: [Int32] = [-1, -1]
-        precondition(pipe(&ends) == 0, "no file descriptor left")
+        unsafe precondition(pipe(&ends) == 0, "no file descriptor left")
         reader = ends[0]
         writer = ends[1]
         _ = fcntl(reader, F_SETFL, O_NONBLOCK)
@@ -28,7 +28,7 @@ final class LogPipe {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let count = read(reader, &chunk, chunk.count)
+            let count = unsafe read(reader, &chunk, chunk.count)
             guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
             bytes.append(contentsOf: chunk[..<count])
         }
@@ -46,7 +46,7 @@ final class LogPipe {
         let flags = fcntl(writer, F_GETFL)
         _ = fcntl(writer, F_SETFL, flags | O_NONBLOCK)
         let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: 4096)
-        for size in [4096, 1] { while write(writer, chunk, size) > 0 {} }
+        for size in [4096, 1] { while unsafe write(writer, chunk, size) > 0 {} }
         _ = fcntl(writer, F_SETFL, flags)
     }
 }

@@ -94,7 +94,7 @@ final class ExportBench {
             failures: registry.counter("test_failures_total", help: "x"),
         )
         folder = try TemporaryDirectory()
-        log = open(folder.path + "/log", O_WRONLY | O_CREAT, 0o600)
+        log = unsafe open(folder.path + "/log", O_WRONLY | O_CREAT, 0o600)
         exporter = SpanExporter(
             queue,
             to: url,
@@ -155,7 +155,7 @@ func exporting(
         var server = HTTPServerOptions()
         server.bodyBytesMax = 16 << 20
         let listener = try await HTTPListener.start(host: "127.0.0.1", port: 0, on: [loop], options: server) { _ in
-            handler
+            unsafe handler
         }
         let url = "http://127.0.0.1:\(listener.port)/v1/traces"
         let bench = try ExportBench(to: url, queueMax: queueMax, options: options, on: loop)

@@ -166,7 +166,7 @@ final class Deployment: Sendable {
     /// The same, and gives what it writes.
     func output(_ words: String...) throws -> String {
         let path = "\(folder.path)/output"
-        unlink(path)
+        unsafe unlink(path)
         try run(words, outputPath: path)
         return Log(path: path).text
     }
@@ -182,7 +182,7 @@ final class Deployment: Sendable {
 
     func askRedis(_ words: [String]) throws -> String {
         let output = "\(folder.path)/redis-cli"
-        unlink(output)
+        unsafe unlink(output)
         let access = plan.redis.password.map { ["--no-auth-warning", "-a", $0] } ?? []
         try ChildProcess.run(["redis-cli", "-p", "\(redis.port)"] + access + words, outputPath: output)
         return Log(path: output).text
@@ -191,10 +191,10 @@ final class Deployment: Sendable {
 
 /// Writes a small file.
 func write(_ text: String, to path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     defer { close(descriptor) }
     let bytes = Array(text.utf8)
-    guard descriptor >= 0, Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+    guard descriptor >= 0, unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
         throw ChildProcessError(description: "\(path) cannot be written")
     }
 }

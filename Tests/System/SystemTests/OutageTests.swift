@@ -138,7 +138,7 @@ struct OutageTests {
             case .demoted: _ = try deployment.askRedis("REPLICAOF", "127.0.0.1", "1")
             case .diskFails:
                 // The file of a snapshot cannot take the place of a directory.
-                #expect(mkdir(try snapshot(deployment), 0o700) == 0)
+                unsafe #expect(mkdir(try snapshot(deployment), 0o700) == 0)
                 _ = try deployment.askRedis("CONFIG", "SET", rawValue, "3600 1000000")
                 try await save(deployment, untilStatus: "err")
             }
@@ -149,7 +149,7 @@ struct OutageTests {
             case .memoryFull, .replicasGone: _ = try deployment.askRedis("CONFIG", "SET", rawValue, "0")
             case .demoted: _ = try deployment.askRedis("REPLICAOF", "NO", "ONE")
             case .diskFails:
-                #expect(rmdir(try snapshot(deployment)) == 0)
+                unsafe #expect(rmdir(try snapshot(deployment)) == 0)
                 try await save(deployment, untilStatus: "ok")
             }
         }

@@ -18,7 +18,7 @@ final class Replica: Sendable {
             let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") }
             let other = bundle.map { $0.prefix(upTo: $0.lastIndex(of: "/") ?? $0.startIndex) }
             let places = ([folder] + (other.map { [$0] } ?? [])).map { "\($0)/lemma" }
-            guard let place = places.first(where: { access($0, X_OK) == 0 }) else {
+            guard let place = places.first(where: { unsafe access($0, X_OK) == 0 }) else {
                 throw ChildProcessError(description: "the program is not built: \(places)")
             }
             return place

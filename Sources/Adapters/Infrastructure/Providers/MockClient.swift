@@ -6,7 +6,7 @@ internal import Time
 /// A provider that makes its answer up: deterministic, paced, and failing on demand.
 ///
 /// - `echo` gives the problem's words, each followed by one space, from the start again until there are enough tokens.
-/// - `conversation` gives what it was told of the conversation before the problem, likewise word by word: `…` for turns
+/// - `conversation` gives the conversation before the problem, likewise word by word: `…` for turns
 ///   that were left out, then for each turn `Q:`, the problem, `A:` and the answer, and at last `Q:` and the problem.
 /// - `timestamps` gives the monotonic clock in nanoseconds and a space, so that a client on the same machine can measure
 ///   delivery.

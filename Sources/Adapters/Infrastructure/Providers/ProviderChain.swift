@@ -63,7 +63,7 @@ package struct ProviderChain: MathSolver {
 }
 
 extension AIFailure {
-    /// Longer than that no request waits because a provider says so.
+    /// The longest pause that a request waits at a provider's demand.
     private static let retryAfterMax = Duration.seconds(60)
 
     fileprivate init(_ failure: ProviderFailure) {

@@ -38,7 +38,7 @@ extension Desk {
         if case .agrees = Sampling.compare(relation.left, relation.right) { true } else { false }
     }
 
-    /// Keeps what passes the substitution, and says so when the numbers know of more.
+    /// Keeps the solutions that pass the substitution, and adds a note if numeric search found more.
     private func say(
         found exact: [Expression],
         _ decimal: [Expression],

@@ -65,7 +65,7 @@ extension Desk {
 
     // MARK: Checks
 
-    /// True if the unknown stands alone on one side of each relation.
+    /// True if the unknown is alone on one side of each relation.
     private static func isSolved(_ alternatives: [[Relation]], _ unknown: Variable) -> Bool {
         alternatives.joined().allSatisfy { part in
             (part.left == unknown.expression && Evaluation.real(part.right) != nil)
@@ -73,7 +73,7 @@ extension Desk {
         }
     }
 
-    /// Both must say the same at many places, those near the borders among them.
+    /// Both must agree at many points, including those near the borders.
     private static func fits(_ relations: [Relation], _ alternatives: [[Relation]], _ unknown: Variable) -> Bool {
         var places = (-200...200).map { Double($0) * 0.2497 + 0.0313 }
         for border in alternatives.joined().flatMap({ [$0.left, $0.right] }) {

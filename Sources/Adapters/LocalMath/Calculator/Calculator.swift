@@ -14,7 +14,7 @@ enum CalculatorError: Error, Equatable {
 ///
 /// The process gets an empty environment, no configuration, no currencies (so nothing to download), and limits on
 /// address space, processor time and descriptors through `prlimit`. It reads rendered syntax trees on its standard
-/// input, so nothing a student typed is an argument or a command. Marker lines between the questions tell the answers
+/// input, so nothing a student typed is an argument or a command. Marker lines between the inputs separate the answers
 /// apart.
 final class Calculator {
     /// One question.
@@ -82,7 +82,7 @@ final class Calculator {
     private func arguments(_ remaining: Duration) -> [String] {
         // Of processor time, so that the limit on the whole time is reached first.
         let seconds = remaining.wholeSeconds + 1
-        // One question out of several that takes too long must leave time to tell so.
+        // An input that takes too long must leave time to report that.
         let milliseconds = min(3_000, max(100, remaining.inSeconds * 600))
         return [
             "--as=\(limits.memoryBytesMax)", "--cpu=\(seconds)", "--nofile=64", "--core=0", "--fsize=0", "--",

@@ -29,7 +29,7 @@ enum Sampling {
         }
     }
 
-    /// `test` gives nil where it cannot tell.
+    /// `test` returns nil if it cannot decide.
     private static func compare(variables: Set<Variable>, _ test: ([Variable: Complex]) -> Bool?) -> Verdict {
         var seen = 0
         for point in points.indices {
@@ -53,7 +53,7 @@ enum Sampling {
             }
             guard let a = at(-2), let b = at(-1), let c = at(1), let d = at(2) else { return nil }
             let slope = (a - Complex(8) * b + Complex(8) * c - d) / Complex(12 * step)
-            // Near a pole or a jump the difference says nothing.
+            // Near a pole or a jump the difference has no meaning.
             let roughness = (c - b).magnitude + (d - a).magnitude
             guard slope.isFinite, roughness < 1e6, expected.magnitude < 1e6 else { return nil }
             return (slope - expected).magnitude <= 1e-5 * max(1, expected.magnitude, a.magnitude, d.magnitude)

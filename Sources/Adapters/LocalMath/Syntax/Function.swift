@@ -65,7 +65,7 @@ enum Function: String, CaseIterable, Sendable {
         }
     }
 
-    /// What students type, in lower case, besides the raw names.
+    /// Names that students type, in lower case, in addition to the raw names.
     private static let aliases: [String: Function] = [
         "asin": .arcsin, "acos": .arccos, "atan": .arctan, "asinh": .arsinh, "acosh": .arcosh, "atanh": .artanh,
         "arcsinh": .arsinh, "arccosh": .arcosh, "arctanh": .artanh, "tg": .tan, "ctg": .cot, "cosec": .csc,

@@ -158,7 +158,7 @@ struct Parser {
         return Unit.typed(word) != nil
     }
 
-    /// True if `token` may multiply what stands before it without a sign.
+    /// True if `token` may multiply the preceding factor without a sign.
     private func startsFactor(_ token: Token) -> Bool {
         switch token.kind {
         case .word(let word): !Self.isConnector(word) || vocabulary == .calculator

@@ -61,7 +61,7 @@ struct ProblemReader {
         return true
     }
 
-    /// Cuts at the last place where `words` stand in a row; returns what is behind them.
+    /// Splits at the last occurrence of the sequence `words`; returns the part behind it.
     mutating func cut(_ words: String...) -> ArraySlice<Token>? {
         guard tokens.count > words.count else { return nil }
         for start in stride(from: tokens.endIndex - words.count - 1, through: tokens.startIndex, by: -1)

@@ -20,7 +20,7 @@ struct Tokenizer {
         return tokens
     }
 
-    /// A result of the calculator, where unknowns stand in quotation marks.
+    /// A result of the calculator, with unknowns in quotation marks.
     static func calculated(_ text: some StringProtocol) throws(ReadingError) -> [Token] {
         var tokenizer = Tokenizer(scalars: Array(text.unicodeScalars), readsQuotes: true)
         return try tokenizer.run()

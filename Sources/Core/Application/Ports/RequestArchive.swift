@@ -11,6 +11,11 @@ package protocol RequestArchive {
     func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
     /// A request of this user; nil where there is none.
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
+    /// True where the user has deleted the conversation of a request that ``find(_:of:)`` does not know.
+    ///
+    /// A deletion leaves the conversation's id alone, so the request is matched by its lane and by the time of its id: one
+    /// in 65,536 other requests of a user who deleted a conversation since is taken for a deleted one.
+    func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool
     /// The last `limit` requests of a conversation that are over and have an answer's text, the oldest first, each with at
     /// most `textMax` Unicode scalars of that.
     func recentTurns(

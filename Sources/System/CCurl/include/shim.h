@@ -1,7 +1,7 @@
 #ifndef LEMMA_CCURL_SHIM_H
 #define LEMMA_CCURL_SHIM_H
 
-/* The setters of libcurl are variadic, which Swift does not import: one typed shim for each kind of value. */
+/* libcurl's setters are variadic, and Swift does not import variadic functions: one typed shim per kind of value. */
 
 #include <curl/curl.h>
 #include <sys/socket.h>
@@ -35,7 +35,7 @@ static inline CURLcode lemma_curl_set_prereq_callback(CURL *easy, lemma_curl_pre
     return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
 }
 
-/* libcurl opens sockets that child processes inherit: such a connection would outlive its close here. */
+/* libcurl opens sockets without SOCK_CLOEXEC: child processes would inherit them and keep connections open. */
 static inline curl_socket_t lemma_curl_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)context;
     (void)purpose;
@@ -68,13 +68,13 @@ static inline long long lemma_curl_retry_after(CURL *easy) {
     return curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK ? seconds : 0;
 }
 
-/* How many bytes of the request were written so far, on whatever connections. */
+/* Bytes of the request written so far, on all connections. */
 static inline long lemma_curl_request_size(CURL *easy) {
     long bytes = 0;
     return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : 0;
 }
 
-/* The finished transfer of a message, or NULL when there is no message or it tells something else. */
+/* The next finished transfer, or NULL when there is none. */
 static inline CURL *lemma_curl_multi_next_done(CURLM *multi, CURLcode *result) {
     int left = 0;
     CURLMsg *message;

@@ -65,7 +65,9 @@ final class AnswerFeed {
     func subscribe() {
         guard let subscriber = hub.subscriber else { return }
         subscription = .underWay
-        subscriber.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+        let partition = hub.store.keys.partition(of: id)
+        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerStream.subscribeDeadline) {
+            [weak self] result in
             guard let self else { return }
             switch result {
             case .success: subscription = .confirmed
@@ -148,7 +150,7 @@ final class AnswerFeed {
         isProbing = true
         for place in places { place.willProbe() }
         let command = RedisCommand("XREVRANGE", hub.store.keys.events(id), "+", "-", "COUNT", 1)
-        hub.store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        hub.store.connection(of: id).send(command) { [weak self] result in
             self?.didProbe(result)
         }
     }

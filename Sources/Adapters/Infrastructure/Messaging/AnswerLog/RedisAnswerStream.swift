@@ -25,7 +25,7 @@ package final class RedisAnswerStream: AnswerStream {
     let backoff: Backoff
     /// After this time without a push or an answer, a feed asks Redis; in milliseconds of loop time.
     var silenceMilliseconds: Int64 = 2000
-    private(set) var subscriber: RedisSubscriber?
+    private(set) var subscriber: (any PartitionSubscriber)?
     /// Readers that wait for the archive, on the same connection.
     package let keptNotices: RedisArchiveNotices
     private var feeds: [CorrelationID: AnswerFeed] = [:]
@@ -39,7 +39,6 @@ package final class RedisAnswerStream: AnswerStream {
     /// `appends` takes how many of the provider's tokens are joined in each append.
     package init(
         store: RedisStore,
-        subscribing configuration: RedisConfiguration,
         backoff: Backoff,
         presence: ViewerPresence? = nil,
         observer: (any RedisObserver)? = nil,
@@ -50,7 +49,7 @@ package final class RedisAnswerStream: AnswerStream {
         self.presence = presence
         self.appends = appends
         keptNotices = RedisArchiveNotices(keys: store.keys, on: store.loop)
-        subscriber = RedisSubscriber(configuration, on: store.loop, delegate: self, observer: observer)
+        subscriber = store.openSubscriber(delegate: self, observer: observer)
         keptNotices.begin(subscriber)
         positions = QueuePositions(store: store)
         ticker = store.loop.schedule(every: Self.tick) { [weak self] in self?.lookAfterFeeds() }
@@ -110,7 +109,7 @@ package final class RedisAnswerStream: AnswerStream {
     func close(_ feed: AnswerFeed) {
         guard feeds[feed.id] === feed else { return }
         feeds[feed.id] = nil
-        subscriber?.unsubscribe(from: feed.channel)
+        subscriber?.unsubscribe(from: feed.channel, in: store.keys.partition(of: feed.id))
         presence?.end(feed.id)
     }
 
@@ -142,6 +141,6 @@ extension RedisAnswerStream: RedisSubscriberDelegate {
 
     package func subscriberDidReconnect() {
         for feed in feeds.values { feed.readAgain() }
-        keptNotices.tellAll()
+        keptNotices.notifyAll()
     }
 }

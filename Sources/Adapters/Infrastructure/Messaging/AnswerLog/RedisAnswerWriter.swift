@@ -39,6 +39,7 @@ final class RedisAnswerWriter: AnswerWriter {
     }
 
     private let store: RedisStore
+    private let connection: PartitionConnection
     private let backoff: Backoff
     private let appends: Histogram?
     private let correlationID: CorrelationID
@@ -66,7 +67,8 @@ final class RedisAnswerWriter: AnswerWriter {
         key = store.keys.events(correlationID)
         channel = store.keys.live(correlationID)
         stored = EventID(attempt: claim.attempt, sequence: 0)
-        generation = store.generation
+        connection = store.connection(of: correlationID)
+        generation = connection.generation
     }
 
     // MARK: AnswerWriter
@@ -142,14 +144,13 @@ final class RedisAnswerWriter: AnswerWriter {
     /// Sends only where the connection that told of the stream is still there: an append that waited for the next one
     /// could follow a stream that has become shorter, and leave a hole.
     private func sendOrCheck() {
-        if generation == store.generation, store.commander.isConnected { send() } else { check() }
+        if generation == connection.generation, connection.isConnected { send() } else { check() }
     }
 
     private func send() {
         guard let underWay else { return }
-        store.commander.send(
+        connection.send(
             underWay.time == nil ? 8 : 9,
-            deadline: RedisStore.commandDeadline,
             { command in
                 command.append("FCALL")
                 command.append(store.functions.append)
@@ -189,10 +190,7 @@ final class RedisAnswerWriter: AnswerWriter {
     }
 
     private func loadLibraryAndSend() {
-        store.commander.send(
-            RedisCommand("FUNCTION", "LOAD", store.functions.code),
-            deadline: RedisStore.commandDeadline,
-        ) { [weak self] _ in self?.check() }
+        connection.send(RedisCommand("FUNCTION", "LOAD", store.functions.code)) { [weak self] _ in self?.check() }
     }
 
     // MARK: Checking
@@ -204,9 +202,9 @@ final class RedisAnswerWriter: AnswerWriter {
 
     private func check() {
         guard failure == nil else { return }
-        let seen = store.generation
+        let seen = connection.generation
         let command = RedisCommand("XREVRANGE", key, "+", "-", "COUNT", 1)
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        connection.send(command) { [weak self] result in
             self?.didCheck(result, seen)
         }
     }
@@ -237,7 +235,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private func loseHistory(upTo event: EventID) {
         store.loop.spawn { [self] in
             do {
-                try await store.distrust(event, of: correlationID, isClaimed: false)
+                _ = try await store.call(MarkLostCall(event, of: correlationID, .delivered, store.keys))
                 fail(.historyLost)
             } catch {
                 pauseAndCheck()

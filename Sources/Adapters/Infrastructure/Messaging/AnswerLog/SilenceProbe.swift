@@ -13,14 +13,14 @@ struct SilenceProbe {
 
     /// One command for each hundred feeds of a partition.
     func ask(_ feeds: [AnswerFeed]) {
-        for feeds in Dictionary(grouping: feeds, by: { store.keys.partition(of: $0.id) }).values {
+        for (partition, feeds) in Dictionary(grouping: feeds, by: { store.keys.partition(of: $0.id) }) {
             for start in stride(from: 0, to: feeds.count, by: Self.feedsMax) {
-                send(feeds[start..<min(start + Self.feedsMax, feeds.count)])
+                send(feeds[start..<min(start + Self.feedsMax, feeds.count)], in: partition)
             }
         }
     }
 
-    private func send(_ feeds: ArraySlice<AnswerFeed>) {
+    private func send(_ feeds: ArraySlice<AnswerFeed>, in partition: Int) {
         var asked: [String: (feed: AnswerFeed, newest: EventID)] = [:]
         for feed in feeds {
             guard let newest = feed.willAsk() else { continue }
@@ -31,7 +31,7 @@ struct SilenceProbe {
         var command = RedisCommand("XREAD", "COUNT", 2, "STREAMS")
         command.append(contentsOf: keys)
         command.append(contentsOf: keys.compactMap { asked[$0]?.newest.justBefore })
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { result in
+        store.connection(of: partition).send(command) { result in
             var found: [String: [EntryHead]]?
             if case .success(let reply) = result { found = Self.events(reply) }
             for (key, (feed, newest)) in asked { feed.didAsk(newest, found.map { $0[key] ?? [] }) }

@@ -18,7 +18,7 @@ struct StoredAnswer {
         var from = "\(attempt)-0"
         while true {
             let page =
-                try await store.call(
+                try await store.connection(of: id).call(
                     // Up to the end of this attempt: a newer one may have begun in between.
                     RedisCommand("XRANGE", store.keys.events(id), from, attempt, "COUNT", Self.pageEvents)
                 ).array ?? []
@@ -30,7 +30,9 @@ struct StoredAnswer {
 
     /// The number of the newest attempt that began.
     private func newestAttempt(of id: CorrelationID) async throws(RedisError) -> UInt64? {
-        let reply = try await store.call(RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1))
+        let reply = try await store.connection(of: id).call(
+            RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1)
+        )
         guard let entry = reply.array?.first, let last = EntryHead(entry)?.id else { return nil }
         // A terminal event at a marker's place stands for the attempt that was not begun any more.
         let isUnbegun = last.sequence == 0 && last.attempt > 0 && StoredEvent(entry)?.name.isTerminal == true

@@ -163,7 +163,7 @@ final class ViewerPlace: AnswerSubscription {
             "COUNT",
             cursor == .beginning ? pageEvents : pageEvents + 1,
         )
-        store.commander.send(command, deadline: RedisStore.commandDeadline) { [weak self] result in
+        store.connection(of: feed.id).send(command) { [weak self] result in
             self?.didRead(result)
         }
     }
@@ -261,9 +261,9 @@ final class ViewerPlace: AnswerSubscription {
         state = .lost
         let (store, id, lost) = (feed.hub.store, feed.id, cursor)
         // Without data nothing was delivered here: the cursor is the client's.
-        let isClaimed = cursorData == nil
+        let call = MarkLostCall(lost, of: id, cursorData == nil ? .claimed : .delivered, store.keys)
         store.loop.spawn { [weak self] in
-            let isNoted = (try? await store.distrust(lost, of: id, isClaimed: isClaimed)) != nil
+            let isNoted = (try? await store.call(call)) != nil
             self?.didNoteLoss(isNoted)
         }
     }

@@ -70,24 +70,20 @@ package final class ViewerPresence {
 
     /// What fails is made good by the next refresh.
     private func attend(_ ids: [CorrelationID], in partition: Int) async {
-        let keys = store.keys
-        _ = try? await store.call(
-            .renewPresence,
-            keys: [keys.watched(partition)] + ids.flatMap { [keys.request($0), keys.viewers($0)] },
-            [
-                watcher, String(Self.lifetime.wholeMilliseconds), String(grace.wholeMilliseconds),
-                String(timeToLive.wholeMilliseconds),
-            ] + ids.map(\.description),
+        let call = RenewPresenceCall(
+            of: watcher,
+            for: ids,
+            in: partition,
+            presence: Self.lifetime,
+            grace: grace,
+            timeToLive: timeToLive,
+            store.keys,
         )
+        try? await store.call(call)
     }
 
     /// What fails is made good by the expiry of the last word.
     private func leave(_ id: CorrelationID) async {
-        let keys = store.keys
-        _ = try? await store.call(
-            .removePresence,
-            keys: [keys.watched(keys.partition(of: id)), keys.request(id), keys.viewers(id)],
-            [watcher, String(grace.wholeMilliseconds), id.description],
-        )
+        _ = try? await store.call(RemovePresenceCall(of: watcher, from: id, grace: grace, store.keys))
     }
 }

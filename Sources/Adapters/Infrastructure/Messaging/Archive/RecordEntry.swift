@@ -3,15 +3,15 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
-/// What an entry of a `finished` stream is.
+/// A decoded entry of a `finished` stream.
 enum RecordEntry {
     /// The version of entries that this program writes and reads.
     static let version = 1
 
     case record(name: String, ArchiveEntry)
-    /// Written by a later release: for its workers.
+    /// Written by a later release, for its persisters.
     case laterVersion
-    /// No release could read it; carries the entry's name.
+    /// No release can read it; carries the entry's name.
     case malformed(String)
 
     private enum Kind: String {
@@ -19,9 +19,16 @@ enum RecordEntry {
         case finished
     }
 
-    /// Reads an entry as XREADGROUP and XCLAIM give it.
-    init(_ entry: RedisValue) {
-        switch StreamEntry(entry, version: Self.version) {
+    /// Reads an entry as XREADGROUP and XCLAIM return it.
+    init(_ entry: RedisValue) { self.init(StreamEntry(entry, version: Self.version)) }
+
+    /// Reads the fields of an entry.
+    init(_ name: String, _ fields: [String: String]) {
+        self.init(StreamEntry(name, fields, version: Self.version))
+    }
+
+    private init(_ entry: StreamEntry) {
+        switch entry {
         case .fields(let name, let fields):
             self = Self.archiveEntry(fields).map { .record(name: name, $0) } ?? .malformed(name)
         case .laterVersion: self = .laterVersion

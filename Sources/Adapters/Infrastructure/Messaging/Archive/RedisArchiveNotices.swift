@@ -3,68 +3,73 @@ internal import EventLoop
 internal import RedisClient
 package import Shared
 
-/// Hears from Redis what the persisters have told the archive of conversations.
+/// Receives notices that the persisters have archived records of conversations.
 ///
 /// All readers of a conversation on one loop share one subscription. Loop-owned.
 package final class RedisArchiveNotices: ArchiveNotices {
-    /// How long a reader waits for its subscription, without which it looks now and then.
+    /// How long a reader waits for its subscription; without one it polls.
     private static let subscribeDeadline = Duration.milliseconds(250)
 
     private let loop: Loop
     private let keys: Keyspace
     /// Nil before ``begin(_:)`` and after ``close()``.
-    private var subscriber: RedisSubscriber?
-    private var watches: [ConversationID: [KeptWatch]] = [:]
+    private var subscriber: (any PartitionSubscriber)?
+    private var watches: [ConversationID: [ArchivedWatch]] = [:]
 
     init(keys: Keyspace, on loop: Loop) {
         self.keys = keys
         self.loop = loop
     }
 
-    func begin(_ subscriber: RedisSubscriber?) { self.subscriber = subscriber }
+    func begin(_ subscriber: (any PartitionSubscriber)?) { self.subscriber = subscriber }
 
-    /// Lets every reader look for itself.
+    /// Wakes every reader; from now on they poll.
     func close() {
-        tellAll()
+        notifyAll()
         subscriber = nil
     }
 
     package func watch(_ conversation: ConversationID) async -> any ArchiveWatch {
-        let watch = KeptWatch(conversation, notices: self, loop: loop)
+        let watch = ArchivedWatch(conversation, notices: self, loop: loop)
         guard let subscriber else {
-            // Closed: nothing is pushed any more, so the reader looks for itself.
-            watch.tell()
+            // Closed: nothing is pushed any more, so the reader polls.
+            watch.notify()
             return watch
         }
         watches[conversation, default: []].append(watch)
-        try? await subscriber.subscribe(to: keys.kept(conversation), deadline: Self.subscribeDeadline)
+        try? await subscriber.subscribe(
+            to: keys.archived(conversation),
+            in: keys.partition(of: conversation),
+            deadline: Self.subscribeDeadline,
+        )
         return watch
     }
 
-    fileprivate func remove(_ watch: KeptWatch) {
+    fileprivate func remove(_ watch: ArchivedWatch) {
         watches[watch.conversation]?.removeAll { $0 === watch }
         guard watches[watch.conversation]?.isEmpty == true else { return }
         watches[watch.conversation] = nil
-        subscriber?.unsubscribe(from: keys.kept(watch.conversation))
+        let partition = keys.partition(of: watch.conversation)
+        subscriber?.unsubscribe(from: keys.archived(watch.conversation), in: partition)
     }
 
     func receive(on channel: UnsafeRawBufferPointer) {
-        guard !watches.isEmpty, let conversation = keys.conversation(ofKept: channel) else { return }
-        for watch in watches[conversation] ?? [] { watch.tell() }
+        guard !watches.isEmpty, let conversation = keys.conversation(ofArchived: channel) else { return }
+        for watch in watches[conversation] ?? [] { watch.notify() }
     }
 
-    /// Pushes may have been lost.
-    func tellAll() {
-        for watch in watches.values.joined() { watch.tell() }
+    /// Wakes every reader, because pushes may have been lost.
+    func notifyAll() {
+        for watch in watches.values.joined() { watch.notify() }
     }
 }
 
-/// One reader that waits.
-private final class KeptWatch: ArchiveWatch {
+/// One waiting reader.
+private final class ArchivedWatch: ArchiveWatch {
     let conversation: ConversationID
     private let notices: RedisArchiveNotices
     private let loop: Loop
-    private var isTold = false
+    private var isNotified = false
     private var wait: OneShot<Void>?
 
     init(_ conversation: ConversationID, notices: RedisArchiveNotices, loop: Loop) {
@@ -73,20 +78,20 @@ private final class KeptWatch: ArchiveWatch {
         self.loop = loop
     }
 
-    func tell() {
-        isTold = true
+    func notify() {
+        isNotified = true
         wait?.succeed(())
     }
 
     func next(within limit: Duration) async throws(CancellationError) {
-        if !isTold {
+        if !isNotified {
             let wait = OneShot<Void>(loop: loop)
             self.wait = wait
             let timer = loop.schedule(after: limit) { wait.succeed(()) }
             defer { timer.close() }
             try await wait.value()
         }
-        isTold = false
+        isNotified = false
     }
 
     func close() { notices.remove(self) }

@@ -28,15 +28,13 @@ package struct RedisDeadRecords: DeadRecordRepository {
         try await streams.fields(of: record)
     }
 
+    /// A record that this program cannot read would be dead-lettered again at once, so it is left where it is.
     package func redrive(_ record: DeadLetterName) async throws(RepositoryFailure) -> RedriveResult {
-        guard record.partition < store.keys.partitions else { return .unknown }
-        let keys = [store.keys.finished(record.partition), store.keys.finishedDead(record.partition)]
+        guard let fields = try await streams.fields(of: record) else { return .unknown }
+        let values = Dictionary(fields.map { ($0.name, $0.value) }) { $1 }
+        if case .malformed = RecordEntry(record.entry, values) { return .unreadable }
         do {
-            switch try await store.call(.redriveRecord, keys: keys, [record.entry]).string {
-            case "redriven": return .redriven
-            case "unreadable": return .unreadable
-            case _: return .unknown
-            }
+            return try await store.call(RedriveRecordCall(record, store.keys))
         } catch {
             throw .unavailable
         }

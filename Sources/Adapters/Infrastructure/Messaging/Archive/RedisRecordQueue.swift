@@ -3,70 +3,67 @@ internal import Domain
 internal import EventLoop
 package import RedisClient
 internal import Shared
-internal import Time
 
 /// The `finished` streams of all partitions, as one consumer of their group.
 package final class RedisRecordQueue: RecordQueue, QueueMembership {
     private static let waitLimit = Duration.seconds(2)
-    /// Silence after which another consumer's records are taken over.
+    /// Silence after which the records of another consumer are taken over.
     private static let silenceMax = Duration.seconds(15)
-    /// Silence after which a consumer that owns nothing is forgotten.
+    /// Silence after which a consumer that owns nothing is removed.
     private static let consumerIdle = Duration.seconds(300)
     /// Records acknowledged in one call; a call of this size keeps Redis busy for half a millisecond.
     private static let acknowledgedAtOnce = 100
 
-    /// Hears of entries that no version of this program could read.
+    /// Called for entries that no version of this program can read.
     package var onMalformedRecord: ((_ entry: String) -> Void)?
 
     private let store: RedisStore
-    private let reader: GroupReader
+    private let group: ConsumerGroup
+    private let readers: [GroupReader]
     private let consumer: String
 
     /// `consumer` is a name that no other consumer of the group has.
-    package init(
-        store: RedisStore,
-        waiting configuration: RedisConfiguration,
-        consumer: String,
-        observer: (any RedisObserver)? = nil
-    ) {
+    package init(store: RedisStore, consumer: String, observer: (any RedisObserver)? = nil) {
         self.store = store
         self.consumer = consumer
-        reader = GroupReader(
-            store: store,
-            connecting: configuration,
-            group: Keyspace.persisters,
-            consumer: consumer,
-            streams: (0..<store.keys.partitions).map { store.keys.finished($0) },
-            observer: observer,
-        )
+        let group = ConsumerGroup.persisters(store.keys)
+        self.group = group
+        readers = store.servers.map {
+            GroupReader(store: store, server: $0, group: group, consumer: consumer, observer: observer)
+        }
     }
 
-    package func close() { reader.close() }
+    package func close() {
+        for reader in readers { reader.close() }
+    }
 
-    // MARK: Taking
+    // MARK: Receiving
 
     package func receive(upTo count: Int, waiting: Bool) async throws(QueueFailure) -> [QueuedRecord] {
         var records: [QueuedRecord] = []
-        for (partition, entries) in try await reader.read(upTo: count, within: waiting ? Self.waitLimit : .zero) {
+        for (partition, entries) in try await readers.read(upTo: count, within: waiting ? Self.waitLimit : .zero) {
             records += try await readable(entries, in: partition)
         }
         return records
     }
 
-    package func stopWaiting() { reader.stopWaiting() }
+    package func stopWaiting() {
+        for reader in readers { reader.stopWaiting() }
+    }
 
     package func takeOver(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord] {
         var records: [QueuedRecord] = []
         for partition in 0..<store.keys.partitions where records.count < count {
-            let terms = [String(Self.silenceMax.wholeMilliseconds), String(count - records.count)]
-            let arguments = [Keyspace.persisters, consumer] + terms
-            let reply = try await call(.takeOver, keys: [store.keys.finished(partition)], arguments)
-            records += try await readable(reply.array ?? [], in: partition)
+            let left = count - records.count
+            let entries = try await call(
+                TakeOverCall(in: group, of: partition, to: consumer, after: Self.silenceMax, upTo: left),
+            )
+            records += try await readable(entries, in: partition)
         }
         return records
     }
 
-    /// Puts aside what nobody can read, so that it does not come back for ever.
+    /// Dead-letters the entries that no release can read, so that they are not redelivered without end.
     private func readable(_ entries: [RedisValue], in partition: Int) async throws(QueueFailure) -> [QueuedRecord] {
         var records: [QueuedRecord] = []
         for entry in entries {
@@ -76,7 +73,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
             case .laterVersion: break  // Stays pending until a persister of that version takes it over.
             case .malformed(let name):
                 onMalformedRecord?(name)
-                try await setAside(name, in: partition, reason: "malformed", detail: "")
+                try await deadLetter(name, in: partition, .malformed, detail: "")
             }
         }
         return records
@@ -87,89 +84,62 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     package func acknowledge(_ records: [QueuedRecord]) async throws(QueueFailure) {
         for (partition, records) in Dictionary(grouping: records, by: \.partition) {
             for start in stride(from: 0, to: records.count, by: Self.acknowledgedAtOnce) {
-                try await acknowledge(
-                    records[start..<min(start + Self.acknowledgedAtOnce, records.count)],
-                    in: partition
-                )
+                let page = records[start..<min(start + Self.acknowledgedAtOnce, records.count)]
+                _ = try await call(AcknowledgeRecordsCall(page, in: partition, store.keys, store.retention))
             }
         }
     }
 
-    private func acknowledge(_ records: ArraySlice<QueuedRecord>, in partition: Int) async throws(QueueFailure) {
-        var keys = [store.keys.finished(partition)]
-        var arguments = [Keyspace.persisters, String(store.retention.afterEnd.wholeMilliseconds)]
-        for record in records {
-            let conversation = record.entry.request.conversationID
-            keys += [store.keys.conversation(conversation), store.keys.turns(conversation)]
-            arguments += [record.name, record.entry.isEnd ? "1" : "0"]
-        }
-        _ = try await call(.acknowledgeRecords, keys: keys, arguments)
-    }
-
     package func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
-        try await setAside(record.name, in: record.partition, reason: "refused", detail: detail)
+        try await deadLetter(record.name, in: record.partition, .refused, detail: detail)
     }
 
-    private func setAside(
-        _ name: String,
+    private func deadLetter(
+        _ entry: String,
         in partition: Int,
-        reason: String,
+        _ reason: DeadLetterRecordCall.Reason,
         detail: String
     ) async throws(QueueFailure) {
-        let keys = [store.keys.finished(partition), store.keys.finishedDead(partition)]
-        let limit = String(store.retention.deadLetters)
-        store.tellDropped(
-            try await call(.deadLetterRecord, keys: keys, [Keyspace.persisters, name, reason, detail, limit])
+        let dropped = try await call(
+            DeadLetterRecordCall(entry, in: partition, reason, detail: detail, store.keys, store.retention),
         )
+        store.report(droppedDeadLetters: dropped)
     }
 
     package func backlog() async throws(QueueFailure) -> RecordBacklog {
-        var backlog = RecordBacklog.none
+        var sum = RecordBacklog.none
         for partition in 0..<store.keys.partitions {
-            let reply = try await call(.recordBacklog, keys: [store.keys.finished(partition)], []).array ?? []
-            guard reply.count == 2, let records = reply[0].integer, let age = reply[1].integer else { continue }
-            backlog.records += records
-            backlog.age = max(backlog.age, .milliseconds(age))
+            let backlog = try await call(RecordBacklogCall(in: partition, store.keys))
+            sum.records += backlog.records
+            sum.age = max(sum.age, backlog.age)
         }
-        return backlog
+        return sum
     }
 
     // MARK: Membership
 
-    package func leave() async { _ = try? await retire(idle: .zero, consumer) }
+    package func leave() async { _ = try? await removeConsumers(idleFor: .zero, named: consumer) }
 
     package func removeSilentConsumers() async throws(QueueFailure) -> Int {
-        try await retire(idle: Self.consumerIdle, "")
+        try await removeConsumers(idleFor: Self.consumerIdle)
     }
 
-    private func retire(idle: Duration, _ consumer: String) async throws(QueueFailure) -> Int {
+    private func removeConsumers(
+        idleFor idle: Duration,
+        named consumer: String? = nil
+    ) async throws(QueueFailure) -> Int {
         var count = 0
         for partition in 0..<store.keys.partitions {
-            let arguments = [Keyspace.persisters, String(idle.wholeMilliseconds), consumer]
-            count +=
-                try await call(.removeIdleConsumers, keys: [store.keys.finished(partition)], arguments).integer ?? 0
+            count += try await call(RemoveIdleConsumersCall(of: group, in: partition, idleFor: idle, named: consumer))
         }
         return count
     }
 
-    private func call(
-        _ function: FunctionLibrary.Function,
-        keys: [String],
-        _ arguments: [String]
-    ) async throws(QueueFailure) -> RedisValue {
+    private func call<Call: FunctionCall>(_ call: Call) async throws(QueueFailure) -> Call.Reply {
         do {
-            return try await store.call(function, keys: keys, arguments)
+            return try await store.call(call)
         } catch {
             throw QueueFailure(error)
-        }
-    }
-}
-
-extension ArchiveEntry {
-    fileprivate var isEnd: Bool {
-        switch self {
-        case .submitted: false
-        case .finished: true
         }
     }
 }

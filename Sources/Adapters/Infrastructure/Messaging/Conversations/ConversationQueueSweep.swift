@@ -2,15 +2,15 @@ internal import Application
 internal import EventLoop
 internal import RedisClient
 internal import Shared
-internal import Time
 
-/// Looks after the lines of busy conversations, which go on by themselves with the end of each request: should one have
-/// ended without a word, by its expiry or with lost data, the next begins.
+/// Renews the waiting requests of busy conversations, and starts the next one if the active request ended without notice,
+/// by expiry or with lost data.
 ///
-/// Every replica of the workers sweeps; Redis decides. Loop-owned; one for each process is enough.
+/// Normally the end of a request starts the next one. Every replica of the workers sweeps; Redis decides. Loop-owned; one
+/// per process is enough.
 package final class ConversationQueueSweep {
     private static let period = Duration.seconds(1)
-    /// Requests nobody has looked after for so long are due.
+    /// Requests not renewed for so long are due.
     private static let dueAfter = Duration.seconds(2)
     private static let batch = 100
 
@@ -30,23 +30,16 @@ package final class ConversationQueueSweep {
         sweeping = nil
     }
 
-    /// What fails is done by the next sweep.
+    /// The next sweep repeats what fails.
     func sweep(dueAfter: Duration = ConversationQueueSweep.dueAfter) async {
         for partition in 0..<store.keys.partitions {
-            let due = [String(dueAfter.wholeMilliseconds), String(Self.batch)]
-            let reply = try? await store.call(.listWaiting, keys: [store.keys.waiting(partition)], due)
-            for member in reply?.array ?? [] { await lookAfter(member) }
+            let due = ListWaitingCall(in: partition, notRenewedFor: dueAfter, upTo: Self.batch, store.keys)
+            for request in (try? await store.call(due)) ?? [] { await renew(request) }
         }
     }
 
-    private func lookAfter(_ member: RedisValue) async {
-        let words = member.string?.split(separator: " ") ?? []
-        guard words.count == 2, let conversation = ConversationID(words[0]) else { return }
-        let expired = try? await store.call(
-            .renewWaiting,
-            keys: store.keys.scope(of: conversation),
-            [Keyspace.group, String(words[1]), String(store.retention.live.wholeMilliseconds)],
-        ).integer
+    private func renew(_ request: WaitingRequest) async {
+        let expired = try? await store.call(RenewWaitingCall(request, store.keys, store.retention))
         for _ in 0..<(expired ?? 0) { store.onEnd?(.expired) }
     }
 }

@@ -2,52 +2,32 @@ package import Application
 package import Domain
 internal import RedisClient
 package import Shared
-internal import Time
 
-/// What Redis knows of conversations while something goes on in them: their newest turns, and what runs and waits.
+/// What Redis stores of active conversations: their newest turns, and their running and waiting requests.
 package struct RedisConversations: ConversationMemory, ConversationActivity {
-    /// What follows the id of a turn whose answer has no end.
-    private static let partial = " partial"
-
     private let store: RedisStore
 
     package init(store: RedisStore) { self.store = store }
 
     package func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
-        let reply: [RedisValue]
         do {
-            reply = try await store.call(.readTurns, keys: turnKeys(of: conversation), [] as [String]).array ?? []
+            return try await store.call(ReadTurnsCall(of: conversation, store.keys))
         } catch {
-            // Where something else has taken the place of a key, the archive knows the turns.
+            // If a key has another type, the archive has the turns.
             if case .server(let answer) = error, answer.isPermanent { return RecalledTurns(turns: [], isWhole: false) }
             throw .unavailable
         }
-        let fields = reply.last?.array?.compactMap(\.string) ?? []
-        var turns: [ConversationTurn] = []
-        for position in stride(from: 0, to: fields.count - 2, by: 3) {
-            let name = fields[position]
-            guard let id = CorrelationID(name.prefix(36)) else { continue }
-            turns.append(
-                ConversationTurn(
-                    correlationID: id,
-                    problem: fields[position + 1],
-                    answer: fields[position + 2],
-                    isPartial: name.hasSuffix(Self.partial),
-                )
-            )
-        }
-        return RecalledTurns(turns: turns, isWhole: reply.first?.integer == 1)
     }
 
     package func remember(
         _ turns: [ConversationTurn],
         of conversation: ConversationID
     ) async throws(RepositoryFailure) {
-        let fields = turns.flatMap { turn in
-            [turn.correlationID.description + (turn.isPartial ? Self.partial : ""), turn.problem, turn.answer]
+        do {
+            _ = try await store.call(RestoreTurnsCall(turns, of: conversation, store.keys, store.retention))
+        } catch {
+            throw .unavailable
         }
-        let bounds = [String(store.retention.turns), String(store.retention.turnBytes)]
-        _ = try await call(.restoreTurns, keys: turnKeys(of: conversation), bounds + fields)
     }
 
     package func end(
@@ -55,29 +35,14 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         of user: UserID,
         isKept: Bool
     ) async throws(RepositoryFailure) -> Bool {
-        let arguments =
-            [Keyspace.group, user.text, isKept ? "1" : "0", String(store.retention.deletions.wholeMilliseconds)]
-            + store.stopArguments(.conversationDeleted, in: store.keys.partition(of: id))
-        while true {
-            let reply = try await call(.beginDeletion, keys: store.keys.scope(of: id), arguments).array ?? []
-            guard reply.count == 4 else { throw .unavailable }
-            store.tellEnds(.conversationDeleted, reply[1], sum: reply[2])
-            // What waits is ended in steps, between which Redis serves others.
-            if reply[3].integer != 1 { return reply[0].integer == 1 }
-        }
-    }
-
-    private func turnKeys(of id: ConversationID) -> [String] {
-        [store.keys.conversation(id), store.keys.turns(id)]
-    }
-
-    private func call(
-        _ function: FunctionLibrary.Function,
-        keys: [String],
-        _ arguments: [String]
-    ) async throws(RepositoryFailure) -> RedisValue {
+        let call = BeginDeletionCall(of: id, by: user, isArchived: isKept, store.keys, store.retention)
         do {
-            return try await store.call(function, keys: keys, arguments)
+            while true {
+                let progress = try await store.call(call)
+                store.report(progress.ended, .conversationDeleted)
+                // Waiting requests end in steps, between which Redis serves other clients.
+                if !progress.mustRepeat { return progress.isKnown }
+            }
         } catch {
             throw .unavailable
         }

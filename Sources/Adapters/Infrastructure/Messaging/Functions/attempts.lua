@@ -30,7 +30,9 @@ local function claim(keys, args)
   local started = tonumber(known[4] or now)
   local queued, age = started - tonumber(known[3]), now - tonumber(known[3])
   -- An end that an earlier release wrote in part is completed like a cancellation: `finish` writes no second event.
-  if cancel or terminal[name] then return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' } end
+  if cancel or terminal[name] then
+    return { 'cancelled', last, queued, redis.call('HGETALL', request), age, 'first' }
+  end
 
   local attempt = last + 1
   local handovers = tonumber(known[5] or 0)
@@ -68,11 +70,10 @@ end
 -- KEYS    SCOPE [, dead]
 -- ARGV    group, consumer, entry, attempt, sequence or '' for the next one, event name, data, id, status, TTL ms,
 --         turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer, then field, value ...
---         At sequence 0 or the next one, the caller is not the writer of the last attempt: its text is read here, and
---         `answer` counts only where the events have none.
 -- returns {`finished`, `superseded` or `history_lost`, number of dropped dead letters}
 --
--- With `dead`, the input of a new request is stored there.
+-- At sequence 0 or the next one, the caller is not the writer of the last attempt: its text is read here, and `answer`
+-- counts only if the events have none. With `dead`, the input of a new request is stored there.
 local function finish(keys, args)
   local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[8]
   local jobs, request, events = scope.jobs, scope.requests .. id, scope.events .. id

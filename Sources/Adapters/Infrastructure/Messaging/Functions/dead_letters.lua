@@ -14,8 +14,8 @@ end
 -- fail_unreadable  Ends a request whose record cannot be read, or one of whose keys has another type.
 --
 -- KEYS    jobs, dead, request, events, unfinished
--- ARGV    group, entry, id, max dead letters, TTL ms, channel, data of `failed` before and after the number of
---         attempts, error kind, detail, turns, bytes of a turn's text, the answer so far
+-- ARGV    group, entry, id, max dead letters, TTL ms, channel, data of `failed` before the number of attempts,
+--         data of `failed` after it, error kind, detail, turns, bytes of a turn's text, the answer so far
 -- returns 1 if this call ended the request, else 0; then the number of dropped dead letters
 --
 -- Either key may be the broken one; what can be read is stored and published as at any other end.

@@ -1,4 +1,4 @@
--- Orphans: requests whose job is in no queue any more. Only an operator can remove entries unnoticed (XDEL, XTRIM, XACK).
+-- Orphans: requests whose job is in no queue any more, because an operator removed its entry (XDEL, XTRIM, XACK).
 
 -- list_orphans  Examines requests whose job was not seen for some time, and lists those that have none.
 --

@@ -25,7 +25,8 @@ local commands = {
   { 'XINFO', 'STREAM', ':stream' },
   { 'XGROUP', 'CREATE', ':stream', 'g', '0' }, { 'XINFO', 'GROUPS', ':stream' },
   { 'XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', ':stream', '>' }, { 'XINFO', 'CONSUMERS', ':stream', 'g' },
-  { 'XPENDING', ':stream', 'g' }, { 'XCLAIM', ':stream', 'g', 'c', '0', '1-1', 'JUSTID' }, { 'XACK', ':stream', 'g', '1-1' },
+  { 'XPENDING', ':stream', 'g' }, { 'XCLAIM', ':stream', 'g', 'c', '0', '1-1', 'JUSTID' },
+  { 'XACK', ':stream', 'g', '1-1' },
   { 'XGROUP', 'DELCONSUMER', ':stream', 'g', 'c' }, { 'XDEL', ':stream', '1-1' },
 }
 
@@ -60,4 +61,18 @@ local function missing_permissions(keys, args)
   end
   for _, kind in ipairs(may_clean and kinds or {}) do redis.call('DEL', keys[1] .. kind) end
   return missing
+end
+
+-- mistyped_keys  Finds a key whose type is not the one that the product writes.
+--
+-- KEYS    key ...
+-- ARGV    type of the key as TYPE returns it ...
+-- returns {} if every key is missing or has its type; else {key, its type, its expected type} of the first that has not
+-- O(n) in the keys
+local function mistyped_keys(keys, args)
+  for i, key in ipairs(keys) do
+    local type = redis.call('TYPE', key).ok
+    if type ~= 'none' and type ~= args[i] then return { key, type, args[i] } end
+  end
+  return {}
 end

@@ -1,5 +1,5 @@
--- Registers the functions. `submit`, `reserve_key`, the redrives and `restore_turns` accept new data, so Redis rejects them at
--- `maxmemory`. The others that write continue or end accepted work, which frees memory, so they may exceed it.
+-- Registers the functions. `submit`, `reserve_key`, the redrives and `restore_turns` accept new data, so Redis rejects
+-- them at `maxmemory`. The others that write continue or end accepted work, which frees memory, so they may exceed it.
 
 local function register(name, callback, flags)
   redis.register_function { function_name = 'lemma_@VERSION@_' .. name, callback = callback, flags = flags }
@@ -26,5 +26,5 @@ register_all({
 register_all({
   'queue_statistics', queue_statistics, 'list_abandoned', list_abandoned, 'list_waiting', list_waiting,
   'read_turns', read_turns, 'record_backlog', record_backlog, 'read_request', read_request,
-  'eviction_policy', eviction_policy,
+  'eviction_policy', eviction_policy, 'find_submission', find_submission, 'mistyped_keys', mistyped_keys,
 }, { 'no-writes' })

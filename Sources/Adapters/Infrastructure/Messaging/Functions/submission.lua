@@ -38,7 +38,7 @@ local function decode_note(value)
 end
 
 -- Returns the reply of `submit` for an idempotency key that was used before; nil for a new key.
-local function find_submission(once, former, meaning, former_meaning)
+local function earlier_submission(once, former, meaning, former_meaning)
   local value = redis.call('GET', once)
   if value then
     if string.sub(value, 1, 8) ~= meaning or #value < 44 then return { 'reused' } end
@@ -56,9 +56,10 @@ end
 --
 -- KEYS    SCOPE [, once, idempotency]
 -- ARGV    group, max waiting requests, TTL ms, id, requested provider or '', data of `queued` up to its position,
---         user, `new`, `named` or `confirmed` conversation, policy for a busy conversation, max waiting in the
---         conversation, max records that wait for the archive, meaning (8 bytes), meaning as `idempotency` stores
---         it, ids (30 bytes), TTL of the idempotency key in ms, the terms of `stop` (7), then field, value ...
+--         user, standing of the conversation (`new`, `named` or `confirmed`), policy for a busy conversation, max
+--         waiting in the conversation, max records that wait for the archive, meaning (8 bytes), meaning as
+--         `idempotency` stores it, ids (30 bytes), TTL of the idempotency key in ms, the terms of `stop` (7), then
+--         field, value ...
 -- returns {`ok`, created ms, position, number of interrupted requests, sum of the ms since their submission};
 --         {`stopped`, number of interrupted requests, sum of ms}: the call must be repeated;
 --         {`replay`, created ms, ids (30 bytes)} or {`replay`, created ms, id, conversation};
@@ -68,7 +69,7 @@ end
 local function submit(keys, args)
   local scope, once = scope_of(keys), keys[scope_count + 1]
   local group, id, user = args[1], args[4], args[7]
-  local earlier = once and find_submission(once, keys[scope_count + 2], args[12], args[13])
+  local earlier = once and earlier_submission(once, keys[scope_count + 2], args[12], args[13])
   if earlier then return earlier end
   local known = redis.call('HMGET', scope.conversation, 'user', 'deleted', 'active')
   if known[2] == user or (known[1] and known[1] ~= user) then return { 'not_found' } end
@@ -119,4 +120,15 @@ local function reserve_key(keys, args)
   if former and string.match(former, '^%S+') ~= args[2] then return 0 end
   if redis.call('SET', keys[1], args[1], 'NX', 'PX', args[3]) then return 1 end
   return string.sub(redis.call('GET', keys[1]), 1, 8) == args[1] and 1 or 0
+end
+
+-- find_submission  Returns the request that an idempotency key stands for.
+--
+-- KEYS    once, idempotency
+-- ARGV    meaning (8 bytes), meaning as `idempotency` stores it
+-- returns {`replay`, created ms, ids (30 bytes)} or {`replay`, created ms, id, conversation}; {`reused`}; {`unknown`}
+--
+-- For a repetition while Redis rejects `submit` at `maxmemory`: nothing is to be written for it.
+local function find_submission(keys, args)
+  return earlier_submission(keys[1], keys[2], args[1], args[2]) or { 'unknown' }
 end

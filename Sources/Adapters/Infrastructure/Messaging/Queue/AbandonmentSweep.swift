@@ -5,22 +5,21 @@ internal import RedisClient
 package import Shared
 internal import Time
 
-/// Cancels the requests whose last viewer has been gone for the grace (`onDisconnect: cancel`).
+/// Cancels the requests whose last viewer has been gone for the grace period (`onDisconnect: cancel`).
 ///
-/// Every replica sweeps, so that whoever dies is replaced; Redis decides, once, for each request. After a time in which
-/// Redis could not be reached, viewers could not be told of either, and after a jump of its clock what they said is too
-/// old: nothing is cancelled until all have had time to be told of.
-/// Loop-owned; one for each process is enough.
+/// Every replica sweeps, so that none is missed when one dies; Redis decides once per request. After an outage of Redis the
+/// stored presences are out of date, because no replica could renew them, and after a jump of its clock they are too old:
+/// then nothing is cancelled until every replica has had the time to renew them. Loop-owned; one per process is enough.
 package final class AbandonmentSweep {
     private static let period = Duration.milliseconds(500)
-    /// A longer silence of Redis, sleep of this process, or jump of Redis' clock makes what is stored doubtful.
+    /// In milliseconds: a longer outage of Redis, pause of this process, or jump of the clock makes the presences out of date.
     private static let gapMax: Int64 = 3000
     private static let batch = 100
 
     private struct Contact {
         /// Loop times in milliseconds.
-        var heardAt: Int64?
-        /// What Redis' clock shows at loop time 0.
+        var lastReplyAt: Int64?
+        /// The clock of Redis at loop time 0.
         var clock: Int64 = 0
         var trustedFrom: Int64 = 0
     }
@@ -31,7 +30,7 @@ package final class AbandonmentSweep {
     private var contacts: [Contact]
     private var sweeping: Task<Void, Never>?
 
-    /// `onAbandon` hears of each request that this sweep has cancelled, or has asked its worker to.
+    /// `onAbandon` is called for each request that this sweep cancelled or asked its worker to cancel.
     package init(
         store: RedisStore,
         grace: Duration,
@@ -51,8 +50,8 @@ package final class AbandonmentSweep {
         }
     }
 
-    /// True once Redis has been asked everywhere.
-    var hasLooked: Bool { contacts.allSatisfy { $0.heardAt != nil } }
+    /// True once every partition has replied.
+    var hasSwept: Bool { contacts.allSatisfy { $0.lastReplyAt != nil } }
 
     package func close() {
         sweeping?.cancel()
@@ -60,40 +59,34 @@ package final class AbandonmentSweep {
     }
 
     private func sweep(_ partition: Int) async {
-        let reply = try? await store.call(.listAbandoned, keys: [store.keys.watched(partition)], [String(Self.batch)])
-        guard let answer = reply?.array, answer.count >= 2, let known = answer[0].integer, let time = answer[1].integer
-        else { return }
+        guard let page = try? await store.call(ListAbandonedCall(in: partition, upTo: Self.batch, store.keys)) else {
+            return
+        }
         let now = store.loop.nowMilliseconds
         let contact = contacts[partition]
-        contacts[partition].heardAt = now
-        contacts[partition].clock = Int64(time) - now
-        let wasHeard = contact.heardAt.map { now - $0 <= Self.gapMax } ?? false
-        if known > 0, !wasHeard || abs(contacts[partition].clock - contact.clock) > Self.gapMax {
+        contacts[partition].lastReplyAt = now
+        contacts[partition].clock = Int64(page.time) - now
+        let isRecent = contact.lastReplyAt.map { now - $0 <= Self.gapMax } ?? false
+        if page.watched > 0, !isRecent || abs(contacts[partition].clock - contact.clock) > Self.gapMax {
             contacts[partition].trustedFrom = now + (ViewerPresence.lifetime + grace).wholeMilliseconds
         }
         guard now >= contacts[partition].trustedFrom else { return }
-        for id in answer.dropFirst(2).compactMap({ $0.string.flatMap { CorrelationID($0) } }) { await abandon(id) }
+        for id in page.abandoned { await cancel(id) }
     }
 
-    /// What fails is found again by the next sweep.
-    private func abandon(_ id: CorrelationID) async {
+    /// The next sweep repeats what fails.
+    private func cancel(_ id: CorrelationID) async {
         let keys = store.keys
-        let partition = keys.partition(of: id)
-        let field = RequestField.conversation.rawValue
-        let stored = try? await store.call(RedisCommand("HGET", keys.request(id), field)).string
-        // Nothing is done about one that has expired, so that it may pass for any conversation's.
+        let command = RedisCommand("HGET", keys.request(id), RequestField.conversation.rawValue)
+        let stored = try? await store.connection(of: id).call(command).string
+        // Of an expired request nothing is cancelled, so any conversation will do.
         let conversation = stored.flatMap { ConversationID($0) } ?? ConversationID(bits: id.bits)
-        let reply = try? await store.call(
-            .cancelAbandoned,
-            keys: keys.scope(of: conversation) + [keys.watched(partition), keys.viewers(id)],
-            [Keyspace.group, id.description] + store.stopArguments(.disconnected, in: partition),
-        )
-        if let answer = reply?.array, answer.count == 2 {
-            store.tellEnds(.disconnected, .integer(1), sum: answer[1])
-        }
-        switch reply?.array?.first?.string {
-        case "ended", "over", "asked": onAbandon(id)
-        case _: break
+        switch try? await store.call(CancelAbandonedCall(id, of: conversation, keys, store.retention)) {
+        case .ended(let age):
+            store.report(EndedRequests(count: 1, ageSum: age), .disconnected)
+            onAbandon(id)
+        case .over, .asked: onAbandon(id)
+        case .unknown, .watched, nil: break
         }
     }
 }

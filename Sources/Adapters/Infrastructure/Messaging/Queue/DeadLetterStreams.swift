@@ -1,10 +1,10 @@
 internal import Application
 internal import RedisClient
 
-/// One kind of dead letters, a stream in each partition.
+/// Dead letters of one kind, a stream per partition.
 struct DeadLetterStreams {
     let store: RedisStore
-    /// The stream of a partition.
+    /// The key of a partition's stream.
     let key: @Sendable (Int) -> String
 
     struct Entry {
@@ -18,7 +18,7 @@ struct DeadLetterStreams {
         var entries: [Entry] = []
         for partition in 0..<store.keys.partitions {
             let command = RedisCommand("XRANGE", key(partition), "-", "+", "COUNT", count)
-            entries += try await call(command).array?.compactMap { entry($0, in: partition) } ?? []
+            entries += try await call(command, in: partition).array?.compactMap { entry($0, in: partition) } ?? []
         }
         return Array(entries.sorted { $0.milliseconds < $1.milliseconds }.prefix(count))
     }
@@ -27,12 +27,13 @@ struct DeadLetterStreams {
     func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [DeadLetterField]? {
         guard letter.partition < store.keys.partitions else { return nil }
         let command = RedisCommand("XRANGE", key(letter.partition), letter.entry, letter.entry)
-        let entries = try await call(command).array ?? []
+        let entries = try await call(command, in: letter.partition).array ?? []
         return entries.first?.array?.last?.fieldList.map { DeadLetterField(name: $0.name, value: $0.value) }
     }
 
     func drop(_ letter: DeadLetterName) async throws(RepositoryFailure) -> Bool {
-        try await call(RedisCommand("XDEL", key(letter.partition), letter.entry)).integer == 1
+        let command = RedisCommand("XDEL", key(letter.partition), letter.entry)
+        return try await call(command, in: letter.partition).integer == 1
     }
 
     private func entry(_ value: RedisValue, in partition: Int) -> Entry? {
@@ -43,9 +44,9 @@ struct DeadLetterStreams {
         return Entry(name: letter, milliseconds: milliseconds, fields: parts[1].fields)
     }
 
-    private func call(_ command: RedisCommand) async throws(RepositoryFailure) -> RedisValue {
+    private func call(_ command: RedisCommand, in partition: Int) async throws(RepositoryFailure) -> RedisValue {
         do {
-            return try await store.call(command)
+            return try await store.call(command, in: partition)
         } catch {
             throw .unavailable
         }

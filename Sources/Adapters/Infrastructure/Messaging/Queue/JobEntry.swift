@@ -2,18 +2,18 @@ internal import Application
 internal import RedisClient
 internal import Shared
 
-/// What an entry of a job stream is.
+/// A decoded entry of a job stream.
 enum JobEntry {
     /// The version of entries that this program writes and runs.
     static let version = 1
 
     case job(JobDelivery)
-    /// Written by a later release: for its workers.
+    /// Written by a later release, for its workers.
     case laterVersion
-    /// No release could run it; carries the entry's name.
+    /// No release can run it; carries the entry's name.
     case malformed(String)
 
-    /// Reads an entry as XREADGROUP and XCLAIM give it.
+    /// Reads an entry as XREADGROUP and XCLAIM return it.
     init(_ entry: RedisValue) {
         switch StreamEntry(entry, version: Self.version) {
         case .fields(let name, let fields): self = Self.delivery(name, fields).map { .job($0) } ?? .malformed(name)
@@ -24,7 +24,7 @@ enum JobEntry {
 
     private static func delivery(_ name: String, _ fields: [String: String]) -> JobDelivery? {
         guard let id = fields["id"].flatMap({ CorrelationID($0) }) else { return nil }
-        let wish = fields["provider"].flatMap { $0.isEmpty ? nil : $0 }
-        return JobDelivery(entry: name, correlationID: id, requestedProvider: wish)
+        let requested = fields["provider"].flatMap { $0.isEmpty ? nil : $0 }
+        return JobDelivery(entry: name, correlationID: id, requestedProvider: requested)
     }
 }

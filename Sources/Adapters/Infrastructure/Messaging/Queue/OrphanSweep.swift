@@ -6,14 +6,14 @@ package import Shared
 internal import Telemetry
 internal import Time
 
-/// Ends requests that no queue knows any more: an operator deleted or trimmed entries of the job stream.
+/// Ends orphans: requests that are in no queue, because an operator deleted or trimmed entries of the job stream.
 ///
 /// ```
-///  request's job not seen for a lease ──► in the queue, delayed, behind another of its conversation ──► seen
-///                                    └──► entry of another name in the stream ─────────────────────────► noted
-///                                    └──► none ──► cancelled where that was wished, else failed and a dead letter
+///  job not seen for a lease ──► in the queue, delayed, or waiting in its conversation ──► seen
+///                          └──► entry of another name in the stream ────────────────────► stored
+///                          └──► none ──► cancelled if that is requested, else failed and dead-lettered
 /// ```
-/// Every replica of the workers sweeps; Redis decides who ends a request. Loop-owned; one for each process is enough.
+/// Every replica of the workers sweeps; Redis decides which one ends a request. Loop-owned; one per process is enough.
 package final class OrphanSweep {
     private static let batch = 100
     private static let pageEntries = 500
@@ -22,13 +22,6 @@ package final class OrphanSweep {
         detail: "This problem was removed from the queue by an operator. Please send it again.",
     )
 
-    private struct Unqueued {
-        let id: CorrelationID
-        /// The job's entry as far as it is known; empty where it never had one.
-        let entry: String
-        let attempts: UInt64
-    }
-
     private let store: RedisStore
     private let consumer: any MessageConsumer
     private let lease: Duration
@@ -36,9 +29,8 @@ package final class OrphanSweep {
     private let onEnd: (CorrelationID) -> Void
     private var sweeping: Task<Void, Never>?
 
-    /// A job may be unseen for `lease`.
-    ///
-    /// `choice` is the provider that a request would have been given. `onEnd` hears of each request that this sweep has ended.
+    /// A job may be unseen for `lease`. `choice` is the provider that the request would have got. `onEnd` is called for
+    /// each request that this sweep has ended.
     package init(
         store: RedisStore,
         consumer: any MessageConsumer,
@@ -64,60 +56,38 @@ package final class OrphanSweep {
         sweeping = nil
     }
 
-    /// What fails is done by a later sweep.
+    /// A later sweep repeats what fails.
     func sweep() async {
         for partition in 0..<store.keys.partitions {
             var isFull = true
             var unseenSince: Int?
-            while isFull, let batch = try? await unqueued(in: partition, since: unseenSince) {
-                isFull = batch.inspected == Self.batch
-                unseenSince = batch.unseenSince
-                guard !batch.requests.isEmpty, let entries = try? await jobs(in: partition) else { continue }
-                for request in batch.requests { await settle(request, entries[request.id]) }
+            while isFull, let page = try? await store.call(call(in: partition, since: unseenSince)) {
+                isFull = page.examined == Self.batch
+                unseenSince = page.unseenSince
+                guard !page.orphans.isEmpty, let entries = try? await jobs(in: partition) else { continue }
+                for orphan in page.orphans { await settle(orphan, entries[orphan.id]) }
             }
         }
     }
 
-    private struct Batch {
-        let inspected: Int
-        /// By Redis' clock, in milliseconds: what has been seen since is not looked at in this sweep.
-        let unseenSince: Int?
-        let requests: [Unqueued]
-    }
-
-    private func unqueued(in partition: Int, since time: Int?) async throws(RedisError) -> Batch {
-        let keys = store.keys
-        let reply = try await store.call(
-            .listOrphans,
-            keys: [
-                keys.jobs(partition), keys.delayed(partition), keys.waiting(partition), keys.unfinished(partition),
-                keys.requests(partition),
-            ],
-            [
-                Keyspace.group, String(lease.wholeMilliseconds), String(Self.batch),
-                String(store.retention.live.wholeMilliseconds), time.map { String($0) } ?? "",
-            ],
-        )
-        let answer = reply.array ?? []
-        let fields = answer.dropFirst(2).compactMap(\.string)
-        let requests: [Unqueued] = stride(from: 0, to: fields.count - 2, by: 3).compactMap { place in
-            guard let id = CorrelationID(fields[place]), let attempts = UInt64(fields[place + 2]) else { return nil }
-            return Unqueued(id: id, entry: fields[place + 1], attempts: attempts)
-        }
-        return Batch(
-            inspected: answer.first?.integer ?? 0,
-            unseenSince: answer.dropFirst().first?.integer,
-            requests: requests,
+    private func call(in partition: Int, since time: Int?) -> ListOrphansCall {
+        ListOrphansCall(
+            in: partition,
+            unseenFor: lease,
+            since: time,
+            upTo: Self.batch,
+            store.keys,
+            store.retention,
         )
     }
 
-    /// The newest entry of each request in the job stream, read in steps between which Redis serves others.
+    /// The newest entry of each request in the job stream, read in pages between which Redis serves other clients.
     private func jobs(in partition: Int) async throws(RedisError) -> [CorrelationID: String] {
         var jobs: [CorrelationID: String] = [:]
         var from = "-"
         while true {
             let command = RedisCommand("XRANGE", store.keys.jobs(partition), from, "+", "COUNT", Self.pageEntries)
-            let page = try await store.call(command).array ?? []
+            let page = try await store.call(command, in: partition).array ?? []
             for entry in page {
                 guard let parts = entry.array, parts.count == 2, let name = parts[0].string,
                     let id = parts[1].fields["id"].flatMap({ CorrelationID($0) })
@@ -129,45 +99,46 @@ package final class OrphanSweep {
         }
     }
 
-    private func settle(_ request: Unqueued, _ entry: String?) async {
-        if let entry, entry != request.entry {
-            _ = try? await store.call(.setJobEntry, keys: [store.keys.request(request.id)], [entry])
+    private func settle(_ orphan: Orphan, _ entry: String?) async {
+        if let entry, entry != orphan.entry {
+            try? await store.call(SetJobEntryCall(entry, of: orphan.id, store.keys))
         } else {
-            try? await end(request)
+            try? await end(orphan)
         }
     }
 
-    private func end(_ request: Unqueued) async throws {
+    private func end(_ request: Orphan) async throws {
         let delivery = JobDelivery(
             entry: request.entry.isEmpty ? "0-0" : request.entry,
             correlationID: request.id,
             requestedProvider: nil,
         )
-        let reply: RedisValue
+        let fields: [String: String]
         do {
-            reply = try await store.call(RedisCommand("HGETALL", store.keys.request(request.id)))
+            let command = RedisCommand("HGETALL", store.keys.request(request.id))
+            fields = try await store.connection(of: request.id).call(command).fields
         } catch {
             guard case .server(let answer) = error, answer.isPermanent else { throw error }
             return try await consumer.discard(delivery, detail: answer.message)
         }
-        guard let record = RequestHash.record(request.id, reply) else {
+        guard let record = RequestHash.record(request.id, fields) else {
             return try await consumer.discard(delivery, detail: "the request's record cannot be read")
         }
         guard !record.status.isTerminal else { return }
-        let wish = reply.fields[RequestField.cancel.rawValue]
+        let requested = fields[RequestField.cancel.rawValue].map { CancelReason(stored: $0) }
         let answer = request.attempts > 0 ? try await StoredAnswer(store: store).text(of: request.id) ?? "" : ""
         let age = max(0, UnixTime.milliseconds - record.createdAt.milliseconds)
         let attempt = FinishedAttempt(
             claim: JobClaim(
                 delivery: delivery,
                 request: record.request,
-                attempt: request.attempts + (wish == nil ? 1 : 0),
+                attempt: request.attempts + (requested == nil ? 1 : 0),
                 cause: .workerLost,
                 queueMilliseconds: 0,
                 ageMilliseconds: Int(age),
                 answer: answer,
             ),
-            outcome: wish.map { .cancelled(CancelReason(stored: $0)) } ?? .failed(Self.failure),
+            outcome: requested.map { .cancelled($0) } ?? .failed(Self.failure),
             answer: answer,
             account: ProviderAccount(provider: choice, usage: .none),
             firstTokenMilliseconds: nil,
@@ -176,8 +147,8 @@ package final class OrphanSweep {
         let marker = FinishPlace.id(EventID(attempt: request.attempts + 1, sequence: 0))
         let result = try await consumer.finish(
             attempt,
-            at: wish == nil ? marker : .afterLast,
-            letter: wish == nil ? .removedFromQueue : nil,
+            at: requested == nil ? marker : .afterLast,
+            letter: requested == nil ? .removedFromQueue : nil,
         )
         guard result == .finished else { return }
         onEnd(request.id)

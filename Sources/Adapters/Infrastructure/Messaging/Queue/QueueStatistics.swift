@@ -2,25 +2,22 @@ internal import Application
 internal import EventLoop
 package import Instrumentation
 internal import RedisClient
-internal import Time
 
-/// Looks at the queue and at Redis' policy of eviction every few seconds, for metrics and readiness.
+/// Reads the levels of the queue and the eviction policy of Redis every few seconds, for metrics and readiness.
 ///
-/// One call of bounded cost for each partition. Every replica sees the same; a time without Redis is a time without values.
-/// Loop-owned; one for each process is enough.
+/// One call of bounded cost per partition. Every replica reports the same values, and none while Redis is away.
+/// Loop-owned; one per process is enough.
 package final class QueueStatistics {
     private static let period = Duration.seconds(5)
-    /// Claimed jobs that are looked at, of each partition.
-    private static let claimsMax = 100
 
     private let store: RedisStore
     private let metrics: QueueMetrics
     private let onEvictionPolicy: (String) -> Void
-    /// False once Redis has refused to tell: each refusal is an entry in its ACL LOG.
-    private var mayAskForPolicy = true
-    private var looking: Task<Void, Never>?
+    /// False once Redis has refused the policy: each refusal is an entry in its ACL LOG.
+    private var mayReadPolicy = true
+    private var polling: Task<Void, Never>?
 
-    /// `onEvictionPolicy` hears Redis' `maxmemory-policy` each time, where the user may ask for it (INFO).
+    /// `onEvictionPolicy` gets the `maxmemory-policy` of Redis each time, if the user may read it (INFO).
     package init(store: RedisStore, metrics: QueueMetrics, onEvictionPolicy: @escaping (String) -> Void = { _ in }) {
         self.store = store
         self.metrics = metrics
@@ -28,51 +25,35 @@ package final class QueueStatistics {
     }
 
     package func start() {
-        looking = store.loop.spawn {
-            repeat { await self.look() } while (try? await self.store.loop.sleep(for: Self.period)) != nil
+        polling = store.loop.spawn {
+            repeat { await self.refresh() } while (try? await self.store.loop.sleep(for: Self.period)) != nil
         }
     }
 
     package func close() {
-        looking?.cancel()
-        looking = nil
+        polling?.cancel()
+        polling = nil
     }
 
-    func look() async {
+    func refresh() async {
         metrics.show(await levels())
-        guard mayAskForPolicy, let policy = try? await store.evictionPolicy() else { return }
-        if policy.isEmpty { mayAskForPolicy = false } else { onEvictionPolicy(policy) }
+        guard mayReadPolicy else { return }
+        // By a function: a direct INFO that is refused would count as a missing permission and close the connection.
+        do {
+            let policy = try await store.call(EvictionPolicyCall(in: 0, store.keys))
+            if let policy { onEvictionPolicy(policy) } else { mayReadPolicy = false }
+        } catch {
+            return  // The next round reads it again.
+        }
     }
 
-    /// The sum of all partitions, and the largest of their times; nil where one cannot be asked.
+    /// The sum of all partitions, and the maximum of their times; nil if a call fails.
     private func levels() async -> QueueLevels? {
         var sum = QueueLevels()
         for partition in 0..<store.keys.partitions {
-            guard let levels = await levels(of: partition) else { return nil }
+            guard let levels = try? await store.call(QueueStatisticsCall(of: partition, store.keys)) else { return nil }
             sum.add(levels)
         }
         return sum
-    }
-
-    private func levels(of partition: Int) async -> QueueLevels? {
-        let keys = store.keys
-        let reply = try? await store.call(
-            .queueStatistics,
-            keys: [keys.jobs(partition), keys.delayed(partition), keys.dead(partition), keys.waiting(partition)],
-            [
-                Keyspace.group, String(RedisMessageConsumer.handedBackIdle.wholeMilliseconds), String(Self.claimsMax),
-            ],
-        )
-        let numbers = (reply?.array ?? []).compactMap(\.integer)
-        guard numbers.count == 7 else { return nil }
-        return QueueLevels(
-            waiting: numbers[0],
-            claimed: numbers[1],
-            delayed: numbers[2],
-            dead: numbers[3],
-            inLine: numbers[4],
-            oldestWaiting: .milliseconds(numbers[5]),
-            longestSilence: .milliseconds(numbers[6]),
-        )
     }
 }

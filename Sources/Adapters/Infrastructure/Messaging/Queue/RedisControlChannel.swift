@@ -1,31 +1,27 @@
 package import Domain
-package import EventLoop
+internal import EventLoop
 package import RedisClient
 package import Shared
 
-/// Hears wishes to cancel as soon as they are made.
+/// Receives cancellations as soon as they are requested.
 ///
-/// At most once: the durable flag in the request's hash and the renewals of the lease make up for what is lost here.
+/// Delivery: at most once. The durable flag in the request's hash and the renewals of the lease cover what is lost here.
 package final class RedisControlChannel: RedisSubscriberDelegate {
     private static let retryPause = Duration.seconds(1)
 
-    private let loop: Loop
-    private var subscriber: RedisSubscriber?
+    private let store: RedisStore
+    private var subscriber: (any PartitionSubscriber)?
     private let onCancel: (CorrelationID, CancelReason) -> Void
-    private let keys: Keyspace
 
     package init(
-        _ configuration: RedisConfiguration,
-        keys: Keyspace,
-        on loop: Loop,
+        store: RedisStore,
         observer: (any RedisObserver)? = nil,
         onCancel: @escaping (CorrelationID, CancelReason) -> Void
     ) {
-        self.loop = loop
-        self.keys = keys
+        self.store = store
         self.onCancel = onCancel
-        subscriber = RedisSubscriber(configuration, on: loop, delegate: self, observer: observer)
-        subscribe()
+        subscriber = store.openSubscriber(delegate: self, observer: observer)
+        for partition in 0..<store.keys.partitions { subscribe(in: partition) }
     }
 
     package func close() {
@@ -33,17 +29,15 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
         subscriber = nil
     }
 
-    private func subscribe() {
-        for partition in 0..<keys.partitions {
-            subscribe(to: keys.control(partition))
-        }
-    }
-
-    private func subscribe(to channel: String) {
-        subscriber?.subscribe(to: channel, deadline: RedisAnswerStream.subscribeDeadline) { [weak self] result in
+    private func subscribe(in partition: Int) {
+        subscriber?.subscribe(
+            to: store.keys.control(partition),
+            in: partition,
+            deadline: RedisAnswerStream.subscribeDeadline,
+        ) { [weak self] result in
             guard case .failure(let error) = result, error != .closed else { return }
-            // A refusal comes back at once: asking again without a pause would keep both sides busy.
-            self?.loop.schedule(after: Self.retryPause) { [weak self] in self?.subscribe(to: channel) }
+            // A refusal comes back at once: without a pause both sides would be busy with retries.
+            self?.store.loop.schedule(after: Self.retryPause) { [weak self] in self?.subscribe(in: partition) }
         }
     }
 
@@ -59,6 +53,6 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
 }
 
 extension CancelReason {
-    /// Reads what Redis holds; a reason of a later release counts as a request.
+    /// Reads what Redis stores; a reason of a later release counts as `requested`.
     init(stored text: String?) { self = text.flatMap { CancelReason(rawValue: $0) } ?? .requested }
 }

@@ -2,7 +2,6 @@ package import Application
 internal import Domain
 internal import RedisClient
 package import Shared
-internal import Time
 
 /// The dead-letter streams of all partitions.
 package struct RedisDeadLetters: DeadLetterRepository {
@@ -32,25 +31,12 @@ package struct RedisDeadLetters: DeadLetterRepository {
     ) async throws(RepositoryFailure) -> RedriveResult {
         let keys = store.keys
         guard let fields = try await fields(of: letter) else { return .unknown }
-        let named = fields.first { $0.name == "conversation" }?.value
-        guard let conversation = named.flatMap({ ConversationID($0) }),
+        let stored = fields.first { $0.name == "conversation" }?.value
+        guard let conversation = stored.flatMap({ ConversationID($0) }),
             keys.partition(of: id) == letter.partition, keys.partition(of: conversation) == letter.partition
         else { return .unreadable }
         do {
-            let reply = try await store.call(
-                .redrive,
-                keys: keys.scope(of: conversation) + [keys.dead(letter.partition)],
-                [
-                    Keyspace.group, letter.entry, id.description, String(store.retention.live.wholeMilliseconds),
-                    EventData.queuedPrefix(id, in: conversation),
-                ],
-            )
-            switch reply.string {
-            case "redriven": return .redriven
-            case "unreadable": return .unreadable
-            case "deleted": return .conversationDeleted
-            default: return .unknown
-            }
+            return try await store.call(RedriveCall(letter, as: id, in: conversation, keys, store.retention))
         } catch {
             throw .unavailable
         }

@@ -3,15 +3,14 @@ package import Domain
 internal import EventLoop
 internal import RedisClient
 internal import Shared
-internal import Time
 
-/// Writes jobs to the partition's stream, with record and first event in the same function call.
+/// Submits requests: job, record and first event are written by one function call.
 package struct RedisMessagePublisher: MessagePublisher {
-    /// What may wait before new work is refused.
+    /// How much may wait before new requests are rejected.
     package struct Limits: Sendable {
         /// Requests that wait, in all partitions together; each has an equal share.
         package var waiting: Int
-        /// Requests that wait for the one before them in one conversation.
+        /// Requests in one conversation queue.
         package var waitingInConversation = 16
         /// Records that wait for the archive, in all partitions together; each has an equal share.
         package var records = 100_000
@@ -20,7 +19,7 @@ package struct RedisMessagePublisher: MessagePublisher {
     }
 
     private let store: RedisStore
-    /// Those of one partition.
+    /// The share of one partition.
     private let limits: Limits
 
     package init(store: RedisStore, limits: Limits) {
@@ -37,137 +36,113 @@ package struct RedisMessagePublisher: MessagePublisher {
         in standing: ConversationStanding,
         as submission: IdempotentSubmission?
     ) async throws(PublishFailure) -> Publication {
+        do {
+            return try await submit(request, in: standing, as: submission)
+        } catch {
+            switch error {
+            case .failure(let failure): throw failure
+            case .redis(.server(let answer)) where answer.code == "OOM": break
+            case .redis: throw .unavailable
+            }
+        }
+        // At `maxmemory` Redis rejects `submit` as a whole; a repetition needs no write.
+        guard let submission else { throw .unavailable }
+        return try await replay(submission, beside: request.conversationID)
+    }
+
+    private enum Failure: Error {
+        case failure(PublishFailure)
+        case redis(RedisError)
+    }
+
+    private func submit(
+        _ request: MathRequest,
+        in standing: ConversationStanding,
+        as submission: IdempotentSubmission?
+    ) async throws(Failure) -> Publication {
         let noted = submission.map { store.keys.submission($0.name, beside: request.conversationID) }
-        if let submission, let noted { try await vouch(for: submission, notedBy: noted, request, standing) }
-        let keys = store.keys.scope(of: request.conversationID) + (noted?.all ?? [])
-        var arguments = arguments(request, standing, submission)
+        if let submission, let noted { try await reserve(submission, notedBy: noted, request, standing) }
+        var call = SubmitCall(
+            request,
+            in: standing,
+            as: submission,
+            notedBy: noted,
+            limits: limits,
+            store.keys,
+            store.retention,
+        )
         while true {
-            let reply = try await call(.submit, keys: keys, arguments).array ?? []
-            // An interruption ends what waits in steps, between which Redis serves others.
-            guard reply.count == 3, reply[0].string == "stopped" else { return try publication(reply) }
-            store.tellEnds(.interrupted, reply[1], sum: reply[2])
-            // Each end has written a record: what has begun is not to be refused for those.
-            arguments[Self.recordsArgument] = .text(String(Int.max))
+            switch try await reply(to: call) {
+            case .accepted(let createdAt, let position, let interrupted):
+                store.report(interrupted, .interrupted)
+                return Publication(createdAt: createdAt, position: position)
+            case .stopped(let interrupted):
+                // An interruption ends waiting requests in steps, between which Redis serves other clients.
+                store.report(interrupted, .interrupted)
+                call = call.afterInterruption
+            case .replayed(let earlier): return earlier.publication
+            case .keyReused: throw .failure(.keyReused)
+            case .queueFull: throw .failure(.queueFull)
+            case .archiveBehind: throw .failure(.archiveBehind)
+            case .conversationBusy: throw .failure(.conversationBusy)
+            case .conversationCrowded:
+                throw .failure(.conversationCrowded(limit: limits.waitingInConversation))
+            case .conversationNotFound: throw .failure(.conversationNotFound)
+            case .conversationUnknown: throw .failure(.conversationUnknown)
+            }
         }
     }
 
-    /// The place of ``Limits/records`` among the arguments of `submit`.
-    private static let recordsArgument = 10
-
-    private func arguments(
-        _ request: MathRequest,
-        _ standing: ConversationStanding,
-        _ submission: IdempotentSubmission?
-    ) -> [RedisData] {
-        let (id, conversation) = (request.correlationID, request.conversationID)
-        let partition = store.keys.partition(of: conversation)
-        let texts = [
-            Keyspace.group, String(limits.waiting), String(store.retention.live.wholeMilliseconds), id.description,
-            request.requestedProvider ?? "", EventData.queuedPrefix(id, in: conversation), request.userID.text,
-            standing.rawValue, request.options.onBusy.rawValue, String(limits.waitingInConversation),
-            String(limits.records),
-        ]
-        let note: [RedisData] = [
-            .bytes(submission?.meaning.noted ?? []), .text(submission?.meaning.description ?? ""),
-            .bytes(SubmittedIDs.bytes(id, conversation)), .text(String(store.retention.submissions.wholeMilliseconds)),
-        ]
-        let rest = store.stopArguments(.interrupted, in: partition) + RequestHash.fields(of: request)
-        return texts.map { .text($0) } + note + rest.map { .text($0) }
-    }
-
-    /// Notes in the key's own partition what it means, where the submission itself is noted in another one.
+    /// Binds the key to its meaning in the key's own partition, if the submission itself is stored in another one.
     ///
-    /// Repeated by every submission under the key, so that a crash after it leaves nothing to repair. Nothing is noted for a
-    /// conversation of which nothing is known.
-    private func vouch(
-        for submission: IdempotentSubmission,
+    /// Repeated by every submission under the key, so that a crash after it leaves nothing to repair. Nothing is stored
+    /// for an unknown conversation.
+    private func reserve(
+        _ submission: IdempotentSubmission,
         notedBy noted: SubmissionKeys,
         _ request: MathRequest,
         _ standing: ConversationStanding
-    ) async throws(PublishFailure) {
+    ) async throws(Failure) {
         let own = store.keys.submission(submission.name)
         guard own.partition != noted.partition else { return }
         if standing == .named {
             let command = RedisCommand("HEXISTS", store.keys.conversation(request.conversationID), "user")
+            let isKnown: Bool
             do {
-                guard try await store.call(command).integer == 1 else { throw PublishFailure.conversationUnknown }
-            } catch let failure as PublishFailure {
-                throw failure
+                isKnown = try await store.call(command, in: noted.partition).integer == 1
             } catch {
-                throw .unavailable
+                throw .redis(error)
             }
+            guard isKnown else { throw .failure(.conversationUnknown) }
         }
-        let arguments: [RedisData] = [
-            .bytes(submission.meaning.noted), .text(submission.meaning.description),
-            .text(String(store.retention.submissions.wholeMilliseconds)),
-        ]
-        guard try await call(.reserveKey, keys: own.all, arguments).integer == 1 else { throw .keyReused }
+        let isReserved = try await reply(to: ReserveKeyCall(submission, notedBy: own, store.retention))
+        guard isReserved else { throw .failure(.keyReused) }
     }
 
-    private func call(
-        _ function: FunctionLibrary.Function,
-        keys: [String],
-        _ arguments: [RedisData]
-    ) async throws(PublishFailure) -> RedisValue {
+    /// The earlier submission under the same key.
+    private func replay(
+        _ submission: IdempotentSubmission,
+        beside conversation: ConversationID
+    ) async throws(PublishFailure) -> Publication {
+        let noted = store.keys.submission(submission.name, beside: conversation)
+        let reply: FindSubmissionCall.Reply
         do {
-            return try await store.call(function, keys: keys, arguments)
+            reply = try await store.call(FindSubmissionCall(submission, notedBy: noted))
         } catch {
             throw .unavailable
         }
-    }
-
-    private func publication(_ reply: [RedisValue]) throws(PublishFailure) -> Publication {
-        switch reply.first?.string {
-        case "ok" where reply.count == 5:
-            guard let created = reply[1].integer, let position = reply[2].integer else { throw .unavailable }
-            store.tellEnds(.interrupted, reply[3], sum: reply[4])
-            return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: position)
-        case "replay" where reply.count >= 3:
-            guard let created = reply[1].integer, let ids = SubmittedIDs.read(reply[2...]) else { throw .unavailable }
-            return Publication(createdAt: Timestamp(milliseconds: Int64(created)), position: 0, replayed: ids)
-        case "full": throw .queueFull
-        case "behind": throw .archiveBehind
-        case "reused": throw .keyReused
-        case "busy": throw .conversationBusy
-        case "crowded": throw .conversationCrowded(limit: limits.waitingInConversation)
-        case "not_found": throw .conversationNotFound
-        case "unknown": throw .conversationUnknown
-        default: throw .unavailable
+        switch reply {
+        case .replayed(let earlier): return earlier.publication
+        case .keyReused: throw .keyReused
+        case .unknown: throw .unavailable
         }
     }
-}
 
-/// The ids of a submission as they are noted under its idempotency key: the request's 16 bytes, and the conversation's
-/// without its lane, which is the request's.
-private enum SubmittedIDs {
-    private static let laneBytes = 2
-
-    static func bytes(_ id: CorrelationID, _ conversation: ConversationID) -> [UInt8] {
-        id.bits.bytes + conversation.bits.bytes.dropLast(laneBytes)
-    }
-
-    /// Reads the 30 bytes, or the two texts that releases before 1.1 noted.
-    static func read(_ reply: ArraySlice<RedisValue>) -> Publication.ReplayedRequest? {
-        let parts = Array(reply)
-        if parts.count == 2 {
-            guard let id = parts[0].string.flatMap({ CorrelationID($0) }),
-                let conversation = parts[1].string.flatMap({ ConversationID($0) })
-            else { return nil }
-            return .init(correlationID: id, conversationID: conversation)
+    private func reply<Call: FunctionCall>(to call: Call) async throws(Failure) -> Call.Reply {
+        do {
+            return try await store.call(call)
+        } catch {
+            throw .redis(error)
         }
-        guard parts.count == 1, let bytes = parts[0].bytes, bytes.count == 32 - laneBytes,
-            let id = UUIDBits(bytes: bytes[..<16]),
-            let conversation = UUIDBits(bytes: bytes[16...] + bytes[..<16].suffix(laneBytes))
-        else { return nil }
-        return .init(correlationID: CorrelationID(bits: id), conversationID: ConversationID(bits: conversation))
     }
-}
-
-extension SubmissionKeys {
-    fileprivate var all: [String] { [once, former] }
-}
-
-extension Fingerprint {
-    /// As much of a meaning as is noted: only its own client could find another meaning with the same.
-    fileprivate var noted: [UInt8] { Array(bytes.prefix(8)) }
 }

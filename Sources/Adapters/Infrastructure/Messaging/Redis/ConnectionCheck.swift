@@ -1,34 +1,36 @@
 internal import Cryptography
 internal import RedisClient
 
-/// Determines, on a new connection, which permissions the Redis user lacks (ACL).
+/// Finds the permissions (ACL) that the Redis user lacks, on a fresh connection.
 ///
-/// Without a permission, functions would be refused half-way and jobs redelivered endlessly. So a connection without all
-/// permissions does not count as one; its failure names the missing ones.
+/// Without a permission, functions that are refused half-way would leave partial writes, and jobs would be redelivered
+/// without end. So the connection of a user that lacks one is closed; the failure names what is missing.
 struct ConnectionCheck: Sendable {
     let keys: Keyspace
     let functions: FunctionLibrary
+    /// One that the server has.
+    let partition: Int
 
-    /// Throws `notConnected` with what is missing.
+    /// Throws `notConnected` with the names of what is missing.
     ///
-    /// Loads the function library where Redis does not have it.
-    /// What fails for another reason, such as a server that is loading, is left to the commands that follow.
+    /// Loads the function library if Redis does not have it. Other failures, such as a server that is loading, are left
+    /// to the commands that follow.
     func run(on connection: RedisConnection) async throws(RedisError) {
         var missing: [String] = []
-        for command in Self.subscription(keys) {
+        for command in Self.subscription(keys, in: partition) {
             missing += try await refusal(of: command, on: connection).map { [$0] } ?? []
             // Both are refused for the same reason.
             if !missing.isEmpty { break }
         }
-        missing += try await missingWithinFunctions(on: connection, keys.probeChannel(0))
+        missing += try await missingWithinFunctions(on: connection)
         if let failure = Self.failure(missing) { throw failure }
     }
 
     /// The commands that try a subscription, to be sent without another one in between.
     ///
-    /// The channel is unique: a message that another process's check publishes would be taken for a reply.
-    static func subscription(_ keys: Keyspace) -> [RedisCommand] {
-        let channel = "\(keys.probeChannel(0))-\(Base64URL.encode(SecureRandom.bytes(9)))"
+    /// The channel is unique: a message that another process's check publishes would be read as a reply.
+    static func subscription(_ keys: Keyspace, in partition: Int) -> [RedisCommand] {
+        let channel = "\(keys.probeChannel(partition))-\(Base64URL.encode(SecureRandom.bytes(9)))"
         return ["SSUBSCRIBE", "SUNSUBSCRIBE"].map { RedisCommand($0, channel) }
     }
 
@@ -48,19 +50,18 @@ struct ConnectionCheck: Sendable {
         )
     }
 
-    private func missingWithinFunctions(
-        on connection: RedisConnection,
-        _ channel: String
-    ) async throws(RedisError) -> [String] {
-        let rights = RedisCommand("FCALL", functions.name(of: .missingPermissions), 1, keys.probe(0), channel)
-        var reply = try await answer(to: rights, on: connection)
+    private func missingWithinFunctions(on connection: RedisConnection) async throws(RedisError) -> [String] {
+        let call = MissingPermissionsCall(in: partition, keys)
+        var permissions = RedisCommand("FCALL", functions.name(of: .missingPermissions), call.keys.count)
+        permissions.append(contentsOf: call.keys + call.arguments)
+        var reply = try await answer(to: permissions, on: connection)
         if case .failure(let error) = reply, error.isFunctionNotFound {
             let load = try await refusal(of: RedisCommand("FUNCTION", "LOAD", functions.code), on: connection)
             if let load { return [load] }
-            reply = try await answer(to: rights, on: connection)
+            reply = try await answer(to: permissions, on: connection)
         }
         switch reply {
-        case .success(let value): return value.array?.compactMap(\.string) ?? []
+        case .success(let value): return (try? call.decode(value)) ?? []
         case .failure(let error): return error.missingPermission.map { [$0] } ?? []
         }
     }
@@ -76,13 +77,13 @@ struct ConnectionCheck: Sendable {
         }
     }
 
-    /// Throws where the connection has ended.
+    /// Throws if the connection fails.
     private func answer(
         to command: RedisCommand,
         on connection: RedisConnection
     ) async throws(RedisError) -> Result<RedisValue, RedisServerError> {
         do {
-            return .success(try await connection.call(command, deadline: RedisStore.commandDeadline))
+            return .success(try await connection.call(command, deadline: PartitionConnection.deadline))
         } catch {
             guard case .server(let answer) = error else { throw error }
             return .failure(answer)

@@ -36,6 +36,7 @@ struct FunctionLibrary: Sendable {
         // submission
         case submit
         case reserveKey = "reserve_key"
+        case findSubmission = "find_submission"
 
         // attempts
         case claim
@@ -69,6 +70,7 @@ struct FunctionLibrary: Sendable {
         // permissions
         case evictionPolicy = "eviction_policy"
         case missingPermissions = "missing_permissions"
+        case mistypedKeys = "mistyped_keys"
     }
 
     static let current = FunctionLibrary(

@@ -2,16 +2,16 @@ internal import Application
 internal import Cryptography
 package import Shared
 
-/// Every key and channel name in Redis: the one place that builds them.
+/// Builds every key and channel name in Redis; no other file does.
 ///
-/// The partition is the hash tag, so that all keys of a request live in one slot of a cluster, and one function can
-/// change them together.
+/// The partition is the hash tag, so that all keys of a request are in one slot of a cluster and one function can change
+/// them together.
 package struct Keyspace: Sendable {
-    /// The consumer group of the workers, and that of those who tell the archive.
+    /// The consumer groups of the workers and of the persisters.
     package static let group = "workers"
     static let persisters = "persisters"
 
-    /// How many partitions there are, each with a job stream of its own; at least 1.
+    /// The number of partitions, each with a job stream of its own; at least 1.
     package let partitions: Int
 
     package init(partitions: Int) {
@@ -19,7 +19,7 @@ package struct Keyspace: Sendable {
         self.partitions = partitions
     }
 
-    /// The partition of a request or conversation, from its lane: that of a request is its conversation's.
+    /// The partition of a request or conversation, from its lane. A request has the lane of its conversation.
     package func partition(of id: some UUIDIdentifier) -> Int { partition(of: id.bits.lane) }
     private func partition(of lane: UInt16) -> Int { Int(lane) % partitions }
 
@@ -32,11 +32,11 @@ package struct Keyspace: Sendable {
     func finishedDead(_ partition: Int) -> String { "lemma:{p\(partition)}:finished-dead" }
     func waiting(_ partition: Int) -> String { "lemma:{p\(partition)}:waiting" }
     func unfinished(_ partition: Int) -> String { "lemma:{p\(partition)}:unfinished" }
-    /// What readiness and a fresh connection write, to see that they may; nothing else does.
+    /// Written by readiness and by the check of a fresh connection only.
     func probe(_ partition: Int) -> String { "lemma:{p\(partition)}:probe" }
-    /// A channel on which nothing is ever published.
+    /// A channel for the check of permissions only.
     func probeChannel(_ partition: Int) -> String { "\(live(partition))probe" }
-    /// The beginning of the names of all requests' keys, and of all conversations'.
+    /// The prefix of the keys of all requests, and of all conversations.
     func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
     func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
     private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
@@ -45,20 +45,20 @@ package struct Keyspace: Sendable {
     func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
-    /// The channel that tells that the archive has kept something of a conversation; the function library makes it, too.
-    func kept(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
+    /// The channel of notices that a record of a conversation is archived; the function library builds it, too.
+    func archived(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
     private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
 
-    /// Where what was submitted under a client's key is noted: beside the conversation, and where nothing is known of one
-    /// yet, in the key's own partition.
+    /// The keys of the submission under a client's idempotency key: beside the conversation, and in the key's own partition
+    /// as long as no conversation is known.
     func submission(_ name: Fingerprint, beside conversation: ConversationID) -> SubmissionKeys {
         SubmissionKeys(name, in: partition(of: conversation))
     }
     func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
 
-    /// What the function library calls the scope of a conversation: its keys, and the beginnings of those of its requests.
+    /// SCOPE of the function library: the keys of a conversation, and the prefixes of those of its requests.
     func scope(of id: ConversationID) -> [String] {
         let partition = partition(of: id)
         return [
@@ -67,29 +67,32 @@ package struct Keyspace: Sendable {
         ]
     }
 
-    /// The conversation a channel `kept` belongs to: its last 36 bytes.
-    func conversation(ofKept channel: UnsafeRawBufferPointer) -> ConversationID? {
+    /// The conversation of a channel of archive notices: its last 36 bytes.
+    func conversation(ofArchived channel: UnsafeRawBufferPointer) -> ConversationID? {
         guard channel.count > 36 else { return nil }
         return channel.withMemoryRebound(to: UInt8.self) { ConversationID(ascii: $0.span.extracting(last: 36)) }
     }
 
-    /// The request a live channel belongs to: its last 36 bytes.
+    /// The request of a live channel: its last 36 bytes.
     func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {
         guard channel.count > 36 else { return nil }
         return channel.withMemoryRebound(to: UInt8.self) { CorrelationID(ascii: $0.span.extracting(last: 36)) }
     }
 }
 
-/// The keys of what was submitted under one client's idempotency key.
+/// The keys of a submission under one client's idempotency key.
 struct SubmissionKeys {
-    /// Bytes of the digest in the key: enough that no two of a user's names meet.
+    /// Bytes of the digest in the key, which make collisions between the names of a user improbable.
     private static let digestBytes = 16
 
     let partition: Int
-    /// With the digest in base64url: tools that list keys take them for text.
+    /// With the digest in base64url, because tools list keys as text.
     let once: String
-    /// As releases before 1.1 wrote it.
+    /// The format of release 1.0.
     let former: String
+
+    /// As KEYS of the functions.
+    var all: [String] { [once, former] }
 
     init(_ name: Fingerprint, in partition: Int) {
         self.partition = partition

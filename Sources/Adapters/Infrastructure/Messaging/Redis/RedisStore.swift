@@ -1,202 +1,136 @@
 internal import Application
-package import Domain
+internal import Domain
 package import EventLoop
 package import RedisClient
-package import Shared
-internal import Time
+internal import Shared
 
-/// How much stays in Redis, and for how long.
-package struct Retention: Sendable {
-    /// Of a request's keys while it waits and runs.
-    package var live: Duration
-    /// Of a request's keys after its end, and of a conversation's when nothing goes on in it.
-    package var afterEnd: Duration
-    /// The newest turns of a conversation, at least 1.
-    package var turns: Int
-    /// Of each text of a turn, in UTF-8 bytes: what is longer has no room in a context, and tells so by being cut.
-    package var turnBytes = 40_000
-    /// Of a client's `Idempotency-Key`.
-    package var submissions = Duration.seconds(86_400)
-    /// Dead letters of each kind in each partition; the oldest go first.
-    package var deadLetters = 10_000
-
-    package init(live: Duration, afterEnd: Duration, turns: Int) {
-        self.live = live
-        self.afterEnd = afterEnd
-        self.turns = turns
-    }
-
-    /// For how long a deleted conversation must be known to be: longer than any key of its requests lives.
-    var deletions: Duration { max(.seconds(86_400), live + afterEnd) }
-}
-
-/// How a request ended that no worker had.
-package enum StoredEnd: Sendable {
-    /// With the time since its submission.
-    case cancelled(CancelReason, after: Duration)
-    /// Nobody took it in time, and Redis forgot it.
-    case expired
-    /// It failed for a reason of the queue's own, with the time since its submission.
-    case failed(ProblemKind, after: Duration)
-}
-
-/// One loop's way to Redis: the command connection, the names of keys, their expiry and the function library.
+/// The access of one loop to Redis: the connections of the partitions, the names of keys, their expiry and the function
+/// library.
 ///
-/// Loop-owned; all adapters of a loop share it, so that one request's writes travel on one connection.
+/// Loop-owned; all adapters of a loop share it, so that the writes of one request travel on one connection.
 package final class RedisStore {
-    /// Limit of every command that does not wait on purpose.
-    static let commandDeadline = Duration.seconds(2)
-
     package let loop: Loop
     let keys: Keyspace
     let retention: Retention
     let functions = FunctionLibrary.current
-    private(set) var commander: RedisCommander
+    private let topology: any RedisTopology
 
-    /// Counts connections: a writer that sees another number must look at what Redis still has before it writes.
-    private(set) var generation = 0
-
-    /// Hears of each request that ended by a call of this store and that no worker had.
+    /// Called for each request that a call of this store ended and that no worker ran.
     package var onEnd: ((StoredEnd) -> Void)?
-    /// Hears how many dead letters were dropped because there were too many.
+    /// Called with the number of dead letters dropped because there were too many.
     package var onLettersDropped: ((Int) -> Void)?
-    /// Hears of each call that Redis refuses for good: a key of another type, or an error in a function.
+    /// Called for each call that Redis rejects permanently: a key of another type, or an error in a function.
     package var onRefusal: ((_ function: String, _ error: String) -> Void)?
 
-    package init(
+    package init(_ topology: any RedisTopology, keys: Keyspace, retention: Retention, on loop: Loop) {
+        self.topology = topology
+        self.keys = keys
+        self.retention = retention
+        self.loop = loop
+    }
+
+    /// A store on one Redis server.
+    package convenience init(
         _ configuration: RedisConfiguration,
         keys: Keyspace,
         retention: Retention,
         on loop: Loop,
         observer: (any RedisObserver)?
     ) {
-        self.loop = loop
-        self.keys = keys
-        self.retention = retention
-        let connected = ConnectionCount()
-        let check = ConnectionCheck(keys: keys, functions: functions)
-        commander = RedisCommander(
-            configuration,
-            on: loop,
-            observer: observer,
-        ) { connection async throws(RedisError) in
-            try await check.run(on: connection)
-            connected.action?()
-        }
-        connected.action = { [weak self] in self?.generation += 1 }
+        let server = SingleServer(configuration, keys: keys, on: loop, observer: observer)
+        self.init(server, keys: keys, retention: retention, on: loop)
     }
 
-    /// Breaks the knot between the commander's hook and the store that owns the commander.
-    private final class ConnectionCount {
-        var action: (() -> Void)?
-    }
-
-    package func close() { commander.close() }
+    package func close() { topology.close() }
 
     /// Commands of this store that Redis has not answered.
-    package var pendingCommands: Int { commander.pendingCount }
+    package var pendingCommands: Int { topology.pendingCommands }
 
-    /// Calls a library function, loading the library where Redis does not have it (fresh, flushed or older).
-    func call(
-        _ function: FunctionLibrary.Function,
-        keys: [some RedisArgument],
-        _ arguments: [some RedisArgument]
-    ) async throws(RedisError) -> RedisValue {
-        var command = RedisCommand("FCALL", functions.name(of: function), keys.count)
-        command.append(contentsOf: keys)
-        command.append(contentsOf: arguments)
+    // MARK: Connections
+
+    /// The connection for commands on keys of a partition; stays the same object for the lifetime of the store.
+    func connection(of partition: Int) -> PartitionConnection { topology.connection(of: partition) }
+
+    /// The connection for commands on keys of a request.
+    func connection(of id: CorrelationID) -> PartitionConnection { connection(of: keys.partition(of: id)) }
+
+    /// The servers, for blocking reads.
+    var servers: [PartitionServer] { topology.servers }
+
+    /// Opens connections of their own for channels of all partitions.
+    func openSubscriber(
+        delegate: any RedisSubscriberDelegate,
+        observer: (any RedisObserver)?
+    ) -> any PartitionSubscriber {
+        topology.openSubscriber(delegate: delegate, observer: observer)
+    }
+
+    // MARK: Calls
+
+    /// Calls a library function, and loads the library first if Redis does not have it (fresh, flushed or older).
+    func call<Call: FunctionCall>(_ call: Call) async throws(RedisError) -> Call.Reply {
+        let connection = connection(of: call.partition)
+        let command = command(of: call)
         do {
-            return try await commander.call(command, deadline: Self.commandDeadline)
+            return try decode(try await connection.call(command), of: call)
         } catch {
             guard case .server(let answer) = error else { throw error }
-            if answer.isPermanent { onRefusal?(function.rawValue, answer.message) }
+            if answer.isPermanent { onRefusal?(Call.function.rawValue, answer.message) }
             guard answer.isFunctionNotFound else { throw error }
-            try await loadLibrary()
-            return try await commander.call(command, deadline: Self.commandDeadline)
+            try await connection.load(functions)
+            return try decode(try await connection.call(command), of: call)
         }
     }
 
-    func call(_ command: RedisCommand) async throws(RedisError) -> RedisValue {
-        try await commander.call(command, deadline: Self.commandDeadline)
+    /// Calls a library function of which the caller can do without a reply: a missing library is not loaded.
+    func send<Call: FunctionCall>(_ call: Call, _ completion: @escaping (Result<Call.Reply, RedisError>) -> Void) {
+        connection(of: call.partition).send(command(of: call)) { [self] result in
+            switch result {
+            case .success(let value):
+                completion(Result { () throws(RedisError) in try decode(value, of: call) })
+            case .failure(let error): completion(.failure(error))
+            }
+        }
     }
 
-    /// Puts the library into Redis; does nothing where another replica was faster.
-    func loadLibrary() async throws(RedisError) {
+    private func command<Call: FunctionCall>(of call: Call) -> RedisCommand {
+        var command = RedisCommand("FCALL", functions.name(of: Call.function), call.keys.count)
+        command.append(contentsOf: call.keys)
+        command.append(contentsOf: call.arguments)
+        return command
+    }
+
+    private func decode<Call: FunctionCall>(_ reply: RedisValue, of call: Call) throws(RedisError) -> Call.Reply {
         do {
-            _ = try await call(RedisCommand("FUNCTION", "LOAD", functions.code))
+            return try call.decode(reply)
         } catch {
-            guard case .server(let answer) = error, answer.message.contains("already exists") else { throw error }
+            let name = Call.function.rawValue
+            throw .server(RedisServerError(message: "ERR the function \(name) returned an unexpected reply"))
         }
     }
 
-    /// What the library's `stop` takes, which ends the requests of one partition.
-    func stopArguments(_ reason: CancelReason, in partition: Int) -> [String] {
-        [
-            reason.rawValue, keys.control(partition), EventData.CancelledBetweenAttempts.prefix(reason),
-            EventData.CancelledBetweenAttempts.suffix, String(retention.afterEnd.wholeMilliseconds),
-            String(retention.turns), String(retention.turnBytes),
-        ]
+    /// Sends a command on keys of a partition.
+    func call(_ command: RedisCommand, in partition: Int) async throws(RedisError) -> RedisValue {
+        try await connection(of: partition).call(command)
     }
 
-    /// Tells of `count` requests that a call ended, each by the mean of the milliseconds since their submission.
-    func tellEnds(_ reason: CancelReason, _ count: RedisValue, sum milliseconds: RedisValue) {
-        guard let onEnd, let count = count.integer, count > 0, let sum = milliseconds.integer else { return }
-        for _ in 0..<count { onEnd(.cancelled(reason, after: .milliseconds(sum / count))) }
-    }
-
-    func tellDropped(_ letters: RedisValue?) {
-        if let count = letters?.integer, count > 0 { onLettersDropped?(count) }
-    }
-
-    /// Notes that an event was lost which clients may have; see ``RequestRepository/distrust(_:of:)``.
-    ///
-    /// What only a client claims to have is noted as far as the request can have come.
-    func distrust(_ event: EventID, of id: CorrelationID, isClaimed: Bool) async throws(RedisError) {
-        let arguments = [String(event.attempt), String(event.sequence), isClaimed ? "claimed" : "delivered"]
-        _ = try await call(.markLost, keys: [keys.request(id), keys.events(id)], arguments)
-    }
-
-    /// The id of a stream's last event; nil where the stream is gone.
+    /// The id of a stream's last event; nil if the stream does not exist.
     func lastEvent(of id: CorrelationID) async throws(RedisError) -> EventID? {
-        let reply = try await call(RedisCommand("XREVRANGE", keys.events(id), "+", "-", "COUNT", 1))
+        let reply = try await connection(of: id).call(RedisCommand("XREVRANGE", keys.events(id), "+", "-", "COUNT", 1))
         guard let entry = reply.array?.first?.array?.first?.string else { return nil }
         return EventID(entry)
     }
 
-    /// Redis' `maxmemory-policy`; empty where the user may not ask for it.
-    func evictionPolicy() async throws(RedisError) -> String {
-        // By a function: a refusal by itself would be taken for a lost right, and the connection with it.
-        try await call(.evictionPolicy, keys: [keys.jobs(0)], [] as [String]).string ?? ""
+    // MARK: Reports
+
+    /// Reports requests that one call ended, each with the mean of the times since their submissions.
+    func report(_ ended: EndedRequests, _ reason: CancelReason) {
+        guard let onEnd, ended.count > 0 else { return }
+        for _ in 0..<ended.count { onEnd(.cancelled(reason, after: ended.ageSum / ended.count)) }
     }
 
-    /// Round trip of a write and the check of permissions, for readiness; throws where Redis rejects writes.
-    package func probe() async throws(RedisError) {
-        _ = try await call(RedisCommand("SET", keys.probe(0), "1", "PX", 1000))
-        let missing = try await call(.missingPermissions, keys: [keys.probe(0)], [keys.probeChannel(0)])
-        if let failure = ConnectionCheck.failure(missing.array?.compactMap(\.string) ?? []) { throw failure }
-        try await probeSubscription()
-    }
-
-    /// Detects a revoked permission to subscribe: no function can try it, and subscribers have connections of their own.
-    private func probeSubscription() async throws(RedisError) {
-        let outcome = OneShot<RedisError?>(loop: loop)
-        let commands = ConnectionCheck.subscription(keys)
-        // In one turn: between the two, Redis rejects every other command of this connection.
-        for (index, command) in commands.enumerated() {
-            commander.send(command, deadline: Self.commandDeadline) { result in
-                switch result {
-                case .failure(let error): outcome.succeed(ConnectionCheck.failure(error))
-                case .success: if index == commands.count - 1 { outcome.succeed(nil) }
-                }
-            }
-        }
-        do {
-            guard let failure = try await outcome.value() else { return }
-            throw failure
-        } catch let error as RedisError {
-            throw error
-        } catch {
-            throw .cancelled
-        }
+    /// Reports the number of dead letters that a call dropped.
+    func report(droppedDeadLetters count: Int) {
+        if count > 0 { onLettersDropped?(count) }
     }
 }

@@ -11,11 +11,7 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {
         do {
-            let conversations = store.keys.conversations(store.keys.partition(of: id))
-            let reply = try await store.call(.readRequest, keys: [store.keys.request(id)], [conversations]).array ?? []
-            guard reply.count == 2, var record = RequestHash.record(id, reply[1]) else { return nil }
-            record.isDeleted = reply[0].integer == 1
-            return record
+            return try await store.call(ReadRequestCall(id, store.keys))
         } catch {
             throw .unavailable
         }
@@ -39,7 +35,7 @@ package struct RedisRequestRepository: RequestRepository {
 
     package func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
         do {
-            try await store.distrust(event, of: id, isClaimed: true)
+            _ = try await store.call(MarkLostCall(event, of: id, .claimed, store.keys))
         } catch {
             throw .unavailable
         }
@@ -49,20 +45,14 @@ package struct RedisRequestRepository: RequestRepository {
         _ request: MathRequest,
         _ reason: CancelReason
     ) async throws(RepositoryFailure) -> CancelResult {
-        let keys = store.keys
         do {
-            let partition = keys.partition(of: request.conversationID)
-            let reply =
-                try await store.call(
-                    .cancel,
-                    keys: keys.scope(of: request.conversationID),
-                    [Keyspace.group, request.correlationID.description] + store.stopArguments(reason, in: partition),
-                ).array ?? []
-            if reply.count == 2 { store.tellEnds(reason, .integer(1), sum: reply[1]) }
-            switch reply.first?.string {
-            case "ended", "over": return .over
-            case "asked": return .asked
-            default: return .unknown
+            switch try await store.call(CancelCall(request, reason, store.keys, store.retention)) {
+            case .ended(let age):
+                store.report(EndedRequests(count: 1, ageSum: age), reason)
+                return .over
+            case .over: return .over
+            case .asked: return .asked
+            case .unknown, .watched: return .unknown
             }
         } catch {
             throw .unavailable

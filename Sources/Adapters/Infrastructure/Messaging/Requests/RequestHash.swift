@@ -1,6 +1,5 @@
 internal import Application
 internal import Domain
-internal import RedisClient
 internal import Shared
 
 /// The names of the fields of a request's Redis hash beside those of ``SolveOption``; the function library writes those
@@ -15,9 +14,9 @@ enum RequestField: String {
     case traceParent, traceState, attemptTrace
 }
 
-/// Between a request and the fields of its hash.
+/// Encodes and decodes the fields of a request's hash.
 enum RequestHash {
-    /// What is stored when a request is submitted: names and values in turn.
+    /// The fields stored with a submission, as a flat list of names and values.
     static func fields(of request: MathRequest) -> [String] {
         var fields: [String] = []
         func add(_ field: RequestField, _ value: String?) {
@@ -35,7 +34,7 @@ enum RequestHash {
         return fields
     }
 
-    /// What is stored when a request ends: names and values in turn.
+    /// The fields stored with the end of a request, as a flat list of names and values.
     static func fields(of attempt: FinishedAttempt) -> [String] {
         var fields: [String] = []
         func add(_ field: RequestField, _ value: String?) {
@@ -64,17 +63,12 @@ enum RequestHash {
         return fields
     }
 
-    /// Where the attempt before was recorded, of a hash as `claim` gives it.
-    static func earlierAttempt(_ reply: RedisValue) -> TraceCarrier? {
-        reply.fields[RequestField.attemptTrace.rawValue].map { TraceCarrier(parent: $0, state: nil) }
+    /// The span of the previous attempt, from a hash as `claim` returns it.
+    static func earlierAttempt(_ values: [String: String]) -> TraceCarrier? {
+        values[RequestField.attemptTrace.rawValue].map { TraceCarrier(parent: $0, state: nil) }
     }
 
-    /// Reads a hash as HGETALL gives it; nil where it is none of ours.
-    static func record(_ id: CorrelationID, _ reply: RedisValue) -> RequestRecord? {
-        record(id, reply.fields)
-    }
-
-    /// Reads a hash, or a record of the end of a request, which has the same fields.
+    /// Reads a hash, or the record of a request's end, which has the same fields; nil if a field is missing or unknown.
     static func record(_ id: CorrelationID, _ values: [String: String]) -> RequestRecord? {
         func text(_ field: RequestField) -> String? { values[field.rawValue] }
         func number(_ field: RequestField) -> Int? { text(field).flatMap { Int($0) } }
@@ -123,7 +117,7 @@ enum RequestHash {
         )
     }
 
-    /// The furthest event of each attempt that is noted as lost; `lost` alone comes of an earlier release.
+    /// The highest lost event of each attempt; release 1.0 writes `lost` only.
     private static func lostEvents(_ values: [String: String]) -> [EventID] {
         var lost = values[RequestField.lost.rawValue].flatMap { EventID($0) }.map { [$0] } ?? []
         let prefix = "\(RequestField.lost.rawValue):"
@@ -135,7 +129,7 @@ enum RequestHash {
 }
 
 extension RequestHash {
-    /// The record of a request that is over; nil where it is not, or none of ours.
+    /// The record of an ended request; nil if it has not ended or cannot be read.
     static func finished(_ id: CorrelationID, answer: String, _ values: [String: String]) -> FinishedRequest? {
         func number(_ field: RequestField) -> Int? { values[field.rawValue].flatMap { Int($0) } }
         guard let record = record(id, values), record.status.isTerminal, let finishedAt = record.finishedAt else {
@@ -170,19 +164,18 @@ extension RequestHash {
         )
     }
 
-    /// True for the first request of its conversation, from a hash as HGETALL gives it.
-    static func opensConversation(_ reply: RedisValue) -> Bool { value(.opening, in: reply) != nil }
+    /// True for the first request of its conversation.
+    static func opensConversation(_ values: [String: String]) -> Bool { values[RequestField.opening.rawValue] != nil }
 
-    /// Why the last attempt failed, from a hash as HGETALL gives it.
-    static func lastFailure(_ reply: RedisValue) -> RequestFailure? {
-        guard let kind = value(.lastErrorKind, in: reply).flatMap({ ProblemKind(rawValue: $0) }) else { return nil }
-        return RequestFailure(kind: kind, detail: value(.lastErrorDetail, in: reply) ?? "")
+    /// Why the last attempt failed.
+    static func lastFailure(_ values: [String: String]) -> RequestFailure? {
+        let kind = values[RequestField.lastErrorKind.rawValue].flatMap { ProblemKind(rawValue: $0) }
+        guard let kind else { return nil }
+        return RequestFailure(kind: kind, detail: values[RequestField.lastErrorDetail.rawValue] ?? "")
     }
 
-    /// Why cancellation is wished, from a hash as HGETALL gives it.
-    static func cancelReason(_ reply: RedisValue) -> CancelReason { CancelReason(stored: value(.cancel, in: reply)) }
-
-    private static func value(_ field: RequestField, in reply: RedisValue) -> String? {
-        reply.fields[field.rawValue]
+    /// The reason of the requested cancellation.
+    static func cancelReason(_ values: [String: String]) -> CancelReason {
+        CancelReason(stored: values[RequestField.cancel.rawValue])
     }
 }

@@ -25,7 +25,7 @@ package final class CallSlots: Sendable {
         self.lineMax = lineMax
     }
 
-    /// Takes a slot if one is free; whoever has one gives it back with ``give()``.
+    /// Acquires a slot if one is free; the caller releases it with ``give()``.
     func take() -> Bool {
         status.withLock { status in
             guard status.taken < slotsMax else { return false }

@@ -1,14 +1,14 @@
 internal import Synchronization
 
-/// Keeps calls away from a provider that fails, for all loops of a process.
+/// Stops calls to a failing provider, for all loops of a process.
 ///
 /// ```
-///  closed ──failures in a row──► open ──its time is over──► half-open: one call at a time
+///  closed ──failures in a row──► open ──its time expires──► half-open: one call at a time
 ///    ▲                            ▲                           │         │
 ///    │                            └──────────failure──────────┘         │
 ///    └──────────────────first token, or a good end──────────────────────┘
 /// ```
-/// A call that says nothing about the provider, such as a cancelled one, changes nothing and leaves the half-open state to
+/// A call without a verdict on the provider, such as a cancelled one, changes nothing and leaves the half-open state to
 /// the next call. Safe from any thread; times are those of the monotonic clock.
 package final class CircuitBreaker: Sendable {
     package enum State: String, Sendable, CaseIterable {
@@ -17,7 +17,7 @@ package final class CircuitBreaker: Sendable {
         case halfOpen = "half_open"
     }
 
-    /// What one call tells of the provider.
+    /// The verdict of one call on the provider.
     enum Verdict {
         case good
         case bad
@@ -80,7 +80,7 @@ package final class CircuitBreaker: Sendable {
             case (.bad, nil):
                 status.failures += 1
                 if status.failures >= failuresMax { status = Status(reopensAt: now + openTime) }
-            // Calls from before the breaker opened have had their say.
+            // Calls that started before the breaker opened were counted already.
             case (_, _?) where !admission.isTrial: break
             case (.good, _?): status = Status()
             case (.bad, _?): status = Status(reopensAt: now + openTime)

@@ -5,7 +5,7 @@ internal import Instrumentation
 internal import Telemetry
 internal import Tracing
 
-/// A provider with everything that stands between it and us.
+/// A provider behind its guards: retries, pause, breaker, call slots and limits.
 ///
 /// ```
 ///  retry ─► pause over? ─► breaker: admitted? ─► slot free? ─► call under limits ─► verdict, usage
@@ -13,9 +13,9 @@ internal import Tracing
 ///    └───────────────── pause, where another try can help ◄─────────────┘
 /// ```
 package struct GuardedProvider {
-    /// How long a request stays away that no provider has room for.
+    /// The delay of a request that no provider has room for.
     private static let busyPause = Duration.seconds(5)
-    /// How often one question is asked again because the provider refused a part of the request: more than it has parts.
+    /// The number of times a request is sent again because the provider rejected a part of it: more than it has parts.
     private static let adaptationsMax = 8
 
     private let client: any AIStreamingClient
@@ -91,7 +91,7 @@ package struct GuardedProvider {
                     continue
                 }
                 retry += 1
-                // With another provider at hand nobody waits for this one.
+                // With another provider available no call waits for this one.
                 let isPassed = failure.retryAfter != nil && !mayWait
                 guard !isPassed, let pause = retries.pause(before: retry, after: failure) else { throw failure }
                 gate.metrics.retries.increment()
@@ -100,7 +100,7 @@ package struct GuardedProvider {
         }
     }
 
-    /// Makes no call before the moment that the provider named: waits for it where that is soon and nobody else is left.
+    /// Makes no call before the time that the provider named: waits if that is soon and no other provider is left.
     private func keepPause(_ question: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
         while let rest = gate.pause.rest(at: clock.now) {
             guard mayWait, rest <= RetryPolicy.retryAfterMax else {
@@ -205,7 +205,7 @@ extension ProviderFailure {
 }
 
 extension CircuitBreaker.Verdict {
-    /// Who has too much to do is well; who rejects a question has read it.
+    /// A busy provider is healthy; one that rejects a problem has read it.
     fileprivate init(_ result: Result<FinishReason, ProviderFailure>) {
         switch result {
         case .success, .failure(.rejected): self = .good

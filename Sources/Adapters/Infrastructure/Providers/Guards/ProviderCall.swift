@@ -36,12 +36,12 @@ final class ProviderCall: AnswerSink {
     private var watch: Task<Void, Never>?
     private var estimate = TokenEstimate()
     private var told: TokenUsage?
-    /// The model that answers, where the provider told it.
+    /// The answering model, if the provider reported it.
     private(set) var answeringModel: String?
 
-    /// Hears of the first token, with its time from the start.
+    /// Called with the time from the start to the first token.
     var onFirstToken: (Duration) -> Void = { _ in }
-    /// Hears of each further one, with its time from the one before.
+    /// Called for each further token with the time since the one before.
     var onFurtherToken: (Duration) -> Void = { _ in }
 
     init(
@@ -121,14 +121,14 @@ final class ProviderCall: AnswerSink {
         return result
     }
 
-    /// What the call used, whether it ended well or not: told by the provider or estimated.
+    /// The usage of the call, however it ended: reported by the provider or estimated.
     func usage(after result: Result<FinishReason, ProviderFailure>) -> TokenUsage {
-        // Some servers tell zeros beside a text.
+        // Some servers report zeros beside text.
         if let told, told.outputTokens > 0 || !hasOutput { return told }
         switch result {
         case .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused), .failure(.rejected),
             .failure(.adapted):
-            // Who did not begin to answer does not count.
+            // A call without a first token does not count.
             return hasOutput ? estimate.usage(of: question, to: client.identity) : .none
         case .success, .failure(.timedOut), .failure(.cancelled):
             return estimate.usage(of: question, to: client.identity)
@@ -140,7 +140,7 @@ final class ProviderCall: AnswerSink {
         watch = loop.spawn { [self] in await cut() }
     }
 
-    /// Cuts the call when one of its limits is over.
+    /// Cuts the call when one of its limits expires.
     private func cut() async {
         while timeout == nil, !Task.isCancelled {
             let (due, phase) = nextLimit

@@ -54,7 +54,7 @@ final class ProviderRace {
         }
         patience?.cancel()
         for lane in lanes { lane.task?.cancel() }
-        // Nothing of this question goes on behind its end.
+        // No call of this request continues after its end.
         for lane in lanes { await lane.task?.value }
         return try (end ?? .failure(.cancelled)).get()
     }
@@ -82,7 +82,7 @@ final class ProviderRace {
         }
     }
 
-    /// How the race ends by what is known now; nil while it goes on.
+    /// The result of the race so far; nil while it continues.
     private func decide() -> Result<Solution, ProviderFailure>? {
         if let winner { return winner.result }
         for case .some(let result) in lanes.map(\.result) {
@@ -102,8 +102,8 @@ final class ProviderRace {
         return .failure(failure)
     }
 
-    /// The failure that says best when another attempt helps: of a provider that was not asked because all its places are
-    /// taken, else the one with the shortest pause, the last of several.
+    /// The failure that best predicts when another attempt helps: that of a provider without a free call slot, else the
+    /// one with the shortest pause, the last of several.
     private var failure: ProviderFailure {
         var best = lastFailure ?? .cancelled
         for case .failure(let failure)? in lanes.map(\.result) {

@@ -49,9 +49,9 @@ struct AnswerEnding {
         isOver = true
     }
 
-    /// The reason of an answer that is whole; nil where it may be a cut.
+    /// The reason of a complete answer; nil if it may be cut.
     ///
-    /// `isOrderly` is true where the response has ended as its framing says.
+    /// `isOrderly` is true if the response has ended as its framing requires.
     func reason(_ isOrderly: Bool, isCancelled: Bool, _ reader: ResponseReader) -> FinishReason? {
         if isOver { return reason ?? (isDoubtful ? nil : .stop) }
         if isFirm { return reason }
@@ -60,7 +60,7 @@ struct AnswerEnding {
             let isWhole = hasDocument && reader.isSingleDocument
             return reason ?? (isDoubtful ? nil : earlyReason) ?? (isWhole ? .stop : nil)
         }
-        // Silence behind a reason, until somebody's limit was over.
+        // Silence behind a reason until a time limit expired.
         return isCancelled && !wasWrong ? reason : nil
     }
 }
@@ -79,7 +79,7 @@ extension FinishReason {
 }
 
 extension ProviderEnd {
-    /// The one that tells of the greater loss.
+    /// The end with the greater loss.
     func worse(of other: Self) -> Self {
         guard case .finished(let reason) = self, case .finished(let another) = other else { return .brokenOff }
         return .finished(reason.worse(of: another))

@@ -4,7 +4,7 @@ internal import Application
 ///
 /// ```
 ///  reasoning ─► whole characters ───────────────────────────────────► sink
-///  answer ────► whole characters ─► thinking told apart ─► not blank ─► sink
+///  answer ────► whole characters ─► thinking split off ─► not blank ─► sink
 /// ```
 /// Blank text at the start is held until something that can be seen follows: an answer of nothing else is none, and no
 /// first token. Loop-owned.

@@ -1,3 +1,5 @@
+internal import Text
+
 /// The body of a response that is no answer: JSON, events or plain text, in whatever form.
 ///
 /// Holds it up to its limit.
@@ -7,9 +9,9 @@ struct ErrorBody {
     private var bytes: [UInt8] = []
 
     /// Takes a piece; false where it is beyond the limit.
-    mutating func take(_ piece: UnsafeRawBufferPointer) -> Bool {
+    mutating func take(_ piece: Span<UInt8>) -> Bool {
         guard bytes.count + piece.count <= Self.bytesMax else { return false }
-        bytes.append(contentsOf: piece)
+        bytes.append(copying: piece)
         return true
     }
 
@@ -17,10 +19,10 @@ struct ErrorBody {
     var error: ReportedError {
         var pieces: [ResponseReader.Piece] = []
         var reader = ResponseReader()
-        bytes.withUnsafeBytes { try? reader.read($0) { pieces.append($0) } }
+        try? reader.read(bytes.span) { pieces.append($0) }
         reader.finish { pieces.append($0) }
         let values = pieces.lazy.compactMap { try? JSONReader.value($0.data[...].utf8) }
-        // Keep-alives say nothing.
+        // Keep-alives carry no error.
         if let value = values.first(where: { $0 != .null && $0 != .object([]) }) {
             return ErrorReport.read(value)
         }

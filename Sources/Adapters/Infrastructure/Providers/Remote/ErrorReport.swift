@@ -18,7 +18,7 @@ enum ErrorReport {
     ]
     private static let statusMembers = ["code", "status", "status_code", "statusCode", "http_status", "error_code"]
 
-    /// Reads a value that is known to stand for an error.
+    /// Reads a value that is known to be an error.
     static func read(_ value: JSONValue) -> ReportedError {
         let first = value.elements.first ?? value
         return read(first.first(of: "error", "errors", "fault") ?? first, of: first)

@@ -1,14 +1,14 @@
-/// What tells an error from a piece of an answer and from what is neither.
+/// Distinguishes an error from a piece of an answer and from data that is neither.
 enum ErrorSigns {
     private static let successWords: Set<String> = ["", "ok", "success", "none", "null", "false"]
-    /// Names of members that are there for errors only, in small letters and without what joins words.
+    /// Names of members that only errors have, in lower case and without word separators.
     private static let errorNames: Set<String> = [
         "error", "errors", "err", "exception", "errormessage", "errormsg", "errorcode", "errortype", "errno",
     ]
-    /// Members that wrap what is told.
+    /// Members that wrap a payload.
     private static let wrappers = ["response", "result", "data"]
 
-    /// The error in a value that may be a piece of an answer; nil where it is one, or says nothing of an error.
+    /// The error in a value that may be a piece of an answer; nil if it is one, or has no sign of an error.
     static func find(in value: JSONValue) -> ReportedError? {
         if let error = member(of: value) { return error }
         for name in wrappers { if let inner = value[name], let error = member(of: inner) { return error } }
@@ -23,7 +23,7 @@ enum ErrorSigns {
     static func member(of value: JSONValue) -> ReportedError? {
         guard case .object(let members) = value else { return nil }
         let telling = members.filter { isErrorName($0.name) && isTelling($0.value) }
-        // An object or a text tells more than a number.
+        // An object or a text has more information than a number.
         let error = telling.first { $0.value.isObject } ?? telling.first
         return error.map { ErrorReport.read($0.value, of: value) }
     }
@@ -54,7 +54,7 @@ enum ErrorSigns {
         return [value["message"], value["msg"]].contains { $0?.string.map { isTelling(.string($0)) } ?? false }
     }
 
-    /// True for a word, or several with anything between them, of which one tells of an error.
+    /// True for one or more words of which one names an error.
     static func isErrorWord(_ text: String) -> Bool {
         text.lowercased().split { !$0.isLetter }.contains { word in
             ["error", "errors", "err", "fail", "failed", "failure", "exception"].contains(word)
@@ -89,7 +89,7 @@ enum ErrorSigns {
         return value["message"] == nil && value["msg"] == nil
     }
 
-    /// False for what stands for no error: nothing, an empty or a blank value, words of success, a status of 2xx.
+    /// False for a value that means no error: null, empty, blank, a word of success, a status of 2xx.
     private static func isTelling(_ value: JSONValue) -> Bool {
         switch value {
         case .null: return false

@@ -40,16 +40,16 @@ package struct ProviderEndpoint: Sendable {
     }
 }
 
-/// What one event of a provider's stream says.
+/// The content of one event of a provider's stream.
 package struct ProviderChunk: Sendable, Equatable {
     /// Text of the model's thinking, before that of the answer.
     package var reasoning = ""
     package var answer = ""
-    /// Set by the event that tells why the answer ends.
+    /// Set by the event that names why the answer ends.
     package var end: ProviderEnd?
-    /// What has been used up to this event, where it tells.
+    /// The usage up to this event, if it reports one.
     package var usage: TokenUsage?
-    /// The model that answers, beside the usage of a whole answer, where it tells: what was asked for may be an alias.
+    /// The answering model, reported beside the usage of a whole answer, if any: the requested name may be an alias.
     package var model: String?
     /// The provider reports that something went wrong.
     package var error: ReportedError?
@@ -60,7 +60,7 @@ package struct ProviderChunk: Sendable, Equatable {
 
     var hasText: Bool { !answer.isEmpty || !reasoning.isEmpty }
 
-    /// A model's name as a provider tells it: 1 to 128 visible characters of ASCII; anything else is not believed.
+    /// A model's name as reported by a provider: 1 to 128 visible ASCII characters; anything else is ignored.
     static func told(model: JSONValue?) -> String? {
         guard let model = model?.string, (1...128).contains(model.utf8.count),
             model.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
@@ -69,7 +69,7 @@ package struct ProviderChunk: Sendable, Equatable {
     }
 }
 
-/// Why a provider says that its answer ends.
+/// The reason that a provider gives for the end of its answer.
 package enum ProviderEnd: Sendable, Equatable {
     case finished(FinishReason)
     /// Not by itself: the answer is not whole.
@@ -78,13 +78,13 @@ package enum ProviderEnd: Sendable, Equatable {
 
 /// An error as a provider reports it, without the words, which may repeat the question or the key.
 package struct ReportedError: Sendable, Hashable {
-    /// The HTTP status that the error stands for, where it names one.
+    /// The HTTP status that the error corresponds to, if it names one.
     package var status: Int?
     /// The provider's name for it, such as `context_length_exceeded`.
     package var code: String?
-    /// True for what is about the key or the account, whatever the status says.
+    /// True if the error is about the key or the account, regardless of the status.
     package var isAboutAccess = false
-    /// How long the provider wants to be left alone, where the error says so.
+    /// The pause that the provider asks for, if the error names one.
     package var retryAfter: Duration?
     /// What of the request the error is about.
     package var refused = RefusedParts()
@@ -98,10 +98,10 @@ package struct ReportedError: Sendable, Hashable {
 }
 
 extension TokenUsage {
-    /// More than any answer takes: what a provider tells beyond that, or below zero, is not believed.
+    /// More than any answer takes: a reported value beyond that, or below zero, is ignored.
     private static let believable = 0...1_000_000_000
 
-    /// As a provider tells it; `outputTokens` with those of the thinking.
+    /// As reported by a provider; `outputTokens` includes the thinking.
     static func told(input: Int?, output: Int?, reasoning: Int?) -> TokenUsage? {
         guard let input, let output, believable.contains(input), believable.contains(output) else { return nil }
         let reasoning = reasoning.flatMap { believable.contains($0) ? $0 : nil }

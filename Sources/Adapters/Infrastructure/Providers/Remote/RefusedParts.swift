@@ -27,7 +27,7 @@ package struct RefusedParts: Sendable, Hashable {
         "invalid role", "must be user", "unknown role", "roles must alternate", "input should be", "got system",
         "unexpected role", "must be one of", "only user",
     ]
-    /// Words for a value that the server does not take, where it may take another.
+    /// Words for a value that the server rejects, although it may accept another.
     private static let valuePhrases = [
         "unsupported value", "unsupported_value", "invalid value", "invalid_value", "between", "range", "less than",
         "less_than", "lower than", "greater than", "greater_than", "higher than", "at most", "at least", "no more than",
@@ -37,11 +37,11 @@ package struct RefusedParts: Sendable, Hashable {
 
     /// The parts that are named.
     package private(set) var named: Set<RequestPart> = []
-    /// True where the words say that something of the request is not taken.
+    /// True if the text says that a part of the request is not accepted.
     package private(set) var isAboutShape = false
-    /// True where the words say that the parts are not taken with any value.
+    /// True if the text says that the parts are not accepted with any value.
     package private(set) var areUnsupported = false
-    /// True where the words are about the value of an option.
+    /// True if the text is about the value of an option.
     private var areAboutValue = false
 
     package init() {}

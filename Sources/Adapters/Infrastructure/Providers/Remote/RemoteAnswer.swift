@@ -22,7 +22,7 @@ final class RemoteAnswer {
     /// True once text came in a piece, and not as a document.
     private var hasPieces = false
     private var failure: ProviderFailure?
-    /// True once something torn came behind a reason: no loss, unless the text goes on.
+    /// True once something torn came behind a reason: no loss, unless more text follows.
     private var hasTornEnd = false
     /// True for the last event, where its empty line is missing.
     private var isFinishing = false
@@ -44,7 +44,7 @@ final class RemoteAnswer {
         return .proceed
     }
 
-    func take(_ bytes: UnsafeRawBufferPointer) -> HTTPReadDecision {
+    func take(_ bytes: Span<UInt8>) -> HTTPReadDecision {
         guard isAccepted else { return errorBody.take(bytes) ? .proceed : .stop }
         do throws(ResponseReader.Unreadable) {
             try reader.read(bytes) { take($0) }

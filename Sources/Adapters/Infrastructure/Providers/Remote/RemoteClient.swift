@@ -87,7 +87,7 @@ package struct RemoteClient: AIStreamingClient {
         return failure
     }
 
-    /// What of `omitted` a request for `question` would have: its answer says nothing about the rest.
+    /// The parts of `omitted` that a request for `question` would have: its response says nothing about the others.
     private func withheld(_ omitted: Set<RequestPart>, from question: ProviderRequest) -> Set<RequestPart> {
         omitted.filter { dialect.parts(for: question, without: omitted.subtracting([$0])).contains($0) }
     }

@@ -2,14 +2,14 @@ internal import Application
 internal import Domain
 internal import HTTPClient
 
-/// Puts what went wrong with a provider's server into our words.
+/// Maps a failed call to a ``ProviderFailure``.
 struct RemoteFailure {
     let provider: String
 
-    /// What a status other than 200 means.
+    /// The failure of a status other than 200.
     ///
-    /// Only a 400 that names the question as its cause is the question's own fault; one that names another status stands
-    /// for that. What will be the same for the next question too is not tried again.
+    /// Only a 400 that names the problem as its cause is a fault of the problem; a 400 that names another status counts as
+    /// that status. A failure that the next problem would meet as well is not retried.
     func status(_ status: Int, _ error: ReportedError?, retryAfter: Duration?) -> ProviderFailure {
         let name = error?.code.map { ", \($0)" } ?? ""
         if error?.isAboutAccess == true {

@@ -1,26 +1,26 @@
 internal import FoundationEssentials
 internal import HTTPClient
 
-/// How long a provider wants to be left alone, in each of the forms in which providers say so.
+/// The pause that a provider asks for, in each form that providers use.
 ///
 /// | where | forms |
 /// | --- | --- |
 /// | `Retry-After` | `7`, `1.5`, an HTTP date |
 /// | `retry-after-ms`, `x-ms-retry-after-ms` | `1200` |
-/// | `…ratelimit…reset…`, where nothing else is said | `2m59.56s`, `120ms`, `30`, Unix time in s or ms, RFC 3339 |
+/// | `…ratelimit…reset…`, if nothing else is given | `2m59.56s`, `120ms`, `30`, Unix time in s or ms, RFC 3339 |
 /// | `details[].retryDelay` of the body (Google's `RetryInfo`) | `34.07s`, `{"seconds":34,"nanos":70000000}` |
 /// | `retry_after`, `retryAfter`, `retry_after_ms` of the body | `2.5` |
 enum RetryHint {
-    /// A longer pause is not believed.
+    /// A longer pause is ignored.
     private static let secondsMax = 3600.0
     private static let pauseMax = Duration.seconds(secondsMax)
 
-    /// The longest pause that a refusal names.
+    /// The longest pause that an error response names.
     static func pause(_ head: HTTPClientResponse, _ error: ReportedError) -> Duration? {
         [inHead(head, isBusy: head.status == 429), error.retryAfter].compactMap { $0 }.max()
     }
 
-    /// What the head of a refusal says; `isBusy` where limits of rate are its cause.
+    /// The pause in the head of an error response; `isBusy` if a rate limit is its cause.
     static func inHead(_ head: HTTPClientResponse, isBusy: Bool, now: Date = Date()) -> Duration? {
         var hints = ["retry-after-ms", "x-ms-retry-after-ms"].compactMap { name in
             head[name].flatMap { Double(trimmed($0)) }.flatMap { pause($0 / 1000) }
@@ -30,7 +30,7 @@ enum RetryHint {
         return hints.max() ?? (isBusy ? resets(head, now).max() : nil)
     }
 
-    /// What the body of a refusal says.
+    /// The pause in the body of an error response.
     static func inBody(_ error: JSONValue, _ details: [JSONValue]) -> Duration? {
         let delays = details.compactMap { $0.first(of: "retryDelay", "retry_delay") }.compactMap {
             (delay) -> Duration? in

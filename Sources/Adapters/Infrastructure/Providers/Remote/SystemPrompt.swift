@@ -1,14 +1,14 @@
 internal import Application
 internal import Domain
 
-/// What every remote provider is told before the problem: a file of its own, `math-prompt.md`.
+/// The system prompt of every remote provider: the file `math-prompt.md`.
 ///
-/// Its first line names the version, which is recorded with each answer; the text follows after an empty line. Whoever
-/// changes the text gives it a new version; a test compares the two.
+/// Its first line names the version, which is stored with each answer; the text follows after an empty line. A change
+/// of the text needs a new version; a test compares the two.
 struct SystemPrompt: Sendable {
     static let math = SystemPrompt(String(decoding: PackageResources.math_prompt_md, as: UTF8.self))
 
-    /// Stands where a provider cannot see the turns before.
+    /// Replaces the turns that were left out.
     private static let omission = """
         The conversation is longer: its earlier turns were left out here. If the problem refers to something that you \
         cannot see, say so and ask for it.
@@ -29,14 +29,14 @@ struct SystemPrompt: Sendable {
     }
 }
 
-/// Who said something in a conversation.
+/// The speaker of a turn.
 enum Speaker {
     case student
     case teacher
 }
 
 extension ProviderRequest {
-    /// Stands for an answer that never came: some providers refuse an empty text, or two of the same speaker in a row.
+    /// Replaces a missing answer: some providers reject an empty text, or two of the same speaker in a row.
     private static let noAnswer = "(no answer)"
     /// Follows an answer without an end, which would pass for a whole one.
     private static let brokenOff = "(This answer broke off here and may be wrong.)"

@@ -91,7 +91,12 @@ package struct WatchAnswerHandler: QueryHandler {
             if cursor == ids.end { return .nothingFollows }
             return .replay(finished, cursor == ids.before ? .end : .reset)
         case .open: throw WatchAnswer.Failure.gone
-        case nil: throw isKnown ? WatchAnswer.Failure.gone : .notFound
+        case nil:
+            // Once deleted, a request is unknown to everybody, also to the holder of its ticket.
+            guard isKnown, !(try await archive.isDeleted(query.correlationID, of: query.userID)) else {
+                throw WatchAnswer.Failure.notFound
+            }
+            throw WatchAnswer.Failure.gone
         }
     }
 }

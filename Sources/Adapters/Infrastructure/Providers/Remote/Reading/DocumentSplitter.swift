@@ -22,8 +22,9 @@ struct DocumentSplitter {
     var isComplete: Bool { depth == 0 && openLists == 0 }
 
     /// Takes the next bytes and hands out each object that they complete.
-    mutating func split(_ bytes: UnsafeRawBufferPointer, _ onObject: (String) -> Void) throws(TooLarge) {
-        for byte in bytes {
+    mutating func split(_ bytes: Span<UInt8>, _ onObject: (String) -> Void) throws(TooLarge) {
+        for index in bytes.indices {
+            let byte = bytes[index]
             if depth > 0 {
                 guard object.count < bytesMax else { throw TooLarge() }
                 object.append(byte)

@@ -35,10 +35,9 @@ struct JSONReader {
     }
 
     /// Passes over a word, if it is next.
-    mutating func skip(_ word: StaticString) {
+    mutating func skip(_ word: String) {
         skipWhitespace()
-        let isNext = word.withUTF8Buffer { rest.starts(with: $0) }
-        if isNext { position += word.utf8CodeUnitCount }
+        if rest.starts(with: word.utf8) { position += word.utf8.count }
     }
 
     /// What is left, without white space before it.

@@ -36,10 +36,10 @@ extension ProviderEnd {
         "language": .contentFilter, "limit": .length, "max": .length, "exceeded": .length,
     ]
 
-    /// Reads a finish reason of either dialect, by whatever server and in whatever case; nil where it is none yet.
+    /// Reads a finish reason of either dialect, of any server and in any case; nil if it is none yet.
     ///
-    /// Servers invent words, so that parts of them decide. A word that nobody knows tells of a cut: only what is known to
-    /// be an end of the whole answer is one.
+    /// Servers invent words, so parts of words decide. An unknown word counts as a cut: only a known end completes an
+    /// answer.
     init?(reason: JSONValue?) {
         switch reason {
         case .string(let text):

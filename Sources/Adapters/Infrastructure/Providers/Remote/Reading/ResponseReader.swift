@@ -1,6 +1,6 @@
 internal import ServerSentEvents
 
-/// The body of a response as the pieces that a provider sent, whatever its media type says.
+/// Splits the body of a response into the provider's pieces, regardless of its media type.
 ///
 /// ```
 ///  white space, byte-order mark ─► first byte ──┬─ { or [ ─► DocumentSplitter ─► each object
@@ -43,14 +43,15 @@ struct ResponseReader {
     /// False within JSON that is not complete.
     var isComplete: Bool { !isDocument || documents.isComplete }
 
-    mutating func read(_ bytes: UnsafeRawBufferPointer, _ onPiece: (Piece) -> Void) throws(Unreadable) {
-        var bytes = bytes[...]
+    mutating func read(_ bytes: Span<UInt8>, _ onPiece: (Piece) -> Void) throws(Unreadable) {
+        var start = 0
         if form == .unknown {
-            bytes = bytes.drop { $0 <= 0x20 || $0 == 0xEF || $0 == 0xBB || $0 == 0xBF }
-            guard let first = bytes.first else { return }
+            while start < bytes.count, Self.isSkipped(bytes[start]) { start += 1 }
+            guard start < bytes.count else { return }
+            let first = bytes[start]
             form = first == UInt8(ascii: "{") || first == UInt8(ascii: "[") ? .documents : .events
         }
-        let rest = UnsafeRawBufferPointer(rebasing: bytes)
+        let rest = bytes.extracting(start...)
         do {
             if form == .documents {
                 try documents.split(rest) { onPiece(Piece(data: $0, isError: false)) }
@@ -62,6 +63,11 @@ struct ResponseReader {
         } catch {
             throw Unreadable(reason: "a document is too large")
         }
+    }
+
+    /// White space, and the bytes of the byte-order mark.
+    private static func isSkipped(_ byte: UInt8) -> Bool {
+        byte <= 0x20 || byte == 0xEF || byte == 0xBB || byte == 0xBF
     }
 
     /// Hands out a last event whose empty line is missing; to be called when the response has ended in good order.

@@ -1,20 +1,20 @@
-/// Puts a character together whose halves two events bring, as servers do that cut a text by UTF-16 units.
+/// Joins a character whose halves arrive in two events, from servers that cut text by UTF-16 units.
 ///
 /// ```
 ///  "\ud83d" ─► JSONReader: U+10F83D ─► held ──"\ude00"──► 😀
 ///                                        └──anything else, or the end──► U+FFFD
 /// ```
-/// Half of a surrogate pair is no character and has no place in a `String`: until it meets its other half it travels as
-/// one of the last 2,048 code points of the private-use plane 16.
+/// A `String` cannot hold half of a surrogate pair: until the other half arrives, the half is represented by one of the
+/// last 2,048 code points of the private-use plane 16.
 struct SurrogateJoiner {
     private static let base: UInt32 = 0x10F800
 
-    /// The first byte of each stand-in in UTF-8, which no other character of a normal text has.
+    /// The first UTF-8 byte of each substitute, which no other character of a normal text has.
     private static let mark: UInt8 = 0xF4
 
     private var high: UInt16?
 
-    /// The stand-in for one half.
+    /// The substitute for one half.
     static func scalar(for unit: UInt16) -> Unicode.Scalar {
         Unicode.Scalar(base + UInt32(unit) - 0xD800) ?? "\u{FFFD}"
     }

@@ -1,4 +1,4 @@
-/// Tells thinking that a model writes into its answer, `<think>…</think>`, from the answer itself.
+/// Separates the thinking that a model writes into its answer, `<think>…</think>`, from the answer.
 ///
 /// ```
 ///  start ──white space, then an opening tag──► thinking ──its closing tag──► answer
@@ -32,7 +32,7 @@ struct ThinkingSplitter {
     /// True once all text is answer.
     var isOver: Bool { if case .answer = state { true } else { false } }
 
-    /// Hands each part of `text` on; `give` is told whether it is thinking.
+    /// Passes each part of `text` to `give`, with whether it is thinking.
     mutating func split(_ text: String, _ give: (_ isThinking: Bool, String) -> Void) {
         if isOver { return give(false, text) }
         held += text

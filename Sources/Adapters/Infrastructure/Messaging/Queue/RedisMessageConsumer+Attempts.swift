@@ -1,0 +1,130 @@
+package import Application
+package import Domain
+internal import RedisClient
+internal import Shared
+
+/// Attempts: from the claim to the end of the request or the next attempt.
+extension RedisMessageConsumer {
+    package func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult {
+        let reply = try await call(
+            ClaimCall(
+                delivery,
+                plan,
+                by: consumer,
+                attemptsMax: terms.attemptsMax,
+                store.keys,
+                store.retention,
+            )
+        )
+        switch reply {
+        case .settled: return .settled
+        case .expired:
+            store.onEnd?(.expired)
+            return .settled
+        case .claimed(let claimed): return .claimed(try claim(delivery, plan, claimed, answer: ""))
+        case .exhausted(let claimed):
+            let answer = try await answerSoFar(of: delivery.correlationID)
+            return .exhausted(try claim(delivery, plan, claimed, answer: answer))
+        case .cancelled(let claimed):
+            let answer = try await answerSoFar(of: delivery.correlationID)
+            return .cancelled(
+                try claim(delivery, plan, claimed, answer: answer),
+                RequestHash.cancelReason(claimed.fields),
+            )
+        }
+    }
+
+    private func claim(
+        _ delivery: JobDelivery,
+        _ plan: AttemptPlan,
+        _ claimed: ClaimedAttempt,
+        answer: String
+    ) throws(QueueFailure) -> JobClaim {
+        guard let record = RequestHash.record(delivery.correlationID, claimed.fields) else {
+            throw .refused(detail: "the request's record cannot be read")
+        }
+        return JobClaim(
+            delivery: delivery,
+            request: record.request,
+            attempt: claimed.attempt,
+            cause: claimed.cause,
+            queueMilliseconds: claimed.queueMilliseconds,
+            ageMilliseconds: claimed.ageMilliseconds,
+            lastFailure: RequestHash.lastFailure(claimed.fields),
+            answer: answer,
+            opensConversation: RequestHash.opensConversation(claimed.fields),
+            trace: plan.trace,
+            earlierTrace: RequestHash.earlierAttempt(claimed.fields),
+        )
+    }
+
+    private func answerSoFar(of id: CorrelationID) async throws(QueueFailure) -> String {
+        do {
+            return try await StoredAnswer(store: store).text(of: id) ?? ""
+        } catch {
+            throw QueueFailure(error)
+        }
+    }
+
+    package func finish(
+        _ attempt: FinishedAttempt,
+        at place: FinishPlace,
+        letter: DeadLetterReason?
+    ) async throws(QueueFailure) -> FinishResult {
+        let reply = try await call(
+            FinishCall(attempt, at: place, by: consumer, deadLetter: letter, store.keys, store.retention),
+        )
+        store.report(droppedDeadLetters: reply.droppedDeadLetters)
+        return reply.result
+    }
+
+    package func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
+        let failure = RequestFailure(
+            kind: .internalError,
+            detail: "What is known of this problem cannot be read any more. Please send it again.",
+        )
+        // The answer so far; nothing if the events are what is broken.
+        let answer = try? await StoredAnswer(store: store).text(of: delivery.correlationID)
+        let reply = try await call(
+            FailUnreadableCall(
+                delivery,
+                failure,
+                detail: detail,
+                answer: answer ?? "",
+                store.keys,
+                store.retention,
+            )
+        )
+        store.report(droppedDeadLetters: reply.droppedDeadLetters)
+        if reply.hasEnded { store.onEnd?(.failed(failure.kind, after: .zero)) }
+    }
+
+    package func postpone(
+        _ claim: JobClaim,
+        for pause: Duration,
+        _ reason: RestartReason,
+        _ failure: RequestFailure,
+        answer: String
+    ) async throws(QueueFailure) -> PostponeResult {
+        try await call(
+            ScheduleRetryCall(
+                claim,
+                after: pause,
+                reason,
+                failure,
+                answer: answer,
+                by: consumer,
+                attemptsMax: terms.attemptsMax,
+                store.keys,
+            )
+        )
+    }
+
+    package func promote(upTo count: Int) async throws(QueueFailure) -> Int {
+        var enqueued = 0
+        for partition in 0..<store.keys.partitions {
+            enqueued += try await call(EnqueueDueCall(in: partition, upTo: count, store.keys))
+        }
+        return enqueued
+    }
+}
