@@ -16,13 +16,14 @@ internal import Shared
 ///                              └── resume() ◄── stalled
 /// ```
 package final class RedisAnswerLogReader: AnswerLogReader {
-    /// How often feeds are checked, and how long one may be silent before Redis is asked.
+    /// How often feeds are checked.
     private static let tick = Duration.milliseconds(500)
-    static let silenceMilliseconds: Int64 = 2000
     static let subscribeDeadline = Duration.seconds(5)
 
     let store: RedisStore
     let backoff: Backoff
+    /// After this time without a push or an answer, a feed asks Redis; in milliseconds of loop time.
+    var silenceMilliseconds: Int64 = 2000
     /// Nil before ``begin(_:)`` and after ``close()``.
     private(set) var subscriber: (any PartitionSubscriber)?
     private let presence: ViewerPresence?
