@@ -97,7 +97,7 @@ struct ViewerPresenceTests {
     /// Returns when the grace of a viewer that leaves now is over, so that the grace of earlier ones is over, too.
     private func outlastGrace(_ replicas: Replicas) async throws {
         let record = try await submit(replicas.bench)
-        replicas.answers[0].watch(record, after: nil, viewer: SilentViewer()).cancel()
+        replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer()).cancel()
         #expect(try await eventually { try await isDue(record.request.correlationID, replicas.bench) })
     }
 
