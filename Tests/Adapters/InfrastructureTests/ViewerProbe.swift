@@ -48,10 +48,8 @@ extension RedisBench {
 
     /// Waits until Redis says that `count` connections subscribe to a request's live channel.
     func waitForSubscribers(_ count: Int, of id: CorrelationID) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await subscribers(of: id) != count {
-            guard ContinuousClock.now < deadline else { throw NeverHappened(what: "\(count) subscribers") }
-            try await loop.sleep(for: .milliseconds(2))
+        guard try await eventually({ try await subscribers(of: id) == count }) else {
+            throw NeverHappened(what: "\(count) subscribers")
         }
     }
 }

@@ -123,7 +123,7 @@ final class AnswerFeed {
 
     /// True where nothing was heard for so long that a push may have been lost.
     func isSilent(now: Int64) -> Bool {
-        !isProbing && now - lastHeard >= RedisAnswerStream.silenceMilliseconds
+        !isProbing && now - lastHeard >= hub.silenceMilliseconds
     }
 
     /// The newest event that a viewer here has, about which Redis is going to be asked; nil where no viewer is live.

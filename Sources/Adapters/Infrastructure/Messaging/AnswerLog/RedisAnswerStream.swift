@@ -17,13 +17,14 @@ package import Telemetry
 ///                              └── resume() ◄── stalled
 /// ```
 package final class RedisAnswerStream: AnswerStream {
-    /// How often feeds are looked after, and how long one may be silent before Redis is asked.
+    /// How often feeds are checked.
     private static let tick = Duration.milliseconds(500)
-    static let silenceMilliseconds: Int64 = 2000
     static let subscribeDeadline = Duration.seconds(5)
 
     let store: RedisStore
     let backoff: Backoff
+    /// After this time without a push or an answer, a feed asks Redis; in milliseconds of loop time.
+    var silenceMilliseconds: Int64 = 2000
     private(set) var subscriber: (any PartitionSubscriber)?
     /// Readers that wait for the archive, on the same connection.
     package let keptNotices: RedisArchiveNotices
