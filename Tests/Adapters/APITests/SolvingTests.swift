@@ -207,10 +207,11 @@ struct SolvingTests {
             let viewer = try api.client("GET", "/api/math/stream/\(id)")
             let last = ["waiting": "event: queued", "silent": "event: started", "talking": "event: token"][phase]
             _ = try viewer.read(through: last ?? "")
-            let begin = ContinuousClock.now
             let response = try api.send("DELETE", "/api/math/requests/\(id)")
-            #expect(response.status == 200)
-            #expect(ContinuousClock.now - begin < .milliseconds(500))
+            #expect(
+                response.status == 200,
+                "202 is the answer where the end does not come within the patience of 500 ms"
+            )
             let document: Document = try decode(response)
             #expect(document.status == "cancelled")
             #expect(document.answer == ["waiting": nil, "silent": "", "talking": "talking "][phase])
@@ -266,7 +267,9 @@ struct SolvingTests {
                 let client = try api.client("HEAD", path)
                 let response = try client.readResponse(hasBody: false)
                 #expect(response.status == 200, "\(path)")
-                #expect(client.isSilent(for: .milliseconds(50)))
+                // The next response follows the head: there is no body between them.
+                client.send("GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try client.readResponse().status == 404)
             }
             #expect(try api.send("HEAD", "/x").status == 404)
         }

@@ -228,6 +228,8 @@ struct AnswerLogReaderTests {
     @Test("events appended while viewers come and go reach each of them once", arguments: [5, 6, 7] as [UInt64])
     func storm(seed: UInt64) async throws {
         try await withRedis { bench in
+            // No viewer is to depend on a probe.
+            bench.answers.silenceMilliseconds = .max
             var random = SeededRandom(seed: seed)
             let claim = try await bench.claimed(by: bench.consumer())
             let id = claim.request.correlationID
@@ -241,11 +243,9 @@ struct AnswerLogReaderTests {
                 }
                 if random.next() % 30 == 0 { try await bench.redis("CLIENT", "KILL", "TYPE", "pubsub") }
             }
-            let start = ContinuousClock.now
             try await eventually("all events", on: bench.loop) {
                 viewers.allSatisfy { $0.viewer.names.last == "1-150 token" }
             }
-            #expect(ContinuousClock.now - start < .milliseconds(1500), "no viewer had to wait for a probe")
             for (viewer, first) in viewers {
                 #expect(viewer.names == (first...150).map { "1-\($0) token" }, "seed \(seed)")
             }
@@ -276,11 +276,11 @@ struct AnswerLogReaderTests {
             for number in 1...3 { _ = try await bench.append("1-\(number)", "\(number)", to: claim) }
             let viewer = try await bench.watch(id)
             try await eventually("five events", on: bench.loop) { viewer.events.count == 5 }
+            // By the reconnect, not by a later probe.
+            bench.answers.silenceMilliseconds = .max
             try await bench.redis("XDEL", bench.keys.events(id), "1-2", "1-3")
             try await bench.redis("CLIENT", "KILL", "TYPE", "pubsub")
-            let start = ContinuousClock.now
             try await eventually("the reset", on: bench.loop) { viewer.events.count == 9 }
-            #expect(ContinuousClock.now - start < .milliseconds(1500), "by the reconnect, not by a later probe")
             #expect(viewer.names.dropFirst(5) == ["reset", "0-1 queued", "1-0 started", "1-1 token"])
             #expect(String(decoding: viewer.events[5].data, as: UTF8.self) == #"{"reason":"history_lost"}"#)
         }

@@ -57,7 +57,7 @@ struct AnswerWriterTests {
                 let text = random.text(scalars: Int.random(in: 1...60, using: &random))
                 whole += text
                 writer.append(.token, text)
-                if random.next() % 16 == 0 { try await bench.loop.sleep(for: .zero) }
+                if random.next() % 16 == 0 { try await turn(bench.loop, times: 1) }
             }
             _ = try await writer.flush()
             let stored = try await tokens(bench, of: claim).joined()
@@ -117,6 +117,7 @@ struct AnswerWriterTests {
                     let text = "\(round).\(number) "
                     whole += text
                     writer.append(.token, text)
+                    // The pace of the provider.
                     if number % 4 == 0 { try await bench.loop.sleep(for: .milliseconds(1)) }
                     if number == 20 { try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") }
                 }
@@ -277,9 +278,8 @@ struct AnswerWriterTests {
 
             try await bench.redis("XDEL", bench.keys.events(id), "1-1")
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal")
-            let deadline = ContinuousClock.now + .seconds(5)
-            while bench.store.connection(of: 0).isConnected, ContinuousClock.now < deadline {
-                try await bench.loop.sleep(for: .milliseconds(1))
+            try await eventually("the lost connection is noticed", on: bench.loop) {
+                !bench.store.connection(of: 0).isConnected
             }
             writer.append(.token, "= ")
             await #expect(throws: AnswerWriteFailure.historyLost) { try await writer.flush() }

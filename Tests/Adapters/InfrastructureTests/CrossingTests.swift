@@ -40,10 +40,9 @@ struct CrossingTests {
             let command = RedisCommand("XADD", key, "1-2", "e", "token", "d", #"{"text":"2"}"#)
             bench.store.connection(of: 0).send(command) { _ in }
             #expect(viewer.events.count == 3)
-            let start = ContinuousClock.now
+            // No stream looks after this feed, so no later probe can bring the event.
             try await eventually("the event", on: bench.loop) { viewer.events.count == 4 }
             #expect(viewer.names.last == "1-2 token")
-            #expect(ContinuousClock.now - start < .seconds(1))
         }
     }
 
@@ -56,7 +55,8 @@ struct CrossingTests {
             feed.push(next)
             for _ in 0..<5 { _ = try await bench.repository.lastEvent(of: feed.id) }
             let before = try await bench.redis("INFO", "commandstats").string ?? ""
-            for _ in 0..<20 { try await bench.loop.sleep(for: .milliseconds(2)) }
+            // Further round trips on the connection of the feed: a read that it sent would be answered between them.
+            for _ in 0..<20 { _ = try await bench.repository.lastEvent(of: feed.id) }
             let after = try await bench.redis("INFO", "commandstats").string ?? ""
             func reads(_ stats: String) -> Substring? {
                 stats.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_xrange:") }

@@ -60,10 +60,8 @@ extension RedisBench {
 
     /// The same for any channel.
     func waitForSubscribers(_ count: Int, on channel: String) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await subscribers(of: channel) != count {
-            guard ContinuousClock.now < deadline else { throw NeverHappened(what: "\(count) subscribers") }
-            try await loop.sleep(for: .milliseconds(2))
+        guard try await eventually({ try await subscribers(of: channel) == count }) else {
+            throw NeverHappened(what: "\(count) subscribers")
         }
     }
 }

@@ -84,7 +84,15 @@ struct SubscriberTests {
                 let subscriber = RedisSubscriber(configuration, on: loop, delegate: listener, observer: observer)
                 defer { subscriber.close() }
                 try await subscriber.subscribe(to: "channel", deadline: .seconds(5))
-                try await loop.sleep(for: .milliseconds(500))
+                let redis = try commander(server, loop)
+                defer { redis.close() }
+                // More pings than fit into the deadline of one.
+                let isPinged = try await TestSupport.eventually {
+                    let text = try await redis.call(RedisCommand("INFO", "commandstats"), deadline: .seconds(10)).string
+                    let calls = text?.firstMatch(of: /cmdstat_ping:calls=([0-9]+),/).flatMap { Int($0.1) } ?? 0
+                    return calls >= 8
+                }
+                #expect(isPinged)
                 #expect(listener.losses == 0, "a server that replies stays connected")
                 server.pause()
                 try await eventually("the loss", on: loop) { listener.losses == 1 }

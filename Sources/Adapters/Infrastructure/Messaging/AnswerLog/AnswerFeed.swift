@@ -128,7 +128,7 @@ final class AnswerFeed {
 
     /// True after so long without a push that one may have been lost.
     func isSilent(now: Int64) -> Bool {
-        !isProbing && now - lastActivity >= RedisAnswerLogReader.silenceMilliseconds
+        !isProbing && now - lastActivity >= reader.silenceMilliseconds
     }
 
     /// The newest event that a viewer here has, with which a probe begins; nil where no viewer is live.

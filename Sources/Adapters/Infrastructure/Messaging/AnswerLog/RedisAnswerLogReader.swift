@@ -16,9 +16,10 @@ internal import Shared
 ///                              └── resume() ◄── stalled
 /// ```
 package final class RedisAnswerLogReader: AnswerLogReader {
-    /// How often feeds are checked, and how long one may be silent before Redis is asked.
+    /// How often feeds are checked.
     private static let tick = Duration.milliseconds(500)
-    static let silenceMilliseconds: Int64 = 2000
+    /// The time without a push or a reply after which a feed is probed, in milliseconds of loop time.
+    var silenceMilliseconds: Int64 = 2000
     static let subscribeDeadline = Duration.seconds(5)
 
     let store: RedisStore
