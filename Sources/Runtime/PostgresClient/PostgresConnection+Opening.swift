@@ -142,7 +142,7 @@ struct ConnectionTarget {
         // Safety: libpq copies the strings before the call returns.
         let keywords = unsafe entries.map { unsafe strdup($0.key) }
         let values = unsafe entries.map { unsafe strdup($0.value) }
-        defer { unsafe (keywords + values).forEach { unsafe free($0) } }
+        defer { for unsafestring in unsafe keywords + values { unsafe free(string) } }
         return unsafe PQconnectStartParams(
             keywords.map { unsafe UnsafePointer($0) } + [nil],
             values.map { unsafe UnsafePointer($0) } + [nil],
