@@ -329,6 +329,9 @@ class Checker:
             rows = self.final["events"].get(id) or [["", "", ""]]
             if fields.get("status") == "failed" and rows[-1][0].endswith("-0") and id not in buried:
                 self.report(f"{id} ran out of attempts and has no dead letter")
+            # No fault of a run removes jobs from the queue: one that is missing was lost.
+            if self.keeps_data and fields.get("errorKind") == "removed-from-queue":
+                self.report(f"{id} lost its job")
 
     def check_replicas(self):
         """Replicas end when they are told to, and keep neither descriptors nor memory."""

@@ -275,6 +275,10 @@ class CheckerTests(unittest.TestCase):
         for name in mutants.MUTANTS:
             self.assertNotIn("@VERSION@", mutants.broken(name))
 
+    def test_a_request_that_lost_its_job_is_found(self):
+        self.final["requests"][ID]["errorKind"] = "removed-from-queue"
+        self.found("lost its job")
+
     def test_a_finished_request_that_lives_too_long_is_found(self):
         self.final["keys"][f"lemma:{{p0}}:events:{ID}"] = 310_000
         self.found("lives another")
