@@ -202,8 +202,8 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
-/// Targets that are not compiled with strict memory safety yet, besides the tests.
-let lenient: Set<String> = ["HTTPServer", "RedisClient", "PostgresClient", "Infrastructure"]
+/// Targets that are not compiled with strict memory safety yet.
+let lenient: Set<String> = ["HTTPServer", "HTTPServerTests", "Infrastructure", "InfrastructureTests"]
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
@@ -215,5 +215,5 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .treatAllWarnings(as: .error),
     ]
-    if target.type != .test, !lenient.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
+    if !lenient.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
 }
