@@ -203,7 +203,7 @@ let package = Package(
 )
 
 /// Targets that are not compiled with strict memory safety yet.
-let lenient: Set<String> = ["HTTPServer", "HTTPServerTests", "Infrastructure", "InfrastructureTests"]
+let lenient: Set<String> = ["Infrastructure", "InfrastructureTests"]
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
