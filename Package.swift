@@ -65,7 +65,7 @@ let functionFiles = [
 let adapters: [Target] = [
     module("Bench", in: "Adapters", ["Shared", "EventLoop", "Text", "Time"]),
     module("LemmaSettings", in: "Adapters", ["Settings"]),
-    module("Instrumentation", in: "Adapters", ["Domain", "Shared", "Telemetry", "Tracing", "Time"]),
+    module("Instrumentation", in: "Adapters", ["Application", "Domain", "Shared", "Telemetry", "Tracing", "Time"]),
     module("LocalMath", in: "Adapters", ["EventLoop", "Time"]),
     module("Problems", in: "Adapters", ["Shared"]),
     module(
@@ -125,7 +125,7 @@ let tests: [Target] = [
     ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
-    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
+    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop", "Text"]),
     suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop", "Text"]),
     suite("Settings", in: "Runtime", ["Settings"]),
@@ -148,7 +148,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "Text",
         ],
     ),
     suite(
@@ -162,7 +162,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings", "Problems",
+            "ArchiveSupport", "Settings", "Problems", "Text",
         ],
     ),
     suite(
@@ -170,7 +170,7 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
-    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Telemetry"]),
+    suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
@@ -202,9 +202,6 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
-/// Targets that are not compiled with strict memory safety yet.
-let lenient: Set<String> = ["Infrastructure", "InfrastructureTests"]
-
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
     target.swiftSettings = [
@@ -213,7 +210,7 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .strictMemorySafety(),
         .treatAllWarnings(as: .error),
     ]
-    if !lenient.contains(target.name) { target.swiftSettings?.append(.strictMemorySafety()) }
 }

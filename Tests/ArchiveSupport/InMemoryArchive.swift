@@ -94,7 +94,7 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
 
     // MARK: RequestArchive
 
-    package func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
         if isAway { throw .unavailable }
         for entry in entries {
             let request = entry.request

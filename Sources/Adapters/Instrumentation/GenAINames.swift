@@ -1,8 +1,8 @@
-/// What OpenTelemetry's semantic conventions for generative AI call things, where Lemma has names of its own.
+/// Names of OpenTelemetry's semantic conventions for generative AI, where they differ from Lemma's names.
 package enum GenAINames {
-    /// `gen_ai.provider.name`; a provider that the conventions do not know keeps its name.
+    /// `gen_ai.provider.name`; a provider that the conventions do not list has its own name.
     package static func provider(_ name: String) -> String { name == "gemini" ? "gcp.gemini" : name }
 
-    /// `gen_ai.operation.name`: what a provider's interface calls to answer a question.
+    /// `gen_ai.operation.name`: the operation of the provider's interface.
     package static func operation(_ name: String) -> String { name == "gemini" ? "generate_content" : "chat" }
 }

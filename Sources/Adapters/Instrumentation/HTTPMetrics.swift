@@ -1,6 +1,6 @@
 package import Telemetry
 
-/// What makes bytes no request.
+/// Why bytes are not a valid request.
 package enum MalformedRequest: String, Sendable, CaseIterable {
     case requestLine = "request_line"
     case target
@@ -15,7 +15,7 @@ package enum MalformedRequest: String, Sendable, CaseIterable {
     case version
 }
 
-/// A limit that refuses a request or ends a connection.
+/// A limit that rejects a request or closes a connection.
 package enum HTTPLimit: String, Sendable, CaseIterable {
     case bodySize = "body_size"
     case headSize = "head_size"
@@ -23,12 +23,12 @@ package enum HTTPLimit: String, Sendable, CaseIterable {
     /// Of a request's bytes.
     case arrivalTime = "arrival_time"
     case connections
-    /// Time in which a client takes nothing of a response, or of a stream.
+    /// Time without progress of a client that reads a response or a stream.
     case responseStall = "response_stall"
     case streamStall = "stream_stall"
 }
 
-/// Why a request acts as nobody.
+/// Why a request has no authenticated user.
 package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case missing
     case malformed
@@ -38,7 +38,7 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
 
 /// The public listener.
 package struct HTTPMetrics: Sendable {
-    /// Statuses that every route shows from the start, so that the first of them counts as an increase.
+    /// Statuses with a series for every route from the start, so that the first response counts as an increase.
     private static let statusesFromStart = [200, 500, 503]
 
     package let connections: Gauge
@@ -53,32 +53,32 @@ package struct HTTPMetrics: Sendable {
         connections = registry.gauge("lemma_http_connections", help: "Connections open")
         connectionsMax = registry.gauge(
             "lemma_http_connections_max",
-            help: "Connections that there may be, as the limit of file descriptors allows"
+            help: "Limit of connections, from the limit of file descriptors"
         )
         malformed = registry.counters(
             "lemma_http_malformed_requests_total",
-            help: "Bytes that are no request, by what is wrong",
+            help: "Bytes that are not a valid request, by reason",
             by: "reason",
         )
         limits = registry.counters(
             "lemma_http_limits_hit_total",
-            help: "Requests refused and connections ended by a limit",
+            help: "Requests rejected and connections closed by a limit",
             by: "limit",
         )
         authenticationFailures = registry.counters(
             "lemma_http_authentication_failures_total",
-            help: "Requests refused because nobody vouches for their user, by reason",
+            help: "Requests rejected because their user is not authenticated, by reason",
             by: "reason",
         )
     }
 
-    /// Makes a route's series, so that they are there before its first request.
+    /// Creates a route's series before its first request.
     package func prepare(method: String, route: String) {
         _ = seconds(method: method, route: route)
         for status in Self.statusesFromStart { _ = responses(method: method, route: route, status: status) }
     }
 
-    /// Responses begun; taken once for each combination of method, route pattern and status.
+    /// Responses begun; created once for each combination of method, route pattern and status.
     package func responses(method: String, route: String, status: Int) -> Counter {
         registry.counter(
             "lemma_http_responses_total",
@@ -87,11 +87,11 @@ package struct HTTPMetrics: Sendable {
         )
     }
 
-    /// From a request's last byte to its answer's last; taken once for each method and route pattern.
+    /// From the last byte of a request to the last byte of its response; created once for each method and route pattern.
     package func seconds(method: String, route: String) -> Histogram {
         registry.histogram(
             "lemma_http_request_duration_seconds",
-            help: "A request's last byte to its answer's last, of streams to their end",
+            help: "Last byte of a request to the last byte of its response; for streams to their end",
             labels: ["method": method, "route": route],
         )
     }

@@ -1,9 +1,10 @@
 package import Telemetry
 
-/// Every metric of Lemma's own, by area; only this module names metrics.
+/// All metrics of Lemma, by area; only this module names metrics.
 ///
 /// Units and names follow Prometheus' rules: base units, `_total` for counters, labels from closed sets. The handles are
-/// taken once; observing is an atomic addition.
+/// created once; an observation is an atomic addition. "How a metric is fed" in docs/architecture.md says which code feeds a
+/// metric.
 package struct LemmaMetrics: Sendable {
     package let registry: MetricsRegistry
 
@@ -21,12 +22,12 @@ package struct LemmaMetrics: Sendable {
 
     private let worker: MetricsRegistry
 
-    /// A replica shows the metrics of its `roles` only; the others are there, and nobody sees them.
+    /// A replica exports the metrics of its `roles`; the others exist in a registry that is not exported.
     package init(_ registry: MetricsRegistry, roles: Set<ReplicaRole> = Set(ReplicaRole.allCases)) {
         self.registry = registry
-        let unseen = MetricsRegistry()
-        let api = roles.contains(.api) ? registry : unseen
-        worker = roles.contains(.worker) ? registry : unseen
+        let notExported = MetricsRegistry()
+        let api = roles.contains(.api) ? registry : notExported
+        worker = roles.contains(.worker) ? registry : notExported
         requests = RequestMetrics(api)
         streams = StreamMetrics(api)
         http = HTTPMetrics(api)
@@ -40,13 +41,13 @@ package struct LemmaMetrics: Sendable {
         traces = TraceMetrics(registry)
     }
 
-    /// What calls of one of the configured providers are measured by; taken once for each.
+    /// The metrics of the calls of one provider; created once for each.
     package func provider(_ name: String, model: String) -> ProviderMetrics {
         ProviderMetrics(worker, name, model: model)
     }
 }
 
-/// What a replica does; one of a development server does both.
+/// The role of a replica; a development server has both.
 package enum ReplicaRole: String, Sendable, CaseIterable {
     case api
     case worker

@@ -1,8 +1,8 @@
 internal import Telemetry
 
-/// The text of `docs/metrics.md`, made from what the roles register.
+/// Generates `docs/metrics.md` from the metrics that the roles register.
 package enum MetricsCatalogue {
-    /// Labels whose values are not told by the code, in words.
+    /// Descriptions of labels with open values.
     private static let openLabels = [
         "provider": "a provider that `AI_PROVIDERS` names",
         "method": "an HTTP method",
@@ -14,7 +14,7 @@ package enum MetricsCatalogue {
         "swift": "the compiler's release",
     ]
 
-    /// Labels of which an example tells too little.
+    /// Descriptions of labels whose values need one.
     private static let describedLabels = ["gen_ai_operation_name": "`chat`, or `generate_content` of Gemini"]
 
     private struct Entry {
@@ -30,10 +30,10 @@ package enum MetricsCatalogue {
             Generated from what `Sources/Adapters/Instrumentation` registers; regenerate with
             `LEMMA_WRITE_DOCS=1 swift test --filter InstrumentationTests`.
 
-            Every replica shows its role's metrics at `/metrics` of the operations port, all of them from its start on:
-            what has not happened yet is 0. Names follow Prometheus' rules, units are base units. Where OpenTelemetry's
-            semantic conventions have a name for the same thing, it is told. A histogram with exemplars tells trace ids of
-            sampled requests to a scraper that asks for the OpenMetrics format.
+            Every replica exports the metrics of its role at `/metrics` of the operations port, all of them from its start:
+            a counter begins at 0. Names follow Prometheus' rules, units are base units. The last column has the name in
+            OpenTelemetry's semantic conventions, where there is one. Histograms with exemplars export trace ids of sampled
+            requests in the OpenMetrics format.
 
             """
         text += """
@@ -48,7 +48,7 @@ package enum MetricsCatalogue {
     private static func row(_ entry: Entry) -> String {
         let metric = entry.listing.description
         let labels = zip(metric.labels, entry.listing.labelValues).map { name, values in
-            "`\(name)`: \(told(name, values))"
+            "`\(name)`: \(Self.values(name, values))"
         }
         let cells = [
             "`\(metric.name)`",
@@ -62,7 +62,7 @@ package enum MetricsCatalogue {
         return "| " + cells.joined(separator: " | ") + " |\n"
     }
 
-    private static func told(_ label: String, _ values: [String]) -> String {
+    private static func values(_ label: String, _ values: [String]) -> String {
         if let description = describedLabels[label] { return description }
         // Only examples of open labels have no value but this.
         if values == [""] { return openLabels[label] ?? "" }
@@ -80,7 +80,7 @@ package enum MetricsCatalogue {
         return entries.values.sorted { $0.listing.description.name < $1.listing.description.name }
     }
 
-    /// What a replica of one role registers, with one example of each open label.
+    /// The metrics of one role, with one example of each open label.
     static func registry(of role: ReplicaRole) -> MetricsRegistry {
         let registry = MetricsRegistry()
         registry.registerProcess(version: "")

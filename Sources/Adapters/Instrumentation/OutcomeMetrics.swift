@@ -2,9 +2,9 @@ package import Domain
 internal import Shared
 internal import Telemetry
 
-/// How requests ended: each accepted one is counted once, on the replica that ended it.
+/// The ends of requests: each accepted request is counted once, on the replica that ended it.
 package struct OutcomeMetrics: Sendable {
-    /// The kinds of failure that end a request; another one counts as a mistake of ours.
+    /// The kinds of failure that end a request; another kind counts as an internal error.
     private static let failures: [ProblemKind] = [
         .providerFailed, .providerTimedOut, .attemptsExhausted, .removedFromQueue, .storeUnavailable, .internalError,
     ]
@@ -47,7 +47,7 @@ package struct OutcomeMetrics: Sendable {
         )
     }
 
-    /// Counts a request that ended so long after its submission; `exemplar` is the id of its trace.
+    /// Counts a request by its outcome and the time since its submission; `exemplar` is the id of its trace.
     package func count(_ outcome: AnswerOutcome, after duration: Duration, exemplar: String? = nil) {
         switch outcome {
         case .completed(let reason): completed[reason]?.increment()
@@ -57,6 +57,6 @@ package struct OutcomeMetrics: Sendable {
         seconds[outcome.status]?.observe(duration, exemplar: exemplar)
     }
 
-    /// Counts a request that nobody took before Redis forgot it.
+    /// Counts a request that expired before a worker took it.
     package func countExpired() { expired.increment() }
 }

@@ -1,20 +1,20 @@
 package import Telemetry
 internal import Time
 
-/// Records on their way to PostgreSQL.
+/// The archiving of records in PostgreSQL.
 package struct PersisterMetrics: Sendable {
-    /// Records of requests that the archive has kept, and those it refuses for good.
+    /// Records that were archived, and records that were dead-lettered.
     package let kept: Counter
     package let refused: Counter
-    /// Times the archive could not be reached or refused for the moment.
+    /// Failed writes of batches.
     package let failures: Counter
     package let backlogRecords: Reading
     package let backlogAgeSeconds: Reading
 
     init(_ registry: MetricsRegistry) {
         kept = registry.counter("lemma_persister_records_kept_total", help: "Records written to PostgreSQL")
-        refused = registry.counter("lemma_persister_records_refused_total", help: "Records put aside for good")
-        failures = registry.counter("lemma_persister_failures_total", help: "Writes that PostgreSQL did not take")
+        refused = registry.counter("lemma_persister_records_refused_total", help: "Records dead-lettered")
+        failures = registry.counter("lemma_persister_failures_total", help: "Failed writes to PostgreSQL")
         let everywhere = "; the same on every worker: use max, not sum"
         backlogRecords = registry.reading(
             "lemma_persister_backlog_records",
@@ -26,8 +26,7 @@ package struct PersisterMetrics: Sendable {
         )
     }
 
-    /// Shows how many records wait to be kept, of all replicas, and for how long the oldest; nil where Redis could not be
-    /// asked.
+    /// Sets the number of waiting records of all replicas and the age of the oldest; nil where Redis could not be read.
     package func showBacklog(_ backlog: (records: Int, age: Duration)?) {
         backlogRecords.set(backlog.map { Double($0.records) })
         backlogAgeSeconds.set(backlog.map { $0.age.inSeconds })

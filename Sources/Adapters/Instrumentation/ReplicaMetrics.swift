@@ -1,6 +1,6 @@
 package import Telemetry
 
-/// What a replica needs to be ready, or soon.
+/// A condition of readiness.
 package enum ReadinessCheck: String, Sendable, CaseIterable {
     /// Every loop can write to Redis.
     case redis
@@ -13,12 +13,12 @@ package enum ReadinessCheck: String, Sendable, CaseIterable {
 
 /// The process itself: readiness and event loops.
 package struct ReplicaMetrics: Sendable {
-    /// As last found by a probe or a scrape.
+    /// As of the last probe or scrape.
     package let ready: Gauge
     package let checks: Gauges<ReadinessCheck>
-    /// How much later than wanted a loop comes to what is due.
+    /// Delay of due timers.
     package let loopLagSeconds: Histogram
-    /// Times at which a listener stopped accepting for a moment because there were no descriptors.
+    /// Pauses of a listener because no file descriptor was left.
     package let acceptPauses: Counter
     private let registry: MetricsRegistry
 
@@ -26,11 +26,11 @@ package struct ReplicaMetrics: Sendable {
         self.registry = registry
         ready = registry.gauge(
             "lemma_ready",
-            help: "1 while the replica is ready, as last found by a probe or a scrape"
+            help: "1 while the replica is ready, as of the last probe or scrape"
         )
         checks = registry.gauges(
             "lemma_ready_check",
-            help: "1 for each check of the readiness that passes",
+            help: "1 for each readiness check that passes",
             by: "check"
         )
         acceptPauses = registry.counter(
@@ -39,11 +39,11 @@ package struct ReplicaMetrics: Sendable {
         )
         loopLagSeconds = registry.histogram(
             "lemma_loop_lag_seconds",
-            help: "How late the event loops come to what is due, twice a second",
+            help: "Delay of the event loops' timers, measured twice a second",
         )
     }
 
-    /// Log lines that could not be written, asked for at each scrape; once.
+    /// Log lines that could not be written, read with each scrape; called once.
     package func observeLostLogLines(_ count: @escaping @Sendable () -> Int) {
         registry.observeCounter(
             "lemma_log_lines_lost_total",
@@ -51,11 +51,11 @@ package struct ReplicaMetrics: Sendable {
         ) { Double(count()) }
     }
 
-    /// The time that a loop has waited for something to do, asked for at each scrape; once for each loop.
+    /// The idle time of a loop, read with each scrape; called once for each loop.
     package func observeIdleTime(ofLoop index: Int, _ read: @escaping @Sendable () -> Double?) {
         registry.observeCounter(
             "lemma_loop_idle_seconds_total",
-            help: "Time in which an event loop had nothing to do",
+            help: "Idle time of an event loop",
             labels: ["loop": String(index)],
             read,
         )

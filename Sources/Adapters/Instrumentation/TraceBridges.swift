@@ -3,20 +3,20 @@ package import Telemetry
 package import Tracing
 
 extension TraceContext {
-    /// The place that a request carries; nil where it is malformed.
+    /// Parses the carrier of a request; nil where it is malformed.
     package init?(_ carrier: TraceCarrier) { self.init(traceparent: carrier.parent, tracestate: carrier.state) }
 
-    /// This place, for a request to carry.
+    /// The carrier of a request.
     package var carrier: TraceCarrier { TraceCarrier(parent: traceparent, state: state) }
 }
 
 extension TraceCarrier {
-    /// The trace's id where it is recorded, for an exemplar.
+    /// The trace's id for an exemplar; nil where the trace is not sampled.
     package var sampledID: String? { TraceContext(self)?.sampledTraceID }
 }
 
 extension Span {
-    /// Says what is done with a job, by OpenTelemetry's semantic conventions for messaging.
+    /// Sets the attributes of a job's operation, by OpenTelemetry's semantic conventions for messaging.
     package func describeJob(operation: String) {
         set("messaging.system", "redis")
         set("messaging.destination.name", "lemma.jobs")
@@ -26,7 +26,7 @@ extension Span {
 }
 
 extension LogFields {
-    /// Adds `trace_id` and `span_id`, where there is a trace.
+    /// Adds `trace_id` and `span_id`; nothing without a context.
     package mutating func add(_ context: TraceContext?) {
         guard let context else { return }
         self["trace_id"] = .string(context.traceID.description)

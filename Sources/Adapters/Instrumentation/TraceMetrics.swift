@@ -9,21 +9,21 @@ package struct TraceMetrics: Sendable {
     init(_ registry: MetricsRegistry) {
         self.registry = registry
         exports = SpanExportMetrics(
-            exported: registry.counter("lemma_trace_spans_exported_total", help: "Spans that the collector took"),
+            exported: registry.counter("lemma_trace_spans_exported_total", help: "Spans that the collector accepted"),
             lost: registry.counters(
                 "lemma_trace_spans_lost_total",
-                help: "Spans that no collector took, by reason",
+                help: "Spans that were not exported, by reason",
                 by: "reason",
             ),
             failures: registry.counter(
                 "lemma_trace_export_failures_total",
-                help: "Requests to the collector that it did not take",
+                help: "Failed requests to the collector",
             ),
         )
     }
 
-    /// Shows how many spans wait; once in a process.
+    /// Reads the number of queued spans with each scrape; called once per process.
     package func observeQueue(_ count: @escaping @Sendable () -> Int) {
-        registry.observeGauge("lemma_trace_queue_spans", help: "Spans that wait for the collector") { Double(count()) }
+        registry.observeGauge("lemma_trace_queue_spans", help: "Spans that wait for their export") { Double(count()) }
     }
 }

@@ -3,15 +3,15 @@ internal import Domain
 internal import PostgresClient
 internal import Shared
 
-/// Entries of the archive as arrays for statements, one row for each request and for each conversation.
+/// A batch of records as parameter arrays, with one row for each request and each conversation.
 ///
-/// The statements lock what they touch in the order of ids, so that two batches do not wait for each other.
+/// The statements lock rows in the order of ids, so that two batches cannot deadlock.
 struct ArchiveBatch {
-    /// What the batch tells of a conversation.
+    /// The records of one conversation in the batch.
     private struct ConversationSpan {
         let id: ConversationID
         let userID: UserID
-        /// The first question that the batch has.
+        /// The first problem of the batch.
         let question: MathProblem
         let from: Timestamp
         let to: Timestamp
@@ -132,7 +132,7 @@ struct ArchiveBatch {
             ON CONFLICT (id) DO NOTHING
             """
         )
-        /// Waits for deletions, whose end the statements after this one see.
+        /// Waits for concurrent deletions, so that the statements after this one see their result.
         static let lock = PostgresStatement(
             "SELECT FROM conversations WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
         )

@@ -2,10 +2,10 @@ internal import Cryptography
 internal import PostgresClient
 internal import Text
 
-/// A numbered step of the schema; its file never changes once it was released.
+/// A numbered step of the schema; its file never changes after its release.
 package struct Migration: Sendable {
     package let number: Int
-    /// The file's name without number and ending.
+    /// The file's name without number and extension.
     package let name: String
     let script: PostgresScript
     /// SHA-256 of the file, in hexadecimal digits.
@@ -21,7 +21,7 @@ package struct Migration: Sendable {
         checksum = Hexadecimal.text(SHA256.digest(file))
     }
 
-    /// As its file is named, such as `0001_conversations`.
+    /// The file's name without extension, such as `0001_conversations`.
     package var title: String { Self.title(number, name) }
 
     static func title(_ number: Int, _ name: String) -> String {
@@ -29,7 +29,7 @@ package struct Migration: Sendable {
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "_" + name
     }
 
-    /// The steps of this release, in their order.
+    /// The steps of this release, in order.
     package static let all = [
         Migration(1, "conversations", PackageResources._001_conversations_sql),
         Migration(2, "ending_ids", PackageResources._002_ending_ids_sql),

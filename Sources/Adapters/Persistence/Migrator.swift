@@ -1,18 +1,18 @@
 package import EventLoop
 package import PostgresClient
 
-/// Why the schema could not be brought to this release's.
+/// Why a migration failed.
 package enum MigrationFailure: Error, Equatable, CustomStringConvertible {
     case unreachable(reason: String)
     /// Another process holds the lock for longer than the limit.
     case locked
-    /// An applied migration has another content than this release's file of that number.
+    /// An applied migration differs from this release's file of that number.
     case changed(String)
     /// The database has a migration that this release does not have.
     case unknown(String)
-    /// The database refused a migration; it was undone.
+    /// PostgreSQL rejected a migration, which was rolled back.
     case refused(String, state: String)
-    /// The connection broke, or a migration took too long; one under way is undone.
+    /// The connection broke, or a migration exceeded its limit; the running migration is rolled back.
     case interrupted
 
     package var description: String {
@@ -32,12 +32,12 @@ package enum MigrationFailure: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Brings a database's schema to this release's: each missing migration in a transaction of its own.
+/// Applies the missing migrations of this release, each in a transaction of its own.
 ///
-/// Idempotent, and safe from several processes at once: an advisory lock lets one apply a migration, the others find it
-/// applied. The lock belongs to the transaction, not to the session, which a pooler may give to others in between.
+/// Idempotent, and safe for concurrent processes: an advisory lock serializes them, and the later ones find the migrations
+/// applied. The lock belongs to the transaction, because a pooler may share the session between transactions.
 package struct Migrator {
-    /// Any number, the same for ever: "lemma" in ASCII.
+    /// An arbitrary number that never changes: "lemma" in ASCII.
     private static let lockNumber: Int64 = 0x6C_656D_6D61
     private static let lockLimit = Duration.seconds(120)
     private static let migrationLimit = Duration.seconds(3600)
@@ -53,7 +53,7 @@ package struct Migrator {
         self.migrations = migrations
     }
 
-    /// Applies what is missing and gives the migrations applied by this call.
+    /// Applies the missing migrations and returns them.
     package func migrate() async throws(MigrationFailure) -> [Migration] {
         let connection: PostgresConnection
         do {
@@ -61,7 +61,7 @@ package struct Migrator {
         } catch {
             throw failure(error, in: nil)
         }
-        // Ends the transaction and the lock, whatever happened.
+        // Also ends the transaction and the lock after an error.
         defer { connection.close() }
         var applied: [Migration] = []
         while true {
@@ -74,7 +74,7 @@ package struct Migrator {
         return applied
     }
 
-    /// Begins a transaction in which no other process migrates.
+    /// Begins a transaction and takes the lock.
     private func begin(over connection: PostgresConnection) async throws(MigrationFailure) {
         try await call([Statements.begin()], over: connection)
         do {

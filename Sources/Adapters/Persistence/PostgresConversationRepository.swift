@@ -3,9 +3,9 @@ package import Domain
 package import PostgresClient
 package import Shared
 
-/// Conversations in PostgreSQL; each call is one batch, so one transaction.
+/// Conversations in PostgreSQL; each call is one batch and one transaction.
 package struct PostgresConversationRepository: ConversationRepository {
-    /// Two calls of one request stay within the five seconds that a client is promised.
+    /// Two calls of one request stay within its limit of five seconds.
     static let limit = Duration.milliseconds(2400)
 
     private let database: PostgresDatabase
@@ -20,14 +20,14 @@ package struct PostgresConversationRepository: ConversationRepository {
             .time(conversation.createdAt),
             .time(conversation.updatedAt),
         )
-        _ = try await database.ask([call])
+        _ = try await database.query([call])
     }
 
     package func find(
         _ id: ConversationID,
         of user: UserID
     ) async throws(RepositoryFailure) -> Conversation? {
-        try await database.ask([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(Self.conversation)
+        try await database.query([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(Self.conversation)
     }
 
     package func list(
@@ -41,7 +41,7 @@ package struct PostgresConversationRepository: ConversationRepository {
             .uuid(place.map { PostgresUUID($0.id) } ?? .last),
             .integer(Int64(limit)),
         )
-        return try await database.ask([call])[0].map(Self.conversation).compactMap(\.self)
+        return try await database.query([call])[0].map(Self.conversation).compactMap(\.self)
     }
 
     package func rename(
@@ -51,7 +51,7 @@ package struct PostgresConversationRepository: ConversationRepository {
         at time: Timestamp
     ) async throws(RepositoryFailure) -> Conversation? {
         let call = Statements.rename(.id(id), .storable(user.text), .storable(title), .time(time))
-        return try await database.ask([call])[0].first.flatMap(Self.conversation)
+        return try await database.query([call])[0].first.flatMap(Self.conversation)
     }
 
     package func delete(
@@ -62,12 +62,12 @@ package struct PostgresConversationRepository: ConversationRepository {
     ) async throws(RepositoryFailure) -> Bool {
         let conversation: [PostgresValue] = [.id(id), .storable(user.text), .time(time)]
         let calls = [
-            PostgresCall(Statements.bury, conversation),
-            PostgresCall(Statements.buryExpected, conversation + [.boolean(isExpected)]),
+            PostgresCall(Statements.markDeleted, conversation),
+            PostgresCall(Statements.insertDeleted, conversation + [.boolean(isExpected)]),
             Statements.deleteRequests(.id(id), .storable(user.text)),
         ]
-        // Repeated, it would find nothing to delete and say so.
-        let rows = try await database.ask(calls, mayRepeat: false)
+        // A repeated call would find nothing to delete and return false.
+        let rows = try await database.query(calls, mayRepeat: false)
         return rows[0].count + rows[1].count > 0
     }
 
@@ -84,7 +84,7 @@ package struct PostgresConversationRepository: ConversationRepository {
             .uuid(place.map { PostgresUUID($0.id) } ?? .last),
             .integer(Int64(limit)),
         )
-        let rows = try await database.ask([Statements.find(.id(id), .storable(user.text)), page])
+        let rows = try await database.query([Statements.find(.id(id), .storable(user.text)), page])
         guard rows[0].count > 0 else { return nil }
         return rows[1].map(StoredRequest.read).compactMap(\.self)
     }
@@ -129,15 +129,15 @@ package struct PostgresConversationRepository: ConversationRepository {
             RETURNING id, user_id, title, created_at, updated_at
             """
         )
-        /// Locks the row first, so that records that are being kept are seen by what follows.
-        static let bury = PostgresStatement(
+        /// Runs first, because it locks the row: the statements after it see the records of concurrent batches.
+        static let markDeleted = PostgresStatement(
             """
             UPDATE conversations SET deleted_at = $3, title = NULL
             WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL RETURNING id
             """
         )
-        /// Its first record may be written between the two: the insertion waits for it and finds what the update did not see.
-        static let buryExpected = PostgresStatement(
+        /// A concurrent batch may insert the conversation after the update: this insertion waits for it and marks its row.
+        static let insertDeleted = PostgresStatement(
             """
             INSERT INTO conversations AS known (id, user_id, created_at, updated_at, deleted_at)
             SELECT $1, $2, $3, $3, $3 WHERE $4
@@ -163,8 +163,8 @@ package struct PostgresConversationRepository: ConversationRepository {
 }
 
 extension PostgresDatabase {
-    /// One batch of a request that a client waits for.
-    func ask(_ calls: [PostgresCall], mayRepeat: Bool = true) async throws(RepositoryFailure) -> [PostgresRows] {
+    /// Runs one batch within the limit of a client's request.
+    func query(_ calls: [PostgresCall], mayRepeat: Bool = true) async throws(RepositoryFailure) -> [PostgresRows] {
         do {
             return try await run(calls, within: PostgresConversationRepository.limit, mayRepeat: mayRepeat)
         } catch {

@@ -3,9 +3,9 @@ package import Domain
 package import PostgresClient
 package import Shared
 
-/// Requests and their answers in PostgreSQL; a batch is five statements over arrays, in one round trip.
+/// Requests and their answers in PostgreSQL; a batch is five statements with array parameters, in one round trip.
 package struct PostgresRequestArchive: RequestArchive {
-    /// Of a batch, which nobody waits for but its writer.
+    /// Limit of a batch, for which no client waits.
     private static let batchLimit = Duration.seconds(20)
     /// By how much the clocks of the replicas that made an id and deleted a conversation may differ.
     private static let clockSkewMilliseconds: Int64 = 60_000
@@ -18,7 +18,7 @@ package struct PostgresRequestArchive: RequestArchive {
         self.identifiers = identifiers
     }
 
-    package func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
         guard !entries.isEmpty else { return }
         let batch = ArchiveBatch(entries, identifiers: identifiers)
         do {
@@ -33,14 +33,14 @@ package struct PostgresRequestArchive: RequestArchive {
         _ id: CorrelationID,
         of user: UserID
     ) async throws(RepositoryFailure) -> ArchivedRequest? {
-        try await database.ask([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
+        try await database.query([Statements.find(.id(id), .storable(user.text))])[0].first.flatMap(StoredRequest.read)
     }
 
     package func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool {
         let submitted = Timestamp(milliseconds: id.bits.version7Time.milliseconds - Self.clockSkewMilliseconds)
         let lane = String(id.description.suffix(4))
         let call = Statements.deleted(.storable(user.text), .time(submitted), .text(lane))
-        return try await database.ask([call])[0].count > 0
+        return try await database.query([call])[0].count > 0
     }
 
     package func recentTurns(
@@ -48,7 +48,7 @@ package struct PostgresRequestArchive: RequestArchive {
         limit: Int,
         textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] {
-        let rows = try await database.ask([
+        let rows = try await database.query([
             Statements.turns(.id(conversation), .integer(Int64(limit)), .integer(Int64(textMax)))
         ])[0]
         let turns = rows.map { row in

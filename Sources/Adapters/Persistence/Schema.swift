@@ -1,14 +1,14 @@
 package import PostgresClient
 
-/// What a database's schema is to this release.
+/// The state of a database's schema, compared with this release.
 package enum SchemaState: Sendable, Equatable {
-    /// Every migration of this release is there; later ones may be, as while a newer release is rolled out.
+    /// Every migration of this release is applied; later ones may be too, during the rollout of a newer release.
     case current
-    /// Titles of the required migrations that are not there, or not with the content this release has.
+    /// Titles of the required migrations that are missing, or applied with another content.
     case missing([String])
 }
 
-/// A migration that the database has.
+/// An applied migration.
 struct AppliedMigration {
     let number: Int
     let name: String
@@ -30,7 +30,7 @@ struct AppliedMigration {
 }
 
 extension PostgresDatabase {
-    /// Looks at the schema, within `limit`; a database that was never migrated misses everything.
+    /// Reads the state of the schema within `limit`; in a new database every migration is missing.
     package func schemaState(within limit: Duration) async throws(PostgresError) -> SchemaState {
         let applied: [AppliedMigration]
         do throws(PostgresError) {

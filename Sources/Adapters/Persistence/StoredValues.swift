@@ -3,7 +3,7 @@ internal import PostgresClient
 internal import Shared
 
 extension PostgresValue {
-    /// Text as PostgreSQL can store it.
+    /// Text without U+0000, which PostgreSQL cannot store.
     static func storable(_ text: String?) -> PostgresValue { .text(text?.storable) }
 
     static func id(_ id: some UUIDIdentifier) -> PostgresValue { .uuid(PostgresUUID(id)) }

@@ -1,46 +1,45 @@
 package import Application
-internal import Domain
 package import EventLoop
 package import Instrumentation
-internal import Shared
 package import Telemetry
 
-/// Writes what happened to requests into the archive, in batches of what is there at once.
+/// Notified of the archive's lag every second, on the persister's loop.
+package protocol BacklogObserver: AnyObject {
+    func observed(_ backlog: RecordBacklog)
+}
+
+/// Moves records from the queue into the archive, in batches of what is there.
 ///
 /// ```
-///  receive ──► keep ──┬─ kept ─────────────► acknowledge
-///     ▲               ├─ archive away ─────► pause, keep again: the batch is held, the others wait in the queue
-///     │               └─ refused for good ─► one half, then the other; a single one is put aside
-///     └── every few seconds: take over from persisters that are gone
+///  receive ──► write ──┬─ archived ───────────► acknowledge
+///     ▲                ├─ archive unavailable ► pause, write again: the batch is held, other records wait in the queue
+///     │                └─ rejected ───────────► one half, then the other; a single record becomes a dead letter
+///     └── every few seconds: take over from silent persisters
 /// ```
-/// What is not acknowledged is delivered again, to this persister or another one; the archive keeps it once. Loop-owned.
+/// A record that is not acknowledged is redelivered, to any persister; the archive stores it once. Loop-owned.
 package final class Persister {
-    /// Records kept in one transaction at most.
+    /// Records in one transaction, at most.
     ///
     /// Measured with `Benchmarks/run persister`.
     private static let batch = 500
+    /// In milliseconds of loop time.
     private static let takeOverPeriod: Int64 = 5000
-    private static let watchPeriod = Duration.seconds(1)
+    private static let backlogPeriod = Duration.seconds(1)
     private static let tidyPeriod = Duration.seconds(60)
-    private static let pauses = (first: Duration.milliseconds(100), last: Duration.seconds(2))
 
     private let loop: Loop
     private let queue: any RecordQueue
     private let membership: any QueueMembership
-    private let archive: any RequestArchive
-    private let backoff: Backoff
+    private let writer: RecordWriter
     private let metrics: PersisterMetrics
-    private let logger: Logger
-    private let onBacklog: (RecordBacklog) -> Void
+    private let observer: (any BacklogObserver)?
 
-    private var tasks: [Task<Void, Never>] = []
-    private var keeping: Task<Void, Never>?
+    private var persisting: Task<Void, Never>?
+    private var periodicTasks: [PeriodicTask] = []
     private var isStopping = false
-    private var isArchiveAway = false
-    /// Loop time in milliseconds; nil before the first records were asked for, which makes the group where it is missing.
+    /// Loop time in milliseconds; nil before the first receive, which creates a missing consumer group.
     private var tookOverAt: Int64?
 
-    /// `onBacklog` hears every second of what waits.
     package init(
         loop: Loop,
         queue: any RecordQueue,
@@ -49,32 +48,40 @@ package final class Persister {
         backoff: Backoff,
         metrics: PersisterMetrics,
         logger: Logger,
-        onBacklog: @escaping (RecordBacklog) -> Void
+        observer: (any BacklogObserver)?
     ) {
         self.loop = loop
         self.queue = queue
         self.membership = membership
-        self.archive = archive
-        self.backoff = backoff
         self.metrics = metrics
-        self.logger = logger
-        self.onBacklog = onBacklog
+        self.observer = observer
+        writer = RecordWriter(
+            loop: loop,
+            queue: queue,
+            archive: archive,
+            backoff: backoff,
+            metrics: metrics,
+            logger: logger,
+        )
     }
 
     package func start() {
-        keeping = loop.spawn { await self.keepRecords() }
-        tasks = [
-            loop.spawn { await self.watchBacklog() },
-            loop.spawn { await self.removeSilentConsumers() },
+        persisting = loop.spawn { await self.persist() }
+        periodicTasks = [
+            PeriodicTask(every: Self.backlogPeriod, on: loop, runsImmediately: true) { await self.measureBacklog() },
+            PeriodicTask(every: Self.tidyPeriod, on: loop) { [membership] in
+                // The next run repeats a failed call.
+                _ = try? await membership.removeIdleConsumers()
+            },
         ]
     }
 
-    /// Keeps what is there, if that is possible within `limit`, and leaves the rest to the others.
+    /// Archives the records that are there, within `limit`, and leaves the rest to other persisters.
     package func drain(within limit: Duration) async {
         isStopping = true
         queue.stopWaiting()
-        let timer = loop.schedule(after: limit) { [keeping] in keeping?.cancel() }
-        await keeping?.value
+        let timer = loop.schedule(after: limit) { [persisting] in persisting?.cancel() }
+        await persisting?.value
         timer.close()
         await membership.leave()
     }
@@ -82,21 +89,19 @@ package final class Persister {
     /// Ends everything at once.
     package func close() {
         isStopping = true
-        keeping?.cancel()
-        for task in tasks { task.cancel() }
+        persisting?.cancel()
+        for task in periodicTasks { task.cancel() }
     }
 
-    // MARK: Keeping
-
-    private func keepRecords() async {
+    private func persist() async {
         while true {
             let isLast = isStopping
             do throws(QueueFailure) {
                 let records = try await nextRecords(waiting: !isLast)
-                if !records.isEmpty { try await keep(records[...]) }
+                if !records.isEmpty { try await writer.write(records[...]) }
                 if isLast, records.count < Self.batch { return }
             } catch {
-                guard error != .cancelled, await pause(Self.pauses.last) else { return }
+                guard error != .cancelled, await writer.pauseAfterQueueFailure() else { return }
             }
         }
     }
@@ -108,88 +113,15 @@ package final class Persister {
             if !records.isEmpty { return records }
         }
         let records = try await queue.receive(upTo: Self.batch, waiting: waiting)
-        // At once after the first time: what a dead persister has left has waited long enough.
+        // The first take-over follows at once: a dead persister's records have waited long enough.
         if tookOverAt == nil { tookOverAt = loop.nowMilliseconds - Self.takeOverPeriod }
         return records
     }
 
-    /// Returns when each of the records is kept or put aside.
-    private func keep(_ records: ArraySlice<QueuedRecord>) async throws(QueueFailure) {
-        var limit = Self.pauses.first
-        while true {
-            do throws(ArchiveFailure) {
-                try await archive.keep(records.map(\.entry))
-                archiveAnswered()
-                break
-            } catch {
-                switch error {
-                case .refused(let detail):
-                    archiveAnswered()
-                    return try await sort(records, detail)
-                case .unavailable:
-                    archiveFailed()
-                    guard await pause(limit) else { throw .cancelled }
-                    limit = min(limit * 2, Self.pauses.last)
-                }
-            }
-        }
-        try await queue.acknowledge(Array(records))
-        metrics.kept.increment(by: records.count)
-    }
-
-    /// Finds the one that the archive refuses.
-    private func sort(_ records: ArraySlice<QueuedRecord>, _ detail: String) async throws(QueueFailure) {
-        guard records.count > 1 else {
-            for record in records {
-                logger.error(
-                    "record refused and put aside",
-                    [
-                        "correlation_id": .string(record.entry.request.correlationID.description),
-                        "entry": .string(record.name), "error": .string(detail),
-                    ],
-                )
-                metrics.refused.increment()
-                try await queue.setAside(record, detail: detail)
-            }
-            return
-        }
-        let middle = records.startIndex + records.count / 2
-        try await keep(records[..<middle])
-        try await keep(records[middle...])
-    }
-
-    private func archiveFailed() {
-        metrics.failures.increment()
-        guard !isArchiveAway else { return }
-        isArchiveAway = true
-        logger.warning("postgres does not take records; they wait")
-    }
-
-    private func archiveAnswered() {
-        guard isArchiveAway else { return }
-        isArchiveAway = false
-        logger.info("postgres takes records again")
-    }
-
-    /// False when this persister is being stopped.
-    private func pause(_ limit: Duration) async -> Bool {
-        (try? await loop.sleep(for: backoff.jittered(limit))) != nil
-    }
-
-    // MARK: Watching
-
-    private func watchBacklog() async {
-        repeat {
-            // What fails is told the next time.
-            let backlog = try? await queue.backlog()
-            metrics.showBacklog(backlog.map { ($0.records, $0.age) })
-            if let backlog { onBacklog(backlog) }
-        } while (try? await loop.sleep(for: Self.watchPeriod)) != nil
-    }
-
-    private func removeSilentConsumers() async {
-        while (try? await loop.sleep(for: Self.tidyPeriod)) != nil {
-            _ = try? await membership.removeSilentConsumers()
-        }
+    private func measureBacklog() async {
+        // After a failure the metrics have no value until the next run.
+        let backlog = try? await queue.backlog()
+        metrics.showBacklog(backlog.map { ($0.records, $0.age) })
+        if let backlog { observer?.observed(backlog) }
     }
 }

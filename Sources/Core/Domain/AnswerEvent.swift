@@ -12,7 +12,7 @@ package enum AnswerEventName: String, Sendable, CaseIterable {
     case failed
     case cancelled
 
-    /// True for the one event that ends a request.
+    /// True for the event that ends a request.
     package var isTerminal: Bool {
         switch self {
         case .completed, .failed, .cancelled: true
@@ -20,7 +20,7 @@ package enum AnswerEventName: String, Sendable, CaseIterable {
         }
     }
 
-    /// The name spelled by ASCII bytes; nil for a name of another version.
+    /// Parses ASCII bytes; nil for a name of another release.
     package init?(ascii bytes: Span<UInt8>) {
         // Most events are tokens, which the length and two letters identify.
         if bytes.count == 5, bytes[0] == UInt8(ascii: "t"), bytes[4] == UInt8(ascii: "n") {
@@ -36,12 +36,11 @@ package enum AnswerEventName: String, Sendable, CaseIterable {
 ///
 /// `data` is one line of JSON.
 package struct AnswerEvent: Sendable {
-    /// Nil for what is told but not stored: `reset` and a changed queue position.
+    /// Nil for events that are delivered but not stored: `reset` and a changed queue position.
     package let id: EventID?
     package let name: AnswerEventName
     package let data: [UInt8]
-    /// When its worker appended it, in microseconds since 1970 by the worker's clock; nil but for a sample of the events
-    /// that are delivered as they come.
+    /// The time of its append in microseconds since 1970, by the worker's clock; only in a sample of the pushed events.
     package let appendedMicroseconds: Int64?
 
     package init(id: EventID?, name: AnswerEventName, data: [UInt8], appendedMicroseconds: Int64? = nil) {
@@ -52,7 +51,7 @@ package struct AnswerEvent: Sendable {
     }
 }
 
-/// How an attempt ended: with it the request's one terminal event is written.
+/// The end of a request, as its terminal event reports it.
 package enum AnswerOutcome: Sendable {
     case completed(FinishReason)
     case failed(RequestFailure)

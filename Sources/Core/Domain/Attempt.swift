@@ -1,8 +1,8 @@
-/// Why there is an attempt.
+/// The cause of an attempt.
 package enum AttemptCause: String, Sendable, CaseIterable {
     /// The first of its request.
     case first
-    /// The first of a request that an operator made of a dead letter.
+    /// The first of a request that an operator redrove from a dead letter.
     case redriven
     case workerLost = "worker_lost"
     case handedOver = "handed_over"
@@ -10,25 +10,25 @@ package enum AttemptCause: String, Sendable, CaseIterable {
     case historyLost = "history_lost"
 }
 
-/// How an attempt ended for the worker that began it.
+/// The result of an attempt for the worker that began it.
 package enum AttemptResult: String, Sendable, CaseIterable {
     case completed
     case failed
     case cancelled
-    /// The next one follows after a pause, of any worker.
-    case postponed
-    /// This worker drains; another one goes on.
+    /// The next attempt follows after a pause, on any worker.
+    case retryScheduled = "postponed"
+    /// This worker drains; another one continues.
     case handedOver = "handed_over"
-    /// The store refused its text, because a newer attempt has begun.
+    /// The store rejected its text, because a newer attempt has begun.
     case fenced
-    /// The lease could not be renewed in time, or was found to be another worker's.
+    /// The lease could not be renewed in time, or another worker owns it.
     case leaseLost = "lease_lost"
-    /// At its end another one had ended the request, or had begun a newer attempt.
+    /// Another worker had ended the request or begun a newer attempt.
     case superseded
-    /// The store lost what the attempt had written; the next one follows at once.
+    /// The store lost events of the attempt; the next one follows at once.
     case historyLost = "history_lost"
-    /// The request expired meanwhile.
+    /// The request expired during the attempt.
     case expired
-    /// The worker ended with it.
+    /// The worker stopped.
     case stopped
 }

@@ -1,13 +1,13 @@
 package import Shared
 
-/// Problems of one user that belong together: an answer may build on the ones before it.
+/// Problems of one user in one thread: each answer has the earlier turns as its context.
 package struct Conversation: Sendable, Hashable {
     package let id: ConversationID
     package let userID: UserID
-    /// Chosen by the user, or taken from the first question; nil where there is neither.
+    /// Set by the user, or derived from the first problem; nil where there is neither.
     package let title: String?
     package let createdAt: Timestamp
-    /// The last change of the title or of what was asked and answered.
+    /// The last change of the title or of the messages.
     package let updatedAt: Timestamp
 
     package init(id: ConversationID, userID: UserID, title: String?, createdAt: Timestamp, updatedAt: Timestamp) {
@@ -19,13 +19,13 @@ package struct Conversation: Sendable, Hashable {
     }
 }
 
-/// A question of a conversation with its answer, as a later question's provider is given it.
+/// A problem of a conversation with its answer, as the context of later problems.
 package struct ConversationTurn: Sendable, Hashable {
     package let correlationID: CorrelationID
     package let problem: String
-    /// What there was of the answer.
+    /// Incomplete where ``isPartial`` is true.
     package let answer: String
-    /// True where the request failed or was cancelled: the answer breaks off.
+    /// True where the request failed or was cancelled.
     package let isPartial: Bool
 
     package init(correlationID: CorrelationID, problem: String, answer: String, isPartial: Bool = false) {
@@ -36,11 +36,11 @@ package struct ConversationTurn: Sendable, Hashable {
     }
 }
 
-/// The part of a conversation that goes to a provider before a new question.
+/// The turns that a provider is sent before a new problem.
 package struct ConversationContext: Sendable, Hashable {
     /// Oldest first; whole turns only.
     package let turns: [ConversationTurn]
-    /// True where earlier turns were left out: the provider is told so in their place.
+    /// True where earlier turns are omitted; the provider's request then says so.
     package let omitsEarlierTurns: Bool
 
     package init(turns: [ConversationTurn], omitsEarlierTurns: Bool) {
@@ -48,6 +48,6 @@ package struct ConversationContext: Sendable, Hashable {
         self.omitsEarlierTurns = omitsEarlierTurns
     }
 
-    /// Of a conversation's first question.
+    /// The context of a conversation's first problem.
     package static let empty = ConversationContext(turns: [], omitsEarlierTurns: false)
 }

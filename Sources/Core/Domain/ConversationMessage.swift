@@ -1,19 +1,19 @@
 package import Shared
 
-/// A question or an answer, as a conversation shows it.
+/// A message of a conversation: a problem or an answer.
 package struct ConversationMessage: Sendable, Hashable {
     package enum Role: String, Sendable, CaseIterable {
         case user
         case assistant
     }
 
-    /// A question has its request's id, an answer one of its own; lower-case UUIDs.
+    /// The request's id for a problem, the response's id for an answer; a lower-case UUID.
     package let id: String
     package let role: Role
-    /// Of an answer that failed or was cancelled what there was of it.
+    /// Incomplete for an answer that failed or was cancelled.
     package let content: String
     package let correlationID: CorrelationID
-    /// The request's.
+    /// The status of the request.
     package let status: RequestStatus
     package let createdAt: Timestamp
 
@@ -32,7 +32,7 @@ package struct ConversationMessage: Sendable, Hashable {
         )
     }
 
-    /// Question and answer, in this order.
+    /// The problem, then the answer.
     package static func all(of finished: FinishedRequest, answerID: ResponseID) -> [ConversationMessage] {
         let answer = ConversationMessage(
             id: answerID.description,

@@ -1,11 +1,11 @@
-/// Why there is a dead letter.
+/// The reason of a dead letter.
 package enum DeadLetterReason: String, Sendable, CaseIterable {
     /// Every attempt failed.
     case attemptsExhausted = "attempts_exhausted"
-    /// The entry of the queue cannot be read.
+    /// The queue's entry cannot be read.
     case malformed
-    /// The store cannot go on with the request, such as one whose record cannot be read.
+    /// The stored request cannot be processed, such as one whose record cannot be read.
     case unreadable
-    /// The request's job was taken out of the queue by something else than a worker.
+    /// The request's job was removed from the queue by an operator.
     case removedFromQueue = "removed_from_queue"
 }

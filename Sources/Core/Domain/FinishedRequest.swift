@@ -1,31 +1,31 @@
 package import Shared
 
-/// Everything that is kept of a request when it is over.
+/// An ended request, as the archive stores it.
 package struct FinishedRequest: Sendable {
     package let request: MathRequest
-    /// One of the three terminal ones.
+    /// A terminal status.
     package let status: RequestStatus
     package let attempts: Int
     package let createdAt: Timestamp
-    /// The first claim; nil where no worker ever had it.
+    /// The first claim; nil where no worker claimed it.
     package let startedAt: Timestamp?
     package let finishedAt: Timestamp
-    /// The answer's text; what there was of it where the request failed or was cancelled, empty where there was none.
+    /// The answer's text; incomplete where the request failed or was cancelled, empty where there is none.
     package let answer: String
     package let provider: String?
     package let model: String?
-    /// The version of the system prompt the provider was given; nil where it takes none.
+    /// The version of the system prompt; nil for a provider that takes none.
     package let promptVersion: String?
-    /// Of a completed request.
+    /// Only of a completed request.
     package let finishReason: FinishReason?
-    /// Of a cancelled request.
+    /// Only of a cancelled request.
     package let cancelReason: CancelReason?
-    /// Of a failed request.
+    /// Only of a failed request.
     package let failure: RequestFailure?
     package let usage: TokenUsage?
-    /// Of a completed request.
+    /// Only of a completed request.
     package let timings: AnswerTimings?
-    /// Nil where an earlier release kept it, or its events had expired before its end.
+    /// Nil for a request that release 1.0 archived, and where the events had expired before the end.
     package let ending: EndingIDs?
 
     package init(
@@ -66,10 +66,10 @@ package struct FinishedRequest: Sendable {
 }
 
 extension FinishedRequest {
-    /// The ids that a replay of it has, the same whenever and wherever it is replayed.
+    /// The event ids of a replay, the same for every replay on every replica.
     ///
-    /// Where they were not kept they are those of an attempt that no request reaches, so that no client has one of them
-    /// from the events that have expired: the last marker is that of the attempt after the last that began.
+    /// Where they were not stored they belong to an attempt that no request reaches, so that no client has one of them from
+    /// expired events: the last possible marker is that of the attempt after the last one.
     package var replayIDs: EndingIDs {
         let beyond = UInt64(max(0, attempts)) + 2
         return ending
@@ -79,7 +79,7 @@ extension FinishedRequest {
             )
     }
 
-    /// How it ended; nil where that is not known.
+    /// The outcome; nil where a failure is not known.
     package var outcome: AnswerOutcome? {
         switch status {
         case .completed: .completed(finishReason ?? .stop)
@@ -90,11 +90,11 @@ extension FinishedRequest {
     }
 }
 
-/// The place of a request's end in its stream.
+/// The last two event ids of a request's stream.
 package struct EndingIDs: Sendable, Hashable {
-    /// Of the terminal event.
+    /// The terminal event.
     package let end: EventID
-    /// Of the event before it.
+    /// The event before it.
     package let before: EventID
 
     package init(end: EventID, before: EventID) {
@@ -102,14 +102,14 @@ package struct EndingIDs: Sendable, Hashable {
         self.before = before
     }
 
-    /// Nil where one of them is not known.
+    /// Nil where one id is missing or they are out of order.
     package init?(end: EventID?, before: EventID?) {
         guard let end, let before, before < end else { return nil }
         self.init(end: end, before: before)
     }
 }
 
-/// How long an answer took, as its `completed` event tells.
+/// The durations of a `completed` event.
 package struct AnswerTimings: Sendable, Hashable {
     /// From submission to the first claim.
     package let queueMilliseconds: Int

@@ -7,14 +7,14 @@ package struct MathProblem: Sendable, Hashable {
 
     package let text: String
 
-    /// Why a text is no problem.
+    /// Why the text was rejected.
     package enum Invalid: Error, Equatable {
         case empty
-        /// Carries the number of scalars there were.
+        /// With the number of scalars.
         case tooLong(Int)
     }
 
-    /// Trims Unicode white space, puts U+FFFD for U+0000, and checks the length.
+    /// Trims Unicode white space, replaces U+0000 by U+FFFD, and checks the length.
     package init(_ text: String) throws(Invalid) {
         guard let trimmed = text.trimmedScalars else { throw .empty }
         let count = trimmed.count
@@ -22,12 +22,12 @@ package struct MathProblem: Sendable, Hashable {
         self.text = String(trimmed).storable
     }
 
-    /// A text that was checked when it came in, read back from the store; an earlier release kept U+0000.
+    /// A text from the store, validated when it was accepted; earlier releases stored U+0000.
     package init(stored text: String) { self.text = text.storable }
 }
 
 extension String {
-    /// Without Unicode white space at both ends; nil where there is nothing else.
+    /// Trimmed of Unicode white space; nil where nothing is left.
     var trimmedScalars: Substring.UnicodeScalarView? {
         let isSpace: (Unicode.Scalar) -> Bool = { $0.properties.isWhitespace }
         guard let first = unicodeScalars.firstIndex(where: { !isSpace($0) }),

@@ -1,15 +1,15 @@
 package import Shared
 
-/// One problem on its way to an answer.
+/// A submitted problem with its ids and options.
 package struct MathRequest: Sendable {
     package let correlationID: CorrelationID
     package let conversationID: ConversationID
     package let userID: UserID
     package let problem: MathProblem
-    /// The provider the client asked for; nil leaves the choice to the worker.
+    /// The provider that the client requested; nil leaves the choice to the worker.
     package let requestedProvider: String?
     package let options: SolveOptions
-    /// Where in a trace it was submitted, where it was in one.
+    /// The span that submitted it; nil without a trace.
     package let trace: TraceCarrier?
 
     package init(
@@ -31,7 +31,7 @@ package struct MathRequest: Sendable {
     }
 }
 
-/// Where a request stands.
+/// The state of a request.
 ///
 /// ```
 ///  queued ──claim──► running ──finish──► completed | failed | cancelled
@@ -44,7 +44,7 @@ package enum RequestStatus: String, Sendable, CaseIterable {
     case failed
     case cancelled
 
-    /// True once nothing follows.
+    /// True for the states that are final.
     package var isTerminal: Bool {
         switch self {
         case .queued, .running: false
@@ -53,14 +53,14 @@ package enum RequestStatus: String, Sendable, CaseIterable {
     }
 }
 
-/// Why an answer ended by itself.
+/// Why the provider ended an answer.
 package enum FinishReason: String, Sendable, CaseIterable {
     case stop
     case length
     case contentFilter = "content_filter"
 }
 
-/// Why a request ended without an answer of its own.
+/// Why a request was cancelled.
 package enum CancelReason: String, Sendable, CaseIterable {
     case requested
     case disconnected
@@ -76,14 +76,14 @@ package enum RestartReason: String, Sendable {
     case historyLost = "history_lost"
 }
 
-/// Provider tokens that an answer took.
+/// Provider tokens used for an answer.
 package struct TokenUsage: Sendable, Hashable {
     package var inputTokens: Int
-    /// Those of the model's thinking included.
+    /// Includes the tokens of the model's reasoning.
     package var outputTokens: Int
-    /// Tokens of the model's thinking, where the provider tells.
+    /// Tokens of the model's reasoning; nil where the provider does not report them.
     package var reasoningTokens: Int?
-    /// True where the provider did not tell and we counted.
+    /// True where the provider reported no usage and this program estimated it.
     package var isEstimated: Bool
 
     package init(inputTokens: Int, outputTokens: Int, reasoningTokens: Int? = nil, isEstimated: Bool) {
@@ -93,13 +93,13 @@ package struct TokenUsage: Sendable, Hashable {
         self.isEstimated = isEstimated
     }
 
-    /// Tokens of a text where nobody has counted them: one for every four bytes of UTF-8, rounded up.
+    /// An estimate of the tokens of a text: one for every four bytes of UTF-8, rounded up.
     ///
     /// Providers count differently. English prose has four to five bytes a token, formulas about three, and scripts of
-    /// two or three bytes a letter one to two letters: what is estimated may be a third more.
+    /// two or three bytes a letter one to two letters: an estimate may be a third too high.
     package static func estimate(utf8Bytes bytes: Int) -> Int { (bytes + bytesPerToken - 1) / bytesPerToken }
 
-    /// The longest text that is estimated at no more than `tokens`, in UTF-8 bytes.
+    /// The length of the longest text whose estimate is at most `tokens`, in UTF-8 bytes.
     package static func utf8Bytes(ofTokens tokens: Int) -> Int { tokens * bytesPerToken }
 
     private static let bytesPerToken = 4
@@ -107,10 +107,10 @@ package struct TokenUsage: Sendable, Hashable {
     package static let none = TokenUsage(inputTokens: 0, outputTokens: 0, isEstimated: false)
 }
 
-/// Why a request failed, as its client is told.
+/// Why a request failed, as its client reads it.
 package struct RequestFailure: Sendable, Equatable, Error {
     package let kind: ProblemKind
-    /// A sentence for the client; names no secret and no inner address.
+    /// A sentence for the client, without secrets and internal addresses.
     package let detail: String
 
     package init(kind: ProblemKind, detail: String) {

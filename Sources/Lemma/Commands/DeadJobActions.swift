@@ -21,7 +21,7 @@ struct DeadJobActions: DeadLettersCommand.Actions {
                 try DeadLetterOutput.line(json: json(letter))
             } else {
                 try DeadLetterOutput.line([
-                    "\(letter.name)", "\(letter.buriedAt)", letter.reason, "\(letter.attempts)",
+                    "\(letter.name)", "\(letter.deadLetteredAt)", letter.reason, "\(letter.attempts)",
                     letter.correlationID?.description ?? "-", letter.lastFailure?.detail ?? "",
                 ])
             }
@@ -32,7 +32,7 @@ struct DeadJobActions: DeadLettersCommand.Actions {
     private func json(_ letter: DeadLetter) -> [UInt8] {
         JSONWriter.object { json in
             json.member("id", letter.name.description)
-            json.member("buriedAt", letter.buriedAt.description)
+            json.member("deadLetteredAt", letter.deadLetteredAt.description)
             json.member("reason", letter.reason)
             json.member("correlationId", letter.correlationID?.description)
             json.member("attempts", letter.attempts)

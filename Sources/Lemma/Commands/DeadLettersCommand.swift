@@ -104,7 +104,7 @@ enum DeadLettersCommand {
                 keys: keys,
                 retention: Retention(configuration),
                 on: loop,
-                observer: nil,
+                connection: nil,
             )
             defer { store.close() }
             if arguments.has("records") {

@@ -15,7 +15,7 @@ struct DeadRecordActions: DeadLettersCommand.Actions {
                 try DeadLetterOutput.line(json: json(record))
             } else {
                 try DeadLetterOutput.line([
-                    "\(record.name)", "\(record.setAsideAt)", record.reason, record.kind ?? "-",
+                    "\(record.name)", "\(record.deadLetteredAt)", record.reason, record.kind ?? "-",
                     record.correlationID?.description ?? "-", record.detail,
                 ])
             }
@@ -26,7 +26,7 @@ struct DeadRecordActions: DeadLettersCommand.Actions {
     private func json(_ record: DeadRecord) -> [UInt8] {
         JSONWriter.object { json in
             json.member("id", record.name.description)
-            json.member("setAsideAt", record.setAsideAt.description)
+            json.member("deadLetteredAt", record.deadLetteredAt.description)
             json.member("reason", record.reason)
             json.member("detail", record.detail)
             json.member("kind", record.kind)

@@ -13,7 +13,7 @@ import Shared
 import Synchronization
 import Telemetry
 
-/// The public listener and, on each loop, what answers there.
+/// The public listener and its handlers on each loop.
 final class APIService: Service {
     private static let pollPeriod = Duration.milliseconds(50)
     private static let closeLimit = Duration.seconds(2)
@@ -113,20 +113,21 @@ final class APIService: Service {
     }
 }
 
-/// What answers the public listener on one loop.
+/// The objects that serve the public listener on one loop.
 final class APIGraph {
     let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
-    private let answers: RedisAnswerStream
+    private let pushes: RedisPushes
     private let sweep: AbandonmentSweep?
-    private let survey: QueueStatistics?
+    private let statistics: QueueStatistics?
 
     init(_ dependencies: ReplicaDependencies, assets: WebAssets, on loop: Loop) {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
-        store = dependencies.store(on: loop)
-        answers = RedisAnswerStream(
+        let bus = dependencies.makeEventBus()
+        store = dependencies.store(on: loop, bus)
+        pushes = RedisPushes(
             store: store,
             backoff: dependencies.backoff,
             presence: ViewerPresence(
@@ -138,7 +139,7 @@ final class APIGraph {
             observer: dependencies.redisObserver(.pushes),
         )
         sweep = dependencies.abandonmentSweep(store, on: loop)
-        survey = dependencies.queueSurvey(store, on: loop)
+        statistics = dependencies.queueStatistics(store, on: loop)
         streams = StreamRegistry(
             loop: loop,
             heartbeat: configuration.stream.heartbeat,
@@ -146,8 +147,6 @@ final class APIGraph {
             metrics: metrics.streams,
         )
         let requests = RedisRequestRepository(store: store)
-        let bus = LocalEventBus()
-        bus.subscribe(to: MathProblemSubmitted.self) { _ in metrics.requests.submitted.increment() }
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
             publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
@@ -169,13 +168,12 @@ final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: dependencies.archive,
-                    ends: answers,
+                    ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(dependencies, store, requests, answers.keptNotices),
-                answers: answers,
-                requests: requests,
-                ends: answers,
+                conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
+                answers: pushes.answers,
+                ends: pushes.ends,
                 tokens: tokens,
                 streams: streams,
                 assets: assets,
@@ -205,19 +203,28 @@ final class APIGraph {
         _ requests: RedisRequestRepository,
         _ notices: RedisArchiveNotices
     ) -> ConversationServices {
-        let kept = PostgresConversationRepository(dependencies.database)
+        let archived = PostgresConversationRepository(dependencies.database)
         let recent = RedisConversations(store: store)
         let time = dependencies.clock
         let catchUp = ArchiveCatchUp(notices: notices, clock: LoopClock(loop: store.loop))
-        let lookup = ConversationLookup(conversations: kept, wallClock: time, catchUp: catchUp)
+        let lookup = ConversationLookup(
+            conversations: archived,
+            activity: recent,
+            wallClock: time,
+            catchUp: catchUp,
+        )
         return ConversationServices(
-            create: CreateConversationHandler(conversations: kept, identifiers: dependencies.identifiers, clock: time),
-            list: ListConversationsHandler(conversations: kept),
+            create: CreateConversationHandler(
+                conversations: archived,
+                identifiers: dependencies.identifiers,
+                clock: time
+            ),
+            list: ListConversationsHandler(conversations: archived),
             read: ReadConversationHandler(lookup: lookup),
-            rename: RenameConversationHandler(conversations: kept, lookup: lookup, clock: time),
-            delete: DeleteConversationHandler(conversations: kept, activity: recent, clock: time),
+            rename: RenameConversationHandler(conversations: archived, lookup: lookup, clock: time),
+            delete: DeleteConversationHandler(conversations: archived, activity: recent, clock: time),
             messages: ListMessagesHandler(
-                conversations: kept,
+                conversations: archived,
                 lookup: lookup,
                 requests: requests,
                 memory: recent,
@@ -228,9 +235,9 @@ final class APIGraph {
 
     func close() {
         sweep?.close()
-        survey?.close()
+        statistics?.close()
         streams.close()
-        answers.close()
+        pushes.close()
         store.close()
     }
 }

@@ -4,7 +4,7 @@ import Instrumentation
 import Synchronization
 import Telemetry
 
-/// Counts what the HTTP server reports.
+/// Counts the requests and connections of the HTTP server.
 final class CountingHTTPMetrics: HTTPServerMetrics {
     private struct Route: Hashable {
         let method: String
@@ -12,7 +12,7 @@ final class CountingHTTPMetrics: HTTPServerMetrics {
     }
 
     private let metrics: HTTPMetrics
-    /// Taken once for each route, because taking one searches the registry.
+    /// Cached by route, because the registry's lookup is slow.
     private let seconds = Mutex<[Route: Histogram]>([:])
 
     init(_ metrics: HTTPMetrics) { self.metrics = metrics }

@@ -4,7 +4,7 @@ import Persistence
 import PostgresClient
 import Telemetry
 
-/// Closes the process's connections to PostgreSQL when everything that uses them has ended.
+/// Closes the process's connections to PostgreSQL after all services that use them.
 final class DatabaseService: Service {
     let name = "database"
     private let database: PostgresDatabase
@@ -19,7 +19,7 @@ final class DatabaseService: Service {
     }
 }
 
-/// Brings the schema up to date before anything that needs it starts: `lemma dev` migrates by itself.
+/// Migrates the schema before the services that need it start; only in `lemma dev`.
 final class MigrationService: Service {
     let name = "migrations"
     private let configuration: PostgresConfiguration

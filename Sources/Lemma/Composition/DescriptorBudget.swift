@@ -4,32 +4,31 @@ import Instrumentation
 import LemmaSettings
 import Telemetry
 
-/// How the file descriptors of a process are divided between the public listener and all else.
+/// Divides the file descriptors of a process between the public listener and its own needs.
 ///
-/// What the process needs itself is reserved, so that a replica with as many clients as it can serve still reaches Redis,
-/// PostgreSQL and the providers, and answers on its operations port.
+/// The process's own needs are reserved, so that a replica with the maximum of clients still reaches Redis, PostgreSQL and
+/// the providers, and serves its operations port.
 struct DescriptorBudget: Sendable, Equatable {
-    /// Fewer than these are not enough to start.
+    /// The start fails below this limit.
     static let limitMin = 256
     /// Connections to the operations port: probes, scrapers and operators.
     static let operationsMax = 64
-    /// Standard streams, look-ups of names, and files that are open for a moment.
+    /// Standard streams, name lookups, and files that are open for a short time.
     private static let base = 64
-    /// A loop's own, and its connections to Redis, twice, because a new one may be opened before an old one is closed.
+    /// A loop's own descriptors, and its connections to Redis twice, because a new connection may open before the old one
+    /// closes.
     private static let perLoop = 16
-    /// Connections to providers that a loop keeps open for the next request, or pipes of its calculators.
+    /// A loop's idle connections to providers, or the pipes of its calculators.
     private static let perWorkingLoop = 64
-    /// A provider's call and the one that begins because it is late.
+    /// A provider call and its hedged call.
     private static let perJob = 2
 
-    /// Connections that the public listener may have; 0 where there is none.
+    /// Limit of the public listener's connections; 0 without a listener.
     let publicConnectionsMax: Int
-    /// False where the settings can make the process need more than what is left to it.
+    /// False where the settings allow more jobs than the descriptors suffice for.
     let isSufficient: Bool
 
-    /// `limit` is the soft limit.
-    ///
-    /// Throws where that is too low for any use.
+    /// `limit` is the soft limit; throws below ``limitMin``.
     init(limit: Int, _ configuration: Configuration, roles: [ReplicaRole], loops: Int, postgresMax: Int) throws {
         guard limit >= Self.limitMin else {
             throw StartFailure(

@@ -2,8 +2,8 @@ import API
 import FoundationEssentials
 
 extension WebAssets {
-    /// Reads the web page from where it is installed: beside the program, below its prefix's `share/lemma`, or in the
-    /// checkout it was built from.
+    /// Reads the web page from its installation: beside the program, in `share/lemma` of its prefix, or in the checkout of
+    /// its build.
     static func installed() throws -> WebAssets {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let folder = program.prefix(upTo: program.lastIndex(of: "/") ?? program.startIndex)

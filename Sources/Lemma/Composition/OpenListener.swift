@@ -2,8 +2,7 @@ import EventLoop
 import HTTPServer
 
 extension HTTPListener {
-    /// Starts a listener whose address stands in two settings; throws a ``StartFailure`` that names both and the address
-    /// where it cannot be opened.
+    /// Starts a listener whose address is in two settings; a ``StartFailure`` names both settings and the address.
     static func start(
         host: Named<String>,
         port: Named<Int>,
@@ -28,7 +27,7 @@ extension HTTPListener {
         }
     }
 
-    /// The value of a setting with its name.
+    /// A setting's name and value.
     struct Named<Value: Sendable>: Sendable {
         let name: String
         let value: Value

@@ -7,7 +7,7 @@ import Synchronization
 import Telemetry
 import Worker
 
-/// Writes what happened to requests into PostgreSQL, on one loop of the process.
+/// Archives the records of requests in PostgreSQL, on one loop of the process.
 final class PersisterService: Service {
     /// From the end of the worker's drain to the end of the last batch.
     private static let drainLimit = Duration.seconds(5)
@@ -42,7 +42,7 @@ final class PersisterService: Service {
     }
 }
 
-/// The persister and what it works with.
+/// The persister and its connections.
 final class PersisterGraph {
     let persister: Persister
     private let store: RedisStore
@@ -51,16 +51,13 @@ final class PersisterGraph {
     init(_ dependencies: ReplicaDependencies, on loop: Loop) {
         let logger = dependencies.logger
         let metrics = dependencies.metrics
-        store = dependencies.store(on: loop)
+        store = dependencies.store(on: loop, dependencies.makeEventBus())
         queue = RedisRecordQueue(
             store: store,
             consumer: Base64URL.encode(SecureRandom.bytes(6)),
-            observer: dependencies.redisObserver(.waiting),
+            observer: CountingRecordEntryObserver(metrics.persister, logger: logger),
+            connection: dependencies.redisObserver(.waiting),
         )
-        queue.onMalformedRecord = {
-            metrics.persister.refused.increment()
-            logger.error("malformed record put aside", ["entry": .string($0)])
-        }
         persister = Persister(
             loop: loop,
             queue: queue,
@@ -69,7 +66,8 @@ final class PersisterGraph {
             backoff: dependencies.backoff,
             metrics: metrics.persister,
             logger: logger,
-        ) { [health = dependencies.health] in health.note($0) }
+            observer: dependencies.health,
+        )
     }
 
     func close() {

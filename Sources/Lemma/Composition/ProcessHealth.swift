@@ -9,27 +9,29 @@ import RedisClient
 import Synchronization
 import Telemetry
 import Time
+import Worker
 
-/// Whether the process's loops turn and reach Redis, and whether it drains.
-final class ProcessHealth: Sendable {
+/// The health of the process: loops, connections to Redis, the archive's lag, and whether it drains.
+final class ProcessHealth: Sendable, BacklogObserver, EvictionPolicyObserver {
     private static let beatPeriod = Duration.milliseconds(500)
     /// Silence of a loop after which it counts as stuck, in milliseconds.
     private static let silenceMax: Int64 = 10_000
 
     let metrics: ReplicaMetrics
     private let redis: RedisMetrics
+    private let logger: Logger
     private let loops: [Loop]
     private let beats: [LastBeat]
     private let draining = Atomic<Bool>(false)
     private let stores = Mutex<[LoopBound<RedisStore>]>([])
-    /// What waits for PostgreSQL, as this process's persister last saw it.
+    /// The archive's lag, as this process's persister last measured it.
     private let lastBacklog = Mutex<RecordBacklog?>(nil)
 
-    /// Redis' `maxmemory-policy`, as this process last saw it.
+    /// Redis' `maxmemory-policy`, as this process last read it.
     private let lastPolicy = Mutex<String?>(nil)
     private static let safePolicy = "noeviction"
 
-    /// A loop's last sign of life.
+    /// A loop's last heartbeat.
     private final class LastBeat: Sendable {
         /// Monotonic milliseconds.
         let time = Atomic<Int64>(0)
@@ -37,8 +39,9 @@ final class ProcessHealth: Sendable {
         let pendingCommands = Atomic<Int>(0)
     }
 
-    init(loops: [Loop], metrics: LemmaMetrics) {
+    init(loops: [Loop], metrics: LemmaMetrics, logger: Logger) {
         self.loops = loops
+        self.logger = logger
         self.metrics = metrics.replica
         redis = metrics.redis
         beats = loops.map { _ in LastBeat() }
@@ -55,10 +58,10 @@ final class ProcessHealth: Sendable {
     /// Nil where no persister runs in this process.
     var backlog: RecordBacklog? { lastBacklog.withLock { $0 } }
 
-    func note(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
+    func observed(_ backlog: RecordBacklog) { lastBacklog.withLock { $0 = backlog } }
 
     /// Notes Redis' `maxmemory-policy`, and logs a change to or from one that loses requests.
-    func note(evictionPolicy policy: String, _ logger: Logger) {
+    func observed(evictionPolicy policy: String) {
         let former = lastPolicy.withLock { last in
             defer { last = policy }
             return last ?? Self.safePolicy
@@ -75,7 +78,7 @@ final class ProcessHealth: Sendable {
         }
     }
 
-    /// What does not make the replica unready, but should not stay so.
+    /// Conditions that leave the replica ready, but that an operator should correct.
     var warnings: [String] {
         guard let policy = lastPolicy.withLock({ $0 }), policy != Self.safePolicy else { return [] }
         return ["redis may evict keys, which loses requests: maxmemory-policy is \(policy), not noeviction"]
@@ -86,9 +89,9 @@ final class ProcessHealth: Sendable {
     /// Counts a connection to Redis among those that must take writes.
     func watch(_ store: LoopBound<RedisStore>) { stores.withLock { $0.append(store) } }
 
-    /// Writes to Redis from every loop, because each has connections of its own, which come back in their own time.
+    /// Writes to Redis from every loop, because each loop has connections of its own, which reconnect independently.
     ///
-    /// Throws where one cannot, and before there are any.
+    /// Throws where one write fails, and before there is a connection.
     func probeStores() async throws {
         let stores = stores.withLock { $0 }
         guard !stores.isEmpty else { throw RedisError.notConnected(reason: "no loop has one yet") }
@@ -100,7 +103,7 @@ final class ProcessHealth: Sendable {
         }
     }
 
-    /// Lets every loop give a sign of life; the timers are the caller's to close.
+    /// Starts the heartbeat of every loop; the caller closes the timers.
     func watchLoops() async throws -> [LoopBound<LoopTimer>] {
         var timers: [LoopBound<LoopTimer>] = []
         for (loop, beat) in zip(loops, beats) {
@@ -115,7 +118,7 @@ final class ProcessHealth: Sendable {
         return timers
     }
 
-    /// Measures a loop at its beat; how late it comes tells how long the loop was busy with something else.
+    /// Measures a loop at its heartbeat; the delay of the beat is the time for which other work kept the loop busy.
     private func note(_ beat: LastBeat, of loop: Loop) {
         let due = Duration.milliseconds(beat.time.load(ordering: .relaxed)) + Self.beatPeriod
         metrics.loopLagSeconds.observe(max(.zero, LoopClock.now - due))
@@ -128,89 +131,8 @@ final class ProcessHealth: Sendable {
         if pending != before { redis.pending.add(Double(pending - before)) }
     }
 
-    /// True while every loop has given a sign of life lately; `now` in monotonic milliseconds.
+    /// True while every loop's last heartbeat is recent; `now` in monotonic milliseconds.
     func loopsTurn(now: Int64) -> Bool {
         beats.allSatisfy { now - $0.time.load(ordering: .relaxed) < Self.silenceMax }
     }
-}
-
-/// What the operations port tells of a replica.
-struct ReplicaHealth: HealthReporter {
-    let process: ProcessHealth
-    let loop: Loop
-    let schema: SchemaWatch
-    let providers: [ProviderGate]
-
-    var loopsTurn: Bool { process.loopsTurn(now: loop.nowMilliseconds) }
-
-    func readiness() async -> ReadinessReport {
-        var reason: String?
-        let postgres = await Self.check { try await schema.look() }
-        if !schema.isCurrent { reason = Self.reason(of: schema, postgres) }
-        let redis = await Self.check { try await process.probeStores() }
-        if case .down(let cause) = redis { reason = "redis is not writable: \(cause)" }
-        if process.isDraining { reason = "draining" }
-        let metrics = process.metrics
-        metrics.ready.set(reason == nil ? 1 : 0)
-        metrics.checks[.redis].set(redis.isUp ? 1 : 0)
-        metrics.checks[.postgres].set(postgres.isUp ? 1 : 0)
-        metrics.checks[.migrations].set(schema.isCurrent ? 1 : 0)
-        metrics.checks[.accepting].set(process.isDraining ? 0 : 1)
-        return ReadinessReport(
-            reason: reason,
-            redis: redis,
-            postgres: postgres,
-            providers: providers.map { ($0.name, $0.state.rawValue) },
-            backlog: process.backlog,
-            warnings: process.warnings,
-        )
-    }
-
-    /// Why a replica without this release's schema is not ready: it misses migrations only where somebody has looked.
-    private static func reason(of schema: SchemaWatch, _ postgres: DependencyCheck) -> String {
-        switch postgres {
-        case .down(let cause) where !schema.isKnown: "postgres cannot be reached since the start: \(cause)"
-        case .up, .down: "migrations missing: run lemma migrate"
-        }
-    }
-
-    /// How long `work` took, or why it failed.
-    private static func check(_ work: () async throws -> Void) async -> DependencyCheck {
-        let start = ContinuousClock.now
-        do {
-            try await work()
-        } catch {
-            return .down(reason: "\(error)")
-        }
-        return .up(milliseconds: Double((ContinuousClock.now - start).wholeMicroseconds) / 1000)
-    }
-}
-
-/// Whether the database has this release's schema, as far as is known.
-///
-/// A replica that has seen it once stays ready while PostgreSQL is away; one that starts without PostgreSQL is not ready
-/// until it has seen it.
-final class SchemaWatch: Sendable {
-    /// A replica's readiness must be told within the limit of one probe.
-    static let limit = Duration.milliseconds(500)
-    private static let firstLimit = Duration.seconds(2)
-
-    private let database: PostgresDatabase
-    private let lastState = Mutex<SchemaState?>(nil)
-
-    init(_ database: PostgresDatabase) { self.database = database }
-
-    var isCurrent: Bool { lastState.withLock { $0 } == .current }
-
-    /// False until PostgreSQL has been asked once.
-    var isKnown: Bool { lastState.withLock { $0 } != nil }
-
-    /// Looks again; throws where PostgreSQL cannot be asked, which leaves what is known.
-    func look(within limit: Duration = SchemaWatch.limit) async throws(PostgresError) {
-        let state = try await database.schemaState(within: limit)
-        lastState.withLock { $0 = state }
-    }
-
-    /// Looks for the first time, so that a replica knows without having been asked for its readiness.
-    func begin() async { try? await look(within: Self.firstLimit) }
 }

@@ -11,12 +11,12 @@ import Settings
 import Telemetry
 import Tracing
 
-/// Builds a process out of its parts and runs it until it is told to stop.
+/// Composes a process of its parts and runs it until a signal.
 enum Replica {
     /// Serves until SIGTERM or SIGINT, then drains.
     ///
-    /// The `supporting` services are what the others need: started first and stopped last. Throws what prevented the
-    /// start, or the failure of a service.
+    /// The `supporting` services start first and stop last. Throws the error that prevented the start, or the failure of a
+    /// service.
     static func run(
         _ configuration: Configuration,
         roles: [ReplicaRole],
@@ -100,7 +100,7 @@ enum Replica {
             logger: logger,
             logLevel: LogLevelControl(logger, configured: LogLevel(configuration)),
             metrics: metrics,
-            health: ProcessHealth(loops: loops.loops, metrics: metrics),
+            health: ProcessHealth(loops: loops.loops, metrics: metrics, logger: logger),
             redis: try RedisConfiguration(stores.redis, configuration.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
@@ -119,7 +119,7 @@ enum Replica {
         let (ai, calls) = (configuration.ai, configuration.calls)
         return ai.providers.map { provider in
             let callsMax = calls.callsMax(of: provider)
-            // Where there is another provider, the line for this one must not take the slots of those who want that one.
+            // Where there is another provider, requests that wait for this one must not use the slots of that one's requests.
             let waiters = ai.providers.count == 1 ? Int.max : max(1, callsMax / 8)
             let measures = metrics.provider(provider.rawValue, model: model(of: provider, ai))
             let gate = ProviderGate(
@@ -148,12 +148,12 @@ enum Replica {
         switch provider {
         case .local: LocalClient.model
         case .mock: MockClient.model
-        // Start-up has made sure that there is one.
+        // Start-up has checked that there is one.
         case _: ai.endpoints[provider.rawValue]?.model ?? ""
         }
     }
 
-    /// What the mock provider's script says; ``SettingChecks`` has found nothing wrong with it.
+    /// Reads the mock provider's script, which ``SettingChecks`` has validated.
     static func mockScript(_ path: String?) throws -> MockScript {
         guard let path else { return .empty }
         guard let data = FileManager.default.contents(atPath: path) else {
@@ -163,7 +163,7 @@ enum Replica {
     }
 }
 
-/// Why a process cannot start, in words for its operator.
+/// Why a process cannot start, as a sentence for its operator.
 struct StartFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }

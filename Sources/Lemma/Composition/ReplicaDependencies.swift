@@ -17,9 +17,9 @@ import Shared
 import Telemetry
 import Tracing
 
-/// What all services of one process share.
+/// The objects and settings that all services of one process share.
 struct ReplicaDependencies: Sendable {
-    /// Told by `--version`, logs and metrics.
+    /// In `--version`, logs and metrics.
     static let version = "1.1.0"
 
     let configuration: Configuration
@@ -34,7 +34,7 @@ struct ReplicaDependencies: Sendable {
     let secrets: [[UInt8]]
     let descriptors: DescriptorBudget
     let mockScript: MockScript
-    /// One for each configured provider, in that order.
+    /// One for each configured provider, in the configured order.
     let gates: [ProviderGate]
     /// Nil where tracing is off.
     let tracer: Tracer?
@@ -54,7 +54,7 @@ struct ReplicaDependencies: Sendable {
     }
     var backoff: Backoff { Backoff(random: random) }
 
-    /// How long a stream can live at the longest: until its keys expire after every attempt took all its time.
+    /// The longest life of a stream: its keys expire after every attempt has used its whole time.
     var streamLifetime: Duration {
         configuration.stream.ttlLive + configuration.stream.ttlDone
             + configuration.calls.totalTimeout * configuration.jobs.maxAttempts
@@ -64,46 +64,43 @@ struct ReplicaDependencies: Sendable {
         CountingRedisObserver(metrics.redis, kind, logger: logger)
     }
 
-    /// A connection to Redis of its own, for one loop; readiness includes it from now on.
-    func store(on loop: Loop) -> RedisStore {
+    /// An event bus for one loop, with metrics and log as listeners.
+    func makeEventBus() -> LocalEventBus {
+        let bus = LocalEventBus()
+        metrics.subscribe(to: bus)
+        DomainEventLog(logger: logger).subscribe(to: bus)
+        return bus
+    }
+
+    /// A store with a connection of its own, for one loop; readiness includes it from now on.
+    func store(on loop: Loop, _ bus: LocalEventBus) -> RedisStore {
         let store = RedisStore(
             redis,
             keys: keys,
             retention: Retention(configuration),
             on: loop,
-            observer: redisObserver(.commands),
+            observer: CountingStoreObserver(metrics, logger: logger),
+            connection: redisObserver(.commands),
+            bus: bus,
         )
-        store.onEnd = { [metrics] in metrics.observe($0) }
-        store.onLettersDropped = { [metrics] in metrics.work.deadLettersDropped.increment(by: $0) }
-        store.onRefusal = { [metrics, logger] function, error in
-            metrics.redis.refused.increment()
-            logger.error("redis refused a call", ["function": .string(function), "error": .string(error)])
-        }
         health.watch(LoopBound(store, of: loop))
         return store
     }
 
-    /// Ends what nobody watches any more; on the first loop only, because one for each process is enough.
+    /// Cancels abandoned requests; on the first loop only, because one sweep per process is enough.
     func abandonmentSweep(_ store: RedisStore, on loop: Loop) -> AbandonmentSweep? {
         guard loop.index == 0 else { return nil }
-        let sweep = AbandonmentSweep(
-            store: store,
-            grace: configuration.stream.disconnectGrace,
-        ) { [logger] id in
-            logger.info("request abandoned by its viewers", ["correlation_id": .string(id.description)])
-        }
+        let sweep = AbandonmentSweep(store: store, grace: configuration.stream.disconnectGrace)
         sweep.start()
         return sweep
     }
 
-    /// Looks at the queue for the metrics; on the first loop only.
-    func queueSurvey(_ store: RedisStore, on loop: Loop) -> QueueStatistics? {
+    /// Reads the queue's statistics for the metrics; on the first loop only.
+    func queueStatistics(_ store: RedisStore, on loop: Loop) -> QueueStatistics? {
         guard loop.index == 0 else { return nil }
-        let survey = QueueStatistics(store: store, metrics: metrics.queue) { [health, logger] policy in
-            health.note(evictionPolicy: policy, logger)
-        }
-        survey.start()
-        return survey
+        let statistics = QueueStatistics(store: store, metrics: metrics.queue, observer: health)
+        statistics.start()
+        return statistics
     }
 
     /// The configured providers, for one loop; `transport` is that loop's.
@@ -159,8 +156,8 @@ struct ReplicaDependencies: Sendable {
         }
     }
 
-    /// With another provider behind it the local one is hardly waited for; else for half of what a first token may take,
-    /// so that the other half is left to solve in.
+    /// A job waits only shortly for the local provider where another one follows it; else half of the limit of the first
+    /// token, so that the other half is left for solving.
     private var localLimits: LocalSolver.Limits {
         let firstToken = configuration.calls.firstTokenTimeout
         let waiting = configuration.ai.providers.last == .local ? firstToken / 2 : firstToken / 15
@@ -187,14 +184,14 @@ struct ReplicaDependencies: Sendable {
 }
 
 extension Retention {
-    /// One turn more than a context has room for, which tells that there were earlier ones.
+    /// One turn more than a context can have, which shows that there were earlier ones.
     init(_ configuration: Configuration) {
         self.init(
             live: configuration.stream.ttlLive,
             afterEnd: configuration.stream.ttlDone,
             turns: configuration.context.maxTurns + 1,
         )
-        // What is longer by a character has no room in a context, and shows it.
+        // A text that is longer by one character does not fit in a context.
         turnBytes = TokenUsage.utf8Bytes(ofTokens: configuration.context.maxTokens) + 4
         submissions = configuration.jobs.idempotencyTTL
         deadLetters = configuration.jobs.deadLettersMax
@@ -207,7 +204,7 @@ extension LogLevel {
 }
 
 extension ProviderEndpoint {
-    /// Start-up has made sure that there is a model.
+    /// Start-up has checked that there is a model.
     fileprivate init(_ endpoint: Configuration.AI.Endpoint) {
         self.init(baseURL: endpoint.baseURL, model: endpoint.model ?? "", apiKey: endpoint.apiKey?.reveal())
     }

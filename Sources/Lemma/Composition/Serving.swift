@@ -11,12 +11,12 @@ import Telemetry
 
 /// The serving commands: `dev`, `api` and `worker`.
 enum Serving {
-    /// A development server does not keep its user waiting at Ctrl-C.
+    /// Short, so that Ctrl-C ends a development server at once.
     private static let developmentGrace = Duration.seconds(2)
 
     /// Serves in `role` until a signal.
     ///
-    /// Throws what prevented the start, in words for the operator.
+    /// Throws the error that prevented the start, with a sentence for the operator.
     static func run(_ loaded: LoadedConfiguration, role: Role) async throws {
         var configuration = loaded.configuration
         let logger = logger(configuration)
@@ -66,7 +66,7 @@ enum Serving {
         }
     }
 
-    /// Private servers for what the configuration does not name, and the services that run them.
+    /// Private servers for the stores that the configuration does not name, and the services that run them.
     private static func developmentStores(
         _ configuration: Configuration,
         on loop: Loop,
@@ -90,7 +90,7 @@ enum Serving {
         return Replica.Stores(redis: try redis(configuration), database: database.reveal())
     }
 
-    /// Where Redis is; ``SettingChecks`` has found nothing wrong with it.
+    /// The address of Redis, which ``SettingChecks`` has validated.
     static func redis(_ configuration: Configuration) throws -> RedisURL {
         guard let url = configuration.redis.url else { throw StartFailure("REDIS_URL is required") }
         return try RedisURL(url.reveal())

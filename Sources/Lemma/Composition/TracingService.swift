@@ -8,10 +8,9 @@ import Settings
 import Telemetry
 import Tracing
 
-/// Exports what the process records; started before all and stopped after all that record.
+/// Exports the process's spans; starts before and stops after all services that record spans.
 final class TracingService: Service {
-    /// A process under full load ends a few thousand spans in the seconds that a collector may be away; each is about
-    /// 1 KB.
+    /// A process under full load ends a few thousand spans during a short outage of the collector; a span has about 1 KB.
     private static let spansMax = 4096
 
     let name = "tracing"
@@ -24,7 +23,7 @@ final class TracingService: Service {
     private let metrics: SpanExportMetrics
     private let logger: Logger
 
-    /// Nil where there is no collector: tracing is off.
+    /// Nil without a configured collector: tracing is off.
     init?(_ otel: Configuration.OTel, on loop: Loop, metrics: SpanExportMetrics, logger: Logger) {
         guard let tracesURL = otel.tracesURL else { return nil }
         url = tracesURL
@@ -43,10 +42,10 @@ final class TracingService: Service {
         )
     }
 
-    /// Spans that wait for the collector.
+    /// Spans that wait for their export.
     var queuedSpans: Int { queue.count }
 
-    /// To close is to send the last spans.
+    /// Closing sends the last spans.
     var limits: ServiceLimits { ServiceLimits(close: SpanExportOptions().flushLimit + .seconds(1)) }
 
     func run(started: @escaping @Sendable () -> Void) async throws {

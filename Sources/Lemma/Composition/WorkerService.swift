@@ -24,7 +24,7 @@ final class WorkerService: Service {
     var limits: ServiceLimits { ServiceLimits(drain: dependencies.configuration.drainGrace + .seconds(9)) }
 
     func run(started: @escaping @Sendable () -> Void) async throws {
-        // A name of its own for each start: what the last one left behind belongs to the dead.
+        // A new name for each start: the jobs of the last start belong to a dead consumer.
         let replica = Base64URL.encode(SecureRandom.bytes(6))
         let loops = dependencies.loops.loops
         let slots = dependencies.configuration.jobs.concurrency
@@ -45,7 +45,7 @@ final class WorkerService: Service {
         }
         let graphs = made
         self.graphs.withLock { $0 = graphs }
-        dependencies.logger.info("taking jobs", ["consumer": .string(replica), "slots": .int(slots)])
+        dependencies.logger.info("receiving jobs", ["consumer": .string(replica), "slots": .int(slots)])
         started()
         await untilCancelled()
         try await Task {
@@ -54,7 +54,7 @@ final class WorkerService: Service {
         throw CancellationError()
     }
 
-    /// Takes no more jobs, waits for the running ones up to the grace, and hands the rest to the other replicas.
+    /// Stops the intake, waits for running jobs up to the grace, and releases the rest to other replicas.
     func drain() async {
         let grace = dependencies.configuration.drainGrace
         await withTaskGroup { group in
@@ -72,26 +72,20 @@ final class WorkerGraph {
     let runner: JobRunner
     private let store: RedisStore
     private let consumer: RedisMessageConsumer
-    private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
-    private let lines: ConversationQueueSweep?
-    private let unqueued: OrphanSweep?
-    private let survey: QueueStatistics?
+    private let conversationQueues: ConversationQueueSweep?
+    private let orphans: OrphanSweep?
+    private let statistics: QueueStatistics?
     private let transport: HTTPTransport
 
     init(_ dependencies: ReplicaDependencies, consumer name: String, slots: Int, on loop: Loop) {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
         let logger = dependencies.logger
-        store = dependencies.store(on: loop)
+        let bus = dependencies.makeEventBus()
+        store = dependencies.store(on: loop, bus)
         transport = HTTPTransport(on: loop)
-        answers = RedisAnswerStream(
-            store: store,
-            backoff: dependencies.backoff,
-            observer: dependencies.redisObserver(.pushes),
-            appends: metrics.work.appendTokens,
-        )
         consumer = RedisMessageConsumer(
             store: store,
             consumer: name,
@@ -99,21 +93,17 @@ final class WorkerGraph {
                 lease: configuration.jobs.lease,
                 attemptsMax: configuration.jobs.maxAttempts,
             ),
-            observer: dependencies.redisObserver(.waiting),
+            observer: CountingJobEntryObserver(metrics.work, logger: logger),
+            connection: dependencies.redisObserver(.waiting),
         )
-        consumer.onMalformedJob = {
-            metrics.work.refused[.malformed].increment()
-            metrics.work.deadLetters[.malformed].increment()
-            logger.error("malformed job put aside", ["entry": .string($0)])
-        }
-        consumer.onLaterVersion = { metrics.work.refused[.laterVersion].increment() }
-        let bus = LocalEventBus()
-        metrics.observe(bus)
-        bus.subscribe(to: MathRequestFinished.self) { logger.note($0) }
         let solver = dependencies.solver(on: loop, transport)
         let handler = RunMathRequestHandler(
             consumer: consumer,
-            answers: answers,
+            answers: RedisAnswerLogWriter(
+                store: store,
+                backoff: dependencies.backoff,
+                appends: metrics.work.appendTokens,
+            ),
             solver: solver,
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
@@ -148,9 +138,9 @@ final class WorkerGraph {
             observer: dependencies.redisObserver(.pushes),
         ) { [weak runner] in runner?.cancel($0, $1) }
         sweep = dependencies.abandonmentSweep(store, on: loop)
-        lines = loop.index == 0 ? ConversationQueueSweep(store: store) : nil
-        lines?.start()
-        unqueued =
+        conversationQueues = loop.index == 0 ? ConversationQueueSweep(store: store) : nil
+        conversationQueues?.start()
+        orphans =
             loop.index > 0
             ? nil
             : OrphanSweep(
@@ -158,23 +148,20 @@ final class WorkerGraph {
                 consumer: consumer,
                 lease: configuration.jobs.lease,
                 choice: solver.firstChoice(requested: nil),
-            ) { id in
-                logger.warning("request without a job ended", ["correlation_id": .string(id.description)])
-            }
-        unqueued?.start()
-        survey = dependencies.queueSurvey(store, on: loop)
+            )
+        orphans?.start()
+        statistics = dependencies.queueStatistics(store, on: loop)
     }
 
     func close() {
         sweep?.close()
-        lines?.close()
-        unqueued?.close()
-        survey?.close()
+        conversationQueues?.close()
+        orphans?.close()
+        statistics?.close()
         runner.close()
         transport.close()
         control.close()
         consumer.close()
-        answers.close()
         store.close()
     }
 }

@@ -70,7 +70,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("what is no title, page size, cursor or id is told as such")
+    @Test("an invalid title, page size, cursor or id is reported as such")
     func mistakes() async throws {
         try await withAPI { bench in
             let made = try create(bench, "{}")
@@ -112,7 +112,7 @@ struct ConversationTests {
     func foreign() async throws {
         try await withAPI { bench in
             let theirs = Samples(user: UserID("ada"), number: 1)
-            try await bench.keep([.finished(theirs.finished(1, at: 0))])
+            try await bench.add([.finished(theirs.finished(1, at: 0))])
             let path = "/api/conversations/\(theirs.conversationID)"
             #expect(try bench.send("GET", path).status == 404)
             #expect(try bench.send("GET", "\(path)/messages").status == 404)
@@ -132,8 +132,8 @@ struct ConversationTests {
         try await withAPI { bench in
             let mine = Samples(user: .anonymous, number: 1)
             let all = (1...4).map { mine.finished($0, at: Int64($0 / 2), answer: "answer \($0)") }
-            try await bench.keep(all.map { .finished($0) })
-            try await bench.keep([
+            try await bench.add(all.map { .finished($0) })
+            try await bench.add([
                 .finished(mine.finished(5, at: 5, .failed, answer: "part")), mine.submitted(6, at: 6),
             ])
             let expected =
@@ -150,7 +150,7 @@ struct ConversationTests {
                 seen = page.items + seen
                 cursor = page.nextCursor
                 later += 1
-                try await bench.keep([.finished(mine.finished(later, at: Int64(later)))])
+                try await bench.add([.finished(mine.finished(later, at: Int64(later)))])
             } while cursor != nil
             #expect(seen.map { "\($0.role) \($0.role == "user" ? $0.id : $0.content)" } == expected)
             #expect(Set(seen.map(\.id)).count == seen.count)
@@ -163,7 +163,7 @@ struct ConversationTests {
     func pages() async throws {
         try await withAPI { bench in
             for number: UInt64 in 1...5 {
-                try await bench.keep([Samples(user: .anonymous, number: number).submitted(1, at: Int64(number / 2))])
+                try await bench.add([Samples(user: .anonymous, number: number).submitted(1, at: Int64(number / 2))])
             }
             var seen: [Document] = []
             var cursor: String?
@@ -203,11 +203,11 @@ struct ConversationTests {
         }
     }
 
-    @Test("an expired request is answered from what was kept, its stream with one token and its end")
+    @Test("an expired request is answered from the archive, its stream with one token and its end")
     func expired() async throws {
         try await withAPI { bench in
             let mine = Samples(user: .anonymous, number: 1)
-            try await bench.keep([
+            try await bench.add([
                 .finished(mine.finished(1, at: 0)), .finished(mine.finished(2, at: 1, .cancelled, answer: "")),
                 .finished(mine.finished(3, at: 2, .failed, answer: "part")), mine.submitted(4, at: 3),
             ])

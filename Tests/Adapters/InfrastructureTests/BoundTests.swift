@@ -15,10 +15,9 @@ struct BoundTests {
         try await withRedis { bench in
             var retention = RedisBench.retention
             retention.deadLetters = 3
-            let store = bench.store(partitions: 1, retention: retention)
-            defer { store.close() }
             let dropped = Recorder()
-            store.onLettersDropped = { dropped.counts.append($0) }
+            let store = bench.store(partitions: 1, retention: retention, observer: dropped)
+            defer { store.close() }
             let consumer = RedisMessageConsumer(
                 store: store,
                 consumer: "b",
@@ -50,8 +49,10 @@ struct BoundTests {
         }
     }
 
-    private final class Recorder {
-        var counts: [Int] = []
+    private final class Recorder: RedisStoreObserver {
+        private(set) var counts: [Int] = []
+        func deadLettersDropped(_ count: Int) { counts.append(count) }
+        func callRefused(function: String, error: String) {}
     }
 
     @Test("above so many records that wait for the archive nothing more is accepted; below, it is again")
@@ -91,7 +92,7 @@ struct BoundTests {
             let answer = String(repeating: "😀", count: 100)
             _ = try await consumer.finish(bench.finished(claim, answer: answer), at: .afterLast)
             let conversations = RedisConversations(store: store)
-            let turns = try await conversations.recall(claim.request.conversationID).turns
+            let turns = try await conversations.turns(of: claim.request.conversationID).turns
             #expect(turns.map(\.answer) == ["😀😀"])
             #expect(turns.map(\.problem) == ["2x + 3 = 7"])
             let queue = try await bench.recordQueue()
@@ -109,15 +110,15 @@ struct BoundTests {
             let end = bench.finished(claim, .cancelled(.requested), answer: "x =")
             _ = try await consumer.finish(end, at: .afterLast)
             let conversation = claim.request.conversationID
-            #expect(try await bench.conversations.recall(conversation).turns.map(\.isPartial) == [true])
+            #expect(try await bench.conversations.turns(of: conversation).turns.map(\.isPartial) == [true])
             try await bench.redis("HDEL", bench.keys.conversation(conversation), "whole")
             let id = bench.makeRequest().correlationID
             let archived = [
                 ConversationTurn(correlationID: id, problem: "1", answer: "2", isPartial: true),
                 ConversationTurn(correlationID: claim.request.correlationID, problem: "1", answer: "2"),
             ]
-            try await bench.conversations.remember(archived, of: conversation)
-            let turns = try await bench.conversations.recall(conversation).turns
+            try await bench.conversations.restoreTurns(archived, of: conversation)
+            let turns = try await bench.conversations.turns(of: conversation).turns
             #expect(turns.map(\.correlationID) == [id, claim.request.correlationID])
             #expect(turns.map(\.isPartial) == [true, true])
         }

@@ -136,7 +136,7 @@ struct BusyConversationTests {
             let last = try await bench.claimNext(by: patient)
             #expect(last.request.correlationID == third.correlationID)
             let fourth = try await bench.submit(after: first)
-            _ = try await patient.postpone(last, for: .seconds(60), .providerFailed, failure, answer: "partial")
+            _ = try await patient.scheduleRetry(last, for: .seconds(60), .providerFailed, failure, answer: "partial")
             #expect(try await jobs(bench) == [first.correlationID], "a pause between two attempts is no end")
             #expect(try await bench.cancel(third.correlationID, .requested) == .over)
             #expect(try await jobs(bench).last == fourth.correlationID)
@@ -262,7 +262,7 @@ struct BusyConversationTests {
             let last = try await bench.events(of: third.correlationID).last
             #expect(last?.hasPrefix(#"0-2 cancelled {"reason":"conversation_deleted""#) == true)
             #expect(try await consumer.renew([running.delivery]).cancelled.map(\.1) == [.conversationDeleted])
-            #expect(try await bench.conversations.recall(first.conversationID).turns.isEmpty)
+            #expect(try await bench.conversations.turns(of: first.conversationID).turns.isEmpty)
             for standing in [ConversationStanding.named, .confirmed] {
                 await #expect(throws: PublishFailure.conversationNotFound) {
                     _ = try await bench.publisher().publish(
@@ -274,7 +274,10 @@ struct BusyConversationTests {
             }
             let end = bench.finished(running, .cancelled(.conversationDeleted), answer: "late")
             #expect(try await consumer.finish(end, at: .afterLast) == .finished)
-            #expect(try await bench.conversations.recall(first.conversationID).turns.isEmpty, "nothing brings it back")
+            #expect(
+                try await bench.conversations.turns(of: first.conversationID).turns.isEmpty,
+                "nothing brings it back"
+            )
             #expect(try await bench.record(second.correlationID).status == .cancelled)
         }
     }
@@ -283,10 +286,10 @@ struct BusyConversationTests {
     func deletionOfTheKept() async throws {
         try await withRedis { bench in
             let request = bench.makeRequest()
-            #expect(try await bench.end(request, of: UserID("eve"), isKept: true) == false)
+            #expect(try await bench.end(request, of: UserID("eve"), isArchived: true) == false)
             _ = try await bench.publisher().publish(request, in: .confirmed, as: nil)
             let other = bench.makeRequest()
-            #expect(try await bench.end(other, isKept: true) == false)
+            #expect(try await bench.end(other, isArchived: true) == false)
             await #expect(throws: PublishFailure.conversationNotFound) {
                 _ = try await bench.publisher().publish(other, in: .confirmed, as: nil)
             }

@@ -30,7 +30,7 @@ struct DiscardTests {
                 _ = try await consumer.claim(delivery, bench.plan())
             }
             #expect(detail == "the request's record cannot be read")
-            for _ in 0..<2 { try await consumer.discard(delivery, detail: detail ?? "") }
+            for _ in 0..<2 { try await consumer.failUnreadable(delivery, detail: detail ?? "") }
             #expect(try await bench.eventNames(of: request.correlationID).last == "1-1 failed")
             #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 0)
             let letters = try await bench.redis("XRANGE", bench.keys.dead(0), "-", "+").array ?? []
@@ -48,7 +48,7 @@ struct DiscardTests {
             let claim = try await bench.claimed(by: consumer)
             let next = try await bench.submit(after: claim.request)
             #expect(try await bench.append("1-1", "x =", to: claim) == 1)
-            try await consumer.discard(claim.delivery, detail: "no")
+            try await consumer.failUnreadable(claim.delivery, detail: "no")
             let queue = try await bench.recordQueue()
             let records = try await queue.receive(upTo: 9, waiting: false)
             guard case .finished(let record) = records.last?.entry else { throw NeverHappened(what: "a record") }
@@ -65,16 +65,16 @@ struct DiscardTests {
             var postponed: [JobClaim] = []
             for _ in 0..<2 {
                 let claim = try await bench.claimed(by: consumer)
-                _ = try await consumer.postpone(claim, for: .zero, .providerFailed, failure, answer: "")
+                _ = try await consumer.scheduleRetry(claim, for: .zero, .providerFailed, failure, answer: "")
                 postponed.append(claim)
             }
             let broken = bench.keys.request(postponed[0].request.correlationID)
             try await bench.redis("SET", broken, "something else")
-            #expect(try await eventually { try await consumer.promote(upTo: 9) == 2 })
+            #expect(try await eventually { try await consumer.enqueueDue(upTo: 9) == 2 })
             #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 2, "each once")
             #expect(try await bench.redis("ZCARD", bench.keys.delayed(0)).integer == 0)
             let deliveries = try await consumer.receive(upTo: 9)
-            try await consumer.handBack(deliveries)
+            try await consumer.release(deliveries)
             #expect(try await bench.consumer("b").takeOver(upTo: 9).count == 2)
             let presence = ViewerPresence(
                 store: bench.store,
@@ -99,7 +99,7 @@ struct DiscardTests {
             let claim = try await bench.claimed(by: consumer)
             let conversation = claim.request.conversationID
             try await bench.redis("SET", bench.keys.turns(conversation), "something else")
-            let recalled = try await bench.conversations.recall(conversation)
+            let recalled = try await bench.conversations.turns(of: conversation)
             #expect(recalled.turns.isEmpty && !recalled.isWhole)
             #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
             #expect(try await bench.record(claim.request.correlationID).status == .completed)
@@ -138,7 +138,7 @@ struct DiscardTests {
             let healthy = try await bench.claimNext(by: consumer)
             let report = try await consumer.renew([target, healthy.delivery])
             #expect(report.lost.isEmpty, "one broken request costs the others no lease")
-            try await consumer.discard(target, detail: detail ?? "")
+            try await consumer.failUnreadable(target, detail: detail ?? "")
             #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 1)
             #expect(try await bench.redis("XLEN", bench.keys.dead(0)).integer == 1)
         }
@@ -148,7 +148,7 @@ struct DiscardTests {
     func append() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             try await bench.redis("SET", bench.keys.events(claim.request.correlationID), "something else")
             writer.append(.token, "x")
             await #expect(throws: AnswerWriteFailure.self) { _ = try await writer.flush() }

@@ -76,7 +76,7 @@ struct MemoryTableTests {
         let queue = try await bench.recordQueue()
         let records = try await usage([bench.keys.finished(0)], bench)
         for record in try await queue.receive(upTo: 9, waiting: false) {
-            try await queue.setAside(record, detail: "no")
+            try await queue.deadLetter(record, detail: "no")
         }
         return [
             "request": try await usage([bench.keys.request(id), bench.keys.events(id)], bench),

@@ -13,7 +13,7 @@ struct UnqueuedSweepTests {
 
     /// Sweeps as soon as a job has not been seen for no time at all.
     private func sweep(_ bench: RedisBench, lease: Duration = .zero) -> OrphanSweep {
-        OrphanSweep(store: bench.store, consumer: bench.consumer("sweep"), lease: lease, choice: nobody) { _ in }
+        OrphanSweep(store: bench.store, consumer: bench.consumer("sweep"), lease: lease, choice: nobody)
     }
 
     @Test("end, whether they wait or run, each with one terminal event, a dead letter and its record")
@@ -111,10 +111,10 @@ struct UnqueuedSweepTests {
             let consumer = bench.consumer()
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
             let postponed = try await bench.claimed(by: consumer)
-            _ = try await consumer.postpone(postponed, for: .seconds(60), .providerFailed, failure, answer: "")
+            _ = try await consumer.scheduleRetry(postponed, for: .seconds(60), .providerFailed, failure, answer: "")
             let promoted = try await bench.claimed(by: consumer)
-            _ = try await consumer.postpone(promoted, for: .zero, .providerFailed, failure, answer: "")
-            #expect(try await eventually { (try? await consumer.promote(upTo: 9)) == 1 })
+            _ = try await consumer.scheduleRetry(promoted, for: .zero, .providerFailed, failure, answer: "")
+            #expect(try await eventually { (try? await consumer.enqueueDue(upTo: 9)) == 1 })
             let running = try await bench.submit()
             _ = try await consumer.receive(upTo: 2)
             let lined = try await bench.submit(after: running)

@@ -16,7 +16,7 @@ struct PostponeTests {
 
     /// Lets the one postponed job become due and takes it.
     private func redelivered(_ bench: RedisBench, to consumer: RedisMessageConsumer) async throws -> JobDelivery {
-        let became = try await eventually { try await consumer.promote(upTo: 10) == 1 }
+        let became = try await eventually { try await consumer.enqueueDue(upTo: 10) == 1 }
         #expect(became)
         return try #require(try await consumer.receive(upTo: 1).first)
     }
@@ -27,17 +27,23 @@ struct PostponeTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             let pause = Duration.milliseconds(50)
-            let result = try await consumer.postpone(
+            let result = try await consumer.scheduleRetry(
                 claim,
                 for: pause,
                 .providerFailed,
                 Self.failure,
                 answer: Self.text
             )
-            #expect(result == .postponed)
+            #expect(result == .scheduled)
             #expect(try await bench.repository.find(claim.request.correlationID)?.status == .running)
             #expect(try await consumer.takeOver(upTo: 10).isEmpty)
-            let again = try await consumer.postpone(claim, for: pause, .providerFailed, Self.failure, answer: Self.text)
+            let again = try await consumer.scheduleRetry(
+                claim,
+                for: pause,
+                .providerFailed,
+                Self.failure,
+                answer: Self.text
+            )
             #expect(again == .superseded, "a repeated call changes nothing")
 
             let other = bench.consumer("b")
@@ -48,7 +54,7 @@ struct PostponeTests {
             #expect(next.attempt == 2 && next.lastFailure == Self.failure)
             let marker = #"2-0 restarted {"attempt":2,"reason":"provider_failed","provider":"mock","model":"mock-1"}"#
             #expect(try await bench.events(of: claim.request.correlationID).last == marker)
-            #expect(try await other.promote(upTo: 10) == 0, "once")
+            #expect(try await other.enqueueDue(upTo: 10) == 0, "once")
         }
     }
 
@@ -58,7 +64,7 @@ struct PostponeTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             let id = claim.request.correlationID
-            _ = try await consumer.postpone(
+            _ = try await consumer.scheduleRetry(
                 claim,
                 for: .milliseconds(1),
                 .providerFailed,
@@ -83,7 +89,7 @@ struct PostponeTests {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
-            let result = try await consumer.postpone(
+            let result = try await consumer.scheduleRetry(
                 claim,
                 for: .milliseconds(1),
                 .providerFailed,
@@ -115,14 +121,14 @@ struct PostponeTests {
             let consumer = bench.consumer(attemptsMax: 1)
             var claim = try await bench.claimed(by: consumer)
             for attempt in 2...3 as ClosedRange<UInt64> {
-                let result = try await consumer.postpone(
+                let result = try await consumer.scheduleRetry(
                     claim,
                     for: .zero,
                     .handedOver,
                     Self.failure,
                     answer: ""
                 )
-                #expect(result == .postponed)
+                #expect(result == .scheduled)
                 let delivery = try await redelivered(bench, to: consumer)
                 guard case .claimed(let next) = try await consumer.claim(delivery, bench.plan(.workerLost)) else {
                     throw NeverHappened(what: "attempt \(attempt)")
@@ -132,7 +138,7 @@ struct PostponeTests {
             }
             let marker = #"3-0 restarted {"attempt":3,"reason":"handed_over","provider":"mock","model":"mock-1"}"#
             #expect(try await bench.events(of: claim.request.correlationID).last == marker)
-            let counted = try await consumer.postpone(claim, for: .zero, .providerFailed, Self.failure, answer: "")
+            let counted = try await consumer.scheduleRetry(claim, for: .zero, .providerFailed, Self.failure, answer: "")
             #expect(counted == .exhausted)
         }
     }

@@ -71,7 +71,7 @@ struct RecordTests {
 
             let patient = bench.consumer("b")
             let paused = try await bench.claimed(by: patient)
-            _ = try await patient.postpone(paused, for: .seconds(60), .providerFailed, failure, answer: "x =")
+            _ = try await patient.scheduleRetry(paused, for: .seconds(60), .providerFailed, failure, answer: "x =")
             _ = try await bench.cancel(paused.request.correlationID, .requested)
             record = try await end()
             #expect(record.cancelReason == .requested && record.answer == "x =" && record.attempts == 1)
@@ -117,8 +117,8 @@ struct RecordTests {
             let consumer = bench.consumer()
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
             let claim = try await bench.claimed(by: consumer)
-            _ = try await consumer.postpone(claim, for: .milliseconds(1), .providerFailed, failure, answer: "old")
-            let isDue = try await eventually { try await consumer.promote(upTo: 1) == 1 }
+            _ = try await consumer.scheduleRetry(claim, for: .milliseconds(1), .providerFailed, failure, answer: "old")
+            let isDue = try await eventually { try await consumer.enqueueDue(upTo: 1) == 1 }
             #expect(isDue)
             let next = try await bench.claimNext(by: consumer)
             #expect(next.attempt == 2)
@@ -156,18 +156,17 @@ struct RecordTests {
     @Test("a record that nobody can read and one that the database refuses are put aside with all they have")
     func setAside() async throws {
         try await withRedis { bench in
-            let queue = try await bench.recordQueue()
-            var malformed: [String] = []
-            queue.onMalformedRecord = { malformed.append($0) }
+            let seen = EntryRecorder()
+            let queue = try await bench.recordQueue(observer: seen)
             let key = bench.keys.finished(0)
             try await bench.redis("XADD", key, "1-1", "v", "1", "kind", "finished", "id", "nonsense", "answer", "kept")
             try await bench.redis("XADD", key, "1-2", "something", "else")
             try await bench.redis("XADD", key, "1-3", "v", "2", "news", "of tomorrow")
             _ = try await bench.submit()
             let records = try await queue.receive(upTo: 10, waiting: true)
-            #expect(malformed == ["1-1", "1-2"])
+            #expect(seen.malformed == ["1-1", "1-2"] && seen.laterVersions == 1)
             #expect(records.count == 1)
-            try await queue.setAside(records[0], detail: "duplicate")
+            try await queue.deadLetter(records[0], detail: "duplicate")
             let aside = try await bench.redis("XRANGE", bench.keys.finishedDead(0), "-", "+").array ?? []
             let fields = aside.compactMap { $0.array?.last?.fields }
             #expect(fields.map { $0["reason"] } == ["malformed", "malformed", "refused"])
@@ -188,7 +187,7 @@ struct RecordTests {
             let key = bench.keys.finished(0)
             let written = try await bench.redis("XRANGE", key, "-", "+").array?.compactMap { $0.array?.last }
             for record in try await queue.receive(upTo: 10, waiting: true) {
-                try await queue.setAside(record, detail: "value refused")
+                try await queue.deadLetter(record, detail: "value refused")
             }
             let letters = RedisDeadRecords(store: bench.store)
             let names = try await letters.list(upTo: 10).map(\.name)
@@ -288,13 +287,13 @@ struct RecordTests {
                 let claim = try await ask(answer, after: first.request, consumer, bench)
                 #expect(!claim.opensConversation)
             }
-            let recalled = try await bench.conversations.recall(conversation)
+            let recalled = try await bench.conversations.turns(of: conversation)
             #expect(recalled.isWhole)
             #expect(recalled.turns.map(\.answer) == ["one", "two", "three"], "without an answer it is no turn")
             #expect(recalled.turns[0].problem == "2x + 3 = 7")
             #expect(recalled.turns[0].correlationID == first.request.correlationID)
             for answer in ["four", "five"] { _ = try await ask(answer, after: first.request, consumer, bench) }
-            let newest = try await bench.conversations.recall(conversation)
+            let newest = try await bench.conversations.turns(of: conversation)
             #expect(newest.turns.map(\.answer) == ["two", "three", "four", "five"], "as many as are kept")
         }
     }
@@ -333,18 +332,18 @@ struct RecordTests {
             let claim = try await bench.claimNext(by: consumer)
             _ = try await consumer.finish(bench.finished(claim, answer: "new"), at: .afterLast)
             let conversation = request.conversationID
-            let known = try await bench.conversations.recall(conversation)
+            let known = try await bench.conversations.turns(of: conversation)
             #expect(!known.isWhole && known.turns.map(\.answer) == ["new"])
             let archived = (1...2).map { number in
                 ConversationTurn(correlationID: bench.makeRequest().correlationID, problem: "p", answer: "\(number)")
             }
-            try await bench.conversations.remember(archived + known.turns, of: conversation)
-            try await bench.conversations.remember(archived, of: conversation)
-            let whole = try await bench.conversations.recall(conversation)
+            try await bench.conversations.restoreTurns(archived + known.turns, of: conversation)
+            try await bench.conversations.restoreTurns(archived, of: conversation)
+            let whole = try await bench.conversations.turns(of: conversation)
             #expect(whole.isWhole && whole.turns == archived + known.turns)
             let unknown = bench.makeRequest().conversationID
-            try await bench.conversations.remember(archived, of: unknown)
-            #expect(try await bench.conversations.recall(unknown).turns.isEmpty, "nothing without an expiry is left")
+            try await bench.conversations.restoreTurns(archived, of: unknown)
+            #expect(try await bench.conversations.turns(of: unknown).turns.isEmpty, "nothing without an expiry is left")
         }
     }
 }

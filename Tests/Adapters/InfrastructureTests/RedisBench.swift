@@ -6,6 +6,7 @@ import RedisClient
 import Shared
 import Telemetry
 import TestSupport
+import Text
 
 @testable import Infrastructure
 
@@ -20,7 +21,8 @@ final class RedisBench {
     let store: RedisStore
     /// What is joined in each append.
     let appends = LemmaMetrics(MetricsRegistry()).work.appendTokens
-    let answers: RedisAnswerStream
+    let pushes: RedisPushes
+    let writers: RedisAnswerLogWriter
     let repository: RedisRequestRepository
     private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
     private let probe: RedisCommander
@@ -33,29 +35,50 @@ final class RedisBench {
         self.server = server
         self.loop = loop
         configuration = try RedisConfiguration(url: RedisURL("redis://\(user)127.0.0.1:\(server.port)"))
-        store = RedisStore(configuration, keys: keys, retention: Self.retention, on: loop, observer: nil)
+        store = RedisStore(
+            configuration,
+            keys: keys,
+            retention: Self.retention,
+            on: loop,
+            connection: nil,
+            bus: LocalEventBus(),
+        )
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        answers = RedisAnswerStream(store: store, backoff: backoff, appends: appends)
+        pushes = RedisPushes(store: store, backoff: backoff)
+        writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
     }
 
     /// Another store on the same Redis; the test closes it.
-    func store(partitions: Int, retention: Retention = RedisBench.retention) -> RedisStore {
-        let keys = Keyspace(partitions: partitions)
-        return RedisStore(configuration, keys: keys, retention: retention, on: loop, observer: nil)
+    func store(
+        partitions: Int,
+        retention: Retention = RedisBench.retention,
+        observer: (any RedisStoreObserver)? = nil
+    ) -> RedisStore {
+        RedisStore(
+            configuration,
+            keys: Keyspace(partitions: partitions),
+            retention: retention,
+            on: loop,
+            observer: observer,
+            connection: nil,
+            bus: LocalEventBus(),
+        )
     }
 
     func close() {
         for queue in queues { queue.close() }
         for consumer in consumers { consumer.close() }
-        answers.close()
+        pushes.close()
         store.close()
         probe.close()
     }
 
     // MARK: Adapters
+
+    var answers: RedisAnswerLogReader { pushes.answers }
 
     /// Without a limit to the requests that wait in one conversation.
     func publisher(waitingMax: Int = 100_000) -> RedisMessagePublisher {
@@ -67,7 +90,8 @@ final class RedisBench {
     func consumer(
         _ name: String = "a",
         lease: Duration = .seconds(30),
-        attemptsMax: Int = 3
+        attemptsMax: Int = 3,
+        observer: (any StreamEntryObserver)? = nil
     ) -> RedisMessageConsumer {
         let consumer = RedisMessageConsumer(
             store: store,
@@ -76,6 +100,7 @@ final class RedisBench {
                 lease: lease,
                 attemptsMax: attemptsMax,
             ),
+            observer: observer,
         )
         consumers.append(consumer)
         return consumer
@@ -84,8 +109,11 @@ final class RedisBench {
     var conversations: RedisConversations { RedisConversations(store: store) }
 
     /// A queue whose group has been made.
-    func recordQueue(_ name: String = "a") async throws -> RedisRecordQueue {
-        let queue = RedisRecordQueue(store: store, consumer: name)
+    func recordQueue(
+        _ name: String = "a",
+        observer: (any StreamEntryObserver)? = nil
+    ) async throws -> RedisRecordQueue {
+        let queue = RedisRecordQueue(store: store, consumer: name, observer: observer)
         queues.append(queue)
         var command = RedisCommand("XGROUP", "CREATE", keys.finished(0), Keyspace.persisters, "0")
         command.append("MKSTREAM")
@@ -175,8 +203,12 @@ final class RedisBench {
     }
 
     /// Tells that a request's conversation is about to be deleted.
-    func end(_ request: MathRequest, of user: UserID? = nil, isKept: Bool = false) async throws -> Bool {
-        try await conversations.end(request.conversationID, of: user ?? request.userID, isKept: isKept)
+    func end(_ request: MathRequest, of user: UserID? = nil, isArchived: Bool = false) async throws -> Bool {
+        try await conversations.beginDeletion(
+            of: request.conversationID,
+            by: user ?? request.userID,
+            isArchived: isArchived,
+        )
     }
 
     func record(_ id: CorrelationID) async throws -> RequestRecord {
@@ -245,8 +277,8 @@ func withRedis(
 final class ChannelRecorder: RedisSubscriberDelegate {
     private(set) var messages: [String] = []
 
-    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        messages.append(String(decoding: payload, as: UTF8.self))
+    func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
+        messages.append(String(repairing: payload))
     }
 
     func subscriberDidLoseConnection() {}

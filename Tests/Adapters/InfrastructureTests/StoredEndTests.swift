@@ -14,7 +14,7 @@ struct StoredEndTests {
         private(set) var seen: [String] = []
 
         init(of store: RedisStore) {
-            store.onEnd = { [unowned self] end in
+            store.bus?.subscribe(to: RequestEndedWithoutWorker.self) { [unowned self] end in
                 switch end {
                 case .cancelled(let reason, let age): seen.append(age >= .zero ? reason.rawValue : "before it began")
                 case .expired: seen.append("expired")

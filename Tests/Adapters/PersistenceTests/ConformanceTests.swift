@@ -68,7 +68,7 @@ struct ConformanceTests {
     func everything(_ medium: Medium) async throws {
         try await with(medium) { _, archive in
             let finished = Self.fullRequest
-            try await archive.keep([.finished(finished)])
+            try await archive.add([.finished(finished)])
             let found = try await archive.find(finished.request.correlationID, of: finished.request.userID)
             guard case .finished(let kept, _) = found else {
                 Issue.record("not finished: \(String(describing: found))")
@@ -86,7 +86,7 @@ struct ConformanceTests {
         let two = [mine.submitted(1, at: 10), mine.submitted(2, at: 20), mine.submitted(3, at: 30)]
         for batches in [[one, two, one, two], [two, one], [one + two], [two + one + two]] {
             try await with(medium) { conversations, archive in
-                for batch in batches { try await archive.keep(batch) }
+                for batch in batches { try await archive.add(batch) }
                 let requests = try #require(
                     try await conversations.requests(in: mine.conversationID, of: mine.user, from: nil, limit: 10)
                 )
@@ -104,7 +104,7 @@ struct ConformanceTests {
             let mine = Samples(user: UserID("ada"), number: 1)
             var ids: Set<ResponseID?> = []
             for _ in 0..<3 {
-                try await archive.keep([.finished(mine.finished(1, at: 0))])
+                try await archive.add([.finished(mine.finished(1, at: 0))])
                 ids.insert(try await archive.find(mine.request(1).correlationID, of: mine.user)?.responseID)
             }
             #expect(ids.count == 1 && ids.first != nil)
@@ -115,8 +115,8 @@ struct ConformanceTests {
     func pages(_ medium: Medium) async throws {
         try await with(medium) { conversations, archive in
             let mine = Samples(user: UserID("ada"), number: 1)
-            try await archive.keep((1...5).map { .finished(mine.finished($0, at: Int64($0 / 2))) })
-            try await archive.keep([mine.submitted(6, at: 9)])
+            try await archive.add((1...5).map { .finished(mine.finished($0, at: Int64($0 / 2))) })
+            try await archive.add([mine.submitted(6, at: 9)])
             let id = mine.conversationID
             let first = try await conversations.requests(in: id, of: mine.user, from: nil, limit: 3)
             #expect(first?.map(\.place) == [6, 5, 4])
@@ -137,11 +137,11 @@ struct ConformanceTests {
         try await with(medium) { conversations, archive in
             let mine = Samples(user: UserID("ada"), number: 1)
             let (id, user, now) = (mine.conversationID, mine.user, Samples.time(500))
-            try await archive.keep([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 10)])
+            try await archive.add([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 10)])
             #expect(try await conversations.delete(id, of: UserID("bob"), isExpected: true, at: now) == false)
             #expect(try await conversations.find(id, of: user) != nil)
             #expect(try await conversations.delete(id, of: user, isExpected: false, at: now))
-            try await archive.keep([.finished(mine.finished(2, at: 10)), .finished(mine.finished(3, at: 20))])
+            try await archive.add([.finished(mine.finished(2, at: 10)), .finished(mine.finished(3, at: 20))])
             try await conversations.create(mine.conversation())
             #expect(try await conversations.find(id, of: user) == nil)
             #expect(try await conversations.requests(in: id, of: user, from: nil, limit: 10) == nil)
@@ -189,7 +189,7 @@ struct ConformanceTests {
             let (id, user, now) = (mine.conversationID, mine.user, Samples.time(500))
             #expect(try await conversations.delete(id, of: user, isExpected: false, at: now) == false)
             #expect(try await conversations.delete(id, of: user, isExpected: true, at: now))
-            try await archive.keep([.finished(mine.finished(1, at: 0))])
+            try await archive.add([.finished(mine.finished(1, at: 0))])
             #expect(try await conversations.find(id, of: user) == nil)
             #expect(try await archive.find(mine.request(1).correlationID, of: user) == nil)
         }
@@ -205,7 +205,7 @@ struct ConformanceTests {
             let intruder = Samples(user: UserID("bob"), number: 1)
             let other = Samples(user: UserID("bob"), number: 2)
             try await conversations.create(mine.conversation())
-            try await archive.keep([.finished(intruder.finished(7, at: 0)), .finished(other.finished(1, at: 0))])
+            try await archive.add([.finished(intruder.finished(7, at: 0)), .finished(other.finished(1, at: 0))])
             #expect(try await archive.find(intruder.request(7).correlationID, of: intruder.user) == nil)
             #expect(try await archive.find(other.request(1).correlationID, of: other.user) != nil)
         }
@@ -221,7 +221,7 @@ struct ConformanceTests {
             entries.append(.finished(mine.finished(5, at: 5, .cancelled, answer: "")))
             entries.append(.finished(mine.finished(6, at: 6, .failed, answer: "part")))
             entries.append(mine.submitted(7, at: 7))
-            try await archive.keep(entries)
+            try await archive.add(entries)
             let turns = try await archive.recentTurns(of: mine.conversationID, limit: 3, textMax: 100)
             #expect(turns.map(\.answer) == ["answer 3", "answer 4", "part"])
             #expect(turns.map(\.isPartial) == [false, false, true])

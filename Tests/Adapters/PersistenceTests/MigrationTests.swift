@@ -99,7 +99,7 @@ struct MigrationTests {
                 access,
                 identifiers: IdentifierFactory(clock: SampleClock(), random: SampleRandom()),
             )
-            await #expect(throws: ArchiveFailure.unavailable) { try await archive.keep([.finished(finished)]) }
+            await #expect(throws: ArchiveFailure.unavailable) { try await archive.add([.finished(finished)]) }
             await #expect(throws: RepositoryFailure.unavailable) {
                 _ = try await archive.find(finished.request.correlationID, of: samples.user)
             }
@@ -111,7 +111,7 @@ struct MigrationTests {
             #expect(try await rows() == 0)
             #expect(try await migrate(database, Migration.all) == Migration.all.dropFirst().map(\.title))
             #expect(try await rows() == 0)
-            try await archive.keep([.finished(finished)])
+            try await archive.add([.finished(finished)])
             #expect(try await rows() == 1)
             // What the release before wrote has no ids.
             try database.sql("UPDATE ai_responses SET end_id = NULL, before_end_id = NULL")

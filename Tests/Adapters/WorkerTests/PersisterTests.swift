@@ -25,6 +25,7 @@ private final class QueueFake: RecordQueue, QueueMembership {
 
     func receive(upTo count: Int, waiting mayWait: Bool) async throws(QueueFailure) -> [QueuedRecord] {
         do {
+            // The wait of an empty queue.
             if waiting.isEmpty, mayWait { try await loop.sleep(for: .milliseconds(2)) }
         } catch {
             throw .cancelled
@@ -49,12 +50,12 @@ private final class QueueFake: RecordQueue, QueueMembership {
         acknowledged += records.map(\.name)
     }
 
-    func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) { aside.append(record.name) }
+    func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure) { aside.append(record.name) }
     func backlog() async throws(QueueFailure) -> RecordBacklog {
         RecordBacklog(records: waiting.count, age: .milliseconds(1500))
     }
     func leave() async { hasLeft = true }
-    func removeSilentConsumers() async throws(QueueFailure) -> Int { 0 }
+    func removeIdleConsumers() async throws(QueueFailure) -> Int { 0 }
 }
 
 /// Keeps batches, or fails as told.
@@ -64,7 +65,7 @@ private final class ArchiveFake: RequestArchive {
     private(set) var batches: [Int] = []
     private(set) var kept: [CorrelationID] = []
 
-    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
         batches.append(entries.count)
         if let failure = onKeep(entries) { throw failure }
         kept += entries.map(\.request.correlationID)
@@ -83,18 +84,23 @@ private struct HalfRandom: RandomSource {
     func next() -> UInt64 { 1 << 50 }
 }
 
+private final class BacklogRecorder: BacklogObserver {
+    private(set) var backlogs: [RecordBacklog] = []
+    func observed(_ backlog: RecordBacklog) { backlogs.append(backlog) }
+}
+
 private final class Bench {
     let loop: Loop
     let queue: QueueFake
     let archive = ArchiveFake()
     let metrics = LemmaMetrics(MetricsRegistry()).persister
-    private(set) var backlogs: [RecordBacklog] = []
+    private let observer = BacklogRecorder()
+    var backlogs: [RecordBacklog] { observer.backlogs }
     let persister: Persister
 
     init(_ loop: Loop) {
         self.loop = loop
         queue = QueueFake(loop: loop)
-        var tell: (RecordBacklog) -> Void = { _ in }
         let output = LogOutput(descriptor: -1, service: "test", version: "0", level: .error, format: .json)
         persister = Persister(
             loop: loop,
@@ -104,8 +110,8 @@ private final class Bench {
             backoff: Backoff(random: HalfRandom()),
             metrics: metrics,
             logger: Logger(output: output),
-        ) { tell($0) }
-        tell = { [unowned self] in backlogs.append($0) }
+            observer: observer,
+        )
     }
 
     static func records(_ numbers: ClosedRange<UInt64>) -> [QueuedRecord] {

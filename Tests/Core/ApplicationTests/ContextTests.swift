@@ -76,7 +76,7 @@ struct ContextTests {
     func remembered() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)
-            bench.memory.recalled = RecalledTurns(turns: [turn(1), turn(2)], isWhole: true)
+            bench.memory.recalled = KnownTurns(turns: [turn(1), turn(2)], isWhole: true)
             let given = try await bench.context()
             #expect(numbers(given) == [1, 2])
             bench.memory.failures = .max
@@ -91,7 +91,7 @@ struct ContextTests {
     func forgotten() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)
-            bench.memory.recalled = RecalledTurns(turns: [turn(4), turn(5)], isWhole: false)
+            bench.memory.recalled = KnownTurns(turns: [turn(4), turn(5)], isWhole: false)
             bench.archive.turns = [turn(1), turn(2), turn(3), turn(4)]
             let context = try await bench.context()
             #expect(numbers(context) == [3, 4, 5] && context.omitsEarlierTurns)
@@ -104,7 +104,7 @@ struct ContextTests {
     func away() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)
-            bench.memory.recalled = RecalledTurns(turns: [], isWhole: false)
+            bench.memory.recalled = KnownTurns(turns: [], isWhole: false)
             bench.archive.turns = [turn(1)]
             bench.archive.failures = 20
             let start = bench.clock.now

@@ -5,12 +5,12 @@ import Shared
 
 /// Turns in memory, known or forgotten.
 final class MemoryFake: ConversationMemory {
-    var recalled = RecalledTurns(turns: [], isWhole: true)
+    var recalled = KnownTurns(turns: [], isWhole: true)
     /// Answers of `recall` before it works.
     var failures = 0
     private(set) var remembered: [ConversationTurn]?
 
-    func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
+    func turns(of conversation: ConversationID) async throws(RepositoryFailure) -> KnownTurns {
         if failures > 0 {
             failures -= 1
             throw .unavailable
@@ -18,7 +18,7 @@ final class MemoryFake: ConversationMemory {
         return recalled
     }
 
-    func remember(_ turns: [ConversationTurn], of conversation: ConversationID) async throws(RepositoryFailure) {
+    func restoreTurns(_ turns: [ConversationTurn], of conversation: ConversationID) async throws(RepositoryFailure) {
         remembered = turns
     }
 }
@@ -43,7 +43,7 @@ final class ArchiveFake: RequestArchive {
         return turns.suffix(limit)
     }
 
-    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
 }

@@ -12,15 +12,22 @@ private final class ActivityFake: ConversationActivity {
     var isAway = false
     private(set) var ended: [ConversationID] = []
     private(set) var wasKeptThen: [Bool] = []
+    var deletedBy: UserID?
     private let archive: InMemoryArchive
 
     init(_ archive: InMemoryArchive) { self.archive = archive }
 
-    func end(_ id: ConversationID, of user: UserID, isKept: Bool) async throws(RepositoryFailure) -> Bool {
+    func beginDeletion(of id: ConversationID, by user: UserID, isArchived: Bool) async throws(RepositoryFailure) -> Bool
+    {
         if isAway { throw .unavailable }
         ended.append(id)
         wasKeptThen.append(try await archive.find(id, of: user) != nil)
         return isKnown
+    }
+
+    func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
+        if isAway { throw .unavailable }
+        return user == deletedBy
     }
 }
 
@@ -58,7 +65,7 @@ struct ConversationUseCaseTests {
         #expect(activity.ended.isEmpty)
         archive.isAway = false
         try await handler.handle(command)
-        try await archive.keep([.finished(mine.finished(1, at: 0))])
+        try await archive.add([.finished(mine.finished(1, at: 0))])
         #expect(try await archive.find(mine.conversationID, of: mine.user) == nil)
     }
 
@@ -71,7 +78,7 @@ struct ConversationUseCaseTests {
             let clock = ManualClock(loop: loop, isAutomatic: true)
             let now = FixedWallClock()
             let handler = ReadConversationHandler(
-                lookup: ConversationLookup(conversations: archive, wallClock: now, catchUp: catchUp(clock))
+                lookup: lookup(archive, clock)
             )
             let old = Samples(user: UserID("ada"), number: 1).conversationID
             await #expect(throws: ReadConversation.Failure.notFound) {
@@ -87,14 +94,40 @@ struct ConversationUseCaseTests {
         }
     }
 
+    @Test("a conversation that its user has just deleted is not waited for; without the queue's store it is")
+    func justDeleted() async throws {
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            let clock = ManualClock(loop: loop, isAutomatic: true)
+            let activity = ActivityFake(archive)
+            activity.deletedBy = UserID("ada")
+            let lookup = lookup(archive, clock, activity)
+            let id: ConversationID = IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half).make()
+            let handler = ReadConversationHandler(lookup: lookup)
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: id, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.isEmpty)
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: id, userID: UserID("bob")))
+            }
+            #expect(clock.sleeps.count == 4, "another user cannot tell it from one that never was")
+            activity.isAway = true
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: id, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.count == 8)
+        }
+    }
+
     @Test("the newest page waits for an answer that is over, at most a moment; older pages do not")
     func caughtUp() async throws {
         let mine = mine
         try await onLoop { loop in
             let archive = emptyArchive()
-            try await archive.keep([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
+            try await archive.add([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
             let memory = MemoryFake()
-            memory.recalled = RecalledTurns(
+            memory.recalled = KnownTurns(
                 turns: [ConversationTurn(correlationID: mine.request(2).correlationID, problem: "p", answer: "a")],
                 isWhole: true,
             )
@@ -117,7 +150,7 @@ struct ConversationUseCaseTests {
             let older = ListMessages(id: mine.conversationID, userID: mine.user, place: place, size: .standard)
             #expect(try await handler.handle(older).items.map(\.role) == [.user, .assistant])
             #expect(clock.sleeps.count == 4)
-            try await archive.keep([.finished(mine.finished(2, at: 1))])
+            try await archive.add([.finished(mine.finished(2, at: 1))])
             #expect(try await handler.handle(query).items.count == 4)
             #expect(clock.sleeps.count == 4)
             memory.failures = 1
@@ -130,9 +163,9 @@ struct ConversationUseCaseTests {
         let mine = mine
         try await onLoop { loop in
             let archive = emptyArchive()
-            try await archive.keep([mine.submitted(1, at: 0)])
+            try await archive.add([mine.submitted(1, at: 0)])
             let memory = MemoryFake()
-            memory.recalled = RecalledTurns(
+            memory.recalled = KnownTurns(
                 turns: [ConversationTurn(correlationID: mine.request(1).correlationID, problem: "p", answer: "a")],
                 isWhole: true,
             )
@@ -141,14 +174,14 @@ struct ConversationUseCaseTests {
             let catchUp = ArchiveCatchUp(notices: notices, clock: clock)
             let handler = ListMessagesHandler(
                 conversations: archive,
-                lookup: ConversationLookup(conversations: archive, wallClock: FixedWallClock(), catchUp: catchUp),
+                lookup: lookup(archive, catchUp),
                 requests: RepositoryFake(),
                 memory: memory,
                 catchUp: catchUp,
             )
             loop.spawn {
                 try? await eventually("the reader waits", on: loop) { notices.isWaiting }
-                try? await archive.keep([.finished(mine.finished(1, at: 0))])
+                try? await archive.add([.finished(mine.finished(1, at: 0))])
                 notices.tell()
             }
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
@@ -157,8 +190,25 @@ struct ConversationUseCaseTests {
         }
     }
 
-    private func lookup(_ archive: InMemoryArchive, _ clock: ManualClock) -> ConversationLookup {
-        ConversationLookup(conversations: archive, wallClock: FixedWallClock(), catchUp: catchUp(clock))
+    private func lookup(
+        _ archive: InMemoryArchive,
+        _ clock: ManualClock,
+        _ activity: ActivityFake? = nil
+    ) -> ConversationLookup {
+        lookup(archive, catchUp(clock), activity)
+    }
+
+    private func lookup(
+        _ archive: InMemoryArchive,
+        _ catchUp: ArchiveCatchUp,
+        _ activity: ActivityFake? = nil
+    ) -> ConversationLookup {
+        ConversationLookup(
+            conversations: archive,
+            activity: activity ?? ActivityFake(archive),
+            wallClock: FixedWallClock(),
+            catchUp: catchUp,
+        )
     }
 
     private func catchUp(_ clock: ManualClock) -> ArchiveCatchUp {
@@ -170,7 +220,7 @@ struct ConversationUseCaseTests {
         let mine = mine
         try await onLoop { loop in
             let archive = emptyArchive()
-            try await archive.keep([mine.submitted(1, at: 0), mine.submitted(2, at: 1)])
+            try await archive.add([mine.submitted(1, at: 0), mine.submitted(2, at: 1)])
             let requests = RepositoryFake()
             let record = sampleRecord(.running, attempts: 1)
             requests.records[mine.request(2).correlationID] = record
@@ -194,7 +244,7 @@ struct ConversationUseCaseTests {
         let mine = mine
         try await onLoop { loop in
             let archive = emptyArchive()
-            try await archive.keep([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
+            try await archive.add([.finished(mine.finished(1, at: 0)), mine.submitted(2, at: 1)])
             let requests = RepositoryFake()
             let (id, open) = (mine.request(1).correlationID, mine.request(2).correlationID)
             let read = ReadMathRequestHandler(requests: requests, archive: archive)
@@ -210,7 +260,7 @@ struct ConversationUseCaseTests {
             let watch = WatchAnswerHandler(requests: requests, archive: archive)
             for (cursor, start) in [
                 (nil, .answer), ("1-4", .reset), ("9-9", .reset), ("1-7", .end),
-            ] as [(String?, WatchAnswer.ReplayStart)] {
+            ] as [(String?, ReplayStart)] {
                 let cursor = cursor.flatMap { EventID($0) }
                 let query = WatchAnswer(correlationID: id, userID: mine.user, cursor: cursor, isKnown: false)
                 guard case .replay(let finished, start) = try await watch.handle(query) else {

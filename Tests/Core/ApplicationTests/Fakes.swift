@@ -75,7 +75,7 @@ final class RepositoryFake: RequestRepository {
     var answers: [CorrelationID: String] = [:]
     var lastEvents: [CorrelationID: EventID] = [:]
     var isAway = false
-    private(set) var distrusted: [EventID] = []
+    private(set) var notedLost: [EventID] = []
     var onCancel: (MathRequest, CancelReason) -> CancelResult = { _, _ in .asked }
     /// What every further look at a record turns it into.
     var onFind: ((RequestRecord) -> RequestRecord)?
@@ -97,9 +97,9 @@ final class RepositoryFake: RequestRepository {
         return lastEvents[id]
     }
 
-    func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
+    func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
         if isAway { throw .unavailable }
-        distrusted.append(event)
+        notedLost.append(event)
     }
 
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult {

@@ -77,8 +77,9 @@ struct RequestQueryTests {
         let cursor = cursor.flatMap { EventID($0) }
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
         switch try await WatchAnswerHandler(requests: repository, archive: emptyArchive()).handle(query) {
-        case .events(_, let after): return "events after \(after?.description ?? "nothing")"
-        case .reset: return "reset"
+        case .events(_, .first): return "events after nothing"
+        case .events(_, .after(let cursor)): return "events after \(cursor)"
+        case .events(_, .reset): return "reset"
         case .replay(_, .answer): return "replay"
         case .replay(_, .reset): return "replay after a reset"
         case .replay(_, .end): return "replay of the end"
@@ -126,13 +127,13 @@ struct RequestQueryTests {
     }
 
     @Test("an event that the store does not have is noted before a client of a running request is told")
-    func distrust() async throws {
+    func noteLost() async throws {
         let running = repository(sampleRecord(.running), last: "1-5")
         #expect(try await watch(running, "1-7") == "reset")
-        #expect(running.distrusted == [EventID(attempt: 1, sequence: 7)])
+        #expect(running.notedLost == [EventID(attempt: 1, sequence: 7)])
         let ended = repository(sampleRecord(.completed), last: "1-5")
         #expect(try await watch(ended, "1-7") == "reset")
-        #expect(ended.distrusted.isEmpty, "nothing more is written there")
+        #expect(ended.notedLost.isEmpty, "nothing more is written there")
     }
 
     @Test("without events there is nothing to watch; without a record only a ticket makes it gone and not unknown")

@@ -9,7 +9,7 @@ import Testing
 private final class Bench {
     let loop: Loop
     let consumer = ConsumerFake()
-    let answers = AnswerStreamFake()
+    let answers = AnswerLogFake()
     let bus = BusRecorder()
     let control = AttemptControl()
     let clock: ManualClock
@@ -103,7 +103,7 @@ struct RunMathRequestTests {
             #expect(end.durationMilliseconds == 40)
             let event = try #require(bench.finished.first)
             #expect(event.outcome.status == .completed && event.queueMilliseconds == 5 && event.attempt == 1)
-            #expect(event.totalMilliseconds == 140 && !event.isGivenUp)
+            #expect(event.totalMilliseconds == 140 && !event.isDeadLetter)
             #expect(bench.causes == [.first] && bench.results == [.completed])
             #expect(bench.consumer.plans.map(\.provider) == ["fake"])
         }
@@ -270,9 +270,9 @@ struct RunMathRequestTests {
     func handedOver() async throws {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
-            bench.solver.steps = [.hang(["x"]) { bench.control.abort(.handedOver) }]
+            bench.solver.steps = [.hang(["x"]) { bench.control.abort(.draining) }]
             bench.consumer.handBacks = [.failure(.unavailable), .success(())]
-            #expect(await bench.run() == .handedOver)
+            #expect(await bench.run() == .released)
             #expect(bench.consumer.handedBack == 2, "tried again while the store was away")
             #expect(bench.ends.isEmpty)
         }
@@ -287,7 +287,7 @@ struct RunMathRequestTests {
                 let bench = Bench(loop: loop)
                 bench.consumer.claims = bench.claimed(attempt)
                 bench.solver.steps = [.fail(["x"], .failed(detail: "broke off"))]
-                #expect(await bench.run() == .postponed)
+                #expect(await bench.run() == .retryScheduled)
                 #expect(bench.consumer.postponed.map(\.pause) == [.milliseconds(pause)], "half of a limit that doubles")
                 #expect(bench.consumer.postponed.map(\.attempt) == [attempt])
                 #expect(bench.ends.isEmpty)
@@ -300,11 +300,11 @@ struct RunMathRequestTests {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
             bench.solver.steps = [.fail([], .overloaded(detail: "busy", retryAfter: .seconds(7)))]
-            #expect(await bench.run() == .postponed)
+            #expect(await bench.run() == .retryScheduled)
             #expect(bench.consumer.postponed.map(\.pause) == [.milliseconds(7100)])
             #expect(bench.consumer.postponed.map(\.reason) == [.providerFailed])
             bench.solver.steps = [.fail([], .noRoom(detail: "full", retryAfter: .seconds(5)))]
-            #expect(await bench.run() == .postponed)
+            #expect(await bench.run() == .retryScheduled)
             #expect(bench.consumer.postponed.map(\.reason).last == .handedOver, "nobody failed: it does not count")
         }
     }
@@ -392,7 +392,7 @@ struct RunMathRequestTests {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
             bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
-            bench.memory.recalled = RecalledTurns(turns: (1...4).map { turn($0) }, isWhole: true)
+            bench.memory.recalled = KnownTurns(turns: (1...4).map { turn($0) }, isWhole: true)
             #expect(await bench.run() == .finished(.completed))
             let asked = try #require(bench.solver.questions.first)
             let context = asked.0.context
@@ -405,7 +405,7 @@ struct RunMathRequestTests {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
             bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
-            bench.memory.recalled = RecalledTurns(turns: [], isWhole: false)
+            bench.memory.recalled = KnownTurns(turns: [], isWhole: false)
             bench.archive.failures = .max
             #expect(await bench.run() == .finished(.failed))
             #expect(bench.solver.questions.isEmpty)

@@ -155,6 +155,7 @@ struct SolveMathProblemTests {
         arguments: [
             (.queueFull, .queueFull), (.unavailable, .unavailable), (.keyReused, .idempotencyKeyReused),
             (.conversationBusy, .conversationBusy), (.conversationNotFound, .conversationNotFound),
+            (.conversationCrowded(limit: 3), .conversationCrowded(limit: 3)), (.archiveBehind, .archiveBehind),
         ] as [(PublishFailure, SolveMathProblem.Failure)],
     )
     func refused(failure: PublishFailure, expected: SolveMathProblem.Failure) async throws {
@@ -164,7 +165,15 @@ struct SolveMathProblemTests {
         await #expect(throws: expected) {
             _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "1")))
         }
-        #expect(bus.events.isEmpty)
+        let refused: [MathProblemRefused.Reason] =
+            switch expected {
+            case .queueFull: [.queueFull]
+            case .unavailable: [.unavailable]
+            case .conversationCrowded: [.conversationCrowded]
+            case .archiveBehind: [.archiveBehind]
+            case .invalid, .conversationNotFound, .conversationBusy, .idempotencyKeyReused: []
+            }
+        #expect(bus.events.map { ($0 as? MathProblemRefused)?.reason } == refused, "only the service's state is one")
     }
 
     // MARK: Conversations

@@ -20,7 +20,7 @@ final class ConsumerFake: MessageConsumer {
     /// Answers of `finish`, likewise.
     var finishes: [Result<FinishResult, QueueFailure>] = [.success(.finished)]
     var handBacks: [Result<Void, QueueFailure>] = [.success(())]
-    var postponements: [Result<PostponeResult, QueueFailure>] = [.success(.postponed)]
+    var postponements: [Result<RetryResult, QueueFailure>] = [.success(.scheduled)]
 
     private(set) var plans: [AttemptPlan] = []
     private(set) var finished: [(attempt: FinishedAttempt, place: FinishPlace, letter: DeadLetterReason?)] = []
@@ -55,24 +55,24 @@ final class ConsumerFake: MessageConsumer {
         return try next(&finishes)
     }
 
-    func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) { discarded.append(detail) }
+    func failUnreadable(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) { discarded.append(detail) }
 
-    func postpone(
+    func scheduleRetry(
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
         _ failure: RequestFailure,
         answer: String
-    ) async throws(QueueFailure) -> PostponeResult {
+    ) async throws(QueueFailure) -> RetryResult {
         postponed.append(
             Postponement(attempt: claim.attempt, pause: pause, reason: reason, failure: failure, answer: answer)
         )
         return try next(&postponements)
     }
 
-    func promote(upTo count: Int) async throws(QueueFailure) -> Int { 0 }
+    func enqueueDue(upTo count: Int) async throws(QueueFailure) -> Int { 0 }
 
-    func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
+    func release(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         handedBack += 1
         try next(&handBacks)
     }
@@ -110,19 +110,9 @@ final class WriterFake: AnswerWriter {
     }
 }
 
-final class AnswerStreamFake: AnswerStream {
-    func replay(of finished: FinishedRequest, withAnswer: Bool) -> [AnswerEvent] { [] }
-
+final class AnswerLogFake: AnswerLogWriter {
     private(set) var writers: [WriterFake] = []
     var onWriter: (WriterFake) -> Void = { _ in }
-
-    func watch(
-        _ request: RequestRecord,
-        after cursor: EventID?,
-        viewer: any AnswerViewer
-    ) -> any AnswerSubscription {
-        preconditionFailure("a worker watches nothing")
-    }
 
     func writer(for claim: JobClaim) -> any AnswerWriter {
         let writer = WriterFake(claim)

@@ -252,8 +252,9 @@ struct FailureTests {
         try await onLoop { loop in
             let configuration = try RedisConfiguration(url: RedisURL("redis://127.0.0.1:\(port)"))
             let observer = RecordingObserver()
-            _ = RedisCommander(configuration, on: loop, observer: observer)
+            let redis = RedisCommander(configuration, on: loop, observer: observer)
             try await eventually("a failed attempt", on: loop) { !observer.failures.isEmpty }
+            withExtendedLifetime(redis) {}
         }
         try await RedisServer.running { server in
             try await onLoop { loop in

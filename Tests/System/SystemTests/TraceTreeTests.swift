@@ -175,7 +175,7 @@ struct TraceTreeTests {
                 #expect(attempts[0].isChild(of: send) && attempts[0].links == [])
                 #expect(attempts[1].links == [send.id, attempts[0].id])
                 #expect(attempts[2].links == [send.id, attempts[1].id])
-                let postponed = worker.logText.split(separator: "\n").filter { $0.contains("request postponed") }
+                let postponed = worker.logText.split(separator: "\n").filter { $0.contains("retry scheduled") }
                 #expect(postponed.count == 2)
                 for (line, attempt) in zip(postponed, attempts) {
                     #expect(line.contains(#""trace_id":"\#(attempt.id.traceId)""#), "\(line)")

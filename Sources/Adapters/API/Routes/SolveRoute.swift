@@ -25,12 +25,15 @@ struct SolveRoute {
         let id = output.correlationID
         if wantsStream {
             let streams = StreamRoute(services: services)
+            if let accepted = output.accepted {
+                return streams.open(accepted, headers: Self.headers(output), context)
+            }
             try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
             return
         }
         if let limit = preferredWait(context.request.headers["Prefer"]) {
             let requests = RequestRoutes(services: services)
-            if let finished = try await requests.finished(id, user, within: limit, context) {
+            if let finished = try await requests.finished(output, user, within: limit, context) {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
         }
@@ -78,18 +81,14 @@ struct SolveRoute {
                     "This Idempotency-Key was used for another problem. Use a new one."
                 )
             case .queueFull:
-                services.metrics.requests.refused[.queueFull].increment()
                 var problem = APIProblem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(APIProblem.retryAfterSeconds)))
                 throw problem
             case .conversationCrowded(let limit):
-                services.metrics.requests.refused[.conversationCrowded].increment()
                 throw .conversationCrowded(limit)
             case .archiveBehind:
-                services.metrics.requests.refused[.archiveBehind].increment()
                 throw .storeUnavailable("Too many answers wait to be saved. Please try again in a moment.")
             case .unavailable:
-                services.metrics.requests.refused[.unavailable].increment()
                 throw .storeUnavailable
             }
         }

@@ -1,35 +1,43 @@
 package import Domain
 package import Shared
 
-/// Finds conversations also while they are on their way to the archive, which is a moment behind.
+/// Finds conversations, also those whose first record has not reached the archive yet.
 package struct ConversationLookup {
-    /// How long after its making a conversation may be on its way.
+    /// A conversation of this age or younger may be missing in the archive.
     private static let freshMilliseconds: Int64 = 10_000
 
     private let conversations: any ConversationRepository
+    private let activity: any ConversationActivity
     private let wallClock: any WallClock
     private let catchUp: ArchiveCatchUp
 
     package init(
         conversations: any ConversationRepository,
+        activity: any ConversationActivity,
         wallClock: any WallClock,
         catchUp: ArchiveCatchUp
     ) {
         self.conversations = conversations
+        self.activity = activity
         self.wallClock = wallClock
         self.catchUp = catchUp
     }
 
-    /// Nil where there is none of this user, for one that was just made after a moment of waiting.
+    /// Nil where this user has no such conversation.
+    ///
+    /// For a new id that the archive does not have, it waits for the archive, at most a second; a deleted conversation is not
+    /// waited for.
     package func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation? {
         if let found = try await conversations.find(id, of: user) { return found }
         guard isFresh(id) else { return nil }
+        // Without the queue's store the archive decides alone.
+        if (try? await activity.isDeleted(id, by: user)) == true { return nil }
         return try await catchUp.wait(for: id) { () async throws(RepositoryFailure) in
             try await conversations.find(id, of: user)
         }
     }
 
-    /// The id tells when it was made.
+    /// The id contains the time of its generation.
     private func isFresh(_ id: ConversationID) -> Bool {
         let age = wallClock.now().milliseconds - id.bits.version7Time.milliseconds
         return (-Self.freshMilliseconds...Self.freshMilliseconds).contains(age)

@@ -1,6 +1,6 @@
 package import Domain
 
-/// Checks the title of a conversation against the contract's limits.
+/// Validates the title of a conversation.
 package struct ConversationTitleValidator: Validator {
     package init() {}
 

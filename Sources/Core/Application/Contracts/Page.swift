@@ -1,4 +1,4 @@
-/// How many items a page of a list has.
+/// The number of items of a page.
 package struct PageSize: Sendable, Equatable {
     package static let allowed = 1...100
     package static let standard = PageSize(uncheckedCount: 50)
@@ -14,7 +14,7 @@ package struct PageSize: Sendable, Equatable {
     private init(uncheckedCount: Int) { count = uncheckedCount }
 }
 
-/// A part of a list, and where the next part begins.
+/// A part of a list, and the place of the next part.
 package struct Page<Item: Sendable, Place: Sendable>: Sendable {
     package let items: [Item]
     /// Nil on the last page.

@@ -3,17 +3,17 @@ package import Domain
 /// One AI provider.
 package protocol AIStreamingClient {
     var identity: ProviderIdentity { get }
-    /// Streams an answer into `sink` and returns why it ended when it is whole. What the provider tells of its usage goes
-    /// to the sink at once, so that it counts also where the answer breaks off. Cancelling the task closes the
-    /// connection at once.
+    /// Streams an answer into `sink` and returns its finish reason when it is complete. Usage goes to the sink as soon as the
+    /// provider reports it, so that it counts also where the answer breaks off. Cancelling the task closes the connection
+    /// at once.
     func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason
 }
 
-/// A provider as clients and records name it.
+/// A provider, by the names in requests and records.
 package struct ProviderIdentity: Sendable, Hashable {
     package let name: String
     package let model: String
-    /// The version of the system prompt it is given; nil where it takes none.
+    /// The version of the system prompt; nil for a provider that takes none.
     package let promptVersion: String?
 
     package init(name: String, model: String, promptVersion: String? = nil) {
@@ -23,11 +23,11 @@ package struct ProviderIdentity: Sendable, Hashable {
     }
 }
 
-/// What a provider used for one attempt.
+/// The usage of one provider in one attempt.
 package struct ProviderAccount: Sendable, Hashable {
     package let provider: ProviderIdentity
     package let usage: TokenUsage
-    /// The provider's own name for the model that answered, where it told one.
+    /// The provider's own name of the model that answered; nil where it reported none.
     package let answeringModel: String?
 
     package init(provider: ProviderIdentity, usage: TokenUsage, answeringModel: String? = nil) {
@@ -37,39 +37,38 @@ package struct ProviderAccount: Sendable, Hashable {
     }
 }
 
-/// Where a provider's text goes, as it comes.
+/// Receives a provider's text as it arrives.
 package protocol AnswerSink: AnyObject {
-    /// Takes one provider token; never waits, never splits a character.
+    /// Receives one provider token; never waits. A character is never split between two calls.
     func receive(_ kind: AnswerText, _ text: String)
-    /// Takes what has been used so far; replaces what was told before.
+    /// Receives the usage so far; replaces the last report.
     func take(_ account: ProviderAccount)
-    /// False while the provider had better pause; nothing is lost where it does not.
+    /// False while the provider should pause; text that it sends anyway is not lost.
     var hasRoom: Bool { get }
-    /// To be awaited by a provider that finds no room: returns when there is room again, or throws when nothing is
-    /// taken any more.
+    /// Waits until there is room again; throws when the sink accepts no more text.
     func waitForRoom() async throws(CancellationError)
 }
 
-/// Why one call of one provider gave no whole answer.
+/// Why one call of one provider returned no complete answer.
 ///
-/// The details are sentences for the client: they name no secret, no inner address and nothing of the question.
+/// The details are sentences for the client, without secrets, internal addresses and text of the problem.
 package enum ProviderFailure: Error, Equatable {
     /// The task was cancelled.
     case cancelled
-    /// The provider was silent for too long.
+    /// The provider sent nothing within its limit.
     case timedOut(detail: String)
-    /// It could not be reached, broke down, broke off or spoke nonsense: the same call may do better, though not before
-    /// `retryAfter` where it says so.
+    /// It could not be reached, failed, broke off or sent an invalid response: a retry may succeed, not before
+    /// `retryAfter`.
     case unavailable(detail: String, retryAfter: Duration? = nil)
-    /// It is well, but has too much to do.
+    /// It is overloaded.
     case busy(detail: String, retryAfter: Duration? = nil)
-    /// We have as many calls with it as we may have: it was not asked.
+    /// This process has reached its limit of calls: no call was made.
     case noRoom(detail: String, retryAfter: Duration)
-    /// It will not serve us, for want of the key, the model or the permission: only another provider helps.
+    /// It rejects this client: the key, the model or a permission is missing. Only another provider helps.
     case refused(detail: String)
-    /// It refused the form of the request, which the client has changed: the same question may be asked again at once,
-    /// with `options` in place of its own.
+    /// It rejected the form of the request, which the client has adapted: the caller repeats the request at once, with
+    /// `options`.
     case adapted(detail: String, options: SolveOptions)
-    /// It judged the request itself wrong: nobody helps.
+    /// It rejected the request itself: no provider helps.
     case rejected(detail: String)
 }

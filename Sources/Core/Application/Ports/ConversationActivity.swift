@@ -1,16 +1,17 @@
 package import Shared
 
-/// What goes on in conversations right now, beside what is kept of them for good.
+/// The running and waiting requests of conversations, and the marks of deleted conversations.
 package protocol ConversationActivity {
-    /// A conversation is about to be deleted: cancels what runs or waits in it, forgets its recent turns, lets nothing new
-    /// begin in it, and hides its requests. `isKept` tells that the archive has it: where it is known neither there nor
-    /// here, nothing is written.
+    /// Blocks new requests of a conversation, cancels its running and waiting ones, hides them and erases its recent turns.
     ///
-    /// Gives whether anything was known of a conversation of this user here; another user's is left alone. Idempotent:
-    /// the caller repeats it after a failure of its own.
-    func end(
-        _ id: ConversationID,
-        of user: UserID,
-        isKept: Bool
+    /// `isArchived` is true where the archive has the conversation; where neither it nor the queue's store knows the
+    /// conversation, nothing is written. Returns true where the queue's store knows it as the user's; another user's is not
+    /// changed. Idempotent: the caller repeats the call after a failure of a later step.
+    func beginDeletion(
+        of id: ConversationID,
+        by user: UserID,
+        isArchived: Bool
     ) async throws(RepositoryFailure) -> Bool
+    /// True where the user has deleted the conversation, for at least a day after the deletion.
+    func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool
 }

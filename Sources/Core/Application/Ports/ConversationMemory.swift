@@ -1,24 +1,24 @@
 package import Domain
 package import Shared
 
-/// The newest turns of conversations, known the moment their requests are over.
+/// The newest turns of conversations, complete as soon as their requests end.
 ///
-/// Only what is newer than the archive is certain to be here: the rest is forgotten after a while.
+/// Turns that the archive does not have yet are always here; older ones expire.
 package protocol ConversationMemory {
-    /// What is known of a conversation's turns, as of now.
-    func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns
-    /// Puts the archive's newest turns before those that are known. Idempotent.
-    func remember(
+    /// The stored turns of a conversation at this moment.
+    func turns(of conversation: ConversationID) async throws(RepositoryFailure) -> KnownTurns
+    /// Stores the archive's newest turns before the present ones. Idempotent.
+    func restoreTurns(
         _ turns: [ConversationTurn],
         of conversation: ConversationID
     ) async throws(RepositoryFailure)
 }
 
-/// What a ``ConversationMemory`` knows.
-package struct RecalledTurns: Sendable {
+/// The turns in a ``ConversationMemory``.
+package struct KnownTurns: Sendable {
     /// Oldest first.
     package let turns: [ConversationTurn]
-    /// True where turns are missing only before the first one, and only as many as no context has room for.
+    /// True where no turn is missing that a context has room for.
     package let isWhole: Bool
 
     package init(turns: [ConversationTurn], isWhole: Bool) {

@@ -1,39 +1,39 @@
 package import Domain
 package import Shared
 
-/// Conversations as they are kept for good, each call scoped to one user: what is another's does not exist.
+/// The permanent storage of conversations. Each call is scoped to one user: another user's conversation does not exist.
 ///
-/// Idempotent where it says so; after ``RepositoryFailure/unavailable`` the caller may try again.
+/// After ``RepositoryFailure/unavailable`` the caller may retry.
 package protocol ConversationRepository {
-    /// Keeps a new conversation; keeping the same id again changes nothing.
+    /// Stores a new conversation; idempotent by id.
     func create(_ conversation: Conversation) async throws(RepositoryFailure)
     func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation?
-    /// Up to `limit` conversations that follow `place`, the most recently changed first.
+    /// Up to `limit` conversations after `place`, the most recently changed first.
     func list(
         of user: UserID,
         after place: ConversationPlace?,
         limit: Int
     ) async throws(RepositoryFailure) -> [Conversation]
-    /// Gives a conversation a title; nil where there is none.
+    /// Sets the title of a conversation; nil where there is no such conversation.
     func rename(
         _ id: ConversationID,
         of user: UserID,
         to title: String,
         at time: Timestamp
     ) async throws(RepositoryFailure) -> Conversation?
-    /// Deletes a conversation with its requests and answers; false where there was none. Records that are still on their
-    /// way to ``RequestArchive`` do not bring it back.
+    /// Deletes a conversation with its requests and answers; false where there was none. Records that reach
+    /// ``RequestArchive`` later do not restore it.
     ///
-    /// With `isExpected` the conversation is known to exist though nothing of it may have been kept yet: then it counts
-    /// as deleted all the same, unless it had been deleted before.
+    /// With `isExpected` the conversation exists even if no record of it has been stored yet: the call then returns true,
+    /// unless it had been deleted before.
     func delete(
         _ id: ConversationID,
         of user: UserID,
         isExpected: Bool,
         at time: Timestamp
     ) async throws(RepositoryFailure) -> Bool
-    /// Up to `limit` requests from `place` on, that one included, the newest first, each with what there is of its
-    /// answer; nil where there is no such conversation.
+    /// Up to `limit` requests from `place` on, inclusive, the newest first, with their answers; nil where there is no such
+    /// conversation.
     func requests(
         in id: ConversationID,
         of user: UserID,
@@ -42,7 +42,7 @@ package protocol ConversationRepository {
     ) async throws(RepositoryFailure) -> [ArchivedRequest]?
 }
 
-/// Where a page of conversations begins: after this one.
+/// The last conversation of the previous page.
 package struct ConversationPlace: Sendable, Hashable {
     package let updatedAt: Timestamp
     package let id: ConversationID
@@ -53,7 +53,7 @@ package struct ConversationPlace: Sendable, Hashable {
     }
 }
 
-/// A request's place in its conversation: by the time it was asked, then by id.
+/// A request's place in its conversation: by submission time, then by id.
 package struct RequestPlace: Sendable, Hashable {
     package let createdAt: Timestamp
     package let id: CorrelationID

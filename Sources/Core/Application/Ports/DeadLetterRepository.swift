@@ -1,27 +1,27 @@
 package import Domain
 package import Shared
 
-/// A job that was given up, kept for an operator.
+/// A dead-lettered job, stored for an operator.
 package struct DeadLetter: Sendable {
     /// Its name, for ``DeadLetterRepository/redrive(_:)`` and ``DeadLetterRepository/drop(_:)``.
     package let name: DeadLetterName
-    /// When the job was given up.
-    package let buriedAt: Timestamp
-    /// A word such as `attempts_exhausted` or `malformed`.
+    /// When the job was dead-lettered.
+    package let deadLetteredAt: Timestamp
+    /// Such as `attempts_exhausted` or `malformed`.
     package let reason: String
-    /// The request it belonged to; nil for an entry that nobody could read.
+    /// The job's request; nil for an unreadable entry.
     package let correlationID: CorrelationID?
     package let attempts: Int
-    /// Why the last attempt failed, where that is known.
+    /// Why the last attempt failed; nil where that is not known.
     package let lastFailure: RequestFailure?
-    /// The job entry it came from.
+    /// The id of the job's entry.
     package let origin: String
-    /// The request that it was redriven from, where it was.
+    /// The request from which this one was redriven; nil where it was submitted.
     package let redriveOf: CorrelationID?
 
     package init(
         name: DeadLetterName,
-        buriedAt: Timestamp,
+        deadLetteredAt: Timestamp,
         reason: String,
         correlationID: CorrelationID?,
         attempts: Int,
@@ -30,7 +30,7 @@ package struct DeadLetter: Sendable {
         redriveOf: CorrelationID?
     ) {
         self.name = name
-        self.buriedAt = buriedAt
+        self.deadLetteredAt = deadLetteredAt
         self.reason = reason
         self.correlationID = correlationID
         self.attempts = attempts
@@ -43,7 +43,7 @@ package struct DeadLetter: Sendable {
 /// The name of a dead letter: `<partition>-<milliseconds>-<number>`.
 package struct DeadLetterName: Sendable, Hashable, CustomStringConvertible {
     package let partition: Int
-    /// The store's own name for the entry.
+    /// The store's own id of the entry.
     package let entry: String
 
     package init(partition: Int, entry: String) {
@@ -51,7 +51,7 @@ package struct DeadLetterName: Sendable, Hashable, CustomStringConvertible {
         self.entry = entry
     }
 
-    /// Nil for anything that is no such name.
+    /// Nil for a text of another form.
     package init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, let partition = Int(parts[0]), partition >= 0, UInt64(parts[1]) != nil,
@@ -63,7 +63,7 @@ package struct DeadLetterName: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(partition)-\(entry)" }
 }
 
-/// One thing that is kept of a dead letter.
+/// A field of a dead letter.
 package struct DeadLetterField: Sendable, Equatable {
     package let name: String
     package let value: String
@@ -74,25 +74,25 @@ package struct DeadLetterField: Sendable, Equatable {
     }
 }
 
-/// The jobs that were given up.
+/// The dead-lettered jobs.
 package protocol DeadLetterRepository {
     /// The oldest ones first, at most `count`.
     func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadLetter]
-    /// Everything that is kept of a letter, in the order in which it was written; nil for an unknown one.
+    /// All fields of a dead letter in stored order; nil for an unknown name.
     func fields(of letter: DeadLetterName) async throws(RepositoryFailure) -> [DeadLetterField]?
-    /// Submits the problem of a dead letter again, as the new request `id`, and uses the letter up: it happens once.
+    /// Submits the problem of a dead letter again, as the new request `id`, and deletes the dead letter, in one step.
     func redrive(_ letter: DeadLetterName, as id: CorrelationID) async throws(RepositoryFailure) -> RedriveResult
-    /// The request a letter belonged to; nil for an unknown letter or one that nobody could read.
+    /// The request of a dead letter; nil for an unknown or unreadable one.
     func request(of letter: DeadLetterName) async throws(RepositoryFailure) -> CorrelationID?
-    /// Deletes a letter; false where there is none.
+    /// Deletes a dead letter; false for an unknown name.
     func drop(_ letter: DeadLetterName) async throws(RepositoryFailure) -> Bool
 }
 
 package enum RedriveResult: Sendable, Equatable {
     case redriven
     case unknown
-    /// The letter holds nothing that could be submitted.
+    /// The dead letter has no problem that could be submitted.
     case unreadable
-    /// The conversation that the problem belonged to was deleted.
+    /// The problem's conversation was deleted.
     case conversationDeleted
 }

@@ -1,29 +1,29 @@
 package import Shared
 
-/// A record of a request that the archive refused or that nobody could read, kept for an operator.
+/// A dead-lettered record of a request: the archive rejected it, or it is unreadable.
 package struct DeadRecord: Sendable {
     package let name: DeadLetterName
-    /// When the record was set aside.
-    package let setAsideAt: Timestamp
+    /// When the record was dead-lettered.
+    package let deadLetteredAt: Timestamp
     /// `refused` or `malformed`.
     package let reason: String
-    /// What the archive said of it; empty where it was not asked.
+    /// The archive's error; empty for an unreadable record.
     package let detail: String
-    /// `submitted` or `finished`; nil for one that nobody could read.
+    /// `submitted` or `finished`; nil for an unreadable record.
     package let kind: String?
-    /// The request it tells of; nil for one that nobody could read.
+    /// Nil for an unreadable record.
     package let correlationID: CorrelationID?
 
     package init(
         name: DeadLetterName,
-        setAsideAt: Timestamp,
+        deadLetteredAt: Timestamp,
         reason: String,
         detail: String,
         kind: String?,
         correlationID: CorrelationID?
     ) {
         self.name = name
-        self.setAsideAt = setAsideAt
+        self.deadLetteredAt = deadLetteredAt
         self.reason = reason
         self.detail = detail
         self.kind = kind
@@ -31,15 +31,15 @@ package struct DeadRecord: Sendable {
     }
 }
 
-/// The records that were set aside.
+/// The dead-lettered records.
 package protocol DeadRecordRepository {
     /// The oldest ones first, at most `count`.
     func list(upTo count: Int) async throws(RepositoryFailure) -> [DeadRecord]
-    /// Everything that is kept of a record, in the order in which it was written; nil for an unknown one.
+    /// All fields of a record in stored order; nil for an unknown name.
     func fields(of record: DeadLetterName) async throws(RepositoryFailure) -> [DeadLetterField]?
-    /// Gives a record to the persisters again and uses the letter up: it happens once. What is refused again comes back
-    /// under another name.
+    /// Enqueues a record for the persisters again and deletes the dead letter, in one step. A record that is rejected again
+    /// becomes a dead letter with a new name.
     func redrive(_ record: DeadLetterName) async throws(RepositoryFailure) -> RedriveResult
-    /// Deletes a record for good; false where there is none.
+    /// Deletes a record; false for an unknown name.
     func drop(_ record: DeadLetterName) async throws(RepositoryFailure) -> Bool
 }

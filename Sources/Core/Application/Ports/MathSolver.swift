@@ -1,13 +1,13 @@
 package import Domain
 package import Shared
 
-/// What a provider is asked.
+/// A problem as it is sent to a provider.
 package struct ProviderRequest: Sendable {
     package let problem: MathProblem
     package var options: SolveOptions
-    /// What was asked and answered before in the same conversation.
+    /// The earlier turns of the conversation.
     package let context: ConversationContext
-    /// What it is asked for; nil outside of a worker.
+    /// The attempt; nil outside of a worker.
     package let attempt: AttemptName?
 
     package init(
@@ -23,12 +23,12 @@ package struct ProviderRequest: Sendable {
     }
 }
 
-/// Names an attempt of a request, for logs and for the provider's own.
+/// Identifies an attempt of a request, in logs and in the provider's logs.
 package struct AttemptName: Sendable, Hashable {
     package let correlationID: CorrelationID
-    /// 1 for the first.
+    /// Counted from 1.
     package let number: UInt64
-    /// What the provider's calls continue.
+    /// The parent of the provider's calls.
     package let trace: TraceCarrier?
 
     package init(correlationID: CorrelationID, number: UInt64, trace: TraceCarrier? = nil) {
@@ -38,10 +38,10 @@ package struct AttemptName: Sendable, Hashable {
     }
 }
 
-/// How an answer ended, after its text has gone to the sink.
+/// The end of an answer; its text is in the sink.
 package struct Solution: Sendable {
     package let finishReason: FinishReason
-    /// Who answered, and what that took.
+    /// The provider that answered, and its usage.
     package let account: ProviderAccount
 
     package init(finishReason: FinishReason, account: ProviderAccount) {
@@ -50,15 +50,14 @@ package struct Solution: Sendable {
     }
 }
 
-/// Solves problems with the providers it has, in its order of preference.
+/// Solves problems with the configured providers, in order of preference.
 package protocol MathSolver {
-    /// The names a client may ask for.
+    /// The names that a client may request.
     var providerNames: [String] { get }
-    /// The provider that `solve` would begin with.
+    /// The provider that `solve` tries first.
     func firstChoice(requested: String?) -> ProviderIdentity
-    /// Streams an answer into `sink`. Falls back to the next provider only while nothing has reached the sink. Without
-    /// an answer, the sink has been told by then what its provider used up to that moment.
-    /// Cancelling the task closes the provider's connection at once.
+    /// Streams an answer into `sink`. Falls back to the next provider only before the first text. The sink gets the
+    /// provider's usage also where the call throws. Cancelling the task closes the provider's connection at once.
     func solve(
         _ question: ProviderRequest,
         requested: String?,
@@ -69,14 +68,14 @@ package protocol MathSolver {
 package enum AIFailure: Error, Equatable {
     /// The task was cancelled.
     case cancelled
-    /// The provider refused, broke off or spoke nonsense; another one or another attempt may do better.
+    /// The provider failed, broke off or sent an invalid response; another provider or attempt may succeed.
     case failed(detail: String)
-    /// The provider was silent for too long.
+    /// The provider sent nothing within its limit.
     case timedOut(detail: String)
-    /// The provider has too much to do, and another attempt is welcome after a pause.
+    /// The provider is overloaded and asks for a pause.
     case overloaded(detail: String, retryAfter: Duration)
-    /// We have as many calls with the provider as we may have: nobody was asked, and nobody failed.
+    /// This process has reached its limit of calls to the provider: no call was made, so the attempt does not count.
     case noRoom(detail: String, retryAfter: Duration)
-    /// The provider judged the request itself wrong: no other attempt helps.
+    /// The provider rejected the request itself: no other attempt helps.
     case rejected(detail: String)
 }

@@ -1,15 +1,15 @@
 package import Domain
 package import Shared
 
-/// Hands accepted problems to the workers.
+/// Enqueues accepted problems for the workers.
 ///
 /// Delivery: once `publish` returns, at least once. The job, the request's record and its `queued` event are written
 /// together or not at all. Order: first in, first out per partition, up to redelivery.
 package protocol MessagePublisher {
-    /// Writes the job, or puts the request at the end of its conversation's line where that is busy; which of the two, or
-    /// neither, follows from ``SolveOptions/onBusy``.
+    /// Enqueues the job; in a busy conversation ``SolveOptions/onBusy`` decides whether the request waits in the
+    /// conversation's queue, interrupts the running one or is rejected.
     ///
-    /// With `submission`, a repetition of an earlier one writes nothing and gives the earlier request.
+    /// With `submission`, the repetition of an earlier one writes nothing and returns the earlier request.
     func publish(
         _ request: MathRequest,
         in conversation: ConversationStanding,
@@ -17,21 +17,21 @@ package protocol MessagePublisher {
     ) async throws(PublishFailure) -> Publication
 }
 
-/// What is known of the conversation that a new request belongs to.
+/// The conversation of a new request, as the caller knows it.
 package enum ConversationStanding: String, Sendable {
-    /// The request opens it.
+    /// The request creates it.
     case new
-    /// The client named it: it must exist and be the user's.
+    /// The client named it: the publisher checks that it exists and is the user's.
     case named
-    /// The client named it, and it was found to exist and to be the user's.
+    /// The client named it, and the archive has it as the user's.
     case confirmed
 }
 
-/// A submission that its client may repeat without a second job coming of it, while it is remembered.
+/// A submission that its client may repeat without a second job, for as long as the key is stored.
 package struct IdempotentSubmission: Sendable, Hashable {
-    /// Stands for the user and the key the client chose.
+    /// Of the user and the client's key.
     package let name: Fingerprint
-    /// Stands for what was asked: problem, conversation, provider and options.
+    /// Of the content: problem, conversation, provider and options.
     package let meaning: Fingerprint
 
     package init(name: Fingerprint, meaning: Fingerprint) {
@@ -40,18 +40,21 @@ package struct IdempotentSubmission: Sendable, Hashable {
     }
 }
 
-/// What the queue says to a new job.
+/// The result of an accepted submission.
 package struct Publication: Sendable {
-    /// The moment of submission by the store's clock.
+    /// The time of submission, by the store's clock.
     package let createdAt: Timestamp
-    /// Place in the waiting line; 1 is next.
+    /// Position in the queue; 1 is next.
     package let position: Int
+    /// The job's number in its queue; nil while the request waits in its conversation's queue.
+    package let jobNumber: Int?
     /// The earlier request that this submission repeats; nil for a new one.
     package let replayed: ReplayedRequest?
 
-    package init(createdAt: Timestamp, position: Int, replayed: ReplayedRequest? = nil) {
+    package init(createdAt: Timestamp, position: Int, jobNumber: Int? = nil, replayed: ReplayedRequest? = nil) {
         self.createdAt = createdAt
         self.position = position
+        self.jobNumber = jobNumber
         self.replayed = replayed
     }
 
@@ -67,22 +70,22 @@ package struct Publication: Sendable {
 }
 
 package enum PublishFailure: Error, Equatable {
-    /// Too many jobs wait; nothing was written. The client may come back later.
+    /// The queue is full; nothing was written. The client may retry later.
     case queueFull
-    /// Too many records wait for the archive; nothing was written. The client may come back later.
+    /// Too many records wait for the archive; nothing was written. The client may retry later.
     case archiveBehind
-    /// As many requests wait in the conversation as may; nothing was written.
+    /// The conversation's queue is full; nothing was written.
     case conversationCrowded(limit: Int)
-    /// The submission's name belongs to another meaning; nothing was written.
+    /// The key was used for a submission with another content; nothing was written.
     case keyReused
-    /// The conversation has a request that is not over, and the new one was not to wait; nothing was written.
+    /// The conversation has an open request, and the new one must not wait; nothing was written.
     case conversationBusy
     /// The conversation was deleted or is another user's; nothing was written.
     case conversationNotFound
-    /// Nothing is known here of a conversation that was only named: it may exist all the same. Nothing was written; the
-    /// caller looks it up and publishes again.
+    /// The store does not know a ``ConversationStanding/named`` conversation, which may be in the archive. Nothing was
+    /// written; the caller looks it up and publishes again.
     case conversationUnknown
-    /// The store did not take the job. It was not acknowledged; whether it was written is unknown where the connection
-    /// broke in the middle, and the client is told to try again.
+    /// The store did not acknowledge the job. Whether it was written is unknown where the connection broke; the client
+    /// retries.
     case unavailable
 }

@@ -1,9 +1,9 @@
-/// A worker's place among the consumers of the queue.
+/// A worker's registration as a consumer of the queue.
 package protocol QueueMembership {
-    /// Takes this worker off the queue's list where it owns no job; where it does, it stays until another has them.
+    /// Removes this worker's registration where it owns no job; otherwise it stays until another worker owns its jobs.
     func leave() async
-    /// Takes off the list whoever owns no job and has been silent for long; returns how many that were.
+    /// Removes the registrations that own no job and have been silent for long; returns their number.
     ///
-    /// A live worker among them is put on it again by its next job.
-    func removeSilentConsumers() async throws(QueueFailure) -> Int
+    /// A live worker among them is registered again with its next job.
+    func removeIdleConsumers() async throws(QueueFailure) -> Int
 }

@@ -1,27 +1,26 @@
-/// What the archive is to be told, from where the end of a request left it.
+/// The records of requests that are not in the archive yet.
 ///
-/// Delivery: at least once, and to another consumer when the one that had it is gone. Order: that of the events per
+/// Delivery: at least once; a silent consumer's records are delivered to another one. Order: that of the events per
 /// partition, up to redelivery.
 package protocol RecordQueue {
-    /// Gives up to `count` records of what is there at once; where there are none, it waits for some a short time if it may.
-    /// An empty answer is normal.
+    /// Returns up to `count` records; without any it waits a short time if `waiting` is true. May return none.
     func receive(upTo count: Int, waiting: Bool) async throws(QueueFailure) -> [QueuedRecord]
-    /// Lets a `receive` that waits return at once; only for speed.
+    /// Ends a waiting `receive` at once; only for speed.
     func stopWaiting()
     /// Takes over up to `count` records whose consumer has been silent for long.
     func takeOver(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord]
-    /// Deletes what is kept by now. Idempotent.
+    /// Deletes records that are archived. Idempotent.
     func acknowledge(_ records: [QueuedRecord]) async throws(QueueFailure)
-    /// Puts a record that cannot be kept where an operator finds it.
-    func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure)
-    /// What waits to be kept.
+    /// Dead-letters a record that the archive rejects.
+    func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure)
+    /// The records that wait, of all partitions.
     func backlog() async throws(QueueFailure) -> RecordBacklog
 }
 
 /// A record and its place in the queue.
 package struct QueuedRecord: Sendable {
     package let partition: Int
-    /// The queue's own name for the entry.
+    /// The queue's own id of the entry.
     package let name: String
     package let entry: ArchiveEntry
 
@@ -32,10 +31,10 @@ package struct QueuedRecord: Sendable {
     }
 }
 
-/// How far the archive is behind.
+/// The lag of the archive.
 package struct RecordBacklog: Sendable, Equatable {
     package var records: Int
-    /// Of the oldest one, since it was written.
+    /// Age of the oldest record.
     package var age: Duration
 
     package init(records: Int, age: Duration) {

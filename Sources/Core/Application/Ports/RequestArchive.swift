@@ -1,23 +1,23 @@
 package import Domain
 package import Shared
 
-/// Requests as they are kept for good, long after their stream has expired.
+/// The permanent storage of requests and answers.
 package protocol RequestArchive {
-    /// Keeps a batch of what happened to requests, all or nothing.
+    /// Stores a batch, all or nothing.
     ///
-    /// Idempotent by correlation id, and independent of the order: an entry that is kept already, or that a later one has
-    /// overtaken, changes nothing. A conversation that does not exist yet is opened by its first entry, whose
-    /// question gives it its title; entries of a deleted one are dropped.
-    func keep(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
+    /// Idempotent by correlation id and independent of the order: an entry that is stored already, or older than the stored
+    /// one, changes nothing. The first entry of a conversation creates it, with its question as the title; entries of a
+    /// deleted conversation are dropped.
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
     /// A request of this user; nil where there is none.
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
     /// True where the user has deleted the conversation of a request that ``find(_:of:)`` does not know.
     ///
-    /// A deletion leaves the conversation's id alone, so the request is matched by its lane and by the time of its id: one
-    /// in 65,536 other requests of a user who deleted a conversation since is taken for a deleted one.
+    /// A deletion leaves only the conversation's id, so the request is matched by its lane and by the time of its id: one in
+    /// 65,536 other requests of a user who has deleted a conversation since is taken for a deleted one.
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool
-    /// The last `limit` requests of a conversation that are over and have an answer's text, the oldest first, each with at
-    /// most `textMax` Unicode scalars of that.
+    /// The last `limit` ended requests of a conversation that have an answer's text, oldest first; each text is cut to
+    /// `textMax` Unicode scalars.
     func recentTurns(
         of conversation: ConversationID,
         limit: Int,
@@ -25,11 +25,11 @@ package protocol RequestArchive {
     ) async throws(RepositoryFailure) -> [ConversationTurn]
 }
 
-/// What the archive is told of a request.
+/// A record for the archive.
 package enum ArchiveEntry: Sendable {
-    /// It was accepted at this moment.
+    /// The request was accepted at this moment.
     case submitted(MathRequest, createdAt: Timestamp)
-    /// It is over.
+    /// The request ended.
     case finished(FinishedRequest)
 
     package var request: MathRequest {
@@ -40,11 +40,11 @@ package enum ArchiveEntry: Sendable {
     }
 }
 
-/// What the archive has of a request.
+/// A request in the archive.
 package enum ArchivedRequest: Sendable {
-    /// Accepted, and not over as far as the archive knows.
+    /// Accepted; the archive has no end of it.
     case open(MathRequest, createdAt: Timestamp)
-    /// Over; the answer is known by an id of its own.
+    /// Ended; the answer has an id of its own.
     case finished(FinishedRequest, ResponseID)
 
     package var request: MathRequest {
@@ -56,8 +56,8 @@ package enum ArchivedRequest: Sendable {
 }
 
 extension RequestRecord {
-    /// A request that is over, as it was kept.
-    package init(kept finished: FinishedRequest) {
+    /// An ended request, from the archive.
+    package init(archived finished: FinishedRequest) {
         self.init(
             request: finished.request,
             status: finished.status,
@@ -77,8 +77,8 @@ extension RequestRecord {
 }
 
 package enum ArchiveFailure: Error, Equatable {
-    /// The database is away or refuses for now; the same batch may be kept later.
+    /// The database cannot be reached or rejects calls for now; the caller retries the same batch.
     case unavailable
-    /// The database refuses this batch for good: one of its entries cannot be kept. Kept one by one, the others can.
+    /// The database rejects this batch permanently because of one of its entries; the others can be added alone.
     case refused(detail: String)
 }

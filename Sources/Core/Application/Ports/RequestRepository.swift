@@ -1,7 +1,7 @@
 package import Domain
 package import Shared
 
-/// What is known of a request right now.
+/// The present state of a request.
 package struct RequestRecord: Sendable {
     package let request: MathRequest
     package let status: RequestStatus
@@ -14,12 +14,11 @@ package struct RequestRecord: Sendable {
     package let finishReason: FinishReason?
     package let usage: TokenUsage?
     package let failure: RequestFailure?
-    /// The job's number in its queue, from which its place in line follows; nil while the request waits for the one
-    /// before it in its conversation.
+    /// The job's number, from which its queue position follows; nil while the request waits in its conversation's queue.
     package let jobNumber: Int?
-    /// The furthest event of each attempt that was delivered and then lost by the store, as far as that was noticed.
+    /// The last event of each attempt that was delivered and then lost by the store, as far as that was noticed.
     package let lost: [EventID]
-    /// True where the owner has deleted the conversation: for clients there is no such request.
+    /// True where the owner has deleted the conversation: clients get 404.
     package var isDeleted = false
 
     package init(
@@ -52,38 +51,38 @@ package struct RequestRecord: Sendable {
         self.lost = lost
     }
 
-    /// True where the event that a client means by `cursor` may be a lost one, whose id another has by now: the store
-    /// forgot that an attempt had begun, and the next one got its number.
-    package func doubts(_ cursor: EventID) -> Bool {
+    /// True where `cursor` may name a lost event, whose id another event has by now: the store lost the marker of an attempt,
+    /// and the next attempt got the same number.
+    package func isLost(_ cursor: EventID) -> Bool {
         cursor.sequence > 0 && lost.contains { $0.attempt == cursor.attempt && cursor.sequence <= $0.sequence }
     }
 }
 
 /// Reads and cancels requests.
 package protocol RequestRepository {
-    /// Nil for an id nobody submitted, or one that has expired.
+    /// Nil for an unknown or expired id.
     func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord?
-    /// The text of the newest attempt so far; nil where its events have expired.
+    /// The text of the newest attempt; nil where its events have expired.
     func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String?
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
     /// Notes that a client claims to have an event which the store has lost, so that its id is not taken for that of another
-    /// event later; see ``RequestRecord/doubts(_:)``. Does nothing for a request that is unknown, or that cannot have had
+    /// event later; see ``RequestRecord/isLost(_:)``. Does nothing for a request that is unknown, or that cannot have had
     /// the event.
-    func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
-    /// Ends a waiting request at once, or asks the worker of a running one to.
+    func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
+    /// Ends a waiting request at once, or asks the worker of a running one to end it.
     func cancel(_ request: MathRequest, _ reason: CancelReason) async throws(RepositoryFailure) -> CancelResult
 }
 
 package enum CancelResult: Sendable, Equatable {
-    /// The request is over, by this call or before it.
+    /// The request is over, by this call or an earlier one.
     case over
-    /// Its worker has been asked.
+    /// Its worker was asked to end it.
     case asked
     case unknown
 }
 
 package enum RepositoryFailure: Error, Equatable {
-    /// The store is away; try again after a pause.
+    /// The store cannot be reached; the caller may retry after a pause.
     case unavailable
 }

@@ -15,7 +15,7 @@ package struct RedisDeadRecords: DeadRecordRepository {
         try await streams.list(upTo: count).map { entry in
             DeadRecord(
                 name: entry.name,
-                setAsideAt: Timestamp(milliseconds: entry.milliseconds),
+                deadLetteredAt: Timestamp(milliseconds: entry.milliseconds),
                 reason: entry.fields["reason"] ?? "unknown",
                 detail: entry.fields["detail"] ?? "",
                 kind: entry.fields["kind"],

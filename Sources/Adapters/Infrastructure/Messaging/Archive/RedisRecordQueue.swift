@@ -14,22 +14,26 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     /// Records acknowledged in one call; a call of this size keeps Redis busy for half a millisecond.
     private static let acknowledgedAtOnce = 100
 
-    /// Called for entries that no version of this program can read.
-    package var onMalformedRecord: ((_ entry: String) -> Void)?
-
     private let store: RedisStore
     private let group: ConsumerGroup
     private let readers: [GroupReader]
     private let consumer: String
+    private let observer: (any StreamEntryObserver)?
 
     /// `consumer` is a name that no other consumer of the group has.
-    package init(store: RedisStore, consumer: String, observer: (any RedisObserver)? = nil) {
+    package init(
+        store: RedisStore,
+        consumer: String,
+        observer: (any StreamEntryObserver)? = nil,
+        connection: (any RedisObserver)? = nil
+    ) {
         self.store = store
         self.consumer = consumer
+        self.observer = observer
         let group = ConsumerGroup.persisters(store.keys)
         self.group = group
         readers = store.servers.map {
-            GroupReader(store: store, server: $0, group: group, consumer: consumer, observer: observer)
+            GroupReader(store: store, server: $0, group: group, consumer: consumer, observer: connection)
         }
     }
 
@@ -70,9 +74,10 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
             switch RecordEntry(entry) {
             case .record(let name, let entry):
                 records.append(QueuedRecord(partition: partition, name: name, entry: entry))
-            case .laterVersion: break  // Stays pending until a persister of that version takes it over.
+            // Stays pending until a persister of that release takes it over.
+            case .laterVersion: observer?.foundLaterVersion()
             case .malformed(let name):
-                onMalformedRecord?(name)
+                observer?.foundMalformed(entry: name)
                 try await deadLetter(name, in: partition, .malformed, detail: "")
             }
         }
@@ -90,7 +95,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         }
     }
 
-    package func setAside(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
+    package func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
         try await deadLetter(record.name, in: record.partition, .refused, detail: detail)
     }
 
@@ -120,7 +125,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
 
     package func leave() async { _ = try? await removeConsumers(idleFor: .zero, named: consumer) }
 
-    package func removeSilentConsumers() async throws(QueueFailure) -> Int {
+    package func removeIdleConsumers() async throws(QueueFailure) -> Int {
         try await removeConsumers(idleFor: Self.consumerIdle)
     }
 

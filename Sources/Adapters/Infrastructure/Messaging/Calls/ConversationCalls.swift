@@ -80,9 +80,9 @@ struct ReadTurnsCall: FunctionCall {
         keys = [keyspace.conversation(id), keyspace.turns(id)]
     }
 
-    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> RecalledTurns {
+    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> KnownTurns {
         let elements = try reply.list(ofAtLeast: 2)
-        return RecalledTurns(
+        return KnownTurns(
             turns: StoredTurn.turns(try elements[1].list().compactMap(\.string)),
             isWhole: try elements[0].number() == 1,
         )

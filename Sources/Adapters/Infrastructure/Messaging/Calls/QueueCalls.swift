@@ -150,7 +150,7 @@ struct QueueStatisticsCall: FunctionCall {
             claimed: try elements[1].number(),
             delayed: try elements[2].number(),
             dead: try elements[3].number(),
-            inLine: try elements[4].number(),
+            inConversationQueues: try elements[4].number(),
             oldestWaiting: .milliseconds(try elements[5].number()),
             longestSilence: .milliseconds(try elements[6].number()),
         )

@@ -41,9 +41,9 @@ struct ScheduleRetryCall: FunctionCall {
         ]
     }
 
-    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> PostponeResult {
+    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> RetryResult {
         switch reply.string {
-        case "postponed": return .postponed
+        case "postponed": return .scheduled
         case "superseded": return .superseded
         case "cancelled": return .cancelled
         case "exhausted": return .exhausted

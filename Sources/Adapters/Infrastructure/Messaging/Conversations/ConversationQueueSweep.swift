@@ -15,19 +15,17 @@ package final class ConversationQueueSweep {
     private static let batch = 100
 
     private let store: RedisStore
-    private var sweeping: Task<Void, Never>?
+    private var task: PeriodicTask?
 
     package init(store: RedisStore) { self.store = store }
 
     package func start() {
-        sweeping = store.loop.spawn {
-            while (try? await self.store.loop.sleep(for: Self.period)) != nil { await self.sweep() }
-        }
+        task = PeriodicTask(every: Self.period, on: store.loop) { await self.sweep() }
     }
 
     package func close() {
-        sweeping?.cancel()
-        sweeping = nil
+        task?.cancel()
+        task = nil
     }
 
     /// The next sweep repeats what fails.
@@ -40,6 +38,6 @@ package final class ConversationQueueSweep {
 
     private func renew(_ request: WaitingRequest) async {
         let expired = try? await store.call(RenewWaitingCall(request, store.keys, store.retention))
-        for _ in 0..<(expired ?? 0) { store.onEnd?(.expired) }
+        for _ in 0..<(expired ?? 0) { store.publish(RequestEndedWithoutWorker.expired) }
     }
 }

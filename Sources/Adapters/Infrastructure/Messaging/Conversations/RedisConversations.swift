@@ -9,17 +9,17 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
 
     package init(store: RedisStore) { self.store = store }
 
-    package func recall(_ conversation: ConversationID) async throws(RepositoryFailure) -> RecalledTurns {
+    package func turns(of conversation: ConversationID) async throws(RepositoryFailure) -> KnownTurns {
         do {
             return try await store.call(ReadTurnsCall(of: conversation, store.keys))
         } catch {
             // If a key has another type, the archive has the turns.
-            if case .server(let answer) = error, answer.isPermanent { return RecalledTurns(turns: [], isWhole: false) }
+            if case .server(let answer) = error, answer.isPermanent { return KnownTurns(turns: [], isWhole: false) }
             throw .unavailable
         }
     }
 
-    package func remember(
+    package func restoreTurns(
         _ turns: [ConversationTurn],
         of conversation: ConversationID
     ) async throws(RepositoryFailure) {
@@ -30,12 +30,12 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         }
     }
 
-    package func end(
-        _ id: ConversationID,
-        of user: UserID,
-        isKept: Bool
+    package func beginDeletion(
+        of id: ConversationID,
+        by user: UserID,
+        isArchived: Bool
     ) async throws(RepositoryFailure) -> Bool {
-        let call = BeginDeletionCall(of: id, by: user, isArchived: isKept, store.keys, store.retention)
+        let call = BeginDeletionCall(of: id, by: user, isArchived: isArchived, store.keys, store.retention)
         do {
             while true {
                 let progress = try await store.call(call)
@@ -43,6 +43,15 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
                 // Waiting requests end in steps, between which Redis serves other clients.
                 if !progress.mustRepeat { return progress.isKnown }
             }
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    package func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
+        let command = RedisCommand("HGET", store.keys.conversation(id), "deleted")
+        do {
+            return try await store.call(command, in: store.keys.partition(of: id)).string == user.text
         } catch {
             throw .unavailable
         }

@@ -2,7 +2,7 @@ internal import Application
 internal import Domain
 internal import EventLoop
 internal import RedisClient
-package import Shared
+internal import Shared
 internal import Time
 
 /// Cancels the requests whose last viewer has been gone for the grace period (`onDisconnect: cancel`).
@@ -26,27 +26,21 @@ package final class AbandonmentSweep {
 
     private let store: RedisStore
     private let grace: Duration
-    private let onAbandon: (CorrelationID) -> Void
     private var contacts: [Contact]
-    private var sweeping: Task<Void, Never>?
+    private var task: PeriodicTask?
 
-    /// `onAbandon` is called for each request that this sweep cancelled or asked its worker to cancel.
     package init(
         store: RedisStore,
-        grace: Duration,
-        onAbandon: @escaping (CorrelationID) -> Void
+        grace: Duration
     ) {
         self.store = store
         self.grace = grace
-        self.onAbandon = onAbandon
         contacts = Array(repeating: Contact(), count: store.keys.partitions)
     }
 
     package func start() {
-        sweeping = store.loop.spawn {
-            repeat {
-                for partition in self.contacts.indices { await self.sweep(partition) }
-            } while (try? await self.store.loop.sleep(for: Self.period)) != nil
+        task = PeriodicTask(every: Self.period, on: store.loop, runsImmediately: true) {
+            for partition in self.contacts.indices { await self.sweep(partition) }
         }
     }
 
@@ -54,8 +48,8 @@ package final class AbandonmentSweep {
     var hasSwept: Bool { contacts.allSatisfy { $0.lastReplyAt != nil } }
 
     package func close() {
-        sweeping?.cancel()
-        sweeping = nil
+        task?.cancel()
+        task = nil
     }
 
     private func sweep(_ partition: Int) async {
@@ -84,8 +78,8 @@ package final class AbandonmentSweep {
         switch try? await store.call(CancelAbandonedCall(id, of: conversation, keys, store.retention)) {
         case .ended(let age):
             store.report(EndedRequests(count: 1, ageSum: age), .disconnected)
-            onAbandon(id)
-        case .over, .asked: onAbandon(id)
+            store.publish(RequestAbandoned(correlationID: id))
+        case .over, .asked: store.publish(RequestAbandoned(correlationID: id))
         case .unknown, .watched, nil: break
         }
     }

@@ -2,7 +2,7 @@ package import Application
 internal import Domain
 internal import EventLoop
 internal import RedisClient
-package import Shared
+internal import Shared
 internal import Telemetry
 internal import Time
 
@@ -26,34 +26,28 @@ package final class OrphanSweep {
     private let consumer: any MessageConsumer
     private let lease: Duration
     private let choice: ProviderIdentity
-    private let onEnd: (CorrelationID) -> Void
-    private var sweeping: Task<Void, Never>?
+    private var task: PeriodicTask?
 
-    /// A job may be unseen for `lease`. `choice` is the provider that the request would have got. `onEnd` is called for
-    /// each request that this sweep has ended.
+    /// A job may be unseen for `lease`. `choice` is the provider that the request would have got.
     package init(
         store: RedisStore,
         consumer: any MessageConsumer,
         lease: Duration,
-        choice: ProviderIdentity,
-        onEnd: @escaping (CorrelationID) -> Void
+        choice: ProviderIdentity
     ) {
         self.store = store
         self.consumer = consumer
         self.lease = lease
         self.choice = choice
-        self.onEnd = onEnd
     }
 
     package func start() {
-        sweeping = store.loop.spawn { [self] in
-            while (try? await store.loop.sleep(for: lease / 4)) != nil { await sweep() }
-        }
+        task = PeriodicTask(every: lease / 4, on: store.loop) { await self.sweep() }
     }
 
     package func close() {
-        sweeping?.cancel()
-        sweeping = nil
+        task?.cancel()
+        task = nil
     }
 
     /// A later sweep repeats what fails.
@@ -119,10 +113,10 @@ package final class OrphanSweep {
             fields = try await store.connection(of: request.id).call(command).fields
         } catch {
             guard case .server(let answer) = error, answer.isPermanent else { throw error }
-            return try await consumer.discard(delivery, detail: answer.message)
+            return try await consumer.failUnreadable(delivery, detail: answer.message)
         }
         guard let record = RequestHash.record(request.id, fields) else {
-            return try await consumer.discard(delivery, detail: "the request's record cannot be read")
+            return try await consumer.failUnreadable(delivery, detail: "the request's record cannot be read")
         }
         guard !record.status.isTerminal else { return }
         let requested = fields[RequestField.cancel.rawValue].map { CancelReason(stored: $0) }
@@ -151,10 +145,12 @@ package final class OrphanSweep {
             letter: requested == nil ? .removedFromQueue : nil,
         )
         guard result == .finished else { return }
-        onEnd(request.id)
+        store.publish(OrphanEnded(correlationID: request.id))
         switch attempt.outcome {
-        case .cancelled(let reason): store.onEnd?(.cancelled(reason, after: .milliseconds(age)))
-        case .failed(let failure): store.onEnd?(.failed(failure.kind, after: .milliseconds(age)))
+        case .cancelled(let reason):
+            store.publish(RequestEndedWithoutWorker.cancelled(reason, after: .milliseconds(age)))
+        case .failed(let failure):
+            store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .milliseconds(age)))
         case .completed: break
         }
     }

@@ -3,6 +3,11 @@ internal import EventLoop
 package import Instrumentation
 internal import RedisClient
 
+/// Notified of the `maxmemory-policy` of Redis with each reading, if the user may read it (INFO).
+package protocol EvictionPolicyObserver {
+    func observed(evictionPolicy: String)
+}
+
 /// Reads the levels of the queue and the eviction policy of Redis every few seconds, for metrics and readiness.
 ///
 /// One call of bounded cost per partition. Every replica reports the same values, and none while Redis is away.
@@ -12,27 +17,24 @@ package final class QueueStatistics {
 
     private let store: RedisStore
     private let metrics: QueueMetrics
-    private let onEvictionPolicy: (String) -> Void
+    private let observer: (any EvictionPolicyObserver)?
     /// False once Redis has refused the policy: each refusal is an entry in its ACL LOG.
     private var mayReadPolicy = true
-    private var polling: Task<Void, Never>?
+    private var task: PeriodicTask?
 
-    /// `onEvictionPolicy` gets the `maxmemory-policy` of Redis each time, if the user may read it (INFO).
-    package init(store: RedisStore, metrics: QueueMetrics, onEvictionPolicy: @escaping (String) -> Void = { _ in }) {
+    package init(store: RedisStore, metrics: QueueMetrics, observer: (any EvictionPolicyObserver)? = nil) {
         self.store = store
         self.metrics = metrics
-        self.onEvictionPolicy = onEvictionPolicy
+        self.observer = observer
     }
 
     package func start() {
-        polling = store.loop.spawn {
-            repeat { await self.refresh() } while (try? await self.store.loop.sleep(for: Self.period)) != nil
-        }
+        task = PeriodicTask(every: Self.period, on: store.loop, runsImmediately: true) { await self.refresh() }
     }
 
     package func close() {
-        polling?.cancel()
-        polling = nil
+        task?.cancel()
+        task = nil
     }
 
     func refresh() async {
@@ -41,7 +43,7 @@ package final class QueueStatistics {
         // By a function: a direct INFO that is refused would count as a missing permission and close the connection.
         do {
             let policy = try await store.call(EvictionPolicyCall(in: 0, store.keys))
-            if let policy { onEvictionPolicy(policy) } else { mayReadPolicy = false }
+            if let policy { observer?.observed(evictionPolicy: policy) } else { mayReadPolicy = false }
         } catch {
             return  // The next round reads it again.
         }

@@ -2,12 +2,14 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 package import Shared
+internal import Text
 
-/// Receives cancellations as soon as they are requested.
+/// Receives cancellations as soon as they are requested: the only subscription of a worker.
 ///
 /// Delivery: at most once. The durable flag in the request's hash and the renewals of the lease cover what is lost here.
 package final class RedisControlChannel: RedisSubscriberDelegate {
     private static let retryPause = Duration.seconds(1)
+    private static let subscribeDeadline = Duration.seconds(5)
 
     private let store: RedisStore
     private var subscriber: (any PartitionSubscriber)?
@@ -33,7 +35,7 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
         subscriber?.subscribe(
             to: store.keys.control(partition),
             in: partition,
-            deadline: RedisAnswerStream.subscribeDeadline,
+            deadline: Self.subscribeDeadline,
         ) { [weak self] result in
             guard case .failure(let error) = result, error != .closed else { return }
             // A refusal comes back at once: without a pause both sides would be busy with retries.
@@ -42,8 +44,8 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
     }
 
     /// A message is `cancel <id> <reason>`.
-    package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        let words = String(decoding: payload, as: UTF8.self).split(separator: " ")
+    package func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
+        let words = String(repairing: payload).split(separator: " ")
         guard words.count == 3, words[0] == "cancel", let id = CorrelationID(words[1]) else { return }
         onCancel(id, CancelReason(stored: String(words[2])))
     }

@@ -53,7 +53,7 @@ package struct RedisDeadLetters: DeadLetterRepository {
         }
         return DeadLetter(
             name: entry.name,
-            buriedAt: Timestamp(milliseconds: entry.milliseconds),
+            deadLetteredAt: Timestamp(milliseconds: entry.milliseconds),
             reason: fields["reason"] ?? "unknown",
             correlationID: fields["id"].flatMap { CorrelationID($0) },
             attempts: fields["attempts"].flatMap { Int($0) } ?? 0,

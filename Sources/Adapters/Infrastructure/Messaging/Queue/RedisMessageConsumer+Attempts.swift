@@ -19,7 +19,7 @@ extension RedisMessageConsumer {
         switch reply {
         case .settled: return .settled
         case .expired:
-            store.onEnd?(.expired)
+            store.publish(RequestEndedWithoutWorker.expired)
             return .settled
         case .claimed(let claimed): return .claimed(try claim(delivery, plan, claimed, answer: ""))
         case .exhausted(let claimed):
@@ -78,7 +78,7 @@ extension RedisMessageConsumer {
         return reply.result
     }
 
-    package func discard(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
+    package func failUnreadable(_ delivery: JobDelivery, detail: String) async throws(QueueFailure) {
         let failure = RequestFailure(
             kind: .internalError,
             detail: "What is known of this problem cannot be read any more. Please send it again.",
@@ -96,16 +96,16 @@ extension RedisMessageConsumer {
             )
         )
         store.report(droppedDeadLetters: reply.droppedDeadLetters)
-        if reply.hasEnded { store.onEnd?(.failed(failure.kind, after: .zero)) }
+        if reply.hasEnded { store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .zero)) }
     }
 
-    package func postpone(
+    package func scheduleRetry(
         _ claim: JobClaim,
         for pause: Duration,
         _ reason: RestartReason,
         _ failure: RequestFailure,
         answer: String
-    ) async throws(QueueFailure) -> PostponeResult {
+    ) async throws(QueueFailure) -> RetryResult {
         try await call(
             ScheduleRetryCall(
                 claim,
@@ -120,7 +120,7 @@ extension RedisMessageConsumer {
         )
     }
 
-    package func promote(upTo count: Int) async throws(QueueFailure) -> Int {
+    package func enqueueDue(upTo count: Int) async throws(QueueFailure) -> Int {
         var enqueued = 0
         for partition in 0..<store.keys.partitions {
             enqueued += try await call(EnqueueDueCall(in: partition, upTo: count, store.keys))

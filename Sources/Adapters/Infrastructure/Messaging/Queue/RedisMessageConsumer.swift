@@ -21,26 +21,29 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         }
     }
 
-    /// Called for job entries that no version of this program can run.
-    package var onMalformedJob: ((_ entry: String) -> Void)?
-    /// Called for job entries that only a later version can run.
-    package var onLaterVersion: (() -> Void)?
-
     let store: RedisStore
     let consumer: String
     let terms: Terms
     private let group: ConsumerGroup
     private let readers: [GroupReader]
+    private let observer: (any StreamEntryObserver)?
 
     /// `consumer` is a name that no other consumer of the group has.
-    package init(store: RedisStore, consumer: String, terms: Terms, observer: (any RedisObserver)? = nil) {
+    package init(
+        store: RedisStore,
+        consumer: String,
+        terms: Terms,
+        observer: (any StreamEntryObserver)? = nil,
+        connection: (any RedisObserver)? = nil
+    ) {
         self.store = store
         self.consumer = consumer
         self.terms = terms
+        self.observer = observer
         let group = ConsumerGroup.workers(store.keys)
         self.group = group
         readers = store.servers.map {
-            GroupReader(store: store, server: $0, group: group, consumer: consumer, observer: observer)
+            GroupReader(store: store, server: $0, group: group, consumer: consumer, observer: connection)
         }
     }
 
@@ -59,7 +62,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         for (partition, entries) in try await readers.read(upTo: count, within: limit) {
             deliveries += try await readable(entries, in: partition)
         }
-        if deliveries.count > count { try await handBack(Array(deliveries[count...])) }
+        if deliveries.count > count { try await release(Array(deliveries[count...])) }
         return Array(deliveries.prefix(count))
     }
 
@@ -98,9 +101,10 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         for entry in entries {
             switch JobEntry(entry) {
             case .job(let delivery): deliveries.append(delivery)
-            case .laterVersion: onLaterVersion?()  // Stays pending until a worker of that version takes it over.
+            // Stays pending until a worker of that release takes it over.
+            case .laterVersion: observer?.foundLaterVersion()
             case .malformed(let name):
-                onMalformedJob?(name)
+                observer?.foundMalformed(entry: name)
                 let dropped = try await call(
                     DeadLetterJobCall(
                         name,
@@ -139,7 +143,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         return report
     }
 
-    package func handBack(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
+    package func release(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         for (partition, deliveries) in byPartition(deliveries) {
             _ = try await call(ReleaseCall(deliveries, of: consumer, in: partition, store.keys))
         }
@@ -153,7 +157,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
 
     package func leave() async { _ = try? await removeConsumers(idleFor: .zero, named: consumer) }
 
-    package func removeSilentConsumers() async throws(QueueFailure) -> Int {
+    package func removeIdleConsumers() async throws(QueueFailure) -> Int {
         try await removeConsumers(idleFor: terms.consumerIdle)
     }
 

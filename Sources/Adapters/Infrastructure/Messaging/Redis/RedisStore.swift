@@ -1,4 +1,4 @@
-internal import Application
+package import Application
 internal import Domain
 package import EventLoop
 package import RedisClient
@@ -15,15 +15,21 @@ package final class RedisStore {
     let functions = FunctionLibrary.current
     private let topology: any RedisTopology
 
-    /// Called for each request that a call of this store ended and that no worker ran.
-    package var onEnd: ((StoredEnd) -> Void)?
-    /// Called with the number of dead letters dropped because there were too many.
-    package var onLettersDropped: ((Int) -> Void)?
-    /// Called for each call that Redis rejects permanently: a key of another type, or an error in a function.
-    package var onRefusal: ((_ function: String, _ error: String) -> Void)?
+    private let observer: (any RedisStoreObserver)?
+    /// Where the ends of requests without a worker are published.
+    let bus: (any EventBus)?
 
-    package init(_ topology: any RedisTopology, keys: Keyspace, retention: Retention, on loop: Loop) {
+    package init(
+        _ topology: any RedisTopology,
+        keys: Keyspace,
+        retention: Retention,
+        on loop: Loop,
+        observer: (any RedisStoreObserver)? = nil,
+        bus: (any EventBus)? = nil
+    ) {
         self.topology = topology
+        self.observer = observer
+        self.bus = bus
         self.keys = keys
         self.retention = retention
         self.loop = loop
@@ -35,10 +41,12 @@ package final class RedisStore {
         keys: Keyspace,
         retention: Retention,
         on loop: Loop,
-        observer: (any RedisObserver)?
+        observer: (any RedisStoreObserver)? = nil,
+        connection: (any RedisObserver)?,
+        bus: (any EventBus)? = nil
     ) {
-        let server = SingleServer(configuration, keys: keys, on: loop, observer: observer)
-        self.init(server, keys: keys, retention: retention, on: loop)
+        let server = SingleServer(configuration, keys: keys, on: loop, observer: connection)
+        self.init(server, keys: keys, retention: retention, on: loop, observer: observer, bus: bus)
     }
 
     package func close() { topology.close() }
@@ -75,7 +83,7 @@ package final class RedisStore {
             return try decode(try await connection.call(command), of: call)
         } catch {
             guard case .server(let answer) = error else { throw error }
-            if answer.isPermanent { onRefusal?(Call.function.rawValue, answer.message) }
+            if answer.isPermanent { observer?.callRefused(function: Call.function.rawValue, error: answer.message) }
             guard answer.isFunctionNotFound else { throw error }
             try await connection.load(functions)
             return try decode(try await connection.call(command), of: call)
@@ -123,14 +131,18 @@ package final class RedisStore {
 
     // MARK: Reports
 
+    func publish(_ event: some DomainEvent) { bus?.publish(event) }
+
     /// Reports requests that one call ended, each with the mean of the times since their submissions.
     func report(_ ended: EndedRequests, _ reason: CancelReason) {
-        guard let onEnd, ended.count > 0 else { return }
-        for _ in 0..<ended.count { onEnd(.cancelled(reason, after: ended.ageSum / ended.count)) }
+        guard ended.count > 0 else { return }
+        for _ in 0..<ended.count {
+            publish(RequestEndedWithoutWorker.cancelled(reason, after: ended.ageSum / ended.count))
+        }
     }
 
     /// Reports the number of dead letters that a call dropped.
     func report(droppedDeadLetters count: Int) {
-        if count > 0 { onLettersDropped?(count) }
+        if count > 0 { observer?.deadLettersDropped(count) }
     }
 }

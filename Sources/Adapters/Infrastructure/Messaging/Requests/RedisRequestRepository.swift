@@ -33,7 +33,7 @@ package struct RedisRequestRepository: RequestRepository {
         }
     }
 
-    package func distrust(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
+    package func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure) {
         do {
             _ = try await store.call(MarkLostCall(event, of: id, .claimed, store.keys))
         } catch {

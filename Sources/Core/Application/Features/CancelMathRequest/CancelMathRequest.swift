@@ -1,9 +1,9 @@
 internal import Domain
 package import Shared
 
-/// Aborts a request.
+/// Cancels a request.
 ///
-/// Idempotent; where completion wins the race, the request stays completed.
+/// Idempotent. A request that ends by itself at the same moment keeps its own end.
 package struct CancelMathRequest: Command {
     package let correlationID: CorrelationID
     package let userID: UserID
@@ -21,16 +21,16 @@ package struct CancelMathRequest: Command {
 
     package enum Failure: Error, Equatable {
         case notFound
-        /// The request is known, but it has expired and nothing of its end was kept.
+        /// The request has expired, and the archive has no end of it.
         case gone
         case unavailable
     }
 }
 
 package struct CancelMathRequestHandler: CommandHandler {
-    /// How long the answer waits for the worker to end a running request.
-    private static let patience = Duration.milliseconds(500)
-    /// How often it looks without a push, which can be lost.
+    /// How long the reply waits for the worker to end a running request.
+    private static let waitLimit = Duration.milliseconds(500)
+    /// Period of reads without a push, which can be lost.
     private static let checkPeriod = Duration.milliseconds(250)
 
     private let requests: any RequestRepository
@@ -38,7 +38,7 @@ package struct CancelMathRequestHandler: CommandHandler {
     private let ends: any RequestEnds
     private let clock: any MonotonicClock
 
-    /// `archive` has what `requests` has forgotten.
+    /// `archive` has the requests that have expired in `requests`.
     package init(
         requests: any RequestRepository,
         archive: any RequestArchive,
@@ -70,25 +70,23 @@ package struct CancelMathRequestHandler: CommandHandler {
         }
     }
 
-    /// The request after its cancellation; still running where its worker has not ended it in time.
+    /// The request after its cancellation; still running where its worker has not ended it within the limit.
     private func cancelled(_ record: RequestRecord) async throws -> RequestRecord {
         let id = record.request.correlationID
-        // Before the end, so that waiting for it reads no more of the answer than what follows.
-        let cursor = try await requests.lastEvent(of: id)
         _ = try await requests.cancel(record.request, .requested)
-        let deadline = clock.now + Self.patience
+        let deadline = clock.now + Self.waitLimit
         while true {
             guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
             let left = deadline - clock.now
             guard !newer.status.isTerminal, left > .zero, !Task.isCancelled else { return newer }
-            _ = await ends.watchEnd(of: newer, after: cursor).wait(within: min(left, Self.checkPeriod))
+            _ = await ends.waiter(for: newer.request).wait(within: min(left, Self.checkPeriod))
         }
     }
 
     private func archived(_ command: CancelMathRequest) async throws -> CancelMathRequest.Output {
         switch try await archive.find(command.correlationID, of: command.userID) {
         case .finished(let finished, _):
-            return CancelMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+            return CancelMathRequest.Output(record: RequestRecord(archived: finished), answer: finished.answer)
         case .open: throw CancelMathRequest.Failure.gone
         case nil: throw CancelMathRequest.Failure.notFound
         }

@@ -1,10 +1,10 @@
 package import Domain
 package import Shared
 
-/// Opens a conversation before its first question.
+/// Creates a conversation before its first problem.
 package struct CreateConversation: Command {
     package let userID: UserID
-    /// As the client wrote it; nil leaves the naming for later.
+    /// Not validated yet; nil leaves the conversation without a title.
     package let title: String?
 
     package init(userID: UserID, title: String?) {

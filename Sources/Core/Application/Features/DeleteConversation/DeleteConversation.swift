@@ -1,8 +1,8 @@
 package import Shared
 
-/// Deletes a conversation with its questions and answers, and cancels what runs in it.
+/// Deletes a conversation with its messages, and cancels its requests.
 ///
-/// After a failure it may be done in part; doing it again finishes it.
+/// A failure may leave it half done; a repetition completes it.
 package struct DeleteConversation: Command {
     package let id: ConversationID
     package let userID: UserID
@@ -38,11 +38,11 @@ package struct DeleteConversationHandler: CommandHandler {
     package func handle(_ command: DeleteConversation) async throws(DeleteConversation.Failure) {
         let isDeleted: Bool
         do {
-            // Asked first: while the archive cannot delete it, nothing in it is ended.
-            let isKept = try await conversations.find(command.id, of: command.userID) != nil
+            // Read first: nothing is cancelled while the archive cannot delete the conversation.
+            let isArchived = try await conversations.find(command.id, of: command.userID) != nil
             // End running requests first; if a later step fails, the client can retry because the conversation still exists.
-            let isActive = try await activity.end(command.id, of: command.userID, isKept: isKept)
-            guard isKept || isActive else { throw DeleteConversation.Failure.notFound }
+            let isActive = try await activity.beginDeletion(of: command.id, by: command.userID, isArchived: isArchived)
+            guard isArchived || isActive else { throw DeleteConversation.Failure.notFound }
             isDeleted = try await conversations.delete(
                 command.id,
                 of: command.userID,

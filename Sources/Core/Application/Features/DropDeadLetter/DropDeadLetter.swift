@@ -1,4 +1,4 @@
-/// Deletes a dead letter for good.
+/// Deletes a dead letter.
 package struct DropDeadLetter: Command {
     package let letter: DeadLetterName
 

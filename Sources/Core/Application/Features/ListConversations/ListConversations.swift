@@ -4,7 +4,7 @@ package import Shared
 /// Lists a user's conversations, the most recently changed first.
 package struct ListConversations: Query {
     package let userID: UserID
-    /// The last conversation of the page before; nil for the first page.
+    /// The last conversation of the previous page; nil for the first page.
     package let place: ConversationPlace?
     package let size: PageSize
 
@@ -24,7 +24,7 @@ package struct ListConversationsHandler: QueryHandler {
     package init(conversations: any ConversationRepository) { self.conversations = conversations }
 
     package func handle(_ query: ListConversations) async throws(RepositoryFailure) -> ListConversations.Output {
-        // One more tells whether there is a next page.
+        // One more shows whether there is a next page.
         let found = try await conversations.list(of: query.userID, after: query.place, limit: query.size.count + 1)
         let items = Array(found.prefix(query.size.count))
         let last = found.count > items.count ? items.last : nil

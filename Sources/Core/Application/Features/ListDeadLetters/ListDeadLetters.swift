@@ -1,4 +1,4 @@
-/// Lists the jobs that were given up, the oldest first.
+/// Lists the dead-lettered jobs, the oldest first.
 package struct ListDeadLetters: Query {
     /// At most this many, at least 1.
     package let count: Int

@@ -1,13 +1,13 @@
 package import Domain
 package import Shared
 
-/// Lists the messages of a conversation: the newest page first, in each page the newest last.
+/// Lists the messages of a conversation: the newest page first, within a page the newest message last.
 ///
-/// A question stands where it was asked, its answer directly behind it. Pages stay as they are while messages are added.
+/// Problems are in order of submission, each directly followed by its answer. New messages do not change older pages.
 package struct ListMessages: Query {
     package let id: ConversationID
     package let userID: UserID
-    /// Where the page before has stopped; nil for the newest page.
+    /// The end of the previous page; nil for the newest page.
     package let place: MessagePlace?
     package let size: PageSize
 
@@ -26,7 +26,7 @@ package struct ListMessages: Query {
     }
 }
 
-/// The last message that a client has: what is older follows.
+/// The oldest message that a client has: the next page has the older ones.
 package struct MessagePlace: Sendable, Hashable {
     package let request: RequestPlace
     package let role: ConversationMessage.Role
@@ -44,7 +44,7 @@ package struct ListMessagesHandler: QueryHandler {
     private let memory: any ConversationMemory
     private let catchUp: ArchiveCatchUp
 
-    /// `requests` and `memory` tell of what `conversations` does not know yet.
+    /// `requests` and `memory` have what is not in `conversations` yet.
     package init(
         conversations: any ConversationRepository,
         lookup: ConversationLookup,
@@ -68,7 +68,7 @@ package struct ListMessagesHandler: QueryHandler {
             }
         }
         if let last = query.place {
-            // Of the request that the page before has stopped at, the question may still follow its answer.
+            // Where the previous page ended between a problem and its answer, the problem follows.
             newestFirst.removeAll {
                 $0.place.request == last.request && ($0.place.role, last.role) != (.user, .assistant)
             }
@@ -78,12 +78,12 @@ package struct ListMessagesHandler: QueryHandler {
         return Page(items: items.map(\.message).reversed(), next: next)
     }
 
-    /// The requests of the page; of the newest page so that it has what the client may have seen end already.
+    /// The requests of the page. The newest page waits for an answer whose end the client may have received already.
     private func caughtUp(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
         var found = try await page(query)
-        if found == nil, try await isThere(query) { found = try await page(query) }
+        if found == nil, try await exists(query) { found = try await page(query) }
         guard found != nil, query.place == nil,
-            let newest = (try? await memory.recall(query.id))?.turns.last?.correlationID
+            let newest = (try? await memory.turns(of: query.id))?.turns.last?.correlationID
         else {
             return found
         }
@@ -95,7 +95,7 @@ package struct ListMessagesHandler: QueryHandler {
         return found
     }
 
-    private func isThere(_ query: ListMessages) async throws(ListMessages.Failure) -> Bool {
+    private func exists(_ query: ListMessages) async throws(ListMessages.Failure) -> Bool {
         do {
             return try await lookup.find(query.id, of: query.userID) != nil
         } catch {
@@ -109,7 +109,7 @@ package struct ListMessagesHandler: QueryHandler {
                 in: query.id,
                 of: query.userID,
                 from: query.place?.request,
-                // One more for each end: a page may begin with half a request, and another one may follow.
+                // One more for each end: a page may begin within a request, and another request may follow.
                 limit: query.size.count + 2,
             )
         } catch {
@@ -117,12 +117,12 @@ package struct ListMessagesHandler: QueryHandler {
         }
     }
 
-    /// Question and answer; the question alone while there is no answer.
+    /// The problem and its answer; only the problem while there is no answer.
     private func messages(of request: ArchivedRequest) async -> [ConversationMessage] {
         switch request {
         case .finished(let finished, let id): return ConversationMessage.all(of: finished, answerID: id)
         case .open(let request, let createdAt):
-            // Where the store is away or has forgotten it, it counts as waiting, as it did when it was kept.
+            // Without the store's state the request counts as queued, as it was when it was archived.
             let record = try? await requests.find(request.correlationID)
             return [.question(of: request, record?.status ?? .queued, at: createdAt)]
         }

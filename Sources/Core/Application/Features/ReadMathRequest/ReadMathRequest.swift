@@ -3,7 +3,7 @@ package import Shared
 
 /// Reads a request and its answer so far.
 ///
-/// Another user's request is answered like an unknown one, so that ids cannot be probed.
+/// Another user's request is not found, like an unknown one, so that ids cannot be probed.
 package struct ReadMathRequest: Query {
     package let correlationID: CorrelationID
     package let userID: UserID
@@ -21,7 +21,7 @@ package struct ReadMathRequest: Query {
 
     package enum Failure: Error, Equatable {
         case notFound
-        /// The request is known, but its events have expired and nothing of its end was kept.
+        /// The request's events have expired, and the archive has no end of it.
         case gone
         case unavailable
     }
@@ -31,7 +31,7 @@ package struct ReadMathRequestHandler: QueryHandler {
     private let requests: any RequestRepository
     private let archive: any RequestArchive
 
-    /// `archive` has what `requests` has forgotten.
+    /// `archive` has the requests that have expired in `requests`.
     package init(requests: any RequestRepository, archive: any RequestArchive) {
         self.requests = requests
         self.archive = archive
@@ -45,7 +45,7 @@ package struct ReadMathRequestHandler: QueryHandler {
             }
             guard record.attempts > 0 else { return ReadMathRequest.Output(record: record, answer: nil) }
             let answer = try await requests.answer(of: query.correlationID)
-            // Its events may expire a moment before the rest.
+            // The events can expire shortly before the other keys.
             if answer == nil, record.status.isTerminal { return try await archived(query) }
             return ReadMathRequest.Output(record: record, answer: answer)
         } catch let error as ReadMathRequest.Failure {
@@ -58,7 +58,7 @@ package struct ReadMathRequestHandler: QueryHandler {
     private func archived(_ query: ReadMathRequest) async throws -> ReadMathRequest.Output {
         switch try await archive.find(query.correlationID, of: query.userID) {
         case .finished(let finished, _):
-            return ReadMathRequest.Output(record: RequestRecord(kept: finished), answer: finished.answer)
+            return ReadMathRequest.Output(record: RequestRecord(archived: finished), answer: finished.answer)
         case .open: throw ReadMathRequest.Failure.gone
         case nil: throw ReadMathRequest.Failure.notFound
         }

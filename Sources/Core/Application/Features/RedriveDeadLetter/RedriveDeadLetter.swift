@@ -1,8 +1,9 @@
 package import Shared
 
-/// Submits a dead letter's problem again, as a new request that remembers the old one.
+/// Submits a dead letter's problem again, as a new request that refers to the old one.
 ///
-/// The old request stays failed, because every request has one end. A letter is used up: redriving twice is `unknown`.
+/// The old request stays failed, because every request has one end. The dead letter is deleted: a second redrive fails with
+/// `unknown`.
 package struct RedriveDeadLetter: Command {
     package let letter: DeadLetterName
 
@@ -13,9 +14,9 @@ package struct RedriveDeadLetter: Command {
 
     package enum Failure: Error, Equatable {
         case unknown
-        /// Nobody could read the job, so there is nothing to submit.
+        /// The job is unreadable: it has no problem to submit.
         case unreadable
-        /// The conversation that the problem belonged to was deleted, and so was the problem with it.
+        /// The problem was deleted with its conversation.
         case conversationDeleted
         case unavailable
     }
@@ -32,7 +33,7 @@ package struct RedriveDeadLetterHandler: CommandHandler {
 
     package func handle(_ command: RedriveDeadLetter) async throws(RedriveDeadLetter.Failure) -> CorrelationID {
         do {
-            // Both are to be in one partition.
+            // Both requests share a partition.
             let old = try await letters.request(of: command.letter)
             let id: CorrelationID = old.map { identifiers.make(in: $0.bits.lane) } ?? identifiers.make()
             switch try await letters.redrive(command.letter, as: id) {

@@ -1,11 +1,11 @@
 package import Domain
 package import Shared
 
-/// Gives a conversation another title.
+/// Changes the title of a conversation.
 package struct RenameConversation: Command {
     package let id: ConversationID
     package let userID: UserID
-    /// As the client wrote it; nil is a mistake.
+    /// Not validated yet; nil is an error.
     package let title: String?
 
     package init(id: ConversationID, userID: UserID, title: String?) {
@@ -53,9 +53,9 @@ package struct RenameConversationHandler: CommandHandler {
         }
         let renamed: Conversation?
         do {
-            let isThere = try await lookup.find(command.id, of: command.userID) != nil
+            let exists = try await lookup.find(command.id, of: command.userID) != nil
             let (id, user) = (command.id, command.userID)
-            renamed = isThere ? try await conversations.rename(id, of: user, to: title, at: clock.now()) : nil
+            renamed = exists ? try await conversations.rename(id, of: user, to: title, at: clock.now()) : nil
         } catch {
             throw .unavailable
         }

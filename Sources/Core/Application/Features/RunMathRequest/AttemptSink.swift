@@ -1,17 +1,19 @@
 internal import Domain
 internal import Time
 
-/// Passes a provider's text on to the attempt's writer and takes its times.
+/// Forwards a provider's text to the attempt's writer, and measures its times.
+///
+/// Loop-owned; called once per provider token.
 final class AttemptSink: AnswerSink {
     private let writer: any AnswerWriter
     private let clock: any MonotonicClock
     private let startedAt: Duration
     private var firstTokenAt: Duration?
-    /// Provider tokens so far, for the usage of an attempt that did not end by itself.
+    /// Provider tokens so far, for the usage of an attempt that was stopped.
     private(set) var tokens = 0
     /// The answer so far, without the model's thinking.
     private(set) var answer = ""
-    /// Who works on the attempt and what that has taken, as far as it is known.
+    /// The current provider and its usage so far; nil before the first report.
     private(set) var account: ProviderAccount?
 
     init(writer: any AnswerWriter, clock: any MonotonicClock) {
@@ -40,7 +42,7 @@ final class AttemptSink: AnswerSink {
         do {
             try await writer.waitForRoom()
         } catch {
-            // The writer's failure has aborted the attempt already; the provider only needs to stop.
+            // The writer's failure has aborted the attempt already; only the provider has to stop.
             throw CancellationError()
         }
     }

@@ -1,13 +1,13 @@
 internal import Domain
 internal import Shared
 
-/// Finds out what was asked and answered before a request in its conversation.
+/// Reads the turns before a request in its conversation.
 ///
-/// The newest turns come from the memory, which knows of an answer with its `completed` event. What it has forgotten
-/// comes from the archive.
+/// The newest turns are read from the memory, which has an answer as soon as its `completed` event is written; expired ones
+/// from the archive.
 package struct ContextReader {
-    /// How long a question waits for an archive that is away.
-    private static let patience = Duration.seconds(10)
+    /// How long a request waits for an unavailable archive.
+    private static let archiveLimit = Duration.seconds(10)
     private static let pause = Duration.milliseconds(250)
 
     private let memory: any ConversationMemory
@@ -28,7 +28,7 @@ package struct ContextReader {
     }
 
     enum Failure: Error {
-        /// Earlier turns cannot be read now: an answer without them would pass for one with them.
+        /// Earlier turns cannot be read now; an answer without them would look like an answer with them.
         case unavailable
         case cancelled
     }
@@ -36,24 +36,24 @@ package struct ContextReader {
     func context(for claim: JobClaim) async throws(Failure) -> ConversationContext {
         guard !claim.opensConversation, window.turnsMax > 0 else { return .empty }
         let conversation = claim.request.conversationID
-        let recalled = try await patiently(atMost: nil) { () async throws(RepositoryFailure) in
-            try await memory.recall(conversation)
+        let known = try await retrying(atMost: nil) { () async throws(RepositoryFailure) in
+            try await memory.turns(of: conversation)
         }
-        if recalled.isWhole { return window.context(of: recalled.turns) }
+        if known.isWhole { return window.context(of: known.turns) }
         let limit = window.turnsMax + 1
-        let archived = try await patiently(atMost: Self.patience) { () async throws(RepositoryFailure) in
+        let archived = try await retrying(atMost: Self.archiveLimit) { () async throws(RepositoryFailure) in
             try await archive.recentTurns(of: conversation, limit: limit, textMax: window.textMax)
         }
-        // Only saves the next question the way to the archive.
-        try? await memory.remember(archived, of: conversation)
-        let known = Set(archived.map(\.correlationID))
-        let turns = archived + recalled.turns.filter { !known.contains($0.correlationID) }
+        // Only saves the next request a read of the archive.
+        try? await memory.restoreTurns(archived, of: conversation)
+        let archivedIDs = Set(archived.map(\.correlationID))
+        let turns = archived + known.turns.filter { !archivedIDs.contains($0.correlationID) }
         return window.context(of: turns.suffix(limit))
     }
 
-    /// Repeats a read; without a limit until the task is cancelled, because without the queue's store nothing goes on.
-    private func patiently<Value>(
-        atMost patience: Duration?,
+    /// Repeats a read while its store is unavailable; with a nil `limit` until the task is cancelled.
+    private func retrying<Value>(
+        atMost limit: Duration?,
         _ read: () async throws(RepositoryFailure) -> Value
     ) async throws(Failure) -> Value {
         let start = clock.now
@@ -61,7 +61,7 @@ package struct ContextReader {
             do throws(RepositoryFailure) {
                 return try await read()
             } catch {
-                if let patience, clock.now - start >= patience { throw .unavailable }
+                if let limit, clock.now - start >= limit { throw .unavailable }
             }
             guard (try? await clock.sleep(for: Self.pause)) != nil else { throw .cancelled }
         }

@@ -1,13 +1,13 @@
 internal import Domain
 
-/// How much of a conversation goes to a provider before a new question.
+/// The part of a conversation that fits before a new problem in a provider's request.
 package struct ContextWindow: Sendable {
-    /// What the two messages of a turn take besides their text.
+    /// Overhead of the two messages of a turn.
     private static let tokensPerTurn = 8
 
-    /// Turns at most; 0 gives no provider a context.
+    /// At most this many turns; 0 sends no context.
     package let turnsMax: Int
-    /// Estimated tokens of all turns at most.
+    /// Estimated tokens of all turns, at most.
     package let tokensMax: Int
 
     package init(turnsMax: Int, tokensMax: Int) {
@@ -15,10 +15,10 @@ package struct ContextWindow: Sendable {
         self.tokensMax = tokensMax
     }
 
-    /// Unicode scalars of a text above which it certainly has no room.
+    /// A text of this many Unicode scalars never fits.
     var textMax: Int { TokenUsage.utf8Bytes(ofTokens: tokensMax) + 1 }
 
-    /// The newest of `turns` (oldest first) that fit: whole turns, without a hole between them and the question.
+    /// The newest of `turns` (oldest first) that fit: whole turns, without a gap.
     func context(of turns: [ConversationTurn]) -> ConversationContext {
         var tokens = 0
         let fitting = turns.suffix(turnsMax).reversed().prefix { turn in

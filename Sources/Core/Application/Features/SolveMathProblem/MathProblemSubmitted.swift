@@ -1,8 +1,8 @@
 package import Shared
 
-/// A problem was accepted and its job written.
+/// A problem was accepted and its job enqueued.
 package struct MathProblemSubmitted: DomainEvent {
     package let correlationID: CorrelationID
-    /// Place in the waiting line at that moment; 1 is next.
+    /// Position in the queue at that moment; 1 is next.
     package let position: Int
 }

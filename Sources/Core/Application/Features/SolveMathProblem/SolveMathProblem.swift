@@ -1,13 +1,14 @@
 package import Domain
 package import Shared
 
-/// Accepts a problem: validates it, gives it its ids and hands it to the workers.
+/// Accepts a problem: validates it, generates its ids and enqueues its job.
 ///
-/// When this returns, the request has a record, a `queued` event and a job; when it throws, the client was told so.
+/// After success the request has a record, a `queued` event and a job. After a failure nothing was accepted, but for
+/// ``Failure/unavailable``.
 package struct SolveMathProblem: Command {
     package let userID: UserID
     package let input: SolveInput
-    /// The client's own name for this submission: repeating it gives the same request and no second job.
+    /// The client's key for this submission: a repetition returns the same request and enqueues no second job.
     package let idempotencyKey: String?
     /// The span that submits it.
     package let trace: TraceCarrier?
@@ -19,28 +20,29 @@ package struct SolveMathProblem: Command {
         self.trace = trace
     }
 
-    /// What the client is told.
     package struct Output: Sendable {
         package let correlationID: CorrelationID
         package let conversationID: ConversationID
         package let createdAt: Timestamp
-        /// True where an earlier submission under the same key is answered again.
-        package let isReplay: Bool
+        /// The new request; nil where an earlier submission under the same key is answered again.
+        package let accepted: AcceptedRequest?
+        package var isReplay: Bool { accepted == nil }
     }
 
     package enum Failure: Error, Equatable {
         case invalid(ValidationFailure)
         /// The conversation does not exist or is another user's.
         case conversationNotFound
-        /// The conversation has a request that is not over, and the new one was not to wait for it.
+        /// The conversation has an open request, and the new one must not wait (`onBusy: reject`).
         case conversationBusy
         case queueFull
-        /// As many problems wait in the conversation as may.
+        /// The conversation's limit of waiting requests is reached.
         case conversationCrowded(limit: Int)
-        /// Too many answers wait to be saved.
+        /// Too many records wait for the archive.
         case archiveBehind
         /// The idempotency key was used for another problem.
         case idempotencyKeyReused
+        /// The store did not answer; whether the job was enqueued is unknown, and the client retries.
         case unavailable
     }
 }

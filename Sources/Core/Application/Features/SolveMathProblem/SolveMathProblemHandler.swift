@@ -32,15 +32,32 @@ package struct SolveMathProblemHandler: CommandHandler {
         let submission: IdempotentSubmission? = command.idempotencyKey.map { idempotentSubmission($0, command, valid) }
         let request = makeRequest(command, valid, submission)
         let standing: ConversationStanding = command.input.conversationID == nil ? .new : .named
-        let publication = try await publish(request, in: standing, as: submission)
-        if publication.replayed == nil {
-            bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
+        let publication: Publication
+        do throws(SolveMathProblem.Failure) {
+            publication = try await publish(request, in: standing, as: submission)
+        } catch {
+            if let refused = MathProblemRefused(error) { bus.publish(refused) }
+            throw error
         }
+        if let earlier = publication.replayed {
+            return SolveMathProblem.Output(
+                correlationID: earlier.correlationID,
+                conversationID: earlier.conversationID,
+                createdAt: publication.createdAt,
+                accepted: nil,
+            )
+        }
+        bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
         return SolveMathProblem.Output(
-            correlationID: publication.replayed?.correlationID ?? request.correlationID,
-            conversationID: publication.replayed?.conversationID ?? request.conversationID,
+            correlationID: request.correlationID,
+            conversationID: request.conversationID,
             createdAt: publication.createdAt,
-            isReplay: publication.replayed != nil,
+            accepted: AcceptedRequest(
+                request: request,
+                createdAt: publication.createdAt,
+                position: publication.position,
+                jobNumber: publication.jobNumber,
+            ),
         )
     }
 
@@ -77,7 +94,7 @@ package struct SolveMathProblemHandler: CommandHandler {
         }
     }
 
-    /// Looks up what the queue's store does not know (any more).
+    /// Looks up a conversation that the queue's store does not know, such as an expired one.
     private func confirm(_ id: ConversationID, of user: UserID) async throws(SolveMathProblem.Failure) {
         let conversation: Conversation?
         do {
@@ -88,7 +105,7 @@ package struct SolveMathProblemHandler: CommandHandler {
         guard conversation != nil else { throw .conversationNotFound }
     }
 
-    /// Equal for submissions that mean the same, whatever their bytes were.
+    /// Submissions with the same content are equal, whatever the bytes of their bodies.
     private func idempotentSubmission(
         _ key: String,
         _ command: SolveMathProblem,
@@ -106,8 +123,8 @@ package struct SolveMathProblemHandler: CommandHandler {
         )
     }
 
-    /// All ids of a conversation are in one lane: that of the conversation, or, where one is opened, that of the idempotency
-    /// key, so that both can be written together.
+    /// All ids of a conversation share its lane. A new conversation takes the lane of the idempotency key, so that both are
+    /// written together.
     private func makeRequest(
         _ command: SolveMathProblem,
         _ valid: SolveMathProblemValidator.Valid,

@@ -1,6 +1,6 @@
 package import Domain
 
-/// Checks a problem and its options against the contract's limits and the providers there are.
+/// Validates a problem, its options and the requested provider.
 package struct SolveMathProblemValidator: Validator {
     package struct Valid: Sendable, Equatable {
         package let problem: MathProblem

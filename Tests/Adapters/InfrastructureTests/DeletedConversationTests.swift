@@ -1,0 +1,30 @@
+import Application
+import Domain
+import Shared
+import TestSupport
+import Testing
+
+@testable import Infrastructure
+
+@Suite("Marks of deleted conversations, on Redis", .tags(.integration))
+struct DeletedConversationTests {
+    @Test("a conversation counts as deleted for its user from the deletion on, also where only the archive has it")
+    func marked() async throws {
+        try await withRedis { bench in
+            let request = bench.makeRequest(user: UserID("ada"))
+            _ = try await bench.publisher().publish(request, in: .new, as: nil)
+            let (id, conversations) = (request.conversationID, bench.conversations)
+            #expect(try await !conversations.isDeleted(id, by: UserID("ada")))
+            #expect(try await !bench.end(request, of: UserID("bob")))
+            #expect(try await !conversations.isDeleted(id, by: UserID("bob")), "another user deletes nothing")
+            #expect(try await bench.end(request))
+            #expect(try await conversations.isDeleted(id, by: UserID("ada")))
+            #expect(try await !conversations.isDeleted(id, by: UserID("bob")))
+
+            let archived = bench.makeRequest(user: UserID("ada"))
+            #expect(try await !conversations.isDeleted(archived.conversationID, by: UserID("ada")))
+            _ = try await bench.end(archived, isArchived: true)
+            #expect(try await conversations.isDeleted(archived.conversationID, by: UserID("ada")))
+        }
+    }
+}
