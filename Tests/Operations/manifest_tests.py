@@ -104,7 +104,7 @@ class Autoscaling(unittest.TestCase):
             self.assertEqual(stream["streamLength"], triggers[name]["metadata"]["threshold"])
 
     def test_the_stream_and_the_address_are_those_of_redis(self):
-        keys = text("Sources/Adapters/Infrastructure/Messaging/Keyspace.swift")
+        keys = text("Sources/Adapters/Infrastructure/Messaging/Redis/Keyspace.swift")
         pattern = re.search(r'func jobs\(_ partition: Int\) -> String \{ "(.+)" \}', keys).group(1)
         trigger = named("production", "ScaledObject", "lemma-worker")["spec"]["triggers"][0]["metadata"]
         self.assertEqual(trigger["stream"], pattern.replace(r"\(partition)", "0"))

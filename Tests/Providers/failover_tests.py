@@ -259,7 +259,7 @@ class Hedging(ProviderCase):
             run.openai.otherwise = run.gemini.otherwise = do.hang()
             seen = []
             student = asyncio.create_task(ask(run.api, "2 + 2", on_event=seen.append))
-            self.assertTrue(await eventually(lambda: run.openai.requests and run.gemini.requests))
+            self.assertTrue(await eventually(lambda: seen and run.openai.requests and run.gemini.requests))
             since = time.monotonic()
             await abort(run.api, seen[0].data["correlationId"])
             self.assertEqual((await student).end["event"], "cancelled")

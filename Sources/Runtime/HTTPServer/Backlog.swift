@@ -1,3 +1,5 @@
+internal import Text
+
 /// Bytes of a connection that wait until the requests before them are answered.
 ///
 /// Bytes removed from the front are freed once they are at least as many as those that still wait: the storage never
@@ -14,10 +16,7 @@ struct Backlog {
     /// Bytes of storage, removed ones included.
     var storedBytes: Int { bytes.count }
 
-    mutating func append(_ more: Span<UInt8>) {
-        // Safety: the buffer does not leave the closure.
-        unsafe more.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
-    }
+    mutating func append(_ more: Span<UInt8>) { bytes.append(copying: more) }
 
     /// Calls `body` with the bytes that wait.
     func withSpan<Result>(_ body: (Span<UInt8>) -> Result) -> Result {

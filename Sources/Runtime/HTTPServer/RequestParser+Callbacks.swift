@@ -1,4 +1,5 @@
 internal import CLLHTTP
+internal import Text
 
 /// What llhttp reports, in the order of the bytes. Each returns 0, or how llhttp stops.
 extension RequestParser {
@@ -52,8 +53,7 @@ extension RequestParser {
     }
 
     func didReadBody(_ bytes: Span<UInt8>) -> Int32 {
-        // Safety: the buffer does not leave the closure.
-        unsafe bytes.withUnsafeBytes { unsafe body.append(contentsOf: $0) }
+        body.append(copying: bytes)
         return 0
     }
 

@@ -1,4 +1,5 @@
 internal import CLLHTTP
+internal import Text
 
 /// Turns bytes into requests, one at a time: ``HeadScanner`` checks the head's lines, llhttp parses head and body.
 ///
@@ -83,7 +84,7 @@ final class RequestParser {
             case .head:
                 let (count, isComplete) = try scanner.scan(bytes, within: options)
                 if head.isEmpty { head.reserveCapacity(count) }
-                append(toHead: bytes.extracting(first: count))
+                head.append(copying: bytes.extracting(first: count))
                 guard isComplete else { return (count, .needsMore) }
                 try parseHead()
                 return (count, stage == .done ? .message : .head)
@@ -95,14 +96,9 @@ final class RequestParser {
             }
         } catch {
             // The response to the refused request reads its fields.
-            if stage == .head { append(toHead: bytes) }
+            if stage == .head { head.append(copying: bytes) }
             return (bytes.count, .refused(error))
         }
-    }
-
-    private func append(toHead bytes: Span<UInt8>) {
-        // Safety: the buffer does not leave the closure.
-        unsafe bytes.withUnsafeBytes { unsafe head.append(contentsOf: $0) }
     }
 
     /// Sets the most bytes that the coming body may have; throws where `Content-Length` exceeds it already.

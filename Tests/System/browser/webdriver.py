@@ -130,7 +130,18 @@ class Browser:
         return self.call("POST", "/element", {"using": "css selector", "value": css})[ELEMENT]
 
     def click(self, css):
-        self.call("POST", f"/element/{self.find(css)}/click", {})
+        """Clicks the first element that matches, also where the page replaces it at that moment."""
+
+        def is_clicked():
+            try:
+                self.call("POST", f"/element/{self.find(css)}/click", {})
+            except Failure as failure:
+                if "stale element" not in str(failure):
+                    raise
+                return False
+            return True
+
+        wait_until(is_clicked, f"{css} to stay")
 
     def type(self, css, text):
         self.call("POST", f"/element/{self.find(css)}/value", {"text": text})
