@@ -162,7 +162,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings", "Problems",
+            "ArchiveSupport", "Settings", "Problems", "Text",
         ],
     ),
     suite(
@@ -203,10 +203,10 @@ let package = Package(
 )
 
 /// Tests that are compiled with strict memory safety.
-let strictTests: Set<String> = ["HTTPServerTests"]
+let strictTests: Set<String> = ["HTTPServerTests", "RedisClientTests", "PostgresClientTests"]
 
 /// Targets that are not compiled with strict memory safety yet, besides the tests.
-let lenient: Set<String> = ["RedisClient", "PostgresClient", "Infrastructure"]
+let lenient: Set<String> = ["Infrastructure"]
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }

@@ -12,7 +12,7 @@ from cluster import ROOT, ClusterFailure
 MESSAGING = f"{ROOT}/Sources/Adapters/Infrastructure/Messaging"
 LIBRARY = f"{MESSAGING}/Functions"
 
-MARKER = "  append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])\n"
+MARKER = "  append_and_publish(events, event_id(attempt, 0), name, marker, args[4])\n"
 
 # name: pairs of a text of the library and its replacement
 MUTANTS = {

@@ -121,7 +121,10 @@ async def mass_disconnect():
             (left and after[0] <= base[0] + len(session.plans) + 40, f"{after[0]} descriptors, before {base[0]}"),
             (most[1] - base[1] < count * 16, f"{most[1] - base[1]} KiB for {count} viewers"),
             (ended and whole == count, f"{whole} of {count} got everything"),
-            (not [one for one in channels if ":live:" in one], f"{len(channels)} channels are subscribed to"),
+            (
+                not [one for one in channels if ":live:" in one or ":ended:" in one],
+                f"{len(channels)} channels are subscribed to",
+            ),
         )
 
 

@@ -1,6 +1,6 @@
-/// Polls `condition` until it holds or `limit` is over, and says whether it held.
+/// Polls `condition` until it holds or `limit` has passed; returns whether it held.
 ///
-/// For what gives no signal of its own. The condition is always tried at least once, and once more at the deadline.
+/// For state that gives no signal of its own. The condition is tried at least once, and once more at the deadline.
 package func eventually(
     within limit: Duration = .seconds(30),
     _ condition: () async throws -> Bool

@@ -1,6 +1,6 @@
 package import EventLoop
 
-/// Runs `body` on a loop of its own, which ends afterwards; what `body` left open is closed with it.
+/// Runs `body` on a loop of its own, which ends afterwards and closes what `body` left open.
 package func onLoop<Result: Sendable>(
     _ body: @escaping @Sendable (isolated Loop) async throws -> Result
 ) async throws -> Result {
@@ -15,7 +15,29 @@ package struct NeverHappened: Error {
     package init(what: String) { self.what = what }
 }
 
-/// Looks again and again, for ten seconds at most, until `condition` holds.
+/// Lets the loop turn: each turn polls the sockets and runs the timers that are due.
+///
+/// What was ready before the call has happened when it returns. To be called on `loop`.
+package func turn(_ loop: Loop, times count: Int = 8) async throws {
+    for _ in 0..<count { try await loop.sleep(for: .zero) }
+}
+
+/// Lets the loop turn until `value` has stayed the same for 100 turns; returns it.
+///
+/// For what ends without a signal, such as a kernel that takes no more bytes. To be called on `loop`.
+package func settled<Value: Equatable>(on loop: Loop, _ value: () -> Value) async throws -> Value {
+    var last = value()
+    var same = 0
+    while same < 100 {
+        try await turn(loop, times: 1)
+        let next = value()
+        same = next == last ? same + 1 : 0
+        last = next
+    }
+    return last
+}
+
+/// Polls until `condition` holds, for 30 seconds at most.
 ///
 /// To be called on a loop.
 package func eventually(_ what: String, on loop: Loop, _ condition: () -> Bool) async throws {

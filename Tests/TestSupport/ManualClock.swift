@@ -1,13 +1,13 @@
 package import EventLoop
 
-/// A clock that a test owns: time passes when the test says so, or, when `isAutomatic`, as soon as somebody waits for it.
+/// A clock that a test owns: time passes when the test advances it, or, with `isAutomatic`, as soon as a task sleeps.
 ///
 /// Loop-owned.
 package final class ManualClock {
     package private(set) var now = Duration.seconds(1000)
-    /// Whether a sleep lets its time pass by itself.
+    /// Whether a sleep advances the time by its own length.
     package var isAutomatic: Bool
-    /// The lengths of all sleeps so far, in their order.
+    /// The lengths of all sleeps so far, in order.
     package private(set) var sleeps: [Duration] = []
 
     private let loop: Loop
@@ -18,10 +18,10 @@ package final class ManualClock {
         self.isAutomatic = isAutomatic
     }
 
-    /// How many sleep now.
+    /// How many tasks sleep now.
     package var sleeperCount: Int { sleepers.filter { !$0.wake.isSettled }.count }
 
-    /// Lets time pass and wakes whose time has come.
+    /// Advances the time and wakes the tasks that are due.
     package func advance(by step: Duration) {
         now += step
         let due = sleepers.filter { $0.until <= now }

@@ -9,8 +9,7 @@ package struct APIServices {
     package let watch: WatchAnswerHandler
     package let cancel: CancelMathRequestHandler
     package let conversations: ConversationServices
-    package let answers: any AnswerStream
-    package let requests: any RequestRepository
+    package let answers: any AnswerLogReader
     package let ends: any RequestEnds
     /// Issues the tickets of stream URLs.
     package let tokens: any TokenService
@@ -26,8 +25,7 @@ package struct APIServices {
         watch: WatchAnswerHandler,
         cancel: CancelMathRequestHandler,
         conversations: ConversationServices,
-        answers: any AnswerStream,
-        requests: any RequestRepository,
+        answers: any AnswerLogReader,
         ends: any RequestEnds,
         tokens: any TokenService,
         streams: StreamRegistry,
@@ -41,7 +39,6 @@ package struct APIServices {
         self.cancel = cancel
         self.conversations = conversations
         self.answers = answers
-        self.requests = requests
         self.ends = ends
         self.tokens = tokens
         self.streams = streams

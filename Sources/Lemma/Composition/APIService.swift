@@ -118,7 +118,7 @@ final class APIGraph {
     let handler: RequestPipeline
     let streams: StreamRegistry
     private let store: RedisStore
-    private let answers: RedisAnswerStream
+    private let pushes: RedisPushes
     private let sweep: AbandonmentSweep?
     private let statistics: QueueStatistics?
 
@@ -127,7 +127,7 @@ final class APIGraph {
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
         store = dependencies.store(on: loop, bus)
-        answers = RedisAnswerStream(
+        pushes = RedisPushes(
             store: store,
             backoff: dependencies.backoff,
             presence: ViewerPresence(
@@ -168,13 +168,12 @@ final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: dependencies.archive,
-                    ends: answers,
+                    ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(dependencies, store, requests, answers.keptNotices),
-                answers: answers,
-                requests: requests,
-                ends: answers,
+                conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
+                answers: pushes.answers,
+                ends: pushes.ends,
                 tokens: tokens,
                 streams: streams,
                 assets: assets,
@@ -238,7 +237,7 @@ final class APIGraph {
         sweep?.close()
         statistics?.close()
         streams.close()
-        answers.close()
+        pushes.close()
         store.close()
     }
 }

@@ -72,7 +72,6 @@ final class WorkerGraph {
     let runner: JobRunner
     private let store: RedisStore
     private let consumer: RedisMessageConsumer
-    private let answers: RedisAnswerStream
     private let control: RedisControlChannel
     private let sweep: AbandonmentSweep?
     private let conversationQueues: ConversationQueueSweep?
@@ -87,12 +86,6 @@ final class WorkerGraph {
         let bus = dependencies.makeEventBus()
         store = dependencies.store(on: loop, bus)
         transport = HTTPTransport(on: loop)
-        answers = RedisAnswerStream(
-            store: store,
-            backoff: dependencies.backoff,
-            observer: dependencies.redisObserver(.pushes),
-            appends: metrics.work.appendTokens,
-        )
         consumer = RedisMessageConsumer(
             store: store,
             consumer: name,
@@ -106,7 +99,11 @@ final class WorkerGraph {
         let solver = dependencies.solver(on: loop, transport)
         let handler = RunMathRequestHandler(
             consumer: consumer,
-            answers: answers,
+            answers: RedisAnswerLogWriter(
+                store: store,
+                backoff: dependencies.backoff,
+                appends: metrics.work.appendTokens,
+            ),
             solver: solver,
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
@@ -165,7 +162,6 @@ final class WorkerGraph {
         transport.close()
         control.close()
         consumer.close()
-        answers.close()
         store.close()
     }
 }

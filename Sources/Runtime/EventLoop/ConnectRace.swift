@@ -15,14 +15,16 @@ final class ConnectRace {
     static let stagger = Duration.milliseconds(250)
 
     private let loop: Loop
+    private let stagger: Duration
     private var waiting: ArraySlice<SocketAddress>
     private var attempts: [ByteStream] = []
     private var nextStart: LoopTimer?
     private let outcome: OneShot<Result<ByteStream, NetworkError>>
 
     /// `addresses` come in the resolver's order of preference; the race alternates between the families.
-    init(_ addresses: [SocketAddress], on loop: Loop) {
+    init(_ addresses: [SocketAddress], on loop: Loop, stagger: Duration = ConnectRace.stagger) {
         self.loop = loop
+        self.stagger = stagger
         waiting = Self.interleaved(addresses)[...]
         outcome = OneShot(loop: loop)
     }
@@ -53,7 +55,7 @@ final class ConnectRace {
             if attempts.isEmpty { settle(.failure(failure)) }
             return
         }
-        nextStart = loop.schedule(after: Self.stagger) { self.startNext(after: failure) }
+        nextStart = loop.schedule(after: stagger) { self.startNext(after: failure) }
         do throws(NetworkError) {
             try start(address)
         } catch {

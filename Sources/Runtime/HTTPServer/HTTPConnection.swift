@@ -64,7 +64,7 @@ final class HTTPConnection: ByteStreamDelegate {
     private func finish() {
         releaseParser()
         backlog = Backlog()
-        stream.finish()
+        stream.finish(linger: service.options.closeLinger)
     }
 
     private func releaseParser() {

@@ -21,6 +21,8 @@ package struct HTTPServerOptions: Sendable {
     package var keepAliveTimeout = Duration.seconds(75)
     /// How long a connection that has had no request yet stays open when the server drains.
     package var firstRequestGrace = Duration.milliseconds(500)
+    /// How long a connection that the server closes waits for the end of its peer, so that the last response arrives.
+    package var closeLinger = Duration.seconds(2)
     /// How long a peer may take nothing of a response that waits for it; then the connection is closed.
     package var writeStallTimeout = Duration.seconds(30)
     /// The same for a streaming response and for an upgraded connection.

@@ -11,16 +11,19 @@ internal import EventLoop
 ///                 └► candidate 2: socket ──► …
 /// ```
 /// Loop-owned; for one connection.
-final class ConnectionRace {
+///
+/// Safety: `@safe` because each connection is freed once, by the race, or is returned to the caller, which owns it.
+@safe final class ConnectionRace {
     private static let stagger = Duration.milliseconds(250)
 
-    private final class Candidate {
+    /// Safety: `@safe` because the race closes the connection of each candidate that it does not return.
+    @safe private final class Candidate {
         let connection: OpaquePointer
         var poll: SocketPoll?
 
-        init(_ connection: OpaquePointer) { self.connection = connection }
+        init(_ connection: OpaquePointer) { unsafe self.connection = unsafe connection }
 
-        var hasSocket: Bool { PQstatus(connection) != CONNECTION_STARTED }
+        var hasSocket: Bool { unsafe PQstatus(connection) != CONNECTION_STARTED }
     }
 
     private let loop: Loop
@@ -33,7 +36,7 @@ final class ConnectionRace {
     init(_ targets: [ConnectionTarget], on loop: Loop) {
         self.loop = loop
         waiting = targets[...]
-        outcome = OneShot(loop: loop)
+        unsafe outcome = OneShot(loop: loop)
     }
 
     /// Returns the connection, which the caller owns; throws `unreachable` or `cancelled`.
@@ -49,32 +52,32 @@ final class ConnectionRace {
         startNext()
         let result: Result<OpaquePointer, PostgresError>
         do {
-            result = try await outcome.value()
+            unsafe result = unsafe try await outcome.value()
         } catch {
             throw .cancelled
         }
-        return try result.get()
+        return unsafe try result.get()
     }
 
     private func startNext() {
-        guard !outcome.isSettled, let target = waiting.popFirst() else { return }
-        guard let connection = target.start() else {
-            return settle(.failure(.unreachable(reason: "out of memory")))
+        guard unsafe !outcome.isSettled, let target = waiting.popFirst() else { return }
+        guard let connection = unsafe target.start() else {
+            return unsafe settle(.failure(.unreachable(reason: "out of memory")))
         }
-        let candidate = Candidate(connection)
+        let candidate = unsafe Candidate(connection)
         candidates.append(candidate)
-        if PQstatus(connection) == CONNECTION_BAD { failed(candidate) } else { wait(for: .writable, candidate) }
+        if unsafe PQstatus(connection) == CONNECTION_BAD { failed(candidate) } else { wait(for: .writable, candidate) }
     }
 
     private func wait(for readiness: SocketPoll.Readiness, _ candidate: Candidate) {
         do throws(NetworkError) {
-            let poll = try SocketPoll(socket: PQsocket(candidate.connection), on: loop) { [unowned self] _ in
+            let poll = try unsafe SocketPoll(socket: PQsocket(candidate.connection), on: loop) { [unowned self] _ in
                 advance(candidate)
             }
             candidate.poll = poll
             try poll.watch(for: readiness)
         } catch {
-            settle(.failure(.unreachable(reason: "\(error)")))
+            unsafe settle(.failure(.unreachable(reason: "\(error)")))
         }
     }
 
@@ -82,11 +85,11 @@ final class ConnectionRace {
         // libpq may replace the socket in each step, so it is watched for one step at a time.
         candidate.poll?.close()
         candidate.poll = nil
-        guard !outcome.isSettled else { return }
-        switch PQconnectPoll(candidate.connection) {
+        guard unsafe !outcome.isSettled else { return }
+        switch unsafe PQconnectPoll(candidate.connection) {
         case PGRES_POLLING_OK:
             candidates.removeAll { $0 === candidate }
-            settle(.success(candidate.connection))
+            unsafe settle(.success(candidate.connection))
         case PGRES_POLLING_READING: wait(for: .readable, candidate)
         case PGRES_POLLING_WRITING: wait(for: .writable, candidate)
         case _: failed(candidate)
@@ -95,21 +98,21 @@ final class ConnectionRace {
 
     /// A server has refused it, or it has tried all places; the other candidates would fail in the same way.
     private func failed(_ candidate: Candidate) {
-        settle(.failure(.unreachable(reason: PostgresConnection.errorMessage(of: candidate.connection))))
+        unsafe settle(.failure(.unreachable(reason: PostgresConnection.errorMessage(of: candidate.connection))))
     }
 
     private func timeOut() {
         var places: [String] = []
         for candidate in candidates {
-            let place = PQhost(candidate.connection).map { String(cString: $0) } ?? "the server"
+            let place = unsafe PQhost(candidate.connection).map { unsafe String(cString: $0) } ?? "the server"
             if !places.contains(place) { places.append(place) }
         }
-        settle(.failure(.unreachable(reason: "\(places.joined(separator: ", ")): no answer in time")))
+        unsafe settle(.failure(.unreachable(reason: "\(places.joined(separator: ", ")): no answer in time")))
     }
 
     private func settle(_ result: Result<OpaquePointer, PostgresError>) {
         end()
-        outcome.succeed(result)
+        unsafe outcome.succeed(result)
     }
 
     /// Closes all candidates.
@@ -120,7 +123,7 @@ final class ConnectionRace {
         for candidate in candidates {
             candidate.poll?.close()
             candidate.poll = nil
-            PQfinish(candidate.connection)
+            unsafe PQfinish(candidate.connection)
         }
         candidates = []
     }

@@ -25,23 +25,25 @@ package struct PostgresConfiguration: Sendable {
     /// `uri` may contain everything that libpq supports, such as several hosts, `sslmode` and `target_session_attrs`.
     package init(uri: String, applicationName: String) throws(InvalidURI) {
         var message: UnsafeMutablePointer<CChar>?
-        guard let options = PQconninfoParse(uri, &message) else {
-            PQfreemem(message)
+        guard let options = unsafe PQconninfoParse(uri, &message) else {
+            unsafe PQfreemem(message)
             throw InvalidURI()
         }
-        defer { PQconninfoFree(options) }
-        parameters = Self.values(options)
+        defer { unsafe PQconninfoFree(options) }
+        parameters = unsafe Self.values(options)
         self.applicationName = applicationName
     }
 
     /// The keywords that have a value, from a list that ends with an option without a keyword.
     static func values(_ options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {
         var values: [String: String] = [:]
-        var option = options
+        var option = unsafe options
         // Safety: libpq ends the list with an entry whose keyword is null.
-        while let keyword = option.pointee.keyword {
-            if let value = option.pointee.val { values[String(cString: keyword)] = String(cString: value) }
-            option += 1
+        while let keyword = unsafe option.pointee.keyword {
+            if let value = unsafe option.pointee.val {
+                unsafe values[String(cString: keyword)] = String(cString: value)
+            }
+            unsafe option += 1
         }
         return values
     }

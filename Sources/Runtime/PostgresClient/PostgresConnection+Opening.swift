@@ -13,10 +13,10 @@ extension PostgresConnection {
     ) async throws(PostgresError) -> PostgresConnection {
         let deadline = ContinuousClock.now + configuration.connectLimit
         let target = try await ConnectionTarget.resolve(configuration, on: loop)
-        let connection = try await ConnectionRace(target.rotations, on: loop).run(until: deadline)
+        let connection = unsafe try await ConnectionRace(target.rotations, on: loop).run(until: deadline)
         let adopted: PostgresConnection
         do {
-            adopted = try PostgresConnection(adopting: connection, on: loop)
+            adopted = unsafe try PostgresConnection(adopting: connection, on: loop)
         } catch {
             throw .unreachable(reason: "\(error)")
         }
@@ -34,7 +34,7 @@ extension PostgresConnection {
     ///
     /// Its hints, which are indented, are omitted.
     static func errorMessage(of connection: OpaquePointer) -> String {
-        let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
+        let text = unsafe PQerrorMessage(connection).map { unsafe String(cString: $0) } ?? ""
         let causes = text.split(separator: "\n").filter { !$0.hasPrefix("\t") }
         return causes.isEmpty ? "the connection failed" : causes.joined(separator: "; ")
     }
@@ -112,9 +112,9 @@ struct ConnectionTarget {
 
     /// The host of libpq's environment variables, for a URI without one.
     private static var inheritedHost: String? {
-        guard let defaults = PQconndefaults() else { return nil }
-        defer { PQconninfoFree(defaults) }
-        return PostgresConfiguration.values(defaults)["host"]
+        guard let defaults = unsafe PQconndefaults() else { return nil }
+        defer { unsafe PQconninfoFree(defaults) }
+        return unsafe PostgresConfiguration.values(defaults)["host"]
     }
 
     /// The same places once per place, each time beginning with the next one.
@@ -140,12 +140,12 @@ struct ConnectionTarget {
         }
         let entries = Array(parameters)
         // Safety: libpq copies the strings before the call returns.
-        let keywords = entries.map { strdup($0.key) }
-        let values = entries.map { strdup($0.value) }
-        defer { for copy in keywords + values { free(copy) } }
-        return PQconnectStartParams(
-            keywords.map { UnsafePointer($0) } + [nil],
-            values.map { UnsafePointer($0) } + [nil],
+        let keywords = unsafe entries.map { unsafe strdup($0.key) }
+        let values = unsafe entries.map { unsafe strdup($0.value) }
+        defer { unsafe (keywords + values).forEach { unsafe free($0) } }
+        return unsafe PQconnectStartParams(
+            keywords.map { unsafe UnsafePointer($0) } + [nil],
+            values.map { unsafe UnsafePointer($0) } + [nil],
             0
         )
     }

@@ -13,7 +13,9 @@ package import EventLoop
 ///
 /// Statements are prepared once by name, but not behind a pooler: a pooler that assigns each transaction another session
 /// (PgBouncer with `pool_mode = transaction`) would run another client's statement under that name, or none. Loop-owned.
-package final class PostgresConnection {
+///
+/// Safety: `@safe` because the object owns libpq's connection and frees it once: every use checks `isClosed` first.
+@safe package final class PostgresConnection {
     package typealias Completion = (Result<[PostgresRows], PostgresError>) -> Void
 
     private struct Work {
@@ -37,17 +39,17 @@ package final class PostgresConnection {
     /// Takes ownership of an established connection.
     init(adopting connection: OpaquePointer, on loop: Loop) throws(NetworkError) {
         self.loop = loop
-        self.connection = connection
-        PQsetnonblocking(connection, 1)
+        unsafe self.connection = unsafe connection
+        unsafe PQsetnonblocking(connection, 1)
         // Without a processor, libpq writes notices to standard error.
-        _ = PQsetNoticeProcessor(connection, { _, _ in }, nil)
-        PQenterPipelineMode(connection)
+        _ = unsafe PQsetNoticeProcessor(connection, { _, _ in }, nil)
+        unsafe PQenterPipelineMode(connection)
         // Safety: not weak, because the poll is closed, and releases its action, before this object ends.
-        poll = try SocketPoll(socket: PQsocket(connection), on: loop) { [unowned self] _ in advance() }
+        poll = try unsafe SocketPoll(socket: PQsocket(connection), on: loop) { [unowned self] _ in advance() }
         watch()
     }
 
-    deinit { if !isClosed { PQfinish(connection) } }
+    deinit { if !isClosed { unsafe PQfinish(connection) } }
 
     package var isBusy: Bool { work != nil }
 
@@ -55,7 +57,7 @@ package final class PostgresConnection {
 
     /// Checks that the server process is the one announced at the start; a pooler announces one of its own.
     func learnProcessID(within limit: Duration) async throws(PostgresError) {
-        let announced = PQbackendPID(connection)
+        let announced = unsafe PQbackendPID(connection)
         let real = try await call([Self.askProcessID()], within: limit).first?.first?.integer(0)
         processID = real == Int64(announced) ? announced : nil
     }
@@ -101,7 +103,7 @@ package final class PostgresConnection {
         let commands =
             processID == nil ? calls.map { .execute($0, name: nil) } : statements.commands(for: calls)
         work = Work(batch: PostgresBatch(commands), completion: completion)
-        guard commands.allSatisfy({ send($0) }), PQpipelineSync(connection) == 1 else { return lose() }
+        guard commands.allSatisfy({ send($0) }), unsafe PQpipelineSync(connection) == 1 else { return lose() }
         advance()
     }
 
@@ -110,7 +112,9 @@ package final class PostgresConnection {
         guard !isClosed else { return completion(.failure(.connectionLost)) }
         precondition(work == nil, "a connection runs one script at a time")
         work = Work(batch: PostgresBatch.script, completion: completion)
-        guard PQexitPipelineMode(connection) == 1, PQsendQuery(connection, script.sql) == 1 else { return lose() }
+        guard unsafe PQexitPipelineMode(connection) == 1, unsafe PQsendQuery(connection, script.sql) == 1 else {
+            return lose()
+        }
         advance()
     }
 
@@ -123,7 +127,9 @@ package final class PostgresConnection {
 
     private func prepare(_ call: PostgresCall, as name: String) -> Bool {
         let types = call.values.map(\.type)
-        return call.statement.withSQL { PQsendPrepare(connection, name, $0, Int32(types.count), types) == 1 }
+        return unsafe call.statement.withSQL {
+            unsafe PQsendPrepare(connection, name, $0, Int32(types.count), types) == 1
+        }
     }
 
     /// Calls the prepared statement, or sends the statement's text where `name` is nil.
@@ -138,14 +144,18 @@ package final class PostgresConnection {
         let lengths = places.map { Int32($0?.count ?? 0) }
         let formats = [Int32](repeating: 1, count: places.count)
         // Safety: libpq copies the values before the call returns.
-        return bytes.withUnsafeBufferPointer { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { bytes in
-                let values = places.map { place in place.flatMap { bytes.baseAddress?.advanced(by: $0.lowerBound) } }
-                let count = Int32(values.count)
-                if let name { return PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1) == 1 }
+        return unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { bytes in
+                let values = unsafe places.map { place in
+                    unsafe place.flatMap { unsafe bytes.baseAddress?.advanced(by: $0.lowerBound) }
+                }
+                let count = Int32(places.count)
+                if let name {
+                    return unsafe PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1) == 1
+                }
                 let types = call.values.map(\.type)
-                return call.statement.withSQL { sql in
-                    PQsendQueryParams(connection, sql, count, types, values, lengths, formats, 1) == 1
+                return unsafe call.statement.withSQL { sql in
+                    unsafe PQsendQueryParams(connection, sql, count, types, values, lengths, formats, 1) == 1
                 }
             }
         }
@@ -156,49 +166,49 @@ package final class PostgresConnection {
     /// Reads and writes as far as the socket allows, and processes the results.
     private func advance() {
         guard !isClosed else { return }
-        guard PQconsumeInput(connection) == 1, PQflush(connection) >= 0 else { return lose() }
+        guard unsafe PQconsumeInput(connection) == 1, unsafe PQflush(connection) >= 0 else { return lose() }
         // libpq processes unsolicited messages of the server in `PQisBusy`, so it is called also where nothing is due.
         var endsInARow = 0
-        while PQisBusy(connection) == 0, work != nil, endsInARow < 2 {
-            guard let result = PQgetResult(connection) else {
+        while unsafe PQisBusy(connection) == 0, work != nil, endsInARow < 2 {
+            guard let result = unsafe PQgetResult(connection) else {
                 endsInARow += 1
                 endResult()
                 continue
             }
             endsInARow = 0
-            take(result)
-            PQclear(result)
+            unsafe take(result)
+            unsafe PQclear(result)
         }
         guard !isClosed else { return }
-        guard PQstatus(connection) == CONNECTION_OK, endsInARow < 2 || work == nil else { return lose() }
+        guard unsafe PQstatus(connection) == CONNECTION_OK, endsInARow < 2 || work == nil else { return lose() }
         watch()
     }
 
     /// The results of one statement are complete, or those of a script.
     private func endResult() {
-        guard let work, work.batch.endsWithResults, PQstatus(connection) == CONNECTION_OK else { return }
-        PQenterPipelineMode(connection)
+        guard let work, work.batch.endsWithResults, unsafe PQstatus(connection) == CONNECTION_OK else { return }
+        unsafe PQenterPipelineMode(connection)
         finish()
     }
 
     private func take(_ result: OpaquePointer) {
-        let action = work?.batch.handle(Self.reply(result)) ?? .none
+        let action = unsafe work?.batch.handle(Self.reply(result)) ?? .none
         switch action {
         case .none: break
         case .confirm(let statement, let name): statements.confirm(statement, as: name)
-        case .appendRows: work?.rows.append(PostgresRows(copying: result))
+        case .appendRows: unsafe work?.rows.append(PostgresRows(copying: result))
         case .finish: finish()
         }
     }
 
     private static func reply(_ result: OpaquePointer) -> PostgresBatch.Reply {
-        switch PQresultStatus(result) {
+        switch unsafe PQresultStatus(result) {
         case PGRES_PIPELINE_SYNC: return .synchronised
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK: return .completed
         case PGRES_PIPELINE_ABORTED: return .aborted
         case _:
             // Safety: the field is a string of libpq that lives as long as the result.
-            let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) }
+            let state = unsafe PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { unsafe String(cString: $0) }
             return .failed(state: state)
         }
     }
@@ -212,7 +222,7 @@ package final class PostgresConnection {
 
     private func watch() {
         do {
-            let isFlushed = PQflush(connection) == 0
+            let isFlushed = unsafe PQflush(connection) == 0
             try poll?.watch(for: isFlushed ? .readable : [.readable, .writable])
         } catch {
             lose()
@@ -232,7 +242,7 @@ package final class PostgresConnection {
         isClosed = true
         poll?.close()
         poll = nil
-        PQfinish(connection)
+        unsafe PQfinish(connection)
         let work = work.take()
         let onClose = onClose.take()
         onClose?()

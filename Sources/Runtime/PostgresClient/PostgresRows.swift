@@ -10,21 +10,23 @@ package struct PostgresRows: Sendable {
 
     /// Copies a result whose columns are all in binary form.
     init(copying result: OpaquePointer) {
-        count = Int(PQntuples(result))
-        columns = Int(PQnfields(result))
+        count = unsafe Int(PQntuples(result))
+        columns = unsafe Int(PQnfields(result))
         var bytes: [UInt8] = []
         var fields: [Range<Int>?] = []
         fields.reserveCapacity(count * columns)
         for row in 0..<Int32(count) {
             for column in 0..<Int32(columns) {
-                guard PQgetisnull(result, row, column) == 0, let value = PQgetvalue(result, row, column) else {
+                guard unsafe PQgetisnull(result, row, column) == 0,
+                    let value = unsafe PQgetvalue(result, row, column)
+                else {
                     fields.append(nil)
                     continue
                 }
                 let start = bytes.count
                 // Safety: libpq keeps `length` bytes at `value` until the result is cleared.
-                let length = Int(PQgetlength(result, row, column))
-                bytes.append(contentsOf: UnsafeRawBufferPointer(start: value, count: length))
+                let length = unsafe Int(PQgetlength(result, row, column))
+                unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: value, count: length))
                 fields.append(start..<bytes.count)
             }
         }

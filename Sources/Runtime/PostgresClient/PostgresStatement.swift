@@ -11,7 +11,9 @@ package final class PostgresStatement: Sendable {
     package init(composed sql: String) { self.sql = sql }
 
     /// Calls `body` with the text as a C string, which is valid during the call.
-    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result { sql.withCString { body($0) } }
+    func withSQL<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+        unsafe sql.withCString { unsafe body($0) }
+    }
 
     /// The statement with its parameters.
     package func callAsFunction(_ values: PostgresValue...) -> PostgresCall { PostgresCall(self, values) }

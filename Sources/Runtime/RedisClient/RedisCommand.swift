@@ -22,23 +22,25 @@ package struct RedisCommand: Sendable {
 
     /// Appends the command in wire format (RESP).
     func format(into output: inout [UInt8]) {
-        bytes.withUnsafeBufferPointer { bytes in
-            // Safety: the pointers live as long as this closure; hiredis copies what they point to into memory that
-            // it allocates and that is freed below. Empty arguments have a length of 0, so their pointer is not read.
-            var pointers: [UnsafePointer<CChar>?] = []
+        // Safety: the pointers live as long as this closure; hiredis copies their bytes into memory that it allocates and
+        // that is freed below. Empty arguments have a length of 0, so their pointer is not read.
+        unsafe bytes.withUnsafeBytes { bytes in
+            var pointers: [UnsafePointer<CChar>?] = unsafe []
             var lengths: [Int] = []
             var start = 0
             for end in ends {
-                let argument = UnsafeRawPointer(bytes.baseAddress)?.advanced(by: start)
-                pointers.append(argument?.assumingMemoryBound(to: CChar.self))
+                let argument = unsafe bytes.baseAddress?.advanced(by: start)
+                unsafe pointers.append(argument?.assumingMemoryBound(to: CChar.self))
                 lengths.append(end - start)
                 start = end
             }
             var request: UnsafeMutablePointer<CChar>?
-            let length = redisFormatCommandArgv(&request, Int32(ends.count), &pointers, &lengths)
-            guard let request, length >= 0 else { preconditionFailure("out of memory for a Redis command") }
-            output.append(contentsOf: UnsafeRawBufferPointer(start: request, count: Int(length)))
-            redisFreeCommand(request)
+            let length = unsafe redisFormatCommandArgv(&request, Int32(ends.count), &pointers, &lengths)
+            guard let request = unsafe request, length >= 0 else {
+                preconditionFailure("out of memory for a Redis command")
+            }
+            unsafe output.append(contentsOf: UnsafeRawBufferPointer(start: request, count: Int(length)))
+            unsafe redisFreeCommand(request)
         }
     }
 }

@@ -18,27 +18,30 @@ package struct RedisCommandWriter {
     }
 
     package mutating func append(_ argument: StaticString) {
-        append(UnsafeRawBufferPointer(start: argument.utf8Start, count: argument.utf8CodeUnitCount))
+        // Safety: a static string's bytes are never freed.
+        unsafe append(UnsafeRawBufferPointer(start: argument.utf8Start, count: argument.utf8CodeUnitCount))
     }
 
     package mutating func append(_ argument: String) {
         var argument = argument
-        argument.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+        // Safety: the buffer does not leave the closure.
+        argument.withUTF8 { unsafe append(UnsafeRawBufferPointer($0)) }
     }
 
     package mutating func append(_ argument: [UInt8]) {
-        argument.withUnsafeBytes { append($0) }
-    }
-
-    package mutating func append(_ argument: UnsafeRawBufferPointer) {
-        missing -= 1
-        appendLine(UInt8(ascii: "$"), argument.count)
-        bytes.append(contentsOf: argument)
-        appendLineEnd()
+        // Safety: the buffer does not leave the closure.
+        unsafe argument.withUnsafeBytes { unsafe append($0) }
     }
 
     package mutating func append(_ argument: Int) {
-        withDecimalDigits(argument) { append($0) }
+        unsafe withDecimalDigits(argument) { unsafe append($0) }
+    }
+
+    private mutating func append(_ argument: UnsafeRawBufferPointer) {
+        missing -= 1
+        appendLine(UInt8(ascii: "$"), argument.count)
+        unsafe bytes.append(contentsOf: argument)
+        appendLineEnd()
     }
 
     private mutating func appendLine(_ kind: UInt8, _ number: Int) {
@@ -46,7 +49,7 @@ package struct RedisCommandWriter {
         if number < 10 {
             bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number))
         } else {
-            withDecimalDigits(number) { bytes.append(contentsOf: $0) }
+            unsafe withDecimalDigits(number) { unsafe bytes.append(contentsOf: $0) }
         }
         appendLineEnd()
     }
@@ -60,18 +63,18 @@ package struct RedisCommandWriter {
 /// Calls `body` with the decimal digits of `number`.
 private func withDecimalDigits<Result>(_ number: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     // Safety: 20 bytes hold the longest 64-bit number and its sign; `body` receives only the bytes written.
-    withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+    unsafe withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
         var start = digits.count
         var rest = number.magnitude
         repeat {
             start -= 1
-            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            unsafe digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         } while rest > 0
         if number < 0 {
             start -= 1
-            digits[start] = UInt8(ascii: "-")
+            unsafe digits[start] = UInt8(ascii: "-")
         }
-        return body(UnsafeRawBufferPointer(rebasing: digits[start...]))
+        return unsafe body(UnsafeRawBufferPointer(rebasing: digits[start...]))
     }
 }

@@ -20,7 +20,7 @@ package final class RedisConnection: RedisWireOwner {
     private var pending = FIFO<PendingCommand>()
     private let observer: (any RedisObserver)?
     private var writtenBytes: UInt64 = 0
-    private var closeError = RedisError.connectionLost
+    private var cause = CloseCause.lost
     private let deadlines: DeadlineWatch
     /// True once the client uses the connection; before that, the client's own check handles refusals.
     var isAdmitted = false
@@ -74,18 +74,17 @@ package final class RedisConnection: RedisWireOwner {
         }
     }
 
-    package func close() { close(failing: .closed) }
+    package func close() { close(.client) }
 
-    /// Closes and fails every command without a reply with `error`.
-    func close(failing error: RedisError) {
+    private func close(_ cause: CloseCause) {
         guard !isClosed else { return }
-        closeError = error
+        self.cause = cause
         wire.close()
     }
 
     /// Transfers the wire to `owner`, for pub/sub; no command may be pending.
     func transfer(to owner: any RedisWireOwner) -> RedisWire {
-        precondition(pending.isEmpty, "a connection with pending commands cannot change hands")
+        precondition(pending.isEmpty, "a connection with pending commands cannot be transferred")
         deadlines.close()
         wire.owner = owner
         return wire
@@ -118,23 +117,18 @@ package final class RedisConnection: RedisWireOwner {
         let now = loop.nowMilliseconds
         while let command = pending.popFirst() {
             if let observer { observer.commandFinished(after: MonotonicTime.since(command.sentAt), succeeded: false) }
-            command.completion(.failure(fate(of: command, at: now)))
+            // TLS changes the number of bytes, so under TLS every command counts as sent.
+            let isSent = wire.isSecured || command.offset < wire.stream.takenBytes
+            let reason = wire.failure ?? "the server does not read"
+            command.completion(.failure(command.error(of: cause, isSent: isSent, reason: reason, now: now)))
         }
-    }
-
-    private func fate(of command: PendingCommand, at now: Int64) -> RedisError {
-        if closeError == .closed { return .closed }
-        // TLS changes the number of bytes, so under TLS every command counts as sent.
-        let isUnsent = !wire.isSecured && command.offset >= wire.stream.takenBytes
-        if isUnsent { return .notConnected(reason: wire.failure ?? "the server does not read") }
-        return closeError == .timedOut && command.due > now ? .connectionLost : closeError
     }
 
     private func checkDeadlines() {
         let earliest = pending.elements.reduce(Int64.max) { min($0, $1.due) }
         if deadlines.isReallyOver(earliest) {
             observer?.timedOut()
-            close(failing: .timedOut)
+            close(.deadline)
         }
     }
 }
@@ -142,23 +136,6 @@ package final class RedisConnection: RedisWireOwner {
 extension RedisServerError {
     /// The server is a replica now: only a new connection, by a name that follows the master, can reach the new one.
     fileprivate var meansAnotherMaster: Bool { code == "READONLY" || code == "UNBLOCKED" }
-}
-
-/// A command that was sent or waits for a connection.
-struct PendingCommand {
-    /// Loop time in milliseconds.
-    let due: Int64
-    /// Monotonic nanoseconds; 0 without an observer.
-    let sentAt: Int64
-    let completion: RedisConnection.Completion
-    /// Where the command begins among all bytes written on its connection.
-    var offset: UInt64 = 0
-
-    init(due: Int64, sentAt: Int64, completion: @escaping RedisConnection.Completion) {
-        self.due = due
-        self.sentAt = sentAt
-        self.completion = completion
-    }
 }
 
 extension OneShot {

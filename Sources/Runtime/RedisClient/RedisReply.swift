@@ -3,49 +3,46 @@ internal import CHiredis
 /// A view of a reply in the memory of hiredis: nothing is copied.
 ///
 /// Valid only during the callback that receives it; ``RedisValue/init(_:)`` copies what must outlive the callback.
-package struct RedisReply {
-    let reply: UnsafePointer<redisReply>
+///
+/// Safety: `@safe` because hiredis' reply objects are a tree of valid pointers until `freeReplyObject`, which runs after
+/// the callback; a callback must not store the view.
+@safe package struct RedisReply {
+    private let reply: UnsafePointer<redisReply>
 
-    /// Safety: hiredis' reply objects are a tree of valid pointers until `freeReplyObject`, which runs after the
-    /// callback; this type is documented not to outlive it.
-    init(_ reply: UnsafePointer<redisReply>) { self.reply = reply }
+    init(_ reply: UnsafePointer<redisReply>) { unsafe self.reply = unsafe reply }
 
-    package var isNull: Bool { reply.pointee.type == REDIS_REPLY_NIL }
+    package var isNull: Bool { kind == REDIS_REPLY_NIL }
 
     /// The number, of an integer reply.
-    package var integer: Int? {
-        reply.pointee.type == REDIS_REPLY_INTEGER ? Int(reply.pointee.integer) : nil
-    }
+    package var integer: Int? { kind == REDIS_REPLY_INTEGER ? unsafe Int(reply.pointee.integer) : nil }
 
-    /// The bytes, of a string or status reply.
-    package var bytes: UnsafeRawBufferPointer? {
-        switch reply.pointee.type {
-        case REDIS_REPLY_STRING, REDIS_REPLY_STATUS: text
-        default: nil
-        }
-    }
+    /// True for string and status replies, which have bytes.
+    var hasBytes: Bool { kind == REDIS_REPLY_STRING || kind == REDIS_REPLY_STATUS }
 
     /// The error, of an error reply.
     package var serverError: RedisServerError? {
-        guard reply.pointee.type == REDIS_REPLY_ERROR else { return nil }
-        return RedisServerError(message: String(decoding: text, as: UTF8.self))
+        guard kind == REDIS_REPLY_ERROR else { return nil }
+        return unsafe RedisServerError(message: String(decoding: bytes, as: UTF8.self))
     }
 
     /// How many elements an array reply has; 0 for every other kind.
-    package var count: Int { reply.pointee.type == REDIS_REPLY_ARRAY ? Int(reply.pointee.elements) : 0 }
+    package var count: Int { kind == REDIS_REPLY_ARRAY ? unsafe Int(reply.pointee.elements) : 0 }
 
     /// An element of an array reply; `index` is below ``count``.
     package subscript(index: Int) -> RedisReply {
         precondition(index >= 0 && index < count, "the reply has no element at this index")
-        guard let element = reply.pointee.element[index] else {
+        guard let element = unsafe reply.pointee.element[index] else {
             preconditionFailure("hiredis omitted an element of a complete reply")
         }
-        return RedisReply(element)
+        return unsafe RedisReply(element)
     }
 
-    var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len) }
+    /// The bytes of a string, status or error reply.
+    var bytes: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len)
+    }
 
-    var kind: Int32 { reply.pointee.type }
+    var kind: Int32 { unsafe reply.pointee.type }
 }
 
 /// A copy of a reply of Redis (RESP2).
@@ -62,8 +59,8 @@ package enum RedisValue: Sendable, Equatable {
     package init(_ reply: RedisReply) {
         switch reply.kind {
         case REDIS_REPLY_INTEGER: self = .integer(reply.integer ?? 0)
-        case REDIS_REPLY_STRING: self = .bytes([UInt8](reply.text))
-        case REDIS_REPLY_STATUS: self = .status(String(decoding: reply.text, as: UTF8.self))
+        case REDIS_REPLY_STRING: self = unsafe .bytes([UInt8](reply.bytes))
+        case REDIS_REPLY_STATUS: self = unsafe .status(String(decoding: reply.bytes, as: UTF8.self))
         case REDIS_REPLY_ARRAY: self = .array((0..<reply.count).map { RedisValue(reply[$0]) })
         case REDIS_REPLY_ERROR: self = .error(reply.serverError ?? RedisServerError(message: ""))
         default: self = .null

@@ -198,18 +198,19 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
 
     /// Messages, the hot path, go straight to the delegate; every other reply is an event of the state.
     func wireDidReceive(_ reply: RedisReply) {
-        if reply.count == 3, let kind = reply[0].bytes, isMessage(kind) {
-            guard let channel = reply[1].bytes, let payload = reply[2].bytes else { return }
-            delegate?.subscriberDidReceive(payload, on: channel)
-            return
-        }
-        apply(.replied(SubscriberReply(reply)))
+        guard reply.isMessage else { return apply(.replied(SubscriberReply(reply))) }
+        // Safety: hiredis frees the bytes of both after this call.
+        unsafe delegate?.subscriberDidReceive(reply[2].bytes, on: reply[1].bytes)
     }
+}
 
-    /// True for `message` and `smessage`, the only kinds with these last letters.
-    private func isMessage(_ kind: UnsafeRawBufferPointer) -> Bool {
-        (kind.count == 7 || kind.count == 8) && kind[kind.count - 1] == UInt8(ascii: "e")
-            && kind[kind.count - 7] == UInt8(ascii: "m")
+extension RedisReply {
+    /// True for an array of `message` or `smessage`, the only kinds with these letters, a channel and a payload.
+    fileprivate var isMessage: Bool {
+        guard count == 3, self[0].hasBytes, self[1].hasBytes, self[2].hasBytes else { return false }
+        let kind = unsafe self[0].bytes
+        guard kind.count == 7 || kind.count == 8 else { return false }
+        return unsafe kind[kind.count - 1] == UInt8(ascii: "e") && kind[kind.count - 7] == UInt8(ascii: "m")
     }
 }
 
@@ -218,8 +219,8 @@ extension SubscriberReply {
     fileprivate init(_ reply: RedisReply) {
         if let error = reply.serverError {
             self = .error(error)
-        } else if reply.count == 3, let channel = reply[1].bytes {
-            self = .confirmation(channel: String(decoding: channel, as: UTF8.self))
+        } else if reply.count == 3, reply[1].hasBytes {
+            self = unsafe .confirmation(channel: String(decoding: reply[1].bytes, as: UTF8.self))
         } else {
             self = .other
         }

@@ -44,12 +44,9 @@ final class RedisWire: ByteStreamDelegate {
 
     func streamDidRead(_ bytes: Span<UInt8>) {
         receivedAt = stream.loop.nowMilliseconds
-        // Safety: the buffer does not leave the closure.
-        let violation = unsafe bytes.withUnsafeBytes { bytes in
-            unsafe reader.feed(bytes) { reply in
-                owner?.wireDidReceive(reply)
-                return !stream.isClosed
-            }
+        let violation = reader.feed(bytes) { reply in
+            owner?.wireDidReceive(reply)
+            return !stream.isClosed
         }
         if let violation { close(because: "malformed reply: \(violation)") }
     }

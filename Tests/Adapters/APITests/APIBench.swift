@@ -50,9 +50,11 @@ struct APIBench: Sendable {
         try await loop.run { [graph] _ in graph.onLoop.streams.endAll() }
     }
 
-    /// After which event each wait for an end began.
-    func waitCursors() async throws -> [EventID?] {
-        try await loop.run { [graph] _ in graph.onLoop.ends.cursors }
+    /// The channels that Redis publishes to the API for `id`, by their kind.
+    func channels(of id: String) throws -> [String] {
+        let reply = LoopbackSocket.ask(port: redis.port, "PUBSUB SHARDCHANNELS\r\n") ?? ""
+        let names = reply.split(whereSeparator: \.isNewline).filter { $0.hasSuffix(id) }
+        return names.map { $0.dropLast(id.count + 1).split(separator: ":").last.map(String.init) ?? "" }.sorted()
     }
 
     /// Tells the archive what a persister would.
@@ -118,30 +120,16 @@ struct APIBench: Sendable {
     }
 }
 
-/// The real port, and where each wait began.
-private final class RecordedEnds: RequestEnds {
-    private let ends: any RequestEnds
-    private(set) var cursors: [EventID?] = []
-
-    init(_ ends: any RequestEnds) { self.ends = ends }
-
-    func watchEnd(of record: RequestRecord, after cursor: EventID?) -> any EndWatch {
-        cursors.append(cursor)
-        return ends.watchEnd(of: record, after: cursor)
-    }
-}
-
 /// The objects of one loop, as the composition root makes them.
 private final class APIGraph {
     let handler: RequestPipeline
     private let store: RedisStore
-    private let answers: RedisAnswerStream
+    private let pushes: RedisPushes
     let streams: StreamRegistry
     private var consumer: RedisMessageConsumer?
     private var control: RedisControlChannel?
     private var runner: JobRunner?
     let archive: InMemoryArchive
-    let ends: RecordedEnds
     let metrics = LemmaMetrics(MetricsRegistry())
 
     init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
@@ -153,8 +141,7 @@ private final class APIGraph {
         metrics.subscribe(to: bus)
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, connection: nil, bus: bus)
-        answers = RedisAnswerStream(store: store, backoff: backoff)
-        ends = RecordedEnds(answers)
+        pushes = RedisPushes(store: store, backoff: backoff)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
         let requests = RedisRequestRepository(store: store)
         let solve = SolveMathProblemHandler(
@@ -167,7 +154,7 @@ private final class APIGraph {
         )
         let recent = RedisConversations(store: store)
         let time = SystemClock()
-        let catchUp = ArchiveCatchUp(notices: answers.keptNotices, clock: LoopClock(loop: loop))
+        let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
         let lookup = ConversationLookup(
             conversations: archive,
             activity: recent,
@@ -202,13 +189,12 @@ private final class APIGraph {
                 cancel: CancelMathRequestHandler(
                     requests: requests,
                     archive: archive,
-                    ends: ends,
+                    ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: conversations,
-                answers: answers,
-                requests: requests,
-                ends: ends,
+                answers: pushes.answers,
+                ends: pushes.ends,
                 tokens: tokens,
                 streams: streams,
                 assets: options.assets,
@@ -257,7 +243,7 @@ private final class APIGraph {
         )
         let handler = RunMathRequestHandler(
             consumer: consumer,
-            answers: answers,
+            answers: RedisAnswerLogWriter(store: store, backoff: backoff),
             solver: ProviderChain([provider], hedgeAfter: nil, loop: loop, clock: clock),
             contexts: ContextReader(
                 memory: RedisConversations(store: store),
@@ -294,7 +280,7 @@ private final class APIGraph {
         control?.close()
         consumer?.close()
         streams.close()
-        answers.close()
+        pushes.close()
         store.close()
     }
 }

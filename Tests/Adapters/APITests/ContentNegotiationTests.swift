@@ -60,7 +60,7 @@ struct ContentNegotiationTests {
     }
 
     @Test(
-        "access tokens and API keys are told from what is none of ours",
+        "access tokens and API keys are distinguished from other credentials",
         arguments: [
             ("Bearer lm_abc", .token), ("bearer  lm_", .token), ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", .token),
             ("Bearer eyJhbGciOiJub25lIn0.e30.", .token), ("Bearer eyJhIjoxLCJhIjoyfQ.e30.c2ln", .token),

@@ -70,7 +70,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("what is no title, page size, cursor or id is told as such")
+    @Test("an invalid title, page size, cursor or id is reported as such")
     func mistakes() async throws {
         try await withAPI { bench in
             let made = try create(bench, "{}")
@@ -203,7 +203,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("an expired request is answered from what was kept, its stream with one token and its end")
+    @Test("an expired request is answered from the archive, its stream with one token and its end")
     func expired() async throws {
         try await withAPI { bench in
             let mine = Samples(user: .anonymous, number: 1)

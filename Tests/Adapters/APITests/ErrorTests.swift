@@ -244,9 +244,9 @@ struct ErrorTests {
         }
     }
 
-    // MARK: Who
+    // MARK: Credentials
 
-    @Test("what is no token of ours is ignored where none is required, so that a proxy may ask for Basic credentials")
+    @Test("credentials of another scheme or form are ignored where none are required, such as Basic")
     func foreignCredentials() async throws {
         try await withAPI { api in
             for header in ["Bearer x", "Bearer ", "Basic eDp5", "x", "Bearer sk-none"] {
@@ -300,7 +300,7 @@ struct ErrorTests {
         }
     }
 
-    @Test("where a token is required, its absence is told before anything else")
+    @Test("where a token is required, its absence is reported before any other error")
     func noToken() async throws {
         var options = APIOptions()
         options.isAuthenticationRequired = true
@@ -361,7 +361,7 @@ struct ErrorTests {
 
     // MARK: Limits and outages
 
-    @Test("a full queue is a 503 that says when to come back")
+    @Test("a full queue is a 503 with Retry-After")
     func queueFull() async throws {
         var options = APIOptions()
         options.queueMaxDepth = 2
@@ -387,7 +387,7 @@ struct ErrorTests {
                 #expect(response["retry-after"].flatMap { Int($0) } != nil)
             }
             let resumed = try api.send("GET", "/api/math/stream/\(id)", ["Last-Event-ID: 0-1"])
-            #expect(resumed.status == 200, "an EventSource gives up for ever on anything else")
+            #expect(resumed.status == 200, "an EventSource stops for good on any other status")
             #expect(resumed.body.split(separator: "\n").allSatisfy { $0.hasPrefix("retry: ") })
             try api.redis.restart()
             let isBack = try await eventually(within: .seconds(10)) {

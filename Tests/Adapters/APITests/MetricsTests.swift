@@ -31,7 +31,7 @@ struct APIMetricsTests {
             #expect(try await api.metric("lemma_request_first_token_seconds_count") == 1)
             let route = #"{method="POST",route="/api/math/solve",status="200"}"#
             #expect(try await api.metric("lemma_http_responses_total" + route) == 1)
-            // Who comes back waits for no first token, and reads the past.
+            // A client that resumes does not wait for a first token.
             let id = try #require(response["x-correlation-id"])
             _ = try api.stream("/api/math/stream/\(id)", ["Last-Event-ID: 0-1"])
             #expect(try await ends(api) == ["ended": 2])
@@ -59,7 +59,7 @@ struct APIMetricsTests {
         }
     }
 
-    @Test("each way to end a stream is told apart")
+    @Test("each way to end a stream is counted by its own reason")
     func ends() async throws {
         try await withAPI { api in
             let id = try api.accepted()
@@ -84,7 +84,7 @@ struct APIMetricsTests {
         }
     }
 
-    @Test("a request that nobody vouches for is counted by what is wrong")
+    @Test("a request that is not authenticated is counted by its reason")
     func authentication() async throws {
         var options = APIOptions()
         options.isAuthenticationRequired = true

@@ -7,7 +7,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// Says what the test wants it to say.
+/// Reports a fixed state.
 private struct FixedHealth: HealthReporter {
     var loopsTurn: Bool
     var report: ReadinessReport

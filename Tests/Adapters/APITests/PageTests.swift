@@ -71,7 +71,7 @@ struct PageTests {
         }
     }
 
-    @Test("allowed origins may use the API, others are told nothing")
+    @Test("allowed origins may use the API, other origins get no header that allows anything")
     func origins() async throws {
         var options = APIOptions()
         options.corsOrigins = ["https://app.example"]

@@ -47,7 +47,7 @@ private struct NamedUsers: Authenticator {
 
     private func user(_ request: HTTPRequest) throws(APIProblem) -> UserID {
         guard let header = request.headers["Authorization"], header.hasPrefix("User ") else {
-            throw .unauthenticated("invalid_request", "Who calls?")
+            throw .unauthenticated("invalid_request", "Name a user.")
         }
         return UserID(String(header.dropFirst(5)))
     }

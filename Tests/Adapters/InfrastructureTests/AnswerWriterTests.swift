@@ -30,7 +30,7 @@ struct AnswerWriterTests {
     func joining() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             for text in ["a", "b", "c"] { writer.append(.token, text) }
             writer.append(.reasoning, "hm")
             for text in ["d", "e"] { writer.append(.token, text) }
@@ -51,13 +51,13 @@ struct AnswerWriterTests {
         try await withRedis { bench in
             var random = SeededRandom(seed: seed)
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             var whole = ""
             for _ in 0..<400 {
                 let text = random.text(scalars: Int.random(in: 1...60, using: &random))
                 whole += text
                 writer.append(.token, text)
-                if random.next() % 16 == 0 { try await bench.loop.sleep(for: .zero) }
+                if random.next() % 16 == 0 { try await turn(bench.loop, times: 1) }
             }
             _ = try await writer.flush()
             let stored = try await tokens(bench, of: claim).joined()
@@ -70,7 +70,7 @@ struct AnswerWriterTests {
     func limits() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             let part = String(repeating: "x", count: 1000)
             for _ in 0..<200 { writer.append(.token, part) }
             var hasRoom = false
@@ -90,7 +90,7 @@ struct AnswerWriterTests {
     func cancelledWait() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             bench.server.pause()
             for _ in 0..<80 { writer.append(.token, String(repeating: "x", count: 1000)) }
             var failure: AnswerWriteFailure?
@@ -110,13 +110,14 @@ struct AnswerWriterTests {
     func cutConnections() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             var whole = ""
             for round in 0..<8 {
                 for number in 0..<40 {
                     let text = "\(round).\(number) "
                     whole += text
                     writer.append(.token, text)
+                    // The pace of the provider.
                     if number % 4 == 0 { try await bench.loop.sleep(for: .milliseconds(1)) }
                     if number == 20 { try await bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") }
                 }
@@ -131,7 +132,7 @@ struct AnswerWriterTests {
         try await withRedis { bench in
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             var failures: [AnswerWriteFailure] = []
             writer.onFailure = { failures.append($0) }
             writer.append(.token, "a")
@@ -151,7 +152,7 @@ struct AnswerWriterTests {
         try await withRedis { bench in
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             writer.append(.token, "a")
             _ = try await writer.flush()
             let end = bench.finished(claim, .cancelled(.requested))
@@ -167,7 +168,7 @@ struct AnswerWriterTests {
     func gone() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             let key = bench.keys.events(claim.request.correlationID)
             try await bench.redis("DEL", key)
             writer.append(.token, "a")
@@ -180,7 +181,7 @@ struct AnswerWriterTests {
     func historyLost() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             for text in ["a", "b", "c"] {
                 writer.append(.token, text)
                 _ = try await writer.flush()
@@ -211,7 +212,7 @@ struct AnswerWriterTests {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
             let (id, key) = (claim.request.correlationID, bench.keys.events(claim.request.correlationID))
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             writer.append(.token, "a")
             #expect(try await writer.flush().description == "1-1")
             // Redis is back without it, and the request was ended there meanwhile.
@@ -234,7 +235,7 @@ struct AnswerWriterTests {
     func functionFlush() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             var whole = ""
             for number in 0..<60 {
                 whole += "\(number) "
@@ -252,7 +253,7 @@ struct AnswerWriterTests {
         options.appendOnly = true
         try await withRedis(options) { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             var failures: [AnswerWriteFailure] = []
             writer.onFailure = { failures.append($0) }
             writer.append(.token, "before ")
@@ -271,15 +272,14 @@ struct AnswerWriterTests {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
             let id = claim.request.correlationID
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             writer.append(.token, "x ")
             #expect(try await writer.flush().description == "1-1")
 
             try await bench.redis("XDEL", bench.keys.events(id), "1-1")
             try await bench.redis("CLIENT", "KILL", "TYPE", "normal")
-            let deadline = ContinuousClock.now + .seconds(5)
-            while bench.store.connection(of: 0).isConnected, ContinuousClock.now < deadline {
-                try await bench.loop.sleep(for: .milliseconds(1))
+            try await eventually("the lost connection is noticed", on: bench.loop) {
+                !bench.store.connection(of: 0).isConnected
             }
             writer.append(.token, "= ")
             await #expect(throws: AnswerWriteFailure.historyLost) { try await writer.flush() }

@@ -18,9 +18,9 @@ struct CrossingTests {
         let claim = try await bench.claimed(by: bench.consumer())
         let id = claim.request.correlationID
         _ = try await bench.append("1-1", "1", to: claim)
-        let feed = AnswerFeed(try await bench.record(id), hub: bench.answers)
+        let feed = AnswerFeed(try await bench.watched(id), reader: bench.answers)
         let viewer = ViewerProbe()
-        feed.add(ViewerPlace(feed: feed, viewer: viewer, cursor: EventID(attempt: 0, sequence: 0)))
+        feed.add(ViewerCursor(feed: feed, viewer: viewer, cursor: EventID(attempt: 0, sequence: 0)))
         try await eventually("three events", on: bench.loop) { viewer.events.count == 3 }
         // One more answer on the same connection: the page after those events has come, too.
         _ = try await bench.repository.lastEvent(of: id)
@@ -33,17 +33,16 @@ struct CrossingTests {
     func emptyPage() async throws {
         try await withRedis { bench in
             let (feed, viewer, key, next) = try await livePlace(bench)
-            defer { feed.abandon() }
+            defer { feed.close() }
             feed.readAgain()
             feed.push(next)
             // Behind the read on the same connection, so the page cannot have it.
             let command = RedisCommand("XADD", key, "1-2", "e", "token", "d", #"{"text":"2"}"#)
             bench.store.connection(of: 0).send(command) { _ in }
             #expect(viewer.events.count == 3)
-            let start = ContinuousClock.now
+            // No stream looks after this feed, so no later probe can bring the event.
             try await eventually("the event", on: bench.loop) { viewer.events.count == 4 }
             #expect(viewer.names.last == "1-2 token")
-            #expect(ContinuousClock.now - start < .seconds(1))
         }
     }
 
@@ -51,12 +50,13 @@ struct CrossingTests {
     func emptyPush() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)
-            defer { feed.abandon() }
+            defer { feed.close() }
             feed.readAgain()
             feed.push(next)
             for _ in 0..<5 { _ = try await bench.repository.lastEvent(of: feed.id) }
             let before = try await bench.redis("INFO", "commandstats").string ?? ""
-            for _ in 0..<20 { try await bench.loop.sleep(for: .milliseconds(2)) }
+            // Further round trips on the connection of the feed: a read that it sent would be answered between them.
+            for _ in 0..<20 { _ = try await bench.repository.lastEvent(of: feed.id) }
             let after = try await bench.redis("INFO", "commandstats").string ?? ""
             func reads(_ stats: String) -> Substring? {
                 stats.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_xrange:") }
@@ -70,7 +70,7 @@ struct CrossingTests {
     func probe() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)
-            defer { feed.abandon() }
+            defer { feed.close() }
             feed.probe()
             feed.push(next)
             #expect(viewer.names.last == "1-2 token")

@@ -1,11 +1,12 @@
 import Application
 import Domain
 import Shared
+import TestSupport
 import Testing
 
 @testable import Infrastructure
 
-@Suite("Marks of deleted conversations, on Redis")
+@Suite("Marks of deleted conversations, on Redis", .tags(.integration))
 struct DeletedConversationTests {
     @Test("a conversation counts as deleted for its user from the deletion on, also where only the archive has it")
     func marked() async throws {

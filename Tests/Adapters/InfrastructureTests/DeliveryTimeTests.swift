@@ -26,7 +26,7 @@ struct DeliveryTimeTests {
     func sample() async throws {
         try await withRedis { bench in
             let (claim, viewer) = try await watched(bench)
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             let began = now
             for _ in 0..<40 {
                 writer.append(.token, "x")

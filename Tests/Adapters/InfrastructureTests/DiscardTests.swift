@@ -148,7 +148,7 @@ struct DiscardTests {
     func append() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
-            let writer = bench.answers.writer(for: claim)
+            let writer = bench.writers.writer(for: claim)
             try await bench.redis("SET", bench.keys.events(claim.request.correlationID), "something else")
             writer.append(.token, "x")
             await #expect(throws: AnswerWriteFailure.self) { _ = try await writer.flush() }

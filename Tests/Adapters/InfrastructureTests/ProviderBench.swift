@@ -163,16 +163,16 @@ final class ProviderBench {
         }
     }
 
-    /// Lets time pass in steps of 100 ms, with turns of the loop between them, until `condition` holds; gives the time
-    /// that took.
+    /// Advances the clock in steps of 100 ms, with turns of the loop between them, until `condition` holds; returns how
+    /// far.
     func pass(atMost limit: Duration = .seconds(60), until condition: () -> Bool) async throws -> Duration {
         let begin = clock.now
         while !condition() {
             guard clock.now - begin < limit else { throw NeverHappened(what: "within \(limit) of the test's clock") }
-            for _ in 0..<8 { try await loop.sleep(for: .zero) }
+            try await turn(loop)
             if condition() { break }
             clock.advance(by: .milliseconds(100))
-            for _ in 0..<8 { try await loop.sleep(for: .zero) }
+            try await turn(loop)
         }
         return clock.now - begin
     }

@@ -96,7 +96,7 @@ struct ProviderChainTests {
             let task = loop.spawn { result = await bench.solve(bench.chain(fast)) }
             for _ in 0..<50 {
                 bench.clock.advance(by: .milliseconds(100))
-                try await loop.sleep(for: .zero)
+                try await turn(loop, times: 1)
             }
             #expect(result == nil, "five seconds without room are more than the idle limit")
             gate.succeed(())

@@ -231,7 +231,7 @@ struct ProviderGuardTests {
             // Two may wait, an eighth of the slots.
             let first = start("first")
             let second = start("second")
-            for _ in 0..<8 { try await loop.sleep(for: .zero) }
+            try await turn(loop)
             guard case .failure(.noRoom(let detail, .seconds(5))) = await bench.solve(alone) else {
                 Issue.record("a third one waits")
                 return

@@ -19,7 +19,7 @@ struct PushedWaitTests {
             let queue = try await bench.recordQueue()
             let request = try await bench.submit()
             let other = try await bench.submit()
-            let notices = bench.answers.keptNotices
+            let notices = bench.pushes.archiveNotices
             let readers = [await notices.watch(request.conversationID), await notices.watch(request.conversationID)]
             let stranger = await notices.watch(other.conversationID)
             let records = try await queue.receive(upTo: 10, waiting: true)
@@ -40,47 +40,10 @@ struct PushedWaitTests {
     func closed() async throws {
         try await withRedis { bench in
             let conversation = try await bench.submit().conversationID
-            bench.answers.close()
-            let reader = await bench.answers.keptNotices.watch(conversation)
+            bench.pushes.close()
+            let reader = await bench.pushes.archiveNotices.watch(conversation)
             try await reader.next(within: Self.limit)
             reader.close()
-        }
-    }
-
-    @Test("the end of a running request is told, and so is one that came before", .timeLimit(.minutes(1)))
-    func end() async throws {
-        try await withRedis { bench in
-            let consumer = bench.consumer()
-            let claim = try await bench.claimed(by: consumer)
-            let record = try await bench.record(claim.request.correlationID)
-            let cursor = try await bench.repository.lastEvent(of: claim.request.correlationID)
-            let isOver = OneShot<Bool>(loop: bench.loop)
-            bench.loop.spawn {
-                isOver.succeed(await bench.answers.watchEnd(of: record, after: cursor).wait(within: Self.limit))
-            }
-            try await bench.waitForSubscribers(1, of: claim.request.correlationID)
-            _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
-            #expect(try await isOver.value())
-            #expect(await bench.answers.watchEnd(of: record, after: cursor).wait(within: Self.limit))
-            #expect(bench.answers.feedCount == 0)
-        }
-    }
-
-    @Test("a wait for an end can be given up, before it begins and while it lasts", .timeLimit(.minutes(1)))
-    func givenUp() async throws {
-        try await withRedis { bench in
-            let claim = try await bench.claimed(by: bench.consumer())
-            let record = try await bench.record(claim.request.correlationID)
-            let early = bench.answers.watchEnd(of: record, after: nil)
-            early.giveUp()
-            #expect(await early.wait(within: Self.limit) == false)
-            let end = bench.answers.watchEnd(of: record, after: nil)
-            let isOver = OneShot<Bool>(loop: bench.loop)
-            bench.loop.spawn { isOver.succeed(await end.wait(within: Self.limit)) }
-            try await bench.waitForSubscribers(1, of: claim.request.correlationID)
-            end.giveUp()
-            #expect(try await isOver.value() == false)
-            #expect(bench.answers.feedCount == 0)
         }
     }
 }

@@ -51,14 +51,17 @@ struct QueueSurveyTests {
             let claimed = try await bench.claimed(by: consumer)
             try await bench.submit(after: claimed.request)
             for _ in 0..<3 { _ = try await bench.submit() }
-            try await bench.loop.sleep(for: .milliseconds(50))
-            await statistics.refresh()
+            let (age, silence) = ("lemma_queue_oldest_waiting_seconds", "lemma_queue_oldest_claim_idle_seconds")
+            let hasAged = try await eventually {
+                await statistics.refresh()
+                return (seen.value(age) ?? 0) >= 0.05 && (seen.value(silence) ?? 0) >= 0.05
+            }
+            #expect(hasAged)
             #expect(seen.value("lemma_queue_waiting_jobs") == 3)
             #expect(seen.value("lemma_queue_claimed_jobs") == 1)
             #expect(seen.value("lemma_queue_delayed_jobs") == 1)
             #expect(seen.value("lemma_queue_dead_letters") == 1)
             #expect(seen.value("lemma_queue_lined_up_requests") == 1)
-            let (age, silence) = ("lemma_queue_oldest_waiting_seconds", "lemma_queue_oldest_claim_idle_seconds")
             #expect(try (0.05..<60).contains(#require(seen.value(age))))
             #expect(try (0.05..<60).contains(#require(seen.value(silence))))
 

@@ -20,7 +20,8 @@ final class RedisBench {
     let store: RedisStore
     /// What is joined in each append.
     let appends = LemmaMetrics(MetricsRegistry()).work.appendTokens
-    let answers: RedisAnswerStream
+    let pushes: RedisPushes
+    let writers: RedisAnswerLogWriter
     let repository: RedisRequestRepository
     private let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
     private let probe: RedisCommander
@@ -43,7 +44,8 @@ final class RedisBench {
         )
         // Without pauses to speak of.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
-        answers = RedisAnswerStream(store: store, backoff: backoff, appends: appends)
+        pushes = RedisPushes(store: store, backoff: backoff)
+        writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
         repository = RedisRequestRepository(store: store)
         probe = RedisCommander(try RedisConfiguration(url: RedisURL(server.url)), on: loop)
     }
@@ -68,12 +70,14 @@ final class RedisBench {
     func close() {
         for queue in queues { queue.close() }
         for consumer in consumers { consumer.close() }
-        answers.close()
+        pushes.close()
         store.close()
         probe.close()
     }
 
     // MARK: Adapters
+
+    var answers: RedisAnswerLogReader { pushes.answers }
 
     /// Without a limit to the requests that wait in one conversation.
     func publisher(waitingMax: Int = 100_000) -> RedisMessagePublisher {

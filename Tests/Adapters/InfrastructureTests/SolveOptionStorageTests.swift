@@ -7,7 +7,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Solve options in Redis", .tags(.unit))
+@Suite("Solve options in Redis", .tags(.integration))
 struct SolveOptionStorageTests {
     private static let failure = RequestFailure(kind: .providerFailed, detail: "broken")
 

@@ -37,21 +37,31 @@ extension RedisBench {
         let probe = ViewerProbe()
         probe.room = room
         let record = try await record(id)
-        probe.subscription = answers.watch(record, after: cursor.flatMap { EventID($0) }, viewer: probe)
+        let start = cursor.flatMap { EventID($0) }.map { AnswerStart.after($0) } ?? .first
+        probe.subscription = answers.watch(record, from: start, viewer: probe)
         return probe
     }
 
-    /// How many subscribers a request's live channel has.
-    func subscribers(of id: CorrelationID) async throws -> Int {
-        try await redis("PUBSUB", "SHARDNUMSUB", keys.live(id)).array?.last?.integer ?? -1
+    /// What a feed of the request knows at its beginning.
+    func watched(_ id: CorrelationID) async throws -> WatchedRequest {
+        let record = try await record(id)
+        return WatchedRequest(request: record.request, status: record.status, jobNumber: record.jobNumber)
+    }
+
+    /// How many subscribers a channel has.
+    func subscribers(of channel: String) async throws -> Int {
+        try await redis("PUBSUB", "SHARDNUMSUB", channel).array?.last?.integer ?? -1
     }
 
     /// Waits until Redis says that `count` connections subscribe to a request's live channel.
     func waitForSubscribers(_ count: Int, of id: CorrelationID) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await subscribers(of: id) != count {
-            guard ContinuousClock.now < deadline else { throw NeverHappened(what: "\(count) subscribers") }
-            try await loop.sleep(for: .milliseconds(2))
+        try await waitForSubscribers(count, on: keys.live(id))
+    }
+
+    /// The same for any channel.
+    func waitForSubscribers(_ count: Int, on channel: String) async throws {
+        guard try await eventually({ try await subscribers(of: channel) == count }) else {
+            throw NeverHappened(what: "\(count) subscribers")
         }
     }
 }

@@ -2,6 +2,7 @@ import Application
 import Domain
 import Shared
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Instrumentation
@@ -19,7 +20,7 @@ private final class Bus: EventBus {
     }
 }
 
-@Suite("Metrics of domain events")
+@Suite("Metrics of domain events", .tags(.unit))
 struct DomainEventMetricsTests {
     private let bus = Bus()
     private let registry = MetricsRegistry()

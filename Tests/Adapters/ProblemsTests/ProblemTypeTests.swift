@@ -27,7 +27,7 @@ struct ProblemTypeTests {
         if (400..<500).contains(row.status) { #expect(row.isRetryable == passing.contains(kind)) }
     }
 
-    @Test("titles tell kinds apart")
+    @Test("each kind has a title of its own")
     func titles() {
         let titles = ProblemKind.allCases.map(\.problemType.title)
         #expect(Set(titles).count == titles.count)
@@ -41,7 +41,7 @@ struct ProblemTypeTests {
         #expect(ProblemKind(serverStatus: status).problemType.status == status)
     }
 
-    @Test("an attempt that failed for want of the earlier turns can be tried again")
+    @Test("an attempt that failed because the earlier turns could not be read is retryable")
     func storeUnavailable() {
         #expect(ProblemKind.storeUnavailable.problemType.isRetryable)
     }

@@ -25,6 +25,7 @@ private final class QueueFake: RecordQueue, QueueMembership {
 
     func receive(upTo count: Int, waiting mayWait: Bool) async throws(QueueFailure) -> [QueuedRecord] {
         do {
+            // The wait of an empty queue.
             if waiting.isEmpty, mayWait { try await loop.sleep(for: .milliseconds(2)) }
         } catch {
             throw .cancelled

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import Time
 
-@Suite("Calendar time", .tags(.integration))
+@Suite("Calendar time", .tags(.unit))
 struct CalendarTimeTests {
     @Test(
         "known moments are written as RFC 3339 and as HTTP dates",

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import Time
 
-@Suite("Units of durations", .tags(.integration))
+@Suite("Units of durations", .tags(.unit))
 struct DurationTests {
     @Test(
         "whole numbers are rounded up",

@@ -260,7 +260,7 @@ struct ConversationUseCaseTests {
             let watch = WatchAnswerHandler(requests: requests, archive: archive)
             for (cursor, start) in [
                 (nil, .answer), ("1-4", .reset), ("9-9", .reset), ("1-7", .end),
-            ] as [(String?, WatchAnswer.ReplayStart)] {
+            ] as [(String?, ReplayStart)] {
                 let cursor = cursor.flatMap { EventID($0) }
                 let query = WatchAnswer(correlationID: id, userID: mine.user, cursor: cursor, isKnown: false)
                 guard case .replay(let finished, start) = try await watch.handle(query) else {

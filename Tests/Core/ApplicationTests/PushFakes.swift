@@ -8,18 +8,18 @@ import TestSupport
 struct NoPushes: RequestEnds, ArchiveNotices {
     let clock: ManualClock
 
-    func watchEnd(of record: RequestRecord, after cursor: EventID?) -> any EndWatch { End(clock: clock) }
+    func waiter(for request: MathRequest) -> any RequestEndWaiter { End(clock: clock) }
 
     func watch(_ conversation: ConversationID) async -> any ArchiveWatch { Watch(clock: clock) }
 
-    private final class End: EndWatch {
+    private final class End: RequestEndWaiter {
         let clock: ManualClock
         init(clock: ManualClock) { self.clock = clock }
         func wait(within limit: Duration) async -> Bool {
             try? await clock.sleep(for: limit)
             return false
         }
-        func giveUp() {}
+        func cancel() {}
     }
 
     private final class Watch: ArchiveWatch {

@@ -77,8 +77,9 @@ struct RequestQueryTests {
         let cursor = cursor.flatMap { EventID($0) }
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
         switch try await WatchAnswerHandler(requests: repository, archive: emptyArchive()).handle(query) {
-        case .events(_, let after): return "events after \(after?.description ?? "nothing")"
-        case .reset: return "reset"
+        case .events(_, .first): return "events after nothing"
+        case .events(_, .after(let cursor)): return "events after \(cursor)"
+        case .events(_, .reset): return "reset"
         case .replay(_, .answer): return "replay"
         case .replay(_, .reset): return "replay after a reset"
         case .replay(_, .end): return "replay of the end"

@@ -9,7 +9,7 @@ import Testing
 private final class Bench {
     let loop: Loop
     let consumer = ConsumerFake()
-    let answers = AnswerStreamFake()
+    let answers = AnswerLogFake()
     let bus = BusRecorder()
     let control = AttemptControl()
     let clock: ManualClock

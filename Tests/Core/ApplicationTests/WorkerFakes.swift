@@ -110,19 +110,9 @@ final class WriterFake: AnswerWriter {
     }
 }
 
-final class AnswerStreamFake: AnswerStream {
-    func replay(of finished: FinishedRequest, withAnswer: Bool) -> [AnswerEvent] { [] }
-
+final class AnswerLogFake: AnswerLogWriter {
     private(set) var writers: [WriterFake] = []
     var onWriter: (WriterFake) -> Void = { _ in }
-
-    func watch(
-        _ request: RequestRecord,
-        after cursor: EventID?,
-        viewer: any AnswerViewer
-    ) -> any AnswerSubscription {
-        preconditionFailure("a worker watches nothing")
-    }
 
     func writer(for claim: JobClaim) -> any AnswerWriter {
         let writer = WriterFake(claim)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import EventLoop
 
-@Suite("Connecting to one of several addresses", .tags(.integration))
+@Suite("Connecting to one of several addresses", .tags(.integration), .timeLimit(.minutes(2)))
 struct ConnectRaceTests {
     @Test("An address that does not answer costs a moment, and not the limit")
     func silentAddress() async throws {
@@ -14,9 +14,7 @@ struct ConnectRaceTests {
             let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
             listener.start(on: [loop]) { stream in stream.recorded().onRead = { stream.write($0) } }
             let race = try await race(ports + [listener.port], on: loop)
-            let start = ContinuousClock.now
-            let stream = try await race.run(within: .seconds(60))
-            #expect(ContinuousClock.now - start < .seconds(20))
+            let stream = try await race.run(within: .seconds(3600))
             let recorder = stream.recorded()
             stream.write("there and back")
             try await eventually("the echo arrives", on: loop) { recorder.text == "there and back" }
@@ -29,10 +27,9 @@ struct ConnectRaceTests {
         try await onLoop { loop in
             let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
             listener.start(on: [loop]) { _ in }
-            let race = try await race(closed + [listener.port], on: loop)
-            let start = ContinuousClock.now
+            // Without the refusals the next address would be tried in an hour.
+            let race = try await race(closed + [listener.port], on: loop, stagger: .seconds(3600))
             _ = try await race.run(within: .seconds(60))
-            #expect(ContinuousClock.now - start < ConnectRace.stagger * closed.count)
         }
     }
 
@@ -75,11 +72,15 @@ struct ConnectRaceTests {
         #expect(order == ["2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "2001:db8::3"])
     }
 
-    private func race(_ ports: [Int], on loop: Loop) async throws -> ConnectRace {
+    private func race(
+        _ ports: [Int],
+        on loop: Loop,
+        stagger: Duration = ConnectRace.stagger
+    ) async throws -> ConnectRace {
         var addresses: [SocketAddress] = []
         for port in ports {
             addresses += try await resolve(host: "127.0.0.1", port: port, on: loop, within: .seconds(10))
         }
-        return ConnectRace(addresses, on: loop)
+        return ConnectRace(addresses, on: loop, stagger: stagger)
     }
 }

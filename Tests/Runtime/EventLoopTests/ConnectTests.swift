@@ -49,7 +49,7 @@ struct ConnectTests {
                     failure = error
                 }
             }
-            try await loop.sleep(for: .milliseconds(20))
+            try await turn(loop)
             #expect(failure == nil)
             task.cancel()
             await task.value

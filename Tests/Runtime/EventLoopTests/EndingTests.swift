@@ -109,7 +109,7 @@ struct EndingTests {
             try await eventually("the first bytes arrive", on: loop) { recorder.text == "one" }
             peer.write("two")
             peer.finishWriting()
-            try await loop.sleep(for: .milliseconds(10))
+            try await turn(loop)
             #expect(recorder.text == "one" && recorder.ends == 0)
             recorder.onRead = { _ in }
             stream.startReading()
@@ -150,7 +150,7 @@ struct EndingTests {
                     _ = peer.read()
                     return recorder.isClosed
                 }
-                try await loop.sleep(for: .milliseconds(2))
+                try await turn(loop)
                 #expect(recorder.closes == [nil])
                 recorder.onRead = { _ in }
                 recorder.onEnd = {}

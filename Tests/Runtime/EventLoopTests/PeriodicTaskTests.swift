@@ -2,7 +2,7 @@ import EventLoop
 import TestSupport
 import Testing
 
-@Suite("Periodic tasks", .timeLimit(.minutes(1)))
+@Suite("Periodic tasks", .tags(.integration), .timeLimit(.minutes(1)))
 struct PeriodicTaskTests {
     private final class Runs {
         var count = 0

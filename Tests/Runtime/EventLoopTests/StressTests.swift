@@ -16,13 +16,17 @@ struct StressTests {
             return LoopBound(listener, of: loop)
         }
         let port = try await group.loops[0].run { _ in listener.onLoop.port }
+        let acts = Shared(0)
         for loop in group.loops {
             try await loop.run { loop in
                 let load = Load(seed: seed &* 31 &+ UInt64(loop.index), port: port, live: live, on: loop)
-                _ = loop.schedule(every: .milliseconds(1)) { load.act() }
+                _ = loop.schedule(every: .milliseconds(1)) {
+                    load.act()
+                    acts.change { $0 += 1 }
+                }
             }
         }
-        try await Task.sleep(for: .milliseconds(500))
+        #expect(try await eventually { acts.value >= 1000 })
         #expect(live.count > 0, "seed \(seed)")
         try await onThread { group.stop() }
         #expect(live.count == 0, "seed \(seed)")

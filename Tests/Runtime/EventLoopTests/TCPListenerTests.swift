@@ -134,6 +134,7 @@ struct TCPListenerTests {
         defer { group.stop() }
         let isHeld = Shared(true)
         defer { isHeld.change { $0 = false } }
+        // A loop that is busy.
         group.loops[1].execute { while isHeld.value { usleep(1000) } }
         let accepted = Shared(0)
         let port = try await group.loops[0].run { loop in

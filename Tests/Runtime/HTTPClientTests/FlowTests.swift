@@ -47,8 +47,12 @@ struct FlowTests {
                 }
             }
             try await eventually("a pause", on: loop) { waits == 1 || result != nil }
-            // Longer than the idle limit: silence that is our own wish does not count.
-            for _ in 0..<140 { try await loop.sleep(for: .milliseconds(5)) }
+            // A later request with the same idle limit fails at it; the pause of this one, which is not the server's
+            // silence, does not count.
+            let silent = try await RawServer(on: loop) { $0.send(Self.head) }
+            var other = HTTPClientRequest("GET", silent.url)
+            other.timeouts.idle = request.timeouts.idle
+            await #expect(throws: HTTPClientError.timedOut(.idle)) { _ = try await transport.collect(other) }
             #expect(bytes < 1_100_000)
             #expect(result == nil)
             room.succeed(())

@@ -68,7 +68,7 @@ struct OnceTests {
                 _ = try await transport.collect(Self.request("POST", server))
                 #expect(Self.count(server) == number && server.connections.count == number)
                 server.connections[number - 1].stream.close()
-                try await loop.sleep(for: .milliseconds(20))
+                try await turn(loop)
             }
         }
     }

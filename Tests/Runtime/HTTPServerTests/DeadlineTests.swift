@@ -5,9 +5,11 @@ import Testing
 @Suite("HTTP server: deadlines and limits", .tags(.integration), .serialized)
 struct DeadlineTests {
     /// Sends a piece every 20 ms until the server answers; returns how long that took, and the response.
+    ///
+    /// A deadline that each piece extends would never pass.
     private func drip(_ client: RawClient, _ piece: String) throws -> (Duration, RawResponse) {
         let began = ContinuousClock.now
-        while ContinuousClock.now - began < .seconds(10) {
+        while ContinuousClock.now - began < .seconds(30) {
             client.send(piece)
             if !client.isSilent(for: .milliseconds(20)) { break }
         }
@@ -28,7 +30,7 @@ struct DeadlineTests {
             #expect(response.status == 408)
             #expect(response["connection"] == "close")
             #expect(response.body.contains(#""type":"/problems/request-timeout""#))
-            #expect(duration > .milliseconds(350) && duration < .seconds(2))
+            #expect(duration > .milliseconds(350))
             client.shutdownSending()
             #expect(try client.readToEnd() == "")
         }
@@ -49,7 +51,7 @@ struct DeadlineTests {
             client.send("POST /echo HTTP/1.1\r\nHost: a\r\n\(lines)")
             let (duration, response) = try drip(client, piece)
             #expect(response.status == 408)
-            #expect(duration > .milliseconds(350) && duration < .seconds(2))
+            #expect(duration > .milliseconds(350))
             #expect(server.record.all.isEmpty)
         }
     }
@@ -57,12 +59,13 @@ struct DeadlineTests {
     @Test("The deadline of the head begins again with each request on a connection")
     func deadlinePerRequest() async throws {
         try await withServer { options in
-            options.headTimeout = .milliseconds(300)
+            options.headTimeout = .milliseconds(1000)
         } _: { server in
             let client = try server.client()
             for _ in 0..<3 {
                 client.send("GET /hello HTTP/1.1\r\n")
-                #expect(client.isSilent(for: .milliseconds(150)))
+                // The pace of a slow client.
+                #expect(client.isSilent(for: .milliseconds(500)))
                 client.send("Host: a\r\n\r\n")
                 #expect(try client.readResponse().status == 200)
             }
@@ -70,22 +73,26 @@ struct DeadlineTests {
     }
 
     @Test(
-        "An idle connection is closed without a response: an unused one after the head timeout, a used one after its own"
+        "An idle connection is closed without a response: an unused one after the head timeout, a used one after its own",
+        arguments: [true, false]
     )
-    func idle() async throws {
+    func idle(isUnusedOneClosed: Bool) async throws {
+        let hour = Duration.seconds(3600)
         try await withServer { options in
-            options.headTimeout = .milliseconds(200)
-            options.keepAliveTimeout = .milliseconds(600)
+            options.headTimeout = isUnusedOneClosed ? .milliseconds(200) : hour
+            options.keepAliveTimeout = isUnusedOneClosed ? hour : .milliseconds(200)
         } _: { server in
+            let request = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+            let began = ContinuousClock.now
             let fresh = try server.client()
             let used = try server.client()
-            used.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+            used.send(request)
             #expect(try used.readResponse().status == 200)
-            let began = ContinuousClock.now
-            #expect(try fresh.readToEnd() == "")
-            #expect(ContinuousClock.now - began < .milliseconds(500))
-            #expect(try used.readToEnd() == "")
-            #expect(ContinuousClock.now - began > .milliseconds(500))
+            let (closed, open) = isUnusedOneClosed ? (fresh, used) : (used, fresh)
+            #expect(try closed.readToEnd(within: .seconds(30)) == "")
+            #expect(ContinuousClock.now - began > .milliseconds(150))
+            open.send(request)
+            #expect(try open.readResponse().status == 200)
         }
     }
 
@@ -113,6 +120,7 @@ struct DeadlineTests {
             _ = try client.read(through: "\r\n\r\n")
             for _ in 0..<40 {
                 #expect(try client.read(count: 200_000).count == 200_000)
+                // The pace of a slow client.
                 try await Task.sleep(for: .milliseconds(10))
             }
             #expect(try client.readToEnd() == "")
@@ -132,6 +140,7 @@ struct DeadlineTests {
             for _ in 0..<40 {
                 _ = try client.read(count: 100_000)
                 #expect(try await server.listener.connectionCount() == 1)
+                // The pace of a slow client.
                 try await Task.sleep(for: .milliseconds(20))
             }
             #expect(try await server.waitUntilEmpty())

@@ -213,9 +213,11 @@ struct ExpectTests {
             client.send("GET /hello HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n")
             #expect(try client.readResponse().status == 200)
             client.send("POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
-            #expect(client.isSilent(for: .milliseconds(100)))
+            // Turns of the loop, in which the head is read before the body arrives.
+            for _ in 0..<8 { #expect(try await server.listener.connectionCount() == 1) }
             client.send("abc")
-            #expect(try client.readResponse().body == "abc")
+            let response = try client.readResponse()
+            #expect(response.status == 200 && response.body == "abc")
         }
     }
 

@@ -125,6 +125,7 @@ final class Routes: HTTPHandler {
         let loop = loop
         let milliseconds = Int(request.query["ms"] ?? "") ?? 20
         let task = loop.spawn {
+            // A slow application.
             try? await loop.sleep(for: .milliseconds(milliseconds))
             exchange.respond(HTTPResponse(status: 200, body: Array((request.query["q"] ?? "later").utf8)))
         }
@@ -182,6 +183,7 @@ final class Routes: HTTPHandler {
     private func upgradeLater(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let loop = loop
         loop.spawn {
+            // A slow application.
             try? await loop.sleep(for: .milliseconds(50))
             self.upgrade(request, exchange)
         }

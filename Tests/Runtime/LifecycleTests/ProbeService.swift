@@ -112,6 +112,7 @@ struct ProbeService: Service {
     }
 
     private func untilCancelled() async {
+        // Longer than any test.
         while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
     }
 }

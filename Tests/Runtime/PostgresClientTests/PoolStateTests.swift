@@ -15,7 +15,7 @@ private func limits(connections: Int = 2, callers: Int = 3) -> PoolState.Limits 
     .init(connectionsMax: connections, callersMax: callers, probeAfter: .seconds(10), closeAfter: .seconds(60))
 }
 
-@Suite("The state of a pool", .tags(.integration))
+@Suite("The state of a pool", .tags(.unit))
 struct PoolStateTests {
     private let unreachable = PostgresError.unreachable(reason: "refused")
 

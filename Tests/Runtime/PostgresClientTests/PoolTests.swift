@@ -40,7 +40,7 @@ struct PoolTests {
 
     @Test("a caller fails at its deadline without a connection, and at once above the limit of waiting callers")
     func exhausted() async throws {
-        try await withPool(PoolLimits(connectionsMax: 1, waitersMax: 1)) { pool, _, _ in
+        try await withPool(PoolLimits(connectionsMax: 1, waitersMax: 1)) { pool, _, observer in
             _ = try await pool.run(processID())
             let holder = pool.loop.spawn { _ = try? await pool.run(sleep(.double(30))) }
             try await eventually("the connection is taken", on: pool.loop) { pool.idleCount == 0 }
@@ -48,11 +48,11 @@ struct PoolTests {
             pool.loop.spawn {
                 waiter.succeed(
                     await failure { () async throws(PostgresError) in
-                        try await pool.run(processID(), within: .milliseconds(200))
+                        try await pool.run(processID(), within: .milliseconds(500))
                     }
                 )
             }
-            try await pool.loop.sleep(for: .milliseconds(20))
+            try await eventually("a caller waits", on: pool.loop) { observer.usage.last == "1 in use, 1 waiting" }
             let refused = await failure { () async throws(PostgresError) in try await pool.run(processID()) }
             #expect(refused == .exhausted)
             #expect(try await waiter.value() == .exhausted)
@@ -65,12 +65,11 @@ struct PoolTests {
     func deadline() async throws {
         try await withPool { pool, database, observer in
             let before = try await pool.run(processID()).first?.integer(0)
-            let start = ContinuousClock.now
+            // The statement lasts longer than this suite may.
             let error = await failure { () async throws(PostgresError) in
                 try await pool.run(sleep(.double(600)), within: .milliseconds(300))
             }
             #expect(error == .timedOut && observer.timeouts == 1)
-            #expect(ContinuousClock.now - start < .seconds(10))
             try await eventually("the connection has gone", on: pool.loop) { pool.connectionCount == 0 }
             #expect(try await TestSupport.eventually { try database.sql(Self.sleeping) == "0" })
             #expect(try await pool.run(processID()).first?.integer(0) != before)
@@ -225,7 +224,6 @@ struct PoolTests {
                 _ = try await pool.run(processID(), within: .seconds(30))
                 server.pause()
                 var errors: [PostgresError?] = []
-                let start = ContinuousClock.now
                 for _ in 0..<12 {
                     loop.spawn {
                         errors.append(
@@ -240,7 +238,6 @@ struct PoolTests {
                     most = max(most, pool.connectionCount)
                     return errors.count == 12
                 }
-                #expect(ContinuousClock.now - start < .seconds(10))
                 #expect(errors.allSatisfy { $0 != nil } && most <= 4)
                 server.resume()
                 #expect(try await TestSupport.eventually { (try? await pool.run(processID())) != nil })
@@ -261,7 +258,7 @@ struct PoolTests {
 
     @Test("closing fails every caller at once")
     func close() async throws {
-        try await withPool(PoolLimits(connectionsMax: 1)) { pool, database, _ in
+        try await withPool(PoolLimits(connectionsMax: 1)) { pool, database, observer in
             var errors: [PostgresError?] = []
             for _ in 0..<2 {
                 pool.loop.spawn {
@@ -270,8 +267,7 @@ struct PoolTests {
                     )
                 }
             }
-            try await eventually("one runs", on: pool.loop) { pool.connectionCount == 1 && pool.idleCount == 0 }
-            try await pool.loop.sleep(for: .milliseconds(50))
+            try await eventually("one runs", on: pool.loop) { observer.usage.last == "1 in use, 1 waiting" }
             pool.close()
             try await eventually("both have failed", on: pool.loop) { errors.count == 2 }
             #expect(errors.allSatisfy { $0 == .closed })

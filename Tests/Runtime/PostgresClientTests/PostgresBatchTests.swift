@@ -6,7 +6,7 @@ import Testing
 private let first = PostgresStatement("SELECT 1")
 private let second = PostgresStatement("SELECT 2")
 
-@Suite("The results of a batch", .tags(.integration))
+@Suite("The results of a batch", .tags(.unit))
 struct PostgresBatchTests {
     private func describe(_ commands: [BatchCommand]) -> [String] {
         commands.map { command in

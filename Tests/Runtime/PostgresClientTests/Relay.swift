@@ -22,7 +22,7 @@ final class Relay {
         listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
         // Safety: the listener distributes connections to this loop only, on whose thread all of this runs.
         nonisolated(unsafe) let unsafeSelf = self
-        listener.start(on: [loop]) { stream in unsafeSelf.accept(stream) }
+        listener.start(on: [loop]) { stream in unsafe unsafeSelf.accept(stream) }
     }
 
     var port: Int { listener.port }

@@ -251,8 +251,10 @@ struct FailureTests {
         let port = try LoopbackSocket.freePort()
         try await onLoop { loop in
             let configuration = try RedisConfiguration(url: RedisURL("redis://127.0.0.1:\(port)"))
-            _ = RedisCommander(configuration, on: loop)
-            try await loop.sleep(for: .milliseconds(60))
+            let observer = RecordingObserver()
+            let redis = RedisCommander(configuration, on: loop, observer: observer)
+            try await eventually("a failed attempt", on: loop) { !observer.failures.isEmpty }
+            withExtendedLifetime(redis) {}
         }
         try await RedisServer.running { server in
             try await onLoop { loop in

@@ -2,7 +2,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite("Parsing replies", .tags(.integration))
+@Suite("Parsing replies", .tags(.unit))
 struct ReplyReaderTests {
     private static let stream =
         "+OK\r\n:-12\r\n$-1\r\n$0\r\n\r\n$6\r\na\r\nb\0c\r\n*0\r\n*-1\r\n"
@@ -50,11 +50,9 @@ struct ReplyReaderTests {
     }
 
     private func feed(_ reader: ReplyReader, _ bytes: [UInt8], _ deliver: (RedisValue) -> Void) -> String? {
-        bytes.withUnsafeBytes { bytes in
-            reader.feed(bytes) { reply in
-                deliver(RedisValue(reply))
-                return true
-            }
+        reader.feed(bytes.span) { reply in
+            deliver(RedisValue(reply))
+            return true
         }
     }
 }

@@ -11,7 +11,7 @@ private let b = RedisChannel(name: "b", kind: .plain)
 private let moved = RedisServerError(message: "MOVED 1 127.0.0.1:1")
 private let denied = RedisServerError(message: "NOPERM this user has no permissions to run the 'ssubscribe' command")
 
-@Suite("The state of a subscriber", .tags(.integration))
+@Suite("The state of a subscriber", .tags(.unit))
 struct SubscriberStateTests {
     private struct Row {
         let name: String

@@ -84,7 +84,11 @@ struct SubscriberTests {
                 let subscriber = RedisSubscriber(configuration, on: loop, delegate: listener, observer: observer)
                 defer { subscriber.close() }
                 try await subscriber.subscribe(to: "channel", deadline: .seconds(5))
-                try await loop.sleep(for: .milliseconds(500))
+                try await eventually("several PINGs", on: loop) {
+                    let statistics = LoopbackSocket.ask(port: server.port, "INFO commandstats\r\n") ?? ""
+                    let calls = statistics.firstMatch(of: /cmdstat_ping:calls=([0-9]+)/)?.1
+                    return calls.flatMap { Int($0) } ?? 0 > 6
+                }
                 #expect(listener.losses == 0, "a server that replies stays connected")
                 server.pause()
                 try await eventually("the loss", on: loop) { listener.losses == 1 }
@@ -204,7 +208,10 @@ private final class Listener: RedisSubscriberDelegate {
     var reconnects = 0
 
     func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        messages.append("\(String(decoding: channel, as: UTF8.self))=\(String(decoding: payload, as: UTF8.self))")
+        let (channel, payload) = unsafe (
+            String(decoding: channel, as: UTF8.self), String(decoding: payload, as: UTF8.self)
+        )
+        messages.append("\(channel)=\(payload)")
     }
     func subscriberDidLoseConnection() { losses += 1 }
     func subscriberDidReconnect() { reconnects += 1 }

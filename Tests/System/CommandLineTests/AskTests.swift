@@ -175,12 +175,10 @@ struct AskTests {
             #expect(try await eventually(within: .seconds(10)) { run.output == "part" })
             run.interrupt()
             #expect(try await eventually(within: .seconds(10)) { server.requests.count == 3 })
-            let start = ContinuousClock.now
             run.interrupt()
             let outcome = try await run.end()
             #expect(outcome.status == 130)
-            #expect(outcome.errors.isEmpty)
-            #expect(ContinuousClock.now - start < .seconds(3))
+            #expect(outcome.errors.isEmpty, "at its own limit the abort would have been reported as failed")
         }
     }
 

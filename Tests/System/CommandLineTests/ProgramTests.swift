@@ -88,6 +88,8 @@ struct ProgramTests {
                 "no option ssl_ca_certs; remove it, and name the file in"
             ),
             ("REDIS_URL", "redis://h?db=1", "write the database's number behind the host"),
+            ("REDIS_URL", "redis://h,h2:1/0", "a list of hosts is for Sentinel or Cluster"),
+            ("REDIS_URL", "redis://h#frag", "a part after # has no meaning"),
             ("REDIS_URL", "redis+sentinel://a,b/main", "redis+sentinel:// is reserved for a later release"),
             ("REDIS_URL", "redis://:hun/ter2@h/1", "a / in user or password must be percent-encoded"),
             ("DATABASE_URL", "postgres://h/d?sslmod=require", "it is no URI of the form postgres://"),

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import TestSupport
 import Testing
 
@@ -43,7 +42,7 @@ struct AbandonmentTests {
         #expect(data?.attempts == attempts)
     }
 
-    @Test("is cancelled within the grace and a second after its only client left, and the provider's call is cut")
+    @Test("is cancelled after the grace when its only client left, and the provider's call is cut")
     func leaves() async throws {
         let settings = Self.settings.merging(["MOCK_TOKENS": "5000"]) { $1 }
         try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
@@ -51,9 +50,7 @@ struct AbandonmentTests {
             let submitted = try submit(client)
             try watchAndLeave(client, submitted.streamUrl)
             let start = ContinuousClock.now
-            let over = try await eventually(within: .milliseconds(1500 + busyMachine)) {
-                try status(client, submitted.correlationId) == "cancelled"
-            }
+            let over = try await eventually { try status(client, submitted.correlationId) == "cancelled" }
             #expect(over)
             #expect(ContinuousClock.now - start >= .milliseconds(400), "not before the grace")
             try checkCancelled(client, submitted, attempts: 1)
@@ -67,9 +64,7 @@ struct AbandonmentTests {
             let client = deployment.api
             let submitted = try submit(client)
             try watchAndLeave(client, submitted.streamUrl, until: "queued")
-            let over = try await eventually(within: .milliseconds(1500 + busyMachine)) {
-                try status(client, submitted.correlationId) == "cancelled"
-            }
+            let over = try await eventually { try status(client, submitted.correlationId) == "cancelled" }
             #expect(over)
             try checkCancelled(client, submitted, attempts: 0)
         }
@@ -104,8 +99,8 @@ struct AbandonmentTests {
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.contains(workers == 0 ? "queued" : "token") }
             deployment.apis[0].kill()
-            // Its word counts for five seconds, then comes the grace.
-            let over = try await eventually(within: .seconds(7) + .milliseconds(busyMachine)) {
+            // Its viewer expires after five seconds, then comes the grace.
+            let over = try await eventually {
                 try status(clients[1], submitted.correlationId) == "cancelled"
             }
             #expect(over)
@@ -152,9 +147,7 @@ struct AbandonmentTests {
             let client = deployment.api
             let submitted = try submit(client, headers: [("Prefer", "wait=2")])
             #expect(try status(client, submitted.correlationId) == "running", "it waited for longer than the grace")
-            let over = try await eventually(within: .milliseconds(1500 + busyMachine)) {
-                try status(client, submitted.correlationId) == "cancelled"
-            }
+            let over = try await eventually { try status(client, submitted.correlationId) == "cancelled" }
             #expect(over)
         }
     }
@@ -169,9 +162,9 @@ struct AbandonmentTests {
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.contains("token") }
             deployment.redis.pause()
-            // Longer than a viewer's word and the grace.
-            let isOver = ContinuousClock.now + .seconds(7)
-            while ContinuousClock.now < isOver { usleep(50_000) }
+            // The length of the outage: longer than the lifetime of a viewer and the grace. Redis, whose clock decides, is
+            // frozen and can give no signal.
+            try await ContinuousClock().sleep(for: .seconds(7))
             deployment.redis.resume()
             try transcript.read(stream)
             #expect(transcript.terminal?.name == "completed")

@@ -41,23 +41,21 @@ struct CancellationTests {
         }
     }
 
-    @Test("one whose provider is still silent is cut within 250 ms")
+    @Test("one whose provider is still silent is cut by a push, without waiting for the worker to renew its lease")
     func beforeFirstToken() async throws {
-        try await Deployment.running(Deployment.Plan(environment: ["MOCK_FIRST_TOKEN_DELAY": "30s"])) { deployment in
+        let settings = ["MOCK_FIRST_TOKEN_DELAY": "10m", "JOB_LEASE": "1h"]
+        try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
             let client = deployment.api
             let submitted = try client.submit("a b c")
             let stream = try client.watch(submitted.streamUrl)
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.contains("started") }
-            let start = ContinuousClock.now
             let answer = try client.delete(submitted.correlationId)
-            #expect(answer.status == 200)
-            #expect(ContinuousClock.now - start < .milliseconds(250 + busyMachine))
+            #expect(answer.status == 200, "202 is the answer where the end does not come within 500 ms")
             try transcript.read(stream)
-            #expect(stream.lastArrival - start < .milliseconds(250 + busyMachine))
             try check(transcript, attempts: 1)
             #expect(transcript.text.isEmpty)
-            let freed = try await eventually(within: .seconds(2)) {
+            let freed = try await eventually {
                 try deployment.workers[0].metric("lemma_jobs_active") == 0
             }
             #expect(freed)
@@ -66,19 +64,17 @@ struct CancellationTests {
 
     @Test("one in the middle of its answer keeps what it has")
     func midStream() async throws {
-        let settings = ["MOCK_TOKENS": "5000", "MOCK_TOKEN_DELAY": "10ms"]
+        let settings = ["MOCK_TOKENS": "5000", "MOCK_TOKEN_DELAY": "10ms", "JOB_LEASE": "1h"]
         try await Deployment.running(Deployment.Plan(apis: 2, environment: settings)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }
             let submitted = try clients[0].submit("a b c")
             let stream = try clients[0].watch(submitted.streamUrl)
             var transcript = Transcript()
             try transcript.read(stream) { $0.names.count { $0 == "token" } >= 5 }
-            let start = ContinuousClock.now
             // On the replica that does not serve the stream.
             let answer = try clients[1].delete(submitted.correlationId)
             #expect(answer.status == 200)
             try transcript.read(stream)
-            #expect(stream.lastArrival - start < .milliseconds(250 + busyMachine))
             try check(transcript, attempts: 1)
             let document = try clients[1].decode(answer) as Client.Document
             #expect(document.status == "cancelled")
@@ -101,6 +97,3 @@ struct CancellationTests {
         }
     }
 }
-
-/// Milliseconds that limits are stretched by, because tests share the machine with others.
-let busyMachine = 500

@@ -77,6 +77,7 @@ struct Client: Sendable {
     func submitPatiently(_ problem: String) async throws -> Submitted {
         var response = try post(problem)
         for _ in 0..<5 where response.status == 503 && response["retry-after"] != nil {
+            // The client's patience, as `Retry-After` asks for.
             try await ContinuousClock().sleep(for: .milliseconds(500))
             response = try post(problem)
         }

@@ -32,6 +32,7 @@ struct DatabaseOutageTests {
             let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             for _ in 0..<20 {
                 try database.sql(others + " AND datname = current_database()")
+                // Again and again for a second: the length of the fault.
                 try await ContinuousClock().sleep(for: .milliseconds(50))
             }
             try await meanwhile()

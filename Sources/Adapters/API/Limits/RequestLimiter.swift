@@ -11,7 +11,7 @@ package enum LimitClass: Sendable {
 /// Decides whether a caller may send one more request now.
 ///
 /// Loop-owned. Called for every request whose route has a limit class, after the caller is identified and before the
-/// handler; never called for ``LimitClass/free``. Throws a 429 that says when to retry.
+/// handler; never called for ``LimitClass/free``. Throws a 429 with `Retry-After`.
 package protocol RequestLimiter {
     /// `request` is for limits by client address and for headers that choose the limit.
     func admit(_ limit: LimitClass, _ caller: Caller, _ request: HTTPRequest) async throws(APIProblem)

@@ -11,10 +11,9 @@ struct RequestRoutes {
         let id = try context.identifier(CorrelationID.self)
         let user = caller.user
         let limit = preferredWait(context.request.headers["Prefer"])
-        let cursor = limit == nil ? nil : try await lastEvent(of: id)
         var document = try await find(id, user)
         if !document.record.status.isTerminal, let limit {
-            _ = await waitForEnd(of: document.record, after: cursor, within: limit, context)
+            _ = await waitForEnd(of: document.record.request, within: limit, context)
             document = try await find(id, user)
         }
         respond(context, 200, document.record, document.answer)
@@ -45,38 +44,31 @@ struct RequestRoutes {
 
     /// The finished request as JSON; nil where it is not over within `limit`.
     func finished(
-        _ id: CorrelationID,
+        _ output: SolveMathProblem.Output,
         _ user: UserID,
         within limit: Duration,
         _ context: RequestContext
     ) async throws(APIProblem) -> [UInt8]? {
-        let cursor = try await lastEvent(of: id)
-        let record = try await find(id, user).record
-        guard await waitForEnd(of: record, after: cursor, within: limit, context) else { return nil }
+        let id = output.correlationID
+        let request: MathRequest
+        if let accepted = output.accepted {
+            request = accepted.request
+        } else {
+            let earlier = try await find(id, user)
+            if earlier.record.status.isTerminal {
+                return RequestDocument.json(earlier.record, answer: earlier.answer)
+            }
+            request = earlier.record.request
+        }
+        guard await waitForEnd(of: request, within: limit, context) else { return nil }
         let document = try await find(id, user)
         return RequestDocument.json(document.record, answer: document.answer)
     }
 
-    /// `cursor` was read before `record`, so that the end of a request that is not over comes after it.
-    private func waitForEnd(
-        of record: RequestRecord,
-        after cursor: EventID?,
-        within limit: Duration,
-        _ context: RequestContext
-    ) async -> Bool {
-        // Its end may be the cursor itself, after which nothing comes.
-        guard !record.status.isTerminal else { return true }
-        let end = services.ends.watchEnd(of: record, after: cursor)
-        context.exchange.onClose { end.giveUp() }
-        return await services.streams.wait(for: end, within: limit)
-    }
-
-    private func lastEvent(of id: CorrelationID) async throws(APIProblem) -> EventID? {
-        do {
-            return try await services.requests.lastEvent(of: id)
-        } catch {
-            throw .storeUnavailable
-        }
+    private func waitForEnd(of request: MathRequest, within limit: Duration, _ context: RequestContext) async -> Bool {
+        let waiter = services.ends.waiter(for: request)
+        context.exchange.onClose { waiter.cancel() }
+        return await services.streams.wait(for: waiter, within: limit)
     }
 
     private func find(_ id: CorrelationID, _ user: UserID) async throws(APIProblem) -> ReadMathRequest.Output {

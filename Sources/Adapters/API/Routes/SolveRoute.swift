@@ -25,12 +25,15 @@ struct SolveRoute {
         let id = output.correlationID
         if wantsStream {
             let streams = StreamRoute(services: services)
+            if let accepted = output.accepted {
+                return streams.open(accepted, headers: Self.headers(output), context)
+            }
             try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
             return
         }
         if let limit = preferredWait(context.request.headers["Prefer"]) {
             let requests = RequestRoutes(services: services)
-            if let finished = try await requests.finished(id, user, within: limit, context) {
+            if let finished = try await requests.finished(output, user, within: limit, context) {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
         }

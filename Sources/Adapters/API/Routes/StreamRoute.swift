@@ -9,7 +9,7 @@ internal import Tracing
 
 /// `GET /api/math/stream/{id}`, and the stream that answers a `POST` with `Accept: text/event-stream`.
 struct StreamRoute {
-    /// How soon after a submission a stream is opened by whoever waits for its first token.
+    /// How soon after a submission a stream is opened by a client that waits for the first token.
     private static let promptMilliseconds: Int64 = 10_000
 
     let services: APIServices
@@ -25,7 +25,7 @@ struct StreamRoute {
         try await open(id, user: caller.user, cursor: cursor, isKnown: caller.hasTicket, headers: headers, context)
     }
 
-    /// Where the client wants to go on: the header wins over the query, and an empty value counts as absent.
+    /// The event to resume after: the header wins over the query, and an empty value counts as absent.
     private static func cursor(of request: HTTPRequest) throws(APIProblem) -> EventID? {
         let header = request.headers["Last-Event-ID"].flatMap { $0.isEmpty ? nil : $0 }
         guard let text = header ?? request.query["lastEventId"], !text.isEmpty else { return nil }
@@ -46,9 +46,8 @@ struct StreamRoute {
         let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
         do {
             switch try await services.watch.handle(query) {
-            case .events(let record, let after): start(record, after: after, reset: false, headers, context)
+            case .events(let record, let start): stream(record, from: start, headers, context)
             case .replay(let finished, let start): replay(finished, from: start, headers, context)
-            case .reset(let record): start(record, after: nil, reset: true, headers, context)
             case .nothingFollows:
                 context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
             }
@@ -58,60 +57,78 @@ struct StreamRoute {
             case .gone: throw .goneRequest
             case .unavailable:
                 guard cursor != nil else { throw .storeUnavailable }
-                sendAway(headers, context)
+                interrupt(headers, context)
             }
         }
     }
 
-    /// Answers a resume while the store is away with a stream that ends at once and says when to come back: an
-    /// `EventSource` gives up for ever on any other status than 200.
-    private func sendAway(_ common: HTTPFields, _ context: RequestContext) {
-        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
-        viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), reset: false) { _ in nil }
-        viewer.sendAway(.unavailable)
+    /// Streams a request that was accepted just now: nothing of it is read before its `queued` event is written.
+    func open(_ accepted: AcceptedRequest, headers: HTTPFields, _ context: RequestContext) {
+        describe(accepted.request, isResumed: false, context)
+        start(headers, context, submitted: accepted.createdAt) { services.answers.watch(accepted, viewer: $0) }
     }
 
-    /// Answers with what was kept of a request whose events have expired.
+    /// Answers a resume while the store is away with a stream that ends at once and says when to reconnect: an
+    /// `EventSource` never reconnects after any other status than 200.
+    private func interrupt(_ headers: HTTPFields, _ context: RequestContext) {
+        start(headers, context) { viewer in
+            viewer.interrupt(.unavailable)
+            return nil
+        }
+    }
+
+    /// Answers with the archived answer of a request whose events have expired.
     private func replay(
         _ finished: FinishedRequest,
-        from start: WatchAnswer.ReplayStart,
-        _ common: HTTPFields,
+        from start: ReplayStart,
+        _ headers: HTTPFields,
         _ context: RequestContext
     ) {
-        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
-        let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
-        viewer.start(stream, reset: start == .reset) { viewer in
-            let events = services.answers.replay(of: finished, withAnswer: start != .end)
-            for event in events { viewer.deliver(event) }
+        self.start(headers, context) { viewer in
+            for event in services.answers.replay(of: finished, from: start) { viewer.deliver(event) }
             viewer.answerDidEnd(.terminal)
             return nil
         }
     }
 
-    private func start(
+    private func stream(
         _ record: RequestRecord,
-        after cursor: EventID?,
-        reset: Bool,
-        _ common: HTTPFields,
+        from start: AnswerStart,
+        _ headers: HTTPFields,
         _ context: RequestContext
     ) {
-        // A stream is a trace of its own, however often it is resumed; the links lead to the request's.
-        context.trace.span?.link(record.request.trace.flatMap { TraceContext($0) })
-        context.trace.span?.set("lemma.stream.resumed", .bool(cursor != nil || reset))
-        let viewer = SSEViewer(registry: services.streams, span: context.trace.span)
-        let stream = context.startStream(headers: Self.headers(common), delegate: viewer)
-        viewer.start(stream, reset: reset, submitted: waitsForFirstToken(of: record, after: cursor, reset)) {
-            services.answers.watch(record, after: cursor, viewer: $0)
+        describe(record.request, isResumed: start != .first, context)
+        self.start(headers, context, submitted: submission(of: record, from: start)) {
+            services.answers.watch(record, from: start, viewer: $0)
         }
     }
 
-    /// When the request was submitted, for a client that came at once and from whose side the wait is felt; nil for one
-    /// that comes back or comes late.
-    private func waitsForFirstToken(of record: RequestRecord, after cursor: EventID?, _ reset: Bool) -> Timestamp? {
-        guard cursor == nil, !reset, !record.status.isTerminal,
+    /// A stream is a trace of its own, however often it is resumed; the link leads to the request's.
+    private func describe(_ request: MathRequest, isResumed: Bool, _ context: RequestContext) {
+        context.trace.span?.link(request.trace.flatMap { TraceContext($0) })
+        context.trace.span?.set("lemma.stream.resumed", .bool(isResumed))
+    }
+
+    /// When the request was submitted, where this client has waited for the first token since then; nil for a client that
+    /// resumes or comes late.
+    private func submission(of record: RequestRecord, from start: AnswerStart) -> Timestamp? {
+        guard start == .first, !record.status.isTerminal,
             UnixTime.milliseconds - record.createdAt.milliseconds < Self.promptMilliseconds
         else { return nil }
         return record.createdAt
+    }
+
+    private func start(
+        _ common: HTTPFields,
+        _ context: RequestContext,
+        submitted: Timestamp? = nil,
+        _ watch: (SSEViewer) -> (any AnswerSubscription)?
+    ) {
+        let registry = services.streams
+        let span = context.trace.span
+        let meter = DeliveryMeter(loop: registry.loop, metrics: registry.metrics, span: span, submitted: submitted)
+        let viewer = SSEViewer(ViewerResponse(registry: registry, meter: meter))
+        viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), watch)
     }
 
     private static func headers(_ common: HTTPFields) -> HTTPFields {

@@ -1,110 +1,86 @@
 internal import Application
 package import EventLoop
 package import Instrumentation
-internal import Shared
 internal import Telemetry
 internal import Time
 
-/// The open event streams of one loop and the requests that wait for an end: heartbeats, and the end of both when the
-/// replica drains.
+/// What a drain has to end on one loop: live viewers, on whatever transport, and requests that wait for an end.
 ///
-/// Loop-owned.
+/// Also sends heartbeats and closes the connections of vanished clients. Loop-owned.
 package final class StreamRegistry {
-    /// The longest pause between two looks at the heartbeats.
+    /// The longest pause between two sweeps.
     private static let sweepMax = Duration.seconds(1)
-    /// Heartbeats without an acknowledgement after which a client counts as gone.
+    /// Heartbeats without an acknowledgement after which a client counts as vanished.
     private static let heartbeatsUnansweredMax: Int64 = 3
 
     let loop: Loop
     let bufferBytesMax: Int
     let metrics: StreamMetrics
     private let heartbeatMilliseconds: Int64
-    /// True once every stream is being ended, also those yet to come.
+    /// True once everything is being ended, also what begins later.
     private(set) var isEnding = false
-    private var viewers: [SSEViewer] = []
-    private var waits: [ObjectIdentifier: any EndWatch] = [:]
-    /// What the gauge has of this loop.
+    private var viewers: [ObjectIdentifier: any LiveViewer] = [:]
+    private var waiters: [ObjectIdentifier: any RequestEndWaiter] = [:]
+    /// This loop's share of the gauge.
     private var bufferedBytes = 0
     private var nextVanishedSweep: Int64 = 0
     private var sweep: LoopTimer?
 
-    /// `heartbeat` is the silence on a stream after which a comment is sent; `bufferBytesMax` is what a client may leave
+    /// `heartbeat` is the silence on a stream after which a heartbeat is sent; `bufferBytesMax` is what a client may leave
     /// untaken before its stream falls back to reading from the store.
     package init(loop: Loop, heartbeat: Duration, bufferBytesMax: Int, metrics: StreamMetrics) {
         self.loop = loop
         self.bufferBytesMax = bufferBytesMax
         self.metrics = metrics
         heartbeatMilliseconds = heartbeat.wholeMilliseconds
-        sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.sendHeartbeats() }
+        sweep = loop.schedule(every: min(Self.sweepMax, heartbeat / 4)) { [weak self] in self?.lookAtViewers() }
     }
 
-    func add(_ viewer: SSEViewer) {
-        viewer.slot = viewers.count
-        viewers.append(viewer)
+    func add(_ viewer: any LiveViewer) {
+        viewers[ObjectIdentifier(viewer)] = viewer
         metrics.active.increment()
     }
 
-    func remove(_ viewer: SSEViewer) {
-        guard viewer.slot < viewers.count, viewers[viewer.slot] === viewer else { return }
-        let last = viewers.removeLast()
-        if last !== viewer {
-            viewers[viewer.slot] = last
-            last.slot = viewer.slot
-        }
-        viewer.didEnd()
+    func remove(_ viewer: any LiveViewer) {
+        guard viewers.removeValue(forKey: ObjectIdentifier(viewer)) != nil else { return }
         metrics.active.decrement()
     }
 
-    /// Waits for the end of a request; false where it was not seen within `limit`, or before the replica drains.
-    func wait(for end: any EndWatch, within limit: Duration) async -> Bool {
+    /// Waits for the end of a request; false where it did not end within `limit`, or before the replica drains.
+    func wait(for waiter: any RequestEndWaiter, within limit: Duration) async -> Bool {
         guard !isEnding else { return false }
-        waits[ObjectIdentifier(end)] = end
-        defer { waits[ObjectIdentifier(end)] = nil }
-        return await end.wait(within: limit)
+        waiters[ObjectIdentifier(waiter)] = waiter
+        defer { waiters[ObjectIdentifier(waiter)] = nil }
+        return await waiter.wait(within: limit)
     }
 
-    private func sendHeartbeats() {
+    private func lookAtViewers() {
         let now = loop.nowMilliseconds
         let due = now - heartbeatMilliseconds
         var pendingBytes = 0
-        for viewer in viewers {
+        for viewer in viewers.values {
             if viewer.lastWrite <= due { viewer.sendHeartbeat() }
             pendingBytes += viewer.pendingBytes
         }
         note(bufferedBytes: pendingBytes)
         guard now >= nextVanishedSweep else { return }
         nextVanishedSweep = now + heartbeatMilliseconds
-        // Backwards, because who leaves gives its slot to the last one.
-        for slot in viewers.indices.reversed() where slot < viewers.count {
-            viewers[slot].leaveIfVanished(after: heartbeatMilliseconds * Self.heartbeatsUnansweredMax)
+        for viewer in viewers.values {
+            viewer.closeIfVanished(after: heartbeatMilliseconds * Self.heartbeatsUnansweredMax)
         }
     }
 
-    /// Ends every stream between two events, each after its own hint when to come back, and every wait, which is answered
-    /// with the state of this moment; so do those that begin later.
+    /// Ends every viewer between two events, each after its own hint when to reconnect, and every wait, which is answered
+    /// with the state of this moment; viewers and waits that begin later end at once.
     package func endAll() {
         isEnding = true
-        for end in waits.values { end.giveUp() }
-        for viewer in viewers { viewer.sendAway(.drained) }
+        for waiter in waiters.values { waiter.cancel() }
+        for viewer in viewers.values { viewer.endForDrain() }
     }
 
     private func note(bufferedBytes bytes: Int) {
         if bytes != bufferedBytes { metrics.bufferedBytes.add(Double(bytes - bufferedBytes)) }
         bufferedBytes = bytes
-    }
-
-    /// Measures a sampled event when what is being written now has reached the socket, by the clocks of two machines: what
-    /// one of them is ahead counts as nothing.
-    func measureDelivery(since appended: Int64, in traceID: String?) {
-        loop.executeSoon { [metrics] in
-            let time = Duration.microseconds(max(0, UnixTime.microseconds - appended))
-            metrics.deliverySeconds.observe(time, exemplar: traceID)
-        }
-    }
-
-    func measureFirstToken(since submitted: Timestamp, in traceID: String?) {
-        let waited = UnixTime.microseconds - submitted.milliseconds * 1000
-        metrics.firstTokenSeconds.observe(.microseconds(max(0, waited)), exemplar: traceID)
     }
 
     package func close() {

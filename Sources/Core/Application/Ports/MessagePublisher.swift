@@ -46,12 +46,15 @@ package struct Publication: Sendable {
     package let createdAt: Timestamp
     /// Position in the queue; 1 is next.
     package let position: Int
+    /// The job's number in its queue; nil while the request waits in its conversation's queue.
+    package let jobNumber: Int?
     /// The earlier request that this submission repeats; nil for a new one.
     package let replayed: ReplayedRequest?
 
-    package init(createdAt: Timestamp, position: Int, replayed: ReplayedRequest? = nil) {
+    package init(createdAt: Timestamp, position: Int, jobNumber: Int? = nil, replayed: ReplayedRequest? = nil) {
         self.createdAt = createdAt
         self.position = position
+        self.jobNumber = jobNumber
         self.replayed = replayed
     }
 

@@ -1,18 +1,19 @@
-package import Shared
+package import Domain
 
-/// Reports when requests end, by push.
+/// Waits for requests to end, without reading their events.
 package protocol RequestEnds {
-    /// `cursor` is an event from before the end, so that nothing older is read; nil reads from the first one.
-    func watchEnd(of record: RequestRecord, after cursor: EventID?) -> any EndWatch
+    /// A waiter for the end of one request.
+    func waiter(for request: MathRequest) -> any RequestEndWaiter
 }
 
 /// One wait for the end of one request.
-package protocol EndWatch: AnyObject {
+package protocol RequestEndWaiter: AnyObject {
     /// Waits until the request has ended, at most `limit`; called once.
     ///
-    /// True where the end was seen; false after `limit`, ``giveUp()`` or a cancellation of the task. A hint: a push can be
-    /// lost, so the caller looks itself afterwards.
+    /// An end before this call counts. Returns true where the request is over or has expired; false after `limit`, after
+    /// ``cancel()`` or a cancellation of the task. While the store is away the end is noticed late, so the caller reads the
+    /// request afterwards.
     func wait(within limit: Duration) async -> Bool
     /// Ends the wait at once, also one that has not begun.
-    func giveUp()
+    func cancel()
 }

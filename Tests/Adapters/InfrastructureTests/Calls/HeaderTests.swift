@@ -18,10 +18,10 @@ struct HeaderTests {
         var repeated = 0
 
         init(_ text: String) {
-            var text = text.replacing("SCOPE", with: Array(repeating: "key", count: 10).joined(separator: ", "))
+            var text = text.replacing("SCOPE", with: Array(repeating: "key", count: 11).joined(separator: ", "))
             text = text.replacing(
-                "the terms of `stop` (7)",
-                with: Array(repeating: "t", count: 7).joined(separator: ", ")
+                "the terms of `stop` (6)",
+                with: Array(repeating: "t", count: 6).joined(separator: ", ")
             )
             text = text.replacing(/\([^)]*\)/, with: "")
             if let match = text.firstMatch(of: /\[,([^\]]*)\]/) {

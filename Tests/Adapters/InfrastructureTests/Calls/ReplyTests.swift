@@ -110,9 +110,14 @@ struct ReplyTests {
     func submission() throws {
         let ended = EndedRequests(count: 2, ageSum: .milliseconds(9))
         let accepted = list(text("ok"), .integer(5), .integer(3), .integer(2), .integer(9))
+        let createdAt = Timestamp(milliseconds: 5)
         #expect(
             try submit.decode(accepted)
-                == .accepted(createdAt: Timestamp(milliseconds: 5), position: 3, interrupted: ended)
+                == .accepted(createdAt: createdAt, position: 3, jobNumber: nil, interrupted: ended)
+        )
+        let job = list(text("ok"), .integer(5), .integer(3), .integer(2), .integer(9), .integer(12))
+        #expect(
+            try submit.decode(job) == .accepted(createdAt: createdAt, position: 3, jobNumber: 12, interrupted: ended)
         )
         #expect(try submit.decode(list(text("stopped"), .integer(2), .integer(9))) == .stopped(ended))
         let rejections: [(String, SubmitCall.Reply)] = [

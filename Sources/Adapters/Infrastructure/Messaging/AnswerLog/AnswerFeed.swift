@@ -4,69 +4,71 @@ internal import EventLoop
 internal import RedisClient
 internal import Shared
 
-/// One request's events on one loop, and everyone here who watches them.
+/// One request's events on one loop, and the viewers here that watch them.
 final class AnswerFeed {
     let id: CorrelationID
     let channel: String
     let request: MathRequest
-    /// Nil while the request waits for the one before it in its conversation.
+    /// True where the feed counts as a viewer of a request that is cancelled without viewers.
+    let isPresent: Bool
+    /// Nil while the request waits in its conversation's queue.
     private(set) var jobNumber: Int?
-    let hub: RedisAnswerStream
+    let reader: RedisAnswerLogReader
 
     private enum Subscription {
         case none
-        case underWay
+        case inFlight
         case confirmed
     }
 
-    private var places: [ViewerPlace] = []
+    private var cursors: [ViewerCursor] = []
     private var subscription = Subscription.none
-    /// Loop time of the last push or answer, in milliseconds.
-    private var lastHeard: Int64
+    /// Loop time of the last push or reply, in milliseconds.
+    private var lastActivity: Int64
     private var isProbing = false
     /// In milliseconds of loop time.
-    private static let jobQuestionPauseMax: Int64 = 8000
-    private var jobQuestionDue: Int64 = 0
-    private var jobQuestionPause: Int64 = 1000
-    /// When the next event to be pushed was appended, where that was told.
+    private static let jobNumberPauseMax: Int64 = 8000
+    private var jobNumberDue: Int64 = 0
+    private var jobNumberPause: Int64 = 1000
+    /// When the event that is pushed next was appended, where that was reported.
     private var appendTime: AppendTime?
-
-    init(_ record: RequestRecord, hub: RedisAnswerStream) {
-        request = record.request
-        id = record.request.correlationID
-        jobNumber = record.jobNumber
-        channel = hub.store.keys.live(id)
-        lastHeard = hub.store.loop.nowMilliseconds
-        isQueued = record.status == .queued
-        self.hub = hub
-    }
-
-    /// True until the first event after `queued` has been seen.
+    /// True until the first event after `queued`.
     private(set) var isQueued: Bool
 
-    func add(_ place: ViewerPlace) {
-        places.append(place)
-        if subscription != .underWay { place.read() }
+    init(_ watched: WatchedRequest, reader: RedisAnswerLogReader) {
+        request = watched.request
+        id = watched.request.correlationID
+        jobNumber = watched.jobNumber
+        isQueued = watched.status == .queued
+        isPresent = watched.request.options.onDisconnect == .cancel && !watched.status.isTerminal
+        channel = reader.store.keys.live(id)
+        lastActivity = reader.store.loop.nowMilliseconds
+        self.reader = reader
     }
 
-    /// Lets go of all viewers without a word to them.
-    func abandon() {
-        for place in places { place.abandon() }
-        places = []
+    func add(_ cursor: ViewerCursor) {
+        cursors.append(cursor)
+        if subscription != .inFlight { cursor.read() }
     }
 
-    func remove(_ place: ViewerPlace) {
-        places.removeAll { $0 === place }
-        if places.isEmpty { hub.close(self) }
+    func remove(_ cursor: ViewerCursor) {
+        cursors.removeAll { $0 === cursor }
+        if cursors.isEmpty { reader.close(self) }
     }
 
-    /// Reads begin once Redis has confirmed, so that nothing falls between the reading and the pushes; without a
-    /// confirmation they begin too, and the feed lives on asking.
+    /// Drops all viewers without a report to them.
+    func close() {
+        for cursor in cursors { cursor.drop() }
+        cursors = []
+    }
+
+    /// Subscribes to the pushes. Reads begin when Redis has confirmed, so that no event falls between the read and the
+    /// pushes. Without a confirmation they begin as well, and the feed depends on probes.
     func subscribe() {
-        guard let subscriber = hub.subscriber else { return }
-        subscription = .underWay
-        let partition = hub.store.keys.partition(of: id)
-        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerStream.subscribeDeadline) {
+        guard let subscriber = reader.subscriber else { return }
+        subscription = .inFlight
+        let partition = reader.store.keys.partition(of: id)
+        subscriber.subscribe(to: channel, in: partition, deadline: RedisAnswerLogReader.subscribeDeadline) {
             [weak self] result in
             guard let self else { return }
             switch result {
@@ -77,111 +79,120 @@ final class AnswerFeed {
         }
     }
 
+    // MARK: Pushes
+
     func note(_ time: AppendTime) { appendTime = time }
 
     func push(_ stored: StoredEvent) {
-        lastHeard = hub.store.loop.nowMilliseconds
+        lastActivity = reader.store.loop.nowMilliseconds
         if let appendTime {
             self.appendTime = nil
             if appendTime.id == stored.id {
                 var timed = stored
                 timed.appendedMicroseconds = appendTime.microseconds
-                return hand(timed)
+                return deliver(timed)
             }
         }
-        hand(stored)
+        deliver(stored)
     }
 
-    private func hand(_ stored: StoredEvent) {
-        heard(stored)
-        if places.count == 1 {
-            places[0].push(stored)
+    private func deliver(_ stored: StoredEvent) {
+        observe(stored)
+        if cursors.count == 1 {
+            cursors[0].push(stored)
         } else {
-            for place in places { place.push(stored) }
+            for cursor in cursors { cursor.push(stored) }
         }
     }
 
-    /// Notes an event that came by push or by reading.
-    func heard(_ stored: StoredEvent) {
+    /// Notes an event that was pushed or read.
+    func observe(_ stored: StoredEvent) {
         if isQueued, stored.id > .queued { isQueued = false }
     }
 
     func didLosePushes() {
-        for place in places { place.didLosePushes() }
+        for cursor in cursors { cursor.didLosePushes() }
     }
 
     func readAgain() {
-        for place in places { place.read() }
+        for cursor in cursors { cursor.read() }
     }
 
     // MARK: Silence
 
-    func lookAfter(now: Int64) {
+    /// Repeats what has failed.
+    func retry(now: Int64) {
         if subscription == .none { subscribe() }
-        for place in places { place.retry(now: now) }
+        for cursor in cursors { cursor.retry(now: now) }
     }
 
-    /// True where nothing was heard for so long that a push may have been lost.
+    /// True after so long without a push that one may have been lost.
     func isSilent(now: Int64) -> Bool {
-        !isProbing && now - lastHeard >= RedisAnswerStream.silenceMilliseconds
+        !isProbing && now - lastActivity >= reader.silenceMilliseconds
     }
 
-    /// The newest event that a viewer here has, about which Redis is going to be asked; nil where no viewer is live.
-    func willAsk() -> EventID? {
-        guard !isProbing, let newest = places.lazy.compactMap(\.liveCursor).max() else { return nil }
+    /// The newest event that a viewer here has, with which a probe begins; nil where no viewer is live.
+    func beginSilenceProbe() -> EventID? {
+        guard !isProbing, let newest = cursors.lazy.compactMap(\.liveCursor).max() else { return nil }
         isProbing = true
         return newest
     }
 
     /// Takes what Redis has from `newest` on, two events at most; nil where it did not answer.
-    func didAsk(_ newest: EventID, _ found: [EntryHead]?) {
+    func endSilenceProbe(_ newest: EventID, _ found: [EntryHead]?) {
         isProbing = false
-        lastHeard = hub.store.loop.nowMilliseconds
+        lastActivity = reader.store.loop.nowMilliseconds
         guard let found else { return }
         guard let first = found.first, let last = found.last?.id, first.id == newest || newest == .beginning,
-            !places.contains(where: { $0.isAnother(first) })
+            !cursors.contains(where: { $0.isAnother(first) })
         else { return probe() }
-        for place in places { place.catchUp(to: last) }
+        for cursor in cursors { cursor.catchUp(to: last) }
     }
 
-    /// Asks Redis for the last stored id.
+    /// Reads the log's last event.
     func probe() {
         guard !isProbing else { return }
         isProbing = true
-        for place in places { place.willProbe() }
-        let command = RedisCommand("XREVRANGE", hub.store.keys.events(id), "+", "-", "COUNT", 1)
-        hub.store.connection(of: id).send(command) { [weak self] result in
+        for cursor in cursors { cursor.willProbe() }
+        let store = reader.store
+        let command = RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1)
+        store.connection(of: id).send(command) { [weak self] result in
             self?.didProbe(result)
         }
     }
 
-    /// The last stored event tells all: newer than a cursor is a lost push; older, or another one of the same id, is lost
-    /// history; none is an expired stream.
     private func didProbe(_ result: Result<RedisValue, RedisError>) {
         isProbing = false
-        lastHeard = hub.store.loop.nowMilliseconds
+        lastActivity = reader.store.loop.nowMilliseconds
         guard case .success(let reply) = result else { return }
         let last = reply.array?.first.flatMap { EntryHead($0) }
-        for place in places { place.compare(with: last) }
+        for cursor in cursors { cursor.compare(with: last) }
     }
 
     // MARK: Queue position
 
-    /// Whether to ask if the conversation's turn has come to this request; the pauses grow from 1 s to 8 s.
-    func isJobQuestionDue(now: Int64) -> Bool {
-        guard now >= jobQuestionDue else { return false }
-        jobQuestionDue = now + jobQuestionPause
-        jobQuestionPause = min(jobQuestionPause * 2, Self.jobQuestionPauseMax)
+    /// Whether to read the job's number, which the request gets at its conversation's turn; the pauses grow from 1 s to
+    /// 8 s.
+    func isJobNumberDue(now: Int64) -> Bool {
+        guard now >= jobNumberDue else { return false }
+        jobNumberDue = now + jobNumberPause
+        jobNumberPause = min(jobNumberPause * 2, Self.jobNumberPauseMax)
         return true
     }
 
-    /// The conversation's turn has come to this request.
-    func becameJob(_ number: Int) { jobNumber = number }
+    func didBecomeJob(_ number: Int) { jobNumber = number }
 
-    /// Tells the place in line where it has changed; `given` is how many jobs the queue has given out.
-    func tellPosition(jobsGiven given: Int) {
+    /// Reports the place in the queue where it has changed, from how many jobs have left the queue.
+    func reportPosition(jobsTaken taken: Int) {
         guard let jobNumber else { return }
-        let position = max(1, jobNumber - given)
-        for place in places { place.tell(position: position) }
+        let position = max(1, jobNumber - taken)
+        for cursor in cursors { cursor.report(position: position) }
     }
+}
+
+/// What a feed knows of its request at its beginning.
+struct WatchedRequest {
+    let request: MathRequest
+    let status: RequestStatus
+    let jobNumber: Int?
 }

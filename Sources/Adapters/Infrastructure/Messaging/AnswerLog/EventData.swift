@@ -4,73 +4,102 @@ internal import Problems
 internal import Shared
 internal import Text
 
-/// The JSON of every event of a stream (contract, section 5): the one place that writes it.
+/// The JSON of every event of a stream (contract, section 5): the one place that composes it.
+///
+/// What only Redis knows is a hole of an ``EventTemplate``.
 enum EventData {
-    /// All of `queued` but its position and the closing brace, which are known in Redis only.
-    static func queuedPrefix(_ id: CorrelationID, in conversation: ConversationID) -> String {
-        "{\"correlationId\":\"\(id)\",\"conversationId\":\"\(conversation)\",\"position\":"
+    // MARK: Before and between attempts
+
+    /// `queued`; hole 1 is the position.
+    static func queued(_ id: CorrelationID, in conversation: ConversationID) -> EventTemplate {
+        EventTemplate(
+            JSONWriter.object { json in
+                json.member("correlationId", id.description)
+                json.member("conversationId", conversation.description)
+                json.member("position", json: EventTemplate.number(1))
+            }
+        )
     }
 
     static func queued(_ request: MathRequest, position: Int) -> [UInt8] {
-        Array("\(queuedPrefix(request.correlationID, in: request.conversationID))\(position)}".utf8)
+        queued(request.correlationID, in: request.conversationID).filled(String(position))
     }
 
-    /// The position that `queued` tells; nil where it is none of ours.
+    /// The position in the data of `queued`; nil for data of another form.
     static func position(in data: [UInt8]) -> Int? {
         guard data.last == UInt8(ascii: "}") else { return nil }
         let digits = data.dropLast().reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         return Int(String(decoding: Array(digits.reversed()), as: UTF8.self))
     }
 
-    /// The end of `started` and `restarted`, after the members that are known in Redis only.
-    static func markerSuffix(_ plan: AttemptPlan) -> String {
-        let members = JSONWriter.object { json in
-            json.member("provider", plan.provider)
-            json.member("model", plan.model)
-        }
-        return String(decoding: members.dropFirst(), as: UTF8.self)
+    /// `started`; hole 1 is the attempt.
+    static func started(_ plan: AttemptPlan) -> EventTemplate {
+        EventTemplate(
+            JSONWriter.object { json in
+                json.member("attempt", json: EventTemplate.number(1))
+                write(plan, &json)
+            }
+        )
     }
+
+    /// `restarted`; hole 1 is the attempt, hole 2 the reason.
+    static func restarted(_ plan: AttemptPlan) -> EventTemplate {
+        EventTemplate(
+            JSONWriter.object { json in
+                json.member("attempt", json: EventTemplate.number(1))
+                json.member("reason", json: EventTemplate.string(2))
+                write(plan, &json)
+            }
+        )
+    }
+
+    private static func write(_ plan: AttemptPlan, _ json: inout JSONWriter) {
+        json.member("provider", plan.provider)
+        json.member("model", plan.model)
+    }
+
+    /// `cancelled` of a request that no worker runs; hole 1 is the number of attempts.
+    static func cancelledBetweenAttempts(_ reason: CancelReason) -> EventTemplate {
+        EventTemplate(
+            JSONWriter.object { json in
+                json.member("reason", reason.rawValue)
+                json.member("attempts", json: EventTemplate.number(1))
+                json.member("usage", object: { write(.none, &$0) })
+            }
+        )
+    }
+
+    /// `failed` of a request that cannot be read; hole 1 is the number of attempts.
+    static func failedBetweenAttempts(_ failure: RequestFailure, _ id: CorrelationID) -> EventTemplate {
+        EventTemplate(
+            JSONWriter.object { json in
+                write(failure, of: id, &json)
+                json.member("usage", object: { write(.none, &$0) })
+                json.member("attempts", json: EventTemplate.number(1))
+            }
+        )
+    }
+
+    // MARK: Text
 
     /// `token` and `reasoning`.
     static func text(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count + 16)
-        bytes.append(contentsOf: "{\"text\":\"".utf8)
+        bytes.reserveCapacity(text.utf8.count + AnswerEvent.textPrefix.count + AnswerEvent.textSuffix.count + 6)
+        bytes.append(contentsOf: AnswerEvent.textPrefix)
         JSONText.escape(text, into: &bytes)
-        bytes.append(contentsOf: "\"}".utf8)
+        bytes.append(contentsOf: AnswerEvent.textSuffix)
         return bytes
     }
 
-    static func reset(_ reason: RestartReason) -> [UInt8] {
-        JSONWriter.object { $0.member("reason", reason.rawValue) }
-    }
+    /// `reset`, which is delivered and never stored.
+    static let reset = AnswerEvent(
+        id: nil,
+        name: .reset,
+        data: JSONWriter.object { $0.member("reason", RestartReason.historyLost.rawValue) },
+    )
 
-    /// `cancelled`, for a request that no worker has at the moment: all but the number of attempts, which Redis knows.
-    enum CancelledBetweenAttempts {
-        static func prefix(_ reason: CancelReason) -> String { "{\"reason\":\"\(reason.rawValue)\",\"attempts\":" }
-
-        static var suffix: String {
-            let usage = JSONWriter.object { json in
-                json.member("usage", object: { write(.none, &$0) })
-            }
-            return "," + String(decoding: usage.dropFirst(), as: UTF8.self)
-        }
-    }
-
-    /// `failed`, for a request that cannot be read, in parts before and after the number of attempts.
-    struct FailedBetweenAttempts {
-        let prefix: String
-        let suffix: String
-
-        init(_ failure: RequestFailure, _ id: CorrelationID) {
-            let members = JSONWriter.object { json in
-                write(failure, of: id, &json)
-                json.member("usage", object: { EventData.write(.none, &$0) })
-            }
-            prefix = String(decoding: members.dropLast(), as: UTF8.self) + ",\"attempts\":"
-            suffix = "}"
-        }
-    }
+    // MARK: Ends
 
     private static func write(_ failure: RequestFailure, of id: CorrelationID, _ json: inout JSONWriter) {
         json.problem(failure.kind, detail: failure.detail)
@@ -80,7 +109,7 @@ enum EventData {
 
     /// `completed`, `failed` or `cancelled`.
     static func terminal(_ attempt: FinishedAttempt, at place: FinishPlace) -> [UInt8] {
-        // At a marker's place the attempt of that number never began.
+        // Sequence 0 is the marker's: the attempt of that number never began.
         let attempts =
             switch place {
             case .id(let id) where id.sequence == 0: Int(attempt.claim.attempt) - 1
@@ -102,7 +131,7 @@ enum EventData {
         return end.json
     }
 
-    /// The same of a request that was kept; nil for one that is not over.
+    /// The same of an archived request; nil for a request that is not over.
     static func terminal(_ finished: FinishedRequest) -> (name: AnswerEventName, data: [UInt8])? {
         guard let outcome = finished.outcome else { return nil }
         let end = TerminalEvent(
@@ -117,7 +146,7 @@ enum EventData {
         return (outcome.eventName, end.json)
     }
 
-    /// What the terminal events tell.
+    /// The content of a terminal event.
     private struct TerminalEvent {
         let outcome: AnswerOutcome
         let correlationID: CorrelationID

@@ -6,10 +6,10 @@ internal import Shared
 internal import Telemetry
 internal import Time
 
-/// Appends one attempt's text to its event stream, at most one append under way.
+/// Appends one attempt's text to its event stream, with at most one append in flight.
 ///
 /// ```
-///  idle ──text──► sending ──stored──► idle, or sending the text that gathered meanwhile, as one event
+///  idle ──text──► sending ──stored──► idle, or sending the text that arrived meanwhile, as one event
 ///                    │ unknown outcome, refusal, fresh connection
 ///                    ▼
 ///                 checking: the stream's last ─────┬─ the one before ──► sending the same bytes again
@@ -18,10 +18,10 @@ internal import Time
 ///                                                  └─ older, none ─────► history lost (noted), gone
 /// ```
 final class RedisAnswerWriter: AnswerWriter {
-    /// Text joined into one event at most, and text queued above which the provider has to wait; in UTF-8 bytes.
+    /// Limits in UTF-8 bytes: of the text of one event, and of the queued text above which the provider has to wait.
     private static let eventBytesMax = 16_384
     private static let queuedBytesMax = 65_536
-    /// One event in so many, the first among them, tells when it was appended.
+    /// One event in so many carries the time of its append, the first included.
     static let timedEvery: UInt64 = 32
 
     private struct Chunk {
@@ -34,7 +34,7 @@ final class RedisAnswerWriter: AnswerWriter {
         let id: EventID
         let name: StaticString
         let data: [UInt8]
-        /// In microseconds since 1970, where it is one of the sample.
+        /// In microseconds since 1970, where the event is one of the sample.
         let time: Int64?
     }
 
@@ -51,7 +51,7 @@ final class RedisAnswerWriter: AnswerWriter {
     private var generation: Int
     private var queue: [Chunk] = []
     private var queuedBytes = 0
-    private var underWay: Append?
+    private var inFlight: Append?
     private var failures = 0
     private var failure: AnswerWriteFailure?
     private var roomWaiters: [OneShot<Void>] = []
@@ -84,7 +84,7 @@ final class RedisAnswerWriter: AnswerWriter {
             queue.append(Chunk(kind: kind, text: text))
         }
         queuedBytes += text.utf8.count
-        if underWay == nil { sendNext() }
+        if inFlight == nil { sendNext() }
     }
 
     var hasRoom: Bool { failure == nil && queuedBytes <= Self.queuedBytesMax }
@@ -95,7 +95,7 @@ final class RedisAnswerWriter: AnswerWriter {
     }
 
     func flush() async throws(AnswerWriteFailure) -> EventID {
-        while failure == nil, underWay != nil { try await wait(in: \.flushWaiters) }
+        while failure == nil, inFlight != nil { try await wait(in: \.flushWaiters) }
         if let failure { throw failure }
         return stored
     }
@@ -136,31 +136,31 @@ final class RedisAnswerWriter: AnswerWriter {
             }
         let id = stored.next
         let time = id.sequence % Self.timedEvery == 1 ? UnixTime.microseconds : nil
-        underWay = Append(id: id, name: name, data: EventData.text(chunk.text), time: time)
+        inFlight = Append(id: id, name: name, data: EventData.text(chunk.text), time: time)
         if queuedBytes <= Self.queuedBytesMax { wake(\.roomWaiters) }
         sendOrCheck()
     }
 
-    /// Sends only where the connection that told of the stream is still there: an append that waited for the next one
-    /// could follow a stream that has become shorter, and leave a hole.
+    /// Sends only on the connection on which the stream was seen: an append that waited for another connection could reach
+    /// a stream that has become shorter, and leave a gap.
     private func sendOrCheck() {
         if generation == connection.generation, connection.isConnected { send() } else { check() }
     }
 
     private func send() {
-        guard let underWay else { return }
+        guard let inFlight else { return }
         connection.send(
-            underWay.time == nil ? 8 : 9,
+            inFlight.time == nil ? 8 : 9,
             { command in
                 command.append("FCALL")
                 command.append(store.functions.append)
                 command.append("1")
                 command.append(key)
-                command.append(underWay.id.description)
-                command.append(underWay.name)
-                command.append(underWay.data)
+                command.append(inFlight.id.description)
+                command.append(inFlight.name)
+                command.append(inFlight.data)
                 command.append(channel)
-                if let time = underWay.time { command.append(Int(time)) }
+                if let time = inFlight.time { command.append(Int(time)) }
             },
             completion: { [weak self] result in self?.didSend(result) },
         )
@@ -172,7 +172,7 @@ final class RedisAnswerWriter: AnswerWriter {
         case .success(let reply): reply.integer == 1 ? didStore() : fail(.gone)
         case .failure(.server(let error)) where error.isFunctionNotFound: loadLibraryAndSend()
         case .failure(.cancelled), .failure(.closed): fail(.cancelled)
-        // An id that is not greater is either our own, stored before the connection broke, or a newer attempt's: look.
+        // An id that is not greater is our own, stored before the connection broke, or a newer attempt's.
         case .failure(.server(let error)) where !error.isRetryable && error.message.contains("equal or smaller"):
             check()
         case .failure(.server(let error)) where error.isPermanent: fail(.refused(detail: error.message))
@@ -181,10 +181,10 @@ final class RedisAnswerWriter: AnswerWriter {
     }
 
     private func didStore() {
-        guard let underWay else { return }
-        stored = underWay.id
-        storedData = underWay.data
-        self.underWay = nil
+        guard let inFlight else { return }
+        stored = inFlight.id
+        storedData = inFlight.data
+        self.inFlight = nil
         failures = 0
         sendNext()
     }
@@ -210,7 +210,7 @@ final class RedisAnswerWriter: AnswerWriter {
     }
 
     private func didCheck(_ result: Result<RedisValue, RedisError>, _ seen: Int) {
-        guard failure == nil, let underWay else { return }
+        guard failure == nil, let inFlight else { return }
         switch result {
         case .failure(.cancelled), .failure(.closed): fail(.cancelled)
         case .failure(.server(let error)) where error.isPermanent: fail(.refused(detail: error.message))
@@ -218,19 +218,19 @@ final class RedisAnswerWriter: AnswerWriter {
         case .success(let reply):
             generation = seen
             guard let last = reply.array?.first.flatMap({ EntryHead($0) }) else { return fail(.gone) }
-            if last.id == underWay.id {
-                // Somebody else's event at this place is the end of the request, written after this attempt's last.
-                last.data == underWay.data ? didStore() : fail(.fenced)
+            if last.id == inFlight.id {
+                // Another event with this id is the end of the request, written after this attempt's last event.
+                last.data == inFlight.data ? didStore() : fail(.fenced)
             } else if last.id == stored {
-                // Likewise, after Redis has lost this one and others behind it.
+                // Likewise, after Redis has lost this event and others behind it.
                 storedData == nil || last.data == storedData ? sendOrCheck() : fail(.fenced)
             } else {
-                last.id.attempt > stored.attempt ? fail(.fenced) : loseHistory(upTo: underWay.id)
+                last.id.attempt > stored.attempt ? fail(.fenced) : loseHistory(upTo: inFlight.id)
             }
         }
     }
 
-    /// Notes what is lost before the next attempt can begin: where its marker is lost too, that attempt has the same
+    /// Notes the loss before the next attempt can begin: if this attempt's marker is lost too, the next one gets the same
     /// number.
     private func loseHistory(upTo event: EventID) {
         store.loop.spawn { [self] in
@@ -248,11 +248,11 @@ final class RedisAnswerWriter: AnswerWriter {
         self.failure = failure
         queue = []
         queuedBytes = 0
-        underWay = nil
+        inFlight = nil
         wake(\.roomWaiters)
         wake(\.flushWaiters)
-        let tell = onFailure
+        let report = onFailure
         onFailure = nil
-        tell?(failure)
+        report?(failure)
     }
 }

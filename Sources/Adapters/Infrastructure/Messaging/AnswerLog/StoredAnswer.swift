@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import RedisClient
 internal import Shared
 
-/// Reads the text of an answer out of its events.
+/// Reads the text of an answer from its stored events.
 struct StoredAnswer {
     /// Events read at once; a page of this size keeps Redis busy for less than half a millisecond.
     static let pageEvents = 500
@@ -34,7 +34,7 @@ struct StoredAnswer {
             RedisCommand("XREVRANGE", store.keys.events(id), "+", "-", "COUNT", 1)
         )
         guard let entry = reply.array?.first, let last = EntryHead(entry)?.id else { return nil }
-        // A terminal event at a marker's place stands for the attempt that was not begun any more.
+        // A terminal event with a marker's id ended the request before that attempt began.
         let isUnbegun = last.sequence == 0 && last.attempt > 0 && StoredEvent(entry)?.name.isTerminal == true
         return isUnbegun ? last.attempt - 1 : last.attempt
     }

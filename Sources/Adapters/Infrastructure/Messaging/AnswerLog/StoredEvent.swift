@@ -2,7 +2,7 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
-/// An entry of an event stream whose event may be one of a later version: its id counts all the same.
+/// An entry of an event stream. Its event may be of a later version; its id counts all the same.
 struct EntryHead {
     let id: EventID
     let name: [UInt8]?
@@ -10,7 +10,14 @@ struct EntryHead {
     /// As ``AnswerEvent/appendedMicroseconds``.
     let appendedMicroseconds: Int64?
 
-    /// Reads an entry of XRANGE: its id, the fields `e` and `d`, and `t`, which only some have; nil for what is no entry.
+    init(id: EventID, name: [UInt8]?, data: [UInt8], appendedMicroseconds: Int64?) {
+        self.id = id
+        self.name = name
+        self.data = data
+        self.appendedMicroseconds = appendedMicroseconds
+    }
+
+    /// Reads an entry of XRANGE: its id, the fields `e` and `d`, and `t`, which only some have; nil for another reply.
     init?(_ entry: RedisValue) {
         guard let parts = entry.array, parts.count == 2, let id = parts[0].bytes.flatMap({ EventID(ascii: $0.span) })
         else { return nil }
@@ -38,13 +45,14 @@ struct StoredEvent {
         self.init(head)
     }
 
-    /// Nil for an event of another version.
-    init?(_ head: EntryHead) {
+    /// Nil for an event of another version. The time of the append is left out of an event of the past: it says nothing
+    /// about its delivery.
+    init?(_ head: EntryHead, isLive: Bool = true) {
         guard let name = head.name.flatMap({ AnswerEventName(ascii: $0.span) }) else { return nil }
         id = head.id
         self.name = name
         data = head.data
-        appendedMicroseconds = head.appendedMicroseconds
+        appendedMicroseconds = isLive ? head.appendedMicroseconds : nil
     }
 
     /// Reads a pushed message: `<id> <name> <data>`.
@@ -61,7 +69,7 @@ struct StoredEvent {
         self = stored
     }
 
-    private init(id: EventID, name: AnswerEventName, data: [UInt8]) {
+    init(id: EventID, name: AnswerEventName, data: [UInt8]) {
         self.id = id
         self.name = name
         self.data = data
@@ -69,44 +77,5 @@ struct StoredEvent {
 
     var event: AnswerEvent {
         AnswerEvent(id: id, name: name, data: data, appendedMicroseconds: appendedMicroseconds)
-    }
-}
-
-/// A pushed message that goes ahead of an event and tells when its worker appended it: `<id> <microseconds>`.
-///
-/// A message of its own, because replicas of before know only one form of pushed events and leave out what has another.
-struct AppendTime {
-    let id: EventID
-    let microseconds: Int64
-
-    init?(pushed payload: UnsafeRawBufferPointer) {
-        let time: AppendTime? = payload.withMemoryRebound(to: UInt8.self) { bytes in
-            guard let space = bytes.firstIndex(of: UInt8(ascii: " ")),
-                let id = EventID(ascii: bytes.span.extracting(0..<space)),
-                let microseconds = Int64(ascii: bytes.span.extracting((space + 1)..<bytes.count))
-            else { return nil }
-            return AppendTime(id: id, microseconds: microseconds)
-        }
-        guard let time else { return nil }
-        self = time
-    }
-
-    private init(id: EventID, microseconds: Int64) {
-        self.id = id
-        self.microseconds = microseconds
-    }
-}
-
-extension Int64 {
-    /// A decimal number without a sign; nil for anything else, and for what does not fit.
-    fileprivate init?(ascii digits: Span<UInt8>) {
-        guard !digits.isEmpty, digits.count < 19 else { return nil }
-        var value: Int64 = 0
-        for index in digits.indices {
-            let digit = digits[index] &- UInt8(ascii: "0")
-            guard digit < 10 else { return nil }
-            value = value * 10 + Int64(digit)
-        }
-        self = value
     }
 }

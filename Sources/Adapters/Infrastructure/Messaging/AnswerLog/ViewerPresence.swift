@@ -5,30 +5,31 @@ internal import RedisClient
 internal import Shared
 internal import Time
 
-/// Tells Redis which requests are watched on this loop, of those that end when nobody watches them.
+/// Reports to Redis which requests have viewers on this loop, of the requests that are cancelled without viewers.
 ///
 /// ```
-///  first viewer ─► attend ─► every 2 s attend ─► last viewer gone ─► leave: the grace begins
-///                                   └─► replica dead: 5 s after its last word the grace begins
+///  first viewer ─► renew_presence ─► every 2 s again ─► last viewer gone ─► remove_presence: the grace begins
+///                                      └─► replica dead: 5 s after the last renewal the grace begins
 /// ```
-/// Who finds the grace over is ``AbandonmentSweep``. Loop-owned.
+/// ``AbandonmentSweep`` cancels a request whose grace is over. Loop-owned.
 package final class ViewerPresence {
-    /// How long one word counts.
+    /// How long one report counts.
     static let lifetime = Duration.seconds(5)
     private static let periodMilliseconds: Int64 = 2000
-    /// Requests told of in one call: more would keep Redis busy for too long.
+    /// Requests in one call: more would keep Redis busy for too long.
     private static let batch = 100
 
     private let store: RedisStore
     private let watcher: String
     private let grace: Duration
     private let timeToLive: Duration
-    private var watched: Set<CorrelationID> = []
+    /// How many feeds and waiting requests each has.
+    private var watched: [CorrelationID: Int] = [:]
     private var refreshedAt: Int64 = 0
     private var isRefreshing = false
 
-    /// `watcher` is a name that no other loop of any replica has; `grace` is how long nobody may watch, and `timeToLive`
-    /// the expiry of the index of watched requests.
+    /// `watcher` is a name that no other loop of any replica has; `grace` is how long a request may be without viewers,
+    /// and `timeToLive` the expiry of the index of watched requests.
     package init(store: RedisStore, watcher: String, grace: Duration, timeToLive: Duration) {
         self.store = store
         self.watcher = watcher
@@ -36,40 +37,42 @@ package final class ViewerPresence {
         self.timeToLive = timeToLive
     }
 
-    /// The first viewer of a request has come.
+    /// A request has a viewer; ``end(_:)`` follows.
     func begin(_ id: CorrelationID) {
-        watched.insert(id)
-        store.loop.spawn { await self.attend([id], in: self.store.keys.partition(of: id)) }
+        watched[id, default: 0] += 1
+        guard watched[id] == 1 else { return }
+        store.loop.spawn { await self.renew([id], in: self.store.keys.partition(of: id)) }
     }
 
-    /// The last viewer of a request has gone, or the request is over.
+    /// The viewer is gone, or the request is over.
     func end(_ id: CorrelationID) {
-        guard watched.remove(id) != nil else { return }
-        store.loop.spawn { await self.leave(id) }
+        guard let count = watched[id] else { return }
+        watched[id] = count > 1 ? count - 1 : nil
+        if count == 1 { store.loop.spawn { await self.remove(id) } }
     }
 
-    /// Repeats the word for all that is watched, when it is time.
+    /// Renews the report on every watched request, when that is due.
     func refresh() {
         let now = store.loop.nowMilliseconds
         guard !watched.isEmpty, !isRefreshing, now - refreshedAt >= Self.periodMilliseconds else { return }
         refreshedAt = now
         isRefreshing = true
-        store.loop.spawn { await self.repeatAll() }
+        store.loop.spawn { await self.renewAll() }
     }
 
-    private func repeatAll() async {
+    private func renewAll() async {
         defer { isRefreshing = false }
-        for (partition, ids) in Dictionary(grouping: watched, by: { store.keys.partition(of: $0) }) {
+        for (partition, ids) in Dictionary(grouping: watched.keys, by: { store.keys.partition(of: $0) }) {
             for start in stride(from: 0, to: ids.count, by: Self.batch) {
-                // Without those who have left since: the word would outlive them.
-                let present = ids[start..<min(start + Self.batch, ids.count)].filter { watched.contains($0) }
-                if !present.isEmpty { await attend(present, in: partition) }
+                // Without those whose viewers have left since: a report after the removal would outlive them.
+                let present = ids[start..<min(start + Self.batch, ids.count)].filter { watched[$0] != nil }
+                if !present.isEmpty { await renew(present, in: partition) }
             }
         }
     }
 
-    /// What fails is made good by the next refresh.
-    private func attend(_ ids: [CorrelationID], in partition: Int) async {
+    /// A failure is made up for by the next refresh.
+    private func renew(_ ids: [CorrelationID], in partition: Int) async {
         let call = RenewPresenceCall(
             of: watcher,
             for: ids,
@@ -82,8 +85,8 @@ package final class ViewerPresence {
         try? await store.call(call)
     }
 
-    /// What fails is made good by the expiry of the last word.
-    private func leave(_ id: CorrelationID) async {
+    /// A failure is made up for by the expiry of the last report.
+    private func remove(_ id: CorrelationID) async {
         _ = try? await store.call(RemovePresenceCall(of: watcher, from: id, grace: grace, store.keys))
     }
 }

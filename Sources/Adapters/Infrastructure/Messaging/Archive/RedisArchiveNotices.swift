@@ -53,8 +53,7 @@ package final class RedisArchiveNotices: ArchiveNotices {
         subscriber?.unsubscribe(from: keys.archived(watch.conversation), in: partition)
     }
 
-    func receive(on channel: UnsafeRawBufferPointer) {
-        guard !watches.isEmpty, let conversation = keys.conversation(ofArchived: channel) else { return }
+    func receive(_ conversation: ConversationID) {
         for watch in watches[conversation] ?? [] { watch.notify() }
     }
 

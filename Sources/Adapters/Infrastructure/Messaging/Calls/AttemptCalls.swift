@@ -41,7 +41,8 @@ struct ClaimCall: FunctionCall {
                 String(retention.live.wholeMilliseconds),
                 String(attemptsMax),
                 plan.restartReason.rawValue,
-                EventData.markerSuffix(plan),
+                EventData.started(plan).text,
+                EventData.restarted(plan).text,
             ] + (plan.trace.map { [$0.parent] } ?? [])
     }
 

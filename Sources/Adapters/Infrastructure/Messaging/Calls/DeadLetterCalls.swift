@@ -51,7 +51,6 @@ struct FailUnreadableCall: FunctionCall {
         _ retention: Retention
     ) {
         let id = delivery.correlationID
-        let data = EventData.FailedBetweenAttempts(failure, id)
         partition = keyspace.partition(of: id)
         keys = [
             keyspace.jobs(partition), keyspace.dead(partition), keyspace.request(id), keyspace.events(id),
@@ -64,8 +63,8 @@ struct FailUnreadableCall: FunctionCall {
             String(retention.deadLetters),
             String(retention.afterEnd.wholeMilliseconds),
             keyspace.live(id),
-            data.prefix,
-            data.suffix,
+            keyspace.ended(id),
+            EventData.failedBetweenAttempts(failure, id).text,
             failure.kind.rawValue,
             detail,
             String(retention.turns),
@@ -101,7 +100,7 @@ struct RedriveCall: FunctionCall {
             name.entry,
             id.description,
             String(retention.live.wholeMilliseconds),
-            EventData.queuedPrefix(id, in: conversation),
+            EventData.queued(id, in: conversation).text,
         ]
     }
 

@@ -10,8 +10,7 @@ struct StopTerms {
         arguments = [
             reason.rawValue,
             keyspace.control(partition),
-            EventData.CancelledBetweenAttempts.prefix(reason),
-            EventData.CancelledBetweenAttempts.suffix,
+            EventData.cancelledBetweenAttempts(reason).text,
             String(retention.afterEnd.wholeMilliseconds),
             String(retention.turns),
             String(retention.turnBytes),

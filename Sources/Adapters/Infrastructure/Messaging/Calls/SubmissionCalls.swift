@@ -7,7 +7,8 @@ internal import Time
 /// `submit`.
 struct SubmitCall: FunctionCall {
     enum Reply: Equatable {
-        case accepted(createdAt: Timestamp, position: Int, interrupted: EndedRequests)
+        /// `jobNumber` is nil while the request waits in its conversation's queue.
+        case accepted(createdAt: Timestamp, position: Int, jobNumber: Int?, interrupted: EndedRequests)
         /// Requests still wait: the call must be repeated with ``SubmitCall/afterInterruption``.
         case stopped(EndedRequests)
         case replayed(EarlierSubmission)
@@ -47,7 +48,7 @@ struct SubmitCall: FunctionCall {
             .text(String(retention.live.wholeMilliseconds)),
             .text(id.description),
             .text(request.requestedProvider ?? ""),
-            .text(EventData.queuedPrefix(id, in: conversation)),
+            .text(EventData.queued(id, in: conversation).text),
             .text(request.userID.text),
             .text(standing.rawValue),
             .text(request.options.onBusy.rawValue),
@@ -73,10 +74,11 @@ struct SubmitCall: FunctionCall {
     func decode(_ reply: RedisValue) throws(UnexpectedReply) -> Reply {
         let elements = try reply.list(ofAtLeast: 1)
         switch elements[0].string {
-        case "ok" where elements.count == 5:
+        case "ok" where elements.count == 5 || elements.count == 6:
             return .accepted(
                 createdAt: Timestamp(milliseconds: Int64(try elements[1].number())),
                 position: try elements[2].number(),
+                jobNumber: try elements.dropFirst(5).first?.number(),
                 interrupted: try EndedRequests(elements[3], elements[4]),
             )
         case "stopped" where elements.count == 3: return .stopped(try EndedRequests(elements[1], elements[2]))

@@ -24,6 +24,19 @@ local function append_and_publish(events, id, name, data, channel, time)
   return true
 end
 
+-- Fills the holes of an event's JSON: hole n is the byte n, which JSON never contains. The JSON itself is composed in
+-- `EventData.swift`; Redis knows only the values.
+local function fill(template, ...)
+  local values = { ... }
+  return (string.gsub(template, '[\1-\9]', function(hole) return values[string.byte(hole)] end))
+end
+
+-- Publishes that a request is over, for requests that wait for the end and receive no events. Releases before 1.2 do
+-- not publish it, so a subscriber also reads the status.
+local function publish_end(channel)
+  redis.pcall('SPUBLISH', channel, '')
+end
+
 -- Stores the id of the terminal event and of the event before it, which the archive needs for its replay.
 local function note_end(request, attempt, sequence, before_attempt, before_sequence)
   redis.call('HSET', request, 'endId', event_id(attempt, sequence), 'beforeEndId',

@@ -3,8 +3,9 @@
 -- claim  Begins an attempt of the worker that received a job.
 --
 -- KEYS    jobs, request, events
--- ARGV    group, consumer, entry, channel, TTL ms, max attempts, restart reason, end of the marker's data [,
---         traceparent of the attempt's span, stored for the attempt after it]
+-- ARGV    group, consumer, entry, channel, TTL ms, max attempts, restart reason, data of `started` with a hole for the
+--         attempt, data of `restarted` with another hole for the reason [, traceparent of the attempt's span, stored
+--         for the attempt after it]
 -- returns {`claimed`, `exhausted` or `cancelled`, attempt, ms from submission to first claim, fields as HGETALL, ms
 --         from submission to this claim, reason of this attempt};
 --         {`settled`}: the job is acknowledged or another consumer's; {`expired`}: the request expired and this call
@@ -46,18 +47,18 @@ local function claim(keys, args)
   if attempt - handovers > tonumber(args[6]) then
     return { 'exhausted', attempt, queued, redis.call('HGETALL', request), age, reason }
   end
-  local name, data = 'started', '{"attempt":' .. attempt .. ','
+  local name, marker = 'started', fill(args[8], attempt)
   if attempt > 1 then
-    name, data = 'restarted', data .. '"reason":"' .. reason .. '",'
+    name, marker = 'restarted', fill(args[9], attempt, reason)
   else
     reason = known[8] and 'redriven' or 'first'
   end
-  append_and_publish(events, event_id(attempt, 0), name, data .. args[8], args[4])
+  append_and_publish(events, event_id(attempt, 0), name, marker, args[4])
   redis.call('HSET', request, 'status', 'running', 'attempts', attempt, 'started', started, 'entry', entry)
   redis.call('PEXPIRE', request, args[5])
   redis.call('PEXPIRE', events, args[5])
   -- With the span of the previous attempt. The span of a first attempt is in the trace of the submission.
-  local fields, span = redis.call('HGETALL', request), args[9]
+  local fields, span = redis.call('HGETALL', request), args[10]
   if span and reason == 'first' and known[9] then
     span = string.sub(known[9], 1, 36) .. string.sub(span, 37, 52) .. string.sub(known[9], 53, 55)
   end

@@ -1,14 +1,14 @@
 -- The conversation queue: of a conversation's requests one runs, the others wait for it in the list `line`.
 
 -- SCOPE: the keys that belong to a conversation. Every function that begins or ends its requests gets them first.
--- The last three are prefixes of the names of its requests' keys and channels; an id completes them. All of them,
+-- The last four are prefixes of the names of its requests' keys and channels; an id completes them. All of them,
 -- and all names made of them, are in one slot.
-local scope_count = 10
+local scope_count = 11
 
 local function scope_of(keys)
   return { jobs = keys[1], waiting = keys[2], finished = keys[3], unfinished = keys[4], conversation = keys[5],
     queue = keys[6], turns = keys[7], requests = keys[8], events = keys[9], live = keys[10],
-    id = string.sub(keys[5], -36) }
+    ended = keys[11], id = string.sub(keys[5], -36) }
 end
 
 -- The same for a conversation of which only a request knows; `jobs` is the partition's key.
@@ -16,7 +16,7 @@ local function scope_at(jobs, conversation)
   local partition = string.sub(jobs, 1, -5)
   local keys = { jobs }
   for _, name in ipairs({ 'waiting', 'finished', 'unfinished', 'conversation:' .. conversation, 'line:' .. conversation,
-    'turns:' .. conversation, 'request:', 'events:', 'live:' }) do
+    'turns:' .. conversation, 'request:', 'events:', 'live:', 'ended:' }) do
     keys[#keys + 1] = partition .. name
   end
   return scope_of(keys)

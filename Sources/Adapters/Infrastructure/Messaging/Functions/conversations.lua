@@ -4,7 +4,7 @@
 --
 -- KEYS    SCOPE
 -- ARGV    group, user, 1 if the archive has the conversation or 0, ms for which the deletion is remembered, then the
---         terms of `stop` (7)
+--         terms of `stop` (6)
 -- returns 1 if the conversation is known here as the user's, 0 if it is not known here or belongs to another user;
 --         the number of requests ended by this call and the sum of the ms since their submission; 1 if the call must
 --         be repeated

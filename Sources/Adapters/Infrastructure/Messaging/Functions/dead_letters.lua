@@ -14,8 +14,8 @@ end
 -- fail_unreadable  Ends a request whose record cannot be read, or one of whose keys has another type.
 --
 -- KEYS    jobs, dead, request, events, unfinished
--- ARGV    group, entry, id, max dead letters, TTL ms, channel, data of `failed` before the number of attempts,
---         data of `failed` after it, error kind, detail, turns, bytes of a turn's text, the answer so far
+-- ARGV    group, entry, id, max dead letters, TTL ms, channel, channel of the end, data of `failed` with a hole for the
+--         number of attempts, error kind, detail, turns, bytes of a turn's text, the answer so far
 -- returns 1 if this call ended the request, else 0; then the number of dropped dead letters
 --
 -- Either key may be the broken one; what can be read is stored and published as at any other end.
@@ -37,7 +37,7 @@ local function fail_unreadable(keys, args)
     if attempt and not terminal[name] then
       ended = 1
       append_and_publish(events, event_id(attempt, sequence + 1), 'failed',
-        args[7] .. (tonumber(is_readable and known[2] or 0) or 0) .. args[8], args[6])
+        fill(args[8], tonumber(is_readable and known[2] or 0) or 0), args[6])
       if is_readable then note_end(request, attempt, sequence + 1, attempt, sequence) end
     end
     redis.call('PEXPIRE', events, args[5])
@@ -51,6 +51,7 @@ local function fail_unreadable(keys, args)
     else
       redis.call('HSET', request, 'status', 'failed', 'finished', now_ms(), unpack(facts))
       redis.call('PEXPIRE', request, args[5])
+      publish_end(args[7])
     end
   end
   redis.call('ZREM', keys[5], id)
@@ -63,7 +64,7 @@ end
 -- redrive  Submits the request of a dead letter again and deletes the dead letter.
 --
 -- KEYS    SCOPE, dead
--- ARGV    group, entry of the dead letter, new id, TTL ms, data of `queued` up to its position
+-- ARGV    group, entry of the dead letter, new id, TTL ms, data of `queued` with a hole for its position
 -- returns `redriven`, `unknown`, `unreadable`, or `deleted`: the conversation is deleted
 -- errors  OOM at `maxmemory`
 local function redrive(keys, args)

@@ -65,7 +65,7 @@ end
 -- cancel_abandoned  Cancels a request unless a viewer has come back.
 --
 -- KEYS    SCOPE, watched, viewers
--- ARGV    group, id, then the terms of `stop` (7)
+-- ARGV    group, id, then the terms of `stop` (6)
 -- returns what `cancel` returns, or {`watched`}
 local function cancel_abandoned(keys, args)
   local watched, viewers, id = keys[scope_count + 1], keys[scope_count + 2], args[2]

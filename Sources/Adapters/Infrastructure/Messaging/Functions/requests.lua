@@ -10,6 +10,7 @@ local function conclude(scope, group, id, status, answer, ttl, kept, facts)
   redis.call('HSET', request, 'status', status, 'finished', now_ms(), unpack(facts))
   redis.call('PEXPIRE', request, ttl)
   redis.call('ZREM', scope.unfinished, id)
+  publish_end(scope.ended .. id)
   -- All fields, with the version: a selection would cost Redis more than the few fields that the archive ignores.
   local record = redis.call('HGETALL', request)
   redis.call('XADD', scope.finished, '*', 'kind', 'finished', 'id', id, 'answer', answer, unpack(record))
@@ -29,13 +30,13 @@ local function conclude(scope, group, id, status, answer, ttl, kept, facts)
   if known[1] == id then begin_next(scope, group) else leave_queue(scope, id) end
 end
 
--- Reads what `stop` takes from the arguments `from` on: reason, control channel, data of `cancelled` before and
--- after the number of attempts, TTL ms, turns, bytes of a turn's text.
-local stop_term_count = 7
+-- Reads what `stop` takes from the arguments `from` on: reason, control channel, data of `cancelled` with a hole for the
+-- number of attempts, TTL ms, turns, bytes of a turn's text.
+local stop_term_count = 6
 
 local function stop_terms(args, from)
-  return { reason = args[from], control = args[from + 1], before = args[from + 2], after = args[from + 3],
-    ttl = args[from + 4], kept = { turns = tonumber(args[from + 5]), bytes = tonumber(args[from + 6]) } }
+  return { reason = args[from], control = args[from + 1], data = args[from + 2], ttl = args[from + 3],
+    kept = { turns = tonumber(args[from + 4]), bytes = tonumber(args[from + 5]) } }
 end
 
 -- Ends a request that no worker runs, or asks its worker to cancel it; see `cancel`.
@@ -57,7 +58,7 @@ local function stop(scope, group, id, terms)
       redis.pcall('SPUBLISH', terms.control, 'cancel ' .. id .. ' ' .. terms.reason)
     end
     if attempt and not terminal[name] then
-      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', terms.before .. known[2] .. terms.after,
+      append_and_publish(events, event_id(attempt, sequence + 1), 'cancelled', fill(terms.data, known[2]),
         scope.live .. id)
       note_end(request, attempt, sequence + 1, attempt, sequence)
       redis.call('PEXPIRE', events, terms.ttl)
@@ -95,7 +96,7 @@ end
 -- cancel  Ends a request that no worker runs, or asks its worker to end it.
 --
 -- KEYS    SCOPE
--- ARGV    group, id, then the terms of `stop` (7)
+-- ARGV    group, id, then the terms of `stop` (6)
 -- returns `ended` and the ms since the submission, `over`, `asked` or `unknown`
 --
 -- A request that waits for its first attempt or between two attempts ends here. Its job stays in the stream, because

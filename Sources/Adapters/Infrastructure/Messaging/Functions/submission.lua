@@ -1,15 +1,16 @@
 -- Submissions and the idempotency of their keys.
 
 -- Writes a new request with its first event and its record for the archive: as a job, or at the end of the
--- conversation queue. Returns its position.
+-- conversation queue. Returns its position and the number of its job, nil without one. `queued` is the data of that event
+-- with a hole for the position.
 --
 -- Commands that can be refused come first, and each key gets its expiry at once: if the user lost a permission
 -- (ACL), nothing stays. `about` has the fields to store in the conversation.
 local function admit(scope, id, provider, active, delivered, waiting, now, ttl, queued, about, fields)
-  local request, events, position = scope.requests .. id, scope.events .. id, waiting + 1
+  local request, events, position, number = scope.requests .. id, scope.events .. id, waiting + 1, nil
   if active then position = position + redis.call('LLEN', scope.queue) end
   redis.call('PEXPIRE', events, ttl)
-  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', queued .. position .. '}')
+  redis.call('XADD', events, '0-1', 'e', 'queued', 'd', fill(queued, position))
   redis.call('PEXPIRE', events, ttl)
   redis.call('HSET', request, 'v', '1', 'status', 'queued', 'attempts', 0, 'created', now, unpack(fields))
   redis.call('PEXPIRE', request, ttl)
@@ -21,14 +22,15 @@ local function admit(scope, id, provider, active, delivered, waiting, now, ttl, 
     redis.call('ZADD', scope.waiting, now, scope.id .. ' ' .. id)
   else
     local entry = redis.call('XADD', scope.jobs, '*', 'v', '1', 'id', id, 'provider', provider)
-    redis.call('HSET', request, 'entry', entry, 'number', delivered + position)
+    number = delivered + position
+    redis.call('HSET', request, 'entry', entry, 'number', number)
     redis.call('HSET', scope.conversation, 'active', id)
   end
   redis.call('ZADD', scope.unfinished, now, id)
   redis.call('PEXPIRE', scope.unfinished, ttl)
   redis.call('XADD', scope.finished, '*', 'v', '1', 'kind', 'submitted', 'id', id, 'status', 'queued', 'created', now,
     unpack(fields))
-  return position
+  return position, number
 end
 
 -- Decodes the value of `once`.
@@ -55,12 +57,13 @@ end
 -- submit  Accepts a request, or returns the earlier one of the same idempotency key.
 --
 -- KEYS    SCOPE [, once, idempotency]
--- ARGV    group, max waiting requests, TTL ms, id, requested provider or '', data of `queued` up to its position,
+-- ARGV    group, max waiting requests, TTL ms, id, requested provider or '', data of `queued` with a hole for its position,
 --         user, standing of the conversation (`new`, `named` or `confirmed`), policy for a busy conversation, max
 --         waiting in the conversation, max records that wait for the archive, meaning (8 bytes), meaning as
---         `idempotency` stores it, ids (30 bytes), TTL of the idempotency key in ms, the terms of `stop` (7), then
+--         `idempotency` stores it, ids (30 bytes), TTL of the idempotency key in ms, the terms of `stop` (6), then
 --         field, value ...
--- returns {`ok`, created ms, position, number of interrupted requests, sum of the ms since their submission};
+-- returns {`ok`, created ms, position, number of interrupted requests, sum of the ms since their submission, number of
+--         the job, absent while the request waits in the conversation queue};
 --         {`stopped`, number of interrupted requests, sum of ms}: the call must be repeated;
 --         {`replay`, created ms, ids (30 bytes)} or {`replay`, created ms, id, conversation};
 --         {`reused`}, {`full`}, {`behind`}, {`busy`}, {`crowded`}, {`not_found`};
@@ -96,14 +99,14 @@ local function submit(keys, args)
     fields[#fields + 1] = 'opening'
     fields[#fields + 1] = 1
   end
-  local position = admit(scope, id, args[5], active, delivered, waiting, now, args[3], args[6], about, fields)
+  local position, number = admit(scope, id, args[5], active, delivered, waiting, now, args[3], args[6], about, fields)
   if once then
     redis.call('SET', once, args[12] .. struct.pack('>I6', now) .. args[14], 'PX', args[15])
     -- For replicas of release 1.0, which may receive the repetition during an upgrade.
     redis.call('SET', keys[scope_count + 2],
       table.concat({ args[13], string.format('%.0f', now), id, scope.id }, ' '), 'PX', math.min(args[15], 600000))
   end
-  return { 'ok', now, position, interrupted, age_sum }
+  return { 'ok', now, position, interrupted, age_sum, number }
 end
 
 -- reserve_key  Binds an idempotency key to the meaning of a request.

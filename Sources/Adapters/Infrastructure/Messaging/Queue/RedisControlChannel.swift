@@ -3,11 +3,12 @@ internal import EventLoop
 package import RedisClient
 package import Shared
 
-/// Receives cancellations as soon as they are requested.
+/// Receives cancellations as soon as they are requested: the only subscription of a worker.
 ///
 /// Delivery: at most once. The durable flag in the request's hash and the renewals of the lease cover what is lost here.
 package final class RedisControlChannel: RedisSubscriberDelegate {
     private static let retryPause = Duration.seconds(1)
+    private static let subscribeDeadline = Duration.seconds(5)
 
     private let store: RedisStore
     private var subscriber: (any PartitionSubscriber)?
@@ -33,7 +34,7 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
         subscriber?.subscribe(
             to: store.keys.control(partition),
             in: partition,
-            deadline: RedisAnswerStream.subscribeDeadline,
+            deadline: Self.subscribeDeadline,
         ) { [weak self] result in
             guard case .failure(let error) = result, error != .closed else { return }
             // A refusal comes back at once: without a pause both sides would be busy with retries.

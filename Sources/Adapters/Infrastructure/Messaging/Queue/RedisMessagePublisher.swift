@@ -73,9 +73,9 @@ package struct RedisMessagePublisher: MessagePublisher {
         )
         while true {
             switch try await reply(to: call) {
-            case .accepted(let createdAt, let position, let interrupted):
+            case .accepted(let createdAt, let position, let jobNumber, let interrupted):
                 store.report(interrupted, .interrupted)
-                return Publication(createdAt: createdAt, position: position)
+                return Publication(createdAt: createdAt, position: position, jobNumber: jobNumber)
             case .stopped(let interrupted):
                 // An interruption ends waiting requests in steps, between which Redis serves other clients.
                 store.report(interrupted, .interrupted)

@@ -41,9 +41,12 @@ package struct Keyspace: Sendable {
     func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
     private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
     private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
+    private func ended(_ partition: Int) -> String { "lemma:{p\(partition)}:ended:" }
     func request(_ id: CorrelationID) -> String { "\(requests(partition(of: id)))\(id)" }
     func events(_ id: CorrelationID) -> String { "\(events(partition(of: id)))\(id)" }
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
+    /// The channel on which the end of a request is published, without any event.
+    func ended(_ id: CorrelationID) -> String { "\(ended(partition(of: id)))\(id)" }
     func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
     /// The channel of notices that a record of a conversation is archived; the function library builds it, too.
     func archived(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
@@ -63,21 +66,37 @@ package struct Keyspace: Sendable {
         let partition = partition(of: id)
         return [
             jobs(partition), waiting(partition), finished(partition), unfinished(partition), conversation(id),
-            line(id), turns(id), requests(partition), events(partition), live(partition),
+            line(id), turns(id), requests(partition), events(partition), live(partition), ended(partition),
         ]
     }
 
-    /// The conversation of a channel of archive notices: its last 36 bytes.
-    func conversation(ofArchived channel: UnsafeRawBufferPointer) -> ConversationID? {
-        guard channel.count > 36 else { return nil }
-        return channel.withMemoryRebound(to: UInt8.self) { ConversationID(ascii: $0.span.extracting(last: 36)) }
+    /// The subject of a push channel, from the last letter of its last word and the id behind it; nil for another channel.
+    func pushChannel(_ channel: UnsafeRawBufferPointer) -> PushChannel? {
+        channel.withMemoryRebound(to: UInt8.self) { bytes in
+            let letter = bytes.count - Self.idBytes - 2
+            guard letter > 0 else { return nil }
+            let id = bytes.span.extracting(last: Self.idBytes)
+            return switch bytes[letter] {
+            case UInt8(ascii: "e"): CorrelationID(ascii: id).map { .live($0) }
+            case UInt8(ascii: "d"): CorrelationID(ascii: id).map { .ended($0) }
+            case UInt8(ascii: "t"): ConversationID(ascii: id).map { .archived($0) }
+            case _: nil
+            }
+        }
     }
 
-    /// The request of a live channel: its last 36 bytes.
-    func request(ofLive channel: UnsafeRawBufferPointer) -> CorrelationID? {
-        guard channel.count > 36 else { return nil }
-        return channel.withMemoryRebound(to: UInt8.self) { CorrelationID(ascii: $0.span.extracting(last: 36)) }
-    }
+    /// Of an id's text.
+    private static let idBytes = 36
+}
+
+/// What is published on a channel of the push connection.
+enum PushChannel: Equatable {
+    /// The events of a request.
+    case live(CorrelationID)
+    /// The end of a request.
+    case ended(CorrelationID)
+    /// The archive of records of a conversation.
+    case archived(ConversationID)
 }
 
 /// The keys of a submission under one client's idempotency key.

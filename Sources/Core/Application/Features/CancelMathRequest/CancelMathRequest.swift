@@ -73,15 +73,13 @@ package struct CancelMathRequestHandler: CommandHandler {
     /// The request after its cancellation; still running where its worker has not ended it within the limit.
     private func cancelled(_ record: RequestRecord) async throws -> RequestRecord {
         let id = record.request.correlationID
-        // Read before the end, so that the wait reads only later events.
-        let cursor = try await requests.lastEvent(of: id)
         _ = try await requests.cancel(record.request, .requested)
         let deadline = clock.now + Self.waitLimit
         while true {
             guard let newer = try await requests.find(id) else { throw CancelMathRequest.Failure.notFound }
             let left = deadline - clock.now
             guard !newer.status.isTerminal, left > .zero, !Task.isCancelled else { return newer }
-            _ = await ends.watchEnd(of: newer, after: cursor).wait(within: min(left, Self.checkPeriod))
+            _ = await ends.waiter(for: newer.request).wait(within: min(left, Self.checkPeriod))
         }
     }
 

@@ -3,7 +3,7 @@ internal import Shared
 
 package struct RunMathRequestHandler: CommandHandler {
     private let consumer: any MessageConsumer
-    private let answers: any AnswerStream
+    private let answers: any AnswerLogWriter
     private let solver: any MathSolver
     private let contexts: ContextReader
     private let dependencies: AttemptDependencies
@@ -13,7 +13,7 @@ package struct RunMathRequestHandler: CommandHandler {
 
     package init(
         consumer: any MessageConsumer,
-        answers: any AnswerStream,
+        answers: any AnswerLogWriter,
         solver: any MathSolver,
         contexts: ContextReader,
         dependencies: AttemptDependencies,

@@ -24,8 +24,9 @@ package struct SolveMathProblem: Command {
         package let correlationID: CorrelationID
         package let conversationID: ConversationID
         package let createdAt: Timestamp
-        /// True where the ids are those of an earlier submission under the same key.
-        package let isReplay: Bool
+        /// The new request; nil where an earlier submission under the same key is answered again.
+        package let accepted: AcceptedRequest?
+        package var isReplay: Bool { accepted == nil }
     }
 
     package enum Failure: Error, Equatable {

@@ -39,14 +39,25 @@ package struct SolveMathProblemHandler: CommandHandler {
             if let refused = MathProblemRefused(error) { bus.publish(refused) }
             throw error
         }
-        if publication.replayed == nil {
-            bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
+        if let earlier = publication.replayed {
+            return SolveMathProblem.Output(
+                correlationID: earlier.correlationID,
+                conversationID: earlier.conversationID,
+                createdAt: publication.createdAt,
+                accepted: nil,
+            )
         }
+        bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
         return SolveMathProblem.Output(
-            correlationID: publication.replayed?.correlationID ?? request.correlationID,
-            conversationID: publication.replayed?.conversationID ?? request.conversationID,
+            correlationID: request.correlationID,
+            conversationID: request.conversationID,
             createdAt: publication.createdAt,
-            isReplay: publication.replayed != nil,
+            accepted: AcceptedRequest(
+                request: request,
+                createdAt: publication.createdAt,
+                position: publication.position,
+                jobNumber: publication.jobNumber,
+            ),
         )
     }
 

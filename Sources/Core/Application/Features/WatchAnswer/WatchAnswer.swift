@@ -1,11 +1,11 @@
 package import Domain
 package import Shared
 
-/// Decides what a viewer of a stream is given, before the first byte of the response.
+/// Decides where the deliveries to a viewer start, before the first byte of the response.
 package struct WatchAnswer: Query {
     package let correlationID: CorrelationID
     package let userID: UserID
-    /// The last event the viewer has; nil to begin with the first.
+    /// The last event the viewer has; nil to start with the first.
     package let cursor: EventID?
     /// True where a valid ticket proves that the server once accepted this request.
     package let isKnown: Bool
@@ -18,29 +18,16 @@ package struct WatchAnswer: Query {
     }
 
     package enum Output: Sendable {
-        /// Deliver what follows the cursor.
-        case events(RequestRecord, after: EventID?)
-        /// The store knows less than the viewer has seen: say so, then deliver everything.
-        case reset(RequestRecord)
-        /// The events have expired: deliver what was kept.
-        case replay(FinishedRequest, ReplayStart)
-        /// The viewer has it all and nothing follows.
+        case events(RequestRecord, from: AnswerStart)
+        /// The events have expired: deliver what is archived.
+        case replay(FinishedRequest, from: ReplayStart)
+        /// The viewer has the terminal event.
         case nothingFollows
-    }
-
-    /// Where the replay of a kept answer begins for a viewer.
-    package enum ReplayStart: Sendable {
-        /// With the answer.
-        case answer
-        /// With the answer, after a `reset`: the viewer has events that are gone.
-        case reset
-        /// With the terminal event: the viewer has the answer.
-        case end
     }
 
     package enum Failure: Error, Equatable {
         case notFound
-        /// The request is known, but its events have expired and nothing of its end was kept.
+        /// The request is known, but its events have expired and its end was not archived.
         case gone
         case unavailable
     }
@@ -50,7 +37,7 @@ package struct WatchAnswerHandler: QueryHandler {
     private let requests: any RequestRepository
     private let archive: any RequestArchive
 
-    /// `archive` has what `requests` has forgotten.
+    /// `archive` has the requests that have expired in `requests`.
     package init(requests: any RequestRepository, archive: any RequestArchive) {
         self.requests = requests
         self.archive = archive
@@ -62,20 +49,21 @@ package struct WatchAnswerHandler: QueryHandler {
                 return try await archived(query, isKnown: query.isKnown)
             }
             guard record.request.userID == query.userID, !record.isDeleted else { throw WatchAnswer.Failure.notFound }
-            guard query.cursor != nil || record.status.isTerminal else { return .events(record, after: nil) }
+            guard query.cursor != nil || record.status.isTerminal else { return .events(record, from: .first) }
             guard let last = try await requests.lastEvent(of: query.correlationID) else {
                 return try await archived(query, isKnown: true)
             }
-            guard let cursor = query.cursor else { return .events(record, after: nil) }
+            guard let cursor = query.cursor else { return .events(record, from: .first) }
             if cursor > last {
-                // Before the client is told: it may break off with the old cursor, and be back when that exists anew.
+                // Before the reset: the client may disconnect with the old cursor and reconnect when another event has
+                // that id.
                 if !record.status.isTerminal { try await requests.noteLost(cursor, of: query.correlationID) }
-                return .reset(record)
+                return .events(record, from: .reset)
             }
-            // First, because it must stop a client that has seen the end, and that asks again until it is told so.
+            // First, because a client that has seen the end reconnects until it gets this answer.
             if cursor == last, record.status.isTerminal { return .nothingFollows }
-            if record.isLost(cursor) { return .reset(record) }
-            return .events(record, after: cursor)
+            if record.isLost(cursor) { return .events(record, from: .reset) }
+            return .events(record, from: .after(cursor))
         } catch let error as WatchAnswer.Failure {
             throw error
         } catch {
@@ -87,9 +75,9 @@ package struct WatchAnswerHandler: QueryHandler {
         switch try await archive.find(query.correlationID, of: query.userID) {
         case .finished(let finished, _):
             let ids = finished.replayIDs
-            guard let cursor = query.cursor else { return .replay(finished, .answer) }
+            guard let cursor = query.cursor else { return .replay(finished, from: .answer) }
             if cursor == ids.end { return .nothingFollows }
-            return .replay(finished, cursor == ids.before ? .end : .reset)
+            return .replay(finished, from: cursor == ids.before ? .end : .reset)
         case .open: throw WatchAnswer.Failure.gone
         case nil:
             // Once deleted, a request is unknown to everybody, also to the holder of its ticket.

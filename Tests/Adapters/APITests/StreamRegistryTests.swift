@@ -1,0 +1,92 @@
+import Application
+import EventLoop
+import Instrumentation
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import API
+
+@Suite("The registry of live viewers", .tags(.unit))
+struct StreamRegistryTests {
+    /// A viewer of no particular transport.
+    private final class Viewer: LiveViewer {
+        var lastWrite: Int64 = 0
+        var pendingBytes = 0
+        var heartbeats = 0
+        var silenceLimits: [Int64] = []
+        var drains = 0
+
+        func sendHeartbeat() { heartbeats += 1 }
+        func closeIfVanished(after silenceMax: Int64) { silenceLimits.append(silenceMax) }
+        func endForDrain() { drains += 1 }
+    }
+
+    private final class Waiter: RequestEndWaiter {
+        let isOver: OneShot<Bool>
+        private(set) var isWaiting = false
+        init(_ loop: Loop) { isOver = OneShot(loop: loop) }
+        func wait(within limit: Duration) async -> Bool {
+            isWaiting = true
+            return (try? await isOver.value()) ?? false
+        }
+        func cancel() { isOver.succeed(false) }
+    }
+
+    private func withRegistry(
+        heartbeat: Duration,
+        _ body: @escaping @Sendable (StreamRegistry, LemmaMetrics, Loop) async throws -> Void
+    ) async throws {
+        try await onLoop { loop in
+            let metrics = LemmaMetrics(MetricsRegistry())
+            let registry = StreamRegistry(
+                loop: loop,
+                heartbeat: heartbeat,
+                bufferBytesMax: 1000,
+                metrics: metrics.streams,
+            )
+            defer { registry.close() }
+            try await body(registry, metrics, loop)
+        }
+    }
+
+    @Test(
+        "a silent viewer gets heartbeats, one that was just written to does not; both are asked whether they vanished"
+    )
+    func heartbeats() async throws {
+        try await withRegistry(heartbeat: .milliseconds(40)) { registry, metrics, loop in
+            let (silent, busy) = (Viewer(), Viewer())
+            silent.lastWrite = loop.nowMilliseconds - 1000
+            silent.pendingBytes = 30
+            busy.lastWrite = .max
+            busy.pendingBytes = 12
+            registry.add(silent)
+            registry.add(busy)
+            try await eventually("a heartbeat", on: loop) { silent.heartbeats > 0 }
+            #expect(busy.heartbeats == 0)
+            try await eventually("the question", on: loop) { !busy.silenceLimits.isEmpty }
+            #expect(silent.silenceLimits.first == 120, "three heartbeats")
+            #expect(metrics.streams.bufferedBytes.value == 42)
+        }
+    }
+
+    @Test("a drain ends viewers and waiting requests, and those that begin later at once")
+    func drain() async throws {
+        try await withRegistry(heartbeat: .seconds(15)) { registry, metrics, loop in
+            let (viewer, waiter) = (Viewer(), Waiter(loop))
+            registry.add(viewer)
+            let result = OneShot<Bool>(loop: loop)
+            loop.spawn { result.succeed(await registry.wait(for: waiter, within: .seconds(60))) }
+            try await eventually("the wait", on: loop) { waiter.isWaiting }
+            #expect(metrics.streams.active.value == 1)
+            registry.endAll()
+            #expect(viewer.drains == 1 && registry.isEnding)
+            #expect(try await result.value() == false)
+            registry.remove(viewer)
+            registry.remove(viewer)
+            #expect(metrics.streams.active.value == 0)
+            let late = Waiter(loop)
+            #expect(await registry.wait(for: late, within: .seconds(60)) == false && !late.isWaiting)
+        }
+    }
+}
