@@ -4,7 +4,9 @@ internal import Instrumentation
 internal import Telemetry
 internal import Time
 
-/// Renews the leases of the running jobs, and aborts the jobs that were lost or cancelled. Loop-owned.
+/// Renews the leases of the running jobs, and aborts the jobs that were lost or cancelled.
+///
+/// Loop-owned.
 ///
 /// After a lease without a successful renewal another worker may own the jobs: all of them are aborted.
 final class LeaseRenewal {

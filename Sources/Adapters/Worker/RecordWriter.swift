@@ -5,7 +5,9 @@ internal import Instrumentation
 internal import Shared
 internal import Telemetry
 
-/// Writes batches of records into the archive and acknowledges them. Loop-owned.
+/// Writes batches of records into the archive and acknowledges them.
+///
+/// Loop-owned.
 ///
 /// A batch waits while the archive is unavailable. A batch that the archive rejects permanently is halved until the one
 /// rejected record is found, which becomes a dead letter.

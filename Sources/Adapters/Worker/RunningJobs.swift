@@ -2,7 +2,9 @@ internal import Application
 internal import EventLoop
 internal import Shared
 
-/// The jobs that a worker runs on one loop. Loop-owned.
+/// The jobs that a worker runs on one loop.
+///
+/// Loop-owned.
 final class RunningJobs {
     final class Job {
         let delivery: JobDelivery

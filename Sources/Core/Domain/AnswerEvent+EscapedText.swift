@@ -1,6 +1,8 @@
 extension AnswerEvent {
     /// What surrounds the escaped text in the data of `token` and `reasoning`: `{"text":"…"}`, without white space and
-    /// without further members. Every release stores them so.
+    /// without further members.
+    ///
+    /// Every release stores them so.
     package static let textPrefix = Array(#"{"text":""#.utf8)
     package static let textSuffix = Array(#""}"#.utf8)
 

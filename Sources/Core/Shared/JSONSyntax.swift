@@ -1,7 +1,9 @@
 internal import Text
 
-/// Validates JSON by its grammar (RFC 8259). Foundation's decoder is lenient: it accepts trailing commas, and uses the
-/// first of several members with the same name.
+/// Validates JSON by its grammar (RFC 8259).
+///
+/// Foundation's decoder is lenient: it accepts trailing commas, and uses the first of several members with the same
+/// name.
 ///
 /// ```
 ///  value ─► { ─► name : value ─► , ─► name …     } ─► next

@@ -85,9 +85,10 @@ final class APIService: Service {
         return options
     }
 
-    /// Serves everything as before until nothing is in flight or the grace is over. Then the listener closes, each stream
-    /// ends between two events, each wait for an end is answered with the state of that moment, and all other requests are
-    /// answered within the rest of the grace.
+    /// Serves everything as before until nothing is in flight or the grace is over.
+    ///
+    /// Then the listener closes, each stream ends between two events, each wait for an end is answered with the state
+    /// of that moment, and all other requests are answered within the rest of the grace.
     func drain() async {
         guard let running = running.withLock({ $0 }) else { return }
         let end = ContinuousClock.now + dependencies.configuration.drainGrace

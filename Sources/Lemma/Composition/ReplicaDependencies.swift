@@ -20,7 +20,7 @@ import Tracing
 /// The objects and settings that all services of one process share.
 struct ReplicaDependencies: Sendable {
     /// In `--version`, logs and metrics.
-    static let version = "1.1.0"
+    static let version = "1.2.0"
 
     let configuration: Configuration
     let loops: LoopGroup

@@ -1,6 +1,8 @@
 internal import COpenSSL
 
-/// The settings that TLS connections share: the trusted authorities and the own certificate. TLS 1.2 or later only.
+/// The settings that TLS connections share: the trusted authorities and the own certificate.
+///
+/// TLS 1.2 or later only.
 ///
 /// Safety: `@unchecked Sendable` because the context does not change after `init`; OpenSSL counts its references
 /// atomically. `@safe` because the object owns one reference to the context until `deinit`.

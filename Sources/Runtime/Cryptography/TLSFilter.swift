@@ -1,7 +1,9 @@
 internal import COpenSSL
 package import EventLoop
 
-/// TLS between a socket and its stream: OpenSSL works on memory only, the stream does the I/O. Loop-owned.
+/// TLS between a socket and its stream: OpenSSL works on memory only, the stream does the I/O.
+///
+/// Loop-owned.
 ///
 /// ```
 ///  handshake ── finished ──► open ── peer's close_notify ──► peer has finished

@@ -276,8 +276,10 @@ package final class ByteStream: LoopHandle, Flushable {
 
     // MARK: Ending
 
-    /// Closes after all output is written: sends the end, then waits up to `linger` for the peer's end. Closing with
-    /// unread input would send a reset, which may discard the last bytes at the peer (RFC 9112, section 9.6).
+    /// Closes after all output is written: sends the end, then waits up to `linger` for the peer's end.
+    ///
+    /// Closing with unread input would send a reset, which may discard the last bytes at the peer (RFC 9112, section
+    /// 9.6).
     ///
     /// Received bytes are dropped from this call on.
     package func finish(linger: Duration = .seconds(2)) {

@@ -9,8 +9,10 @@ internal import Synchronization
 /// thread. `@safe` because the handles are allocated in `init` and freed in `deinit`; ``run()`` holds the object while
 /// libuv uses them.
 @safe final class LoopCore: @unchecked Sendable {
-    /// Safety: `@unchecked Sendable` because `.local` closures are not Sendable; they are created, queued and run on the
-    /// loop's own thread (``enqueueLocal(_:)``) and never pass the mutex. `@safe` because each unowned job is run once.
+    /// Safety: `@unchecked Sendable` because `.local` closures are not Sendable; they are created, queued and run on
+    /// the loop's own thread (``enqueueLocal(_:)``) and never pass the mutex.
+    ///
+    /// `@safe` because each unowned job is run once.
     @safe enum Work: @unchecked Sendable {
         /// A job of the actor.
         case actorJob(UnownedJob)

@@ -1,6 +1,8 @@
 internal import CUV
 
-/// A libuv handle and the Swift object that owns it. Loop-owned: it never leaves the loop's thread.
+/// A libuv handle and the Swift object that owns it.
+///
+/// Loop-owned: it never leaves the loop's thread.
 ///
 /// Safety: `@safe` because the handle retains its object from ``adopt()`` to libuv's close callback, so a callback always
 /// finds its object, and the memory that libuv uses is freed with the object.

@@ -17,6 +17,8 @@ package final class PeriodicTask {
         }
     }
 
-    /// Ends the pause or, by cancellation, the run; no further run follows. Idempotent.
+    /// Ends the pause or, by cancellation, the run; no further run follows.
+    ///
+    /// Idempotent.
     package func cancel() { task.cancel() }
 }

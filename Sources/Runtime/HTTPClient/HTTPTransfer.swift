@@ -1,7 +1,9 @@
 internal import CCurl
 internal import EventLoop
 
-/// A running request and its libcurl handle. Loop-owned.
+/// A running request and its libcurl handle.
+///
+/// Loop-owned.
 ///
 /// Safety: `@safe` because the object owns the handle and the list of fields until `deinit`.
 @safe final class HTTPTransfer {
@@ -76,6 +78,7 @@ internal import EventLoop
     }
 
     /// Safety: the transport retains this object while its handle is in the multi handle, and callbacks run only then.
+    ///
     /// libcurl's data is valid during the callback.
     private func setCallbacks() {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -113,7 +116,9 @@ internal import EventLoop
     /// Waits for the next step; throws when the task is cancelled.
     func nextStep() async throws(CancellationError) -> Step { try await step.value() }
 
-    /// Ends the request. The first end counts; it replaces a pause that the task has not observed yet.
+    /// Ends the request.
+    ///
+    /// The first end counts; it replaces a pause that the task has not observed yet.
     func end(_ failure: HTTPClientError?) {
         guard !hasEnded else { return }
         hasEnded = true

@@ -5,8 +5,9 @@ internal import Text
 
 /// What all requests of a transport share.
 package struct HTTPTransportOptions: Sendable {
-    /// The trusted certificate authorities, a PEM file; nil for the system's. The default is `SSL_CERT_FILE`, as for other
-    /// users of OpenSSL.
+    /// The trusted certificate authorities, a PEM file; nil for the system's.
+    ///
+    /// The default is `SSL_CERT_FILE`, as for other users of OpenSSL.
     package var certificateAuthorityFile = ProcessInfo.processInfo.environment["SSL_CERT_FILE"]
     /// The most idle connections kept open for reuse.
     package var idleConnectionsMax = 64
@@ -45,7 +46,9 @@ package struct HTTPTransportOptions: Sendable {
     /// How long the rest of a response may take after ``HTTPReadDecision/enough``.
     private static let lingeringLimit = Duration.seconds(1)
 
-    /// Creates a transport without connections. *Loop thread.*
+    /// Creates a transport without connections.
+    ///
+    /// *Loop thread.*
     package init(on loop: Loop, options: HTTPTransportOptions = HTTPTransportOptions()) {
         loop.assertCurrent()
         precondition(Library.isReady, "libcurl could not be initialised")

@@ -38,8 +38,9 @@ package final class HTTPResponseStream {
     private var connection: HTTPConnection?
     private var delegate: (any HTTPResponseStreamDelegate)?
     private let isChunked: Bool
-    /// Where the last chunk begins and ends in the output. Void once the output has been flushed, which its length shows,
-    /// because only this stream appends to it.
+    /// Where the last chunk begins and ends in the output.
+    ///
+    /// Void once the output has been flushed, which its length shows, because only this stream appends to it.
     private var chunkStart = 0
     private var chunkEnd = 0
 

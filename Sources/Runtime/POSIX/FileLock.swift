@@ -4,7 +4,9 @@ internal import Glibc
 package struct FileLock: ~Copyable {
     private let descriptor: Int32
 
-    /// Creates the file where it is missing; its folder must exist. Does not block.
+    /// Creates the file where it is missing; its folder must exist.
+    ///
+    /// Does not block.
     ///
     /// Throws `EWOULDBLOCK` when another process holds the lock.
     package init(at path: String) throws(SystemError) {

@@ -17,7 +17,9 @@ package struct PostgresConfiguration: Sendable {
     /// How long a connection may be unused before it is closed; the most recently used one stays open.
     package var closeAfter = Duration.seconds(60)
 
-    /// The text is not a URI of PostgreSQL. It may hold a password, so the error does not quote it.
+    /// The text is not a URI of PostgreSQL.
+    ///
+    /// It may hold a password, so the error does not quote it.
     package struct InvalidURI: Error, CustomStringConvertible {
         package let description = "it is no URI of the form postgres://user:password@host:5432/database?sslmode=require"
     }

@@ -142,7 +142,12 @@ struct ConnectionTarget {
         // Safety: libpq copies the strings before the call returns.
         let keywords = unsafe entries.map { unsafe strdup($0.key) }
         let values = unsafe entries.map { unsafe strdup($0.value) }
-        defer { unsafe (keywords + values).forEach { unsafe free($0) } }
+        defer {
+            for index in entries.indices {
+                unsafe free(keywords[index])
+                unsafe free(values[index])
+            }
+        }
         return unsafe PQconnectStartParams(
             keywords.map { unsafe UnsafePointer($0) } + [nil],
             values.map { unsafe UnsafePointer($0) } + [nil],

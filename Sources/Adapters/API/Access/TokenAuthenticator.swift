@@ -19,9 +19,10 @@ package struct TokenAuthenticator: Authenticator {
 
     package func precheck(_ head: HTTPRequest) throws(APIProblem) { _ = try caller(of: head) }
 
-    /// A wrong token is an error also where none is required: the client believes that it acts as a user. Credentials
-    /// without the form of a token of Lemma's are ignored there: a proxy's Basic credentials, or the key that an SDK
-    /// insists on sending.
+    /// A wrong token is an error also where none is required: the client believes that it acts as a user.
+    ///
+    /// Credentials without the form of a token of Lemma's are ignored there: a proxy's Basic credentials, or the key
+    /// that an SDK insists on sending.
     package func caller(of request: HTTPRequest) throws(APIProblem) -> Caller {
         switch Credential(request.headers["Authorization"]) {
         case let credential? where credential == .token || credential == .otherToken && isRequired:

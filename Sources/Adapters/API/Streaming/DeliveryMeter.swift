@@ -15,8 +15,9 @@ struct DeliveryMeter {
     private var submitted: Timestamp?
     private var events = 0
 
-    /// `span` is the request's and ends with the deliveries. `submitted` is when the client began to wait for its first
-    /// token.
+    /// `span` is the request's and ends with the deliveries.
+    ///
+    /// `submitted` is when the client began to wait for its first token.
     init(loop: Loop, metrics: StreamMetrics, span: Span?, submitted: Timestamp? = nil) {
         self.loop = loop
         self.metrics = metrics

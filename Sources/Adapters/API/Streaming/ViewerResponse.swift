@@ -45,8 +45,9 @@ final class ViewerResponse {
 
     var pendingBytes: Int { stream?.pendingBytes ?? 0 }
 
-    /// Whether the client's buffer has room for a frame of `bytes`, at most; a single frame always fits. If not, the
-    /// delegate is called when the client has taken what was written.
+    /// Whether the client's buffer has room for a frame of `bytes`, at most; a single frame always fits.
+    ///
+    /// If not, the delegate is called when the client has taken what was written.
     func hasRoom(forFrameOf bytes: Int) -> Bool {
         guard let stream else { return false }
         let pending = stream.pendingBytes

@@ -6,7 +6,9 @@ package struct AcceptedRequest: Sendable {
     package let request: MathRequest
     /// The moment of submission by the store's clock.
     package let createdAt: Timestamp
-    /// Place in the queue at that moment; 1 is next. It is the one in the request's `queued` event.
+    /// Place in the queue at that moment; 1 is next.
+    ///
+    /// It is the one in the request's `queued` event.
     package let position: Int
     /// The job's number in its queue, from which its later places follow; nil while the request waits in its
     /// conversation's queue.

@@ -15,7 +15,9 @@ package struct ArchiveCatchUp {
     }
 
     /// Calls `read` until it returns a value: first when the subscription to notifications is complete, then after each
-    /// notification. Nil after the limit or when the task is cancelled.
+    /// notification.
+    ///
+    /// Nil after the limit or when the task is cancelled.
     func wait<Found, Failure: Error>(
         for conversation: ConversationID,
         _ read: () async throws(Failure) -> Found?

@@ -1,7 +1,9 @@
 package import Domain
 package import Shared
 
-/// The permanent storage of conversations. Each call is scoped to one user: another user's conversation does not exist.
+/// The permanent storage of conversations.
+///
+/// Each call is scoped to one user: another user's conversation does not exist.
 ///
 /// After ``RepositoryFailure/unavailable`` the caller may retry.
 package protocol ConversationRepository {

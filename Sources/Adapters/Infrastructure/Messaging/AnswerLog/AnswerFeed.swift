@@ -62,8 +62,10 @@ final class AnswerFeed {
         cursors = []
     }
 
-    /// Subscribes to the pushes. Reads begin when Redis has confirmed, so that no event falls between the read and the
-    /// pushes. Without a confirmation they begin as well, and the feed depends on probes.
+    /// Subscribes to the pushes.
+    ///
+    /// Reads begin when Redis has confirmed, so that no event falls between the read and the pushes. Without a
+    /// confirmation they begin as well, and the feed depends on probes.
     func subscribe() {
         guard let subscriber = reader.subscriber else { return }
         subscription = .inFlight

@@ -209,8 +209,9 @@ struct CursorState {
         return last.id < cursorBeforeProbe || isAnother(last) ? lose() : .nothing
     }
 
-    /// True for an event that has got the cursor's id after Redis lost the one that was delivered here. It may be the
-    /// log's last, such as the terminal event.
+    /// True for an event that has got the cursor's id after Redis lost the one that was delivered here.
+    ///
+    /// It may be the log's last, such as the terminal event.
     func isAnother(_ stored: EntryHead) -> Bool {
         guard let cursorData, stored.id == cursor else { return false }
         return stored.data != cursorData
@@ -219,7 +220,9 @@ struct CursorState {
     // MARK: Lost history
 
     /// The loss is noted before the viewer gets a `reset`: it keeps its cursor until the next event and may disconnect
-    /// before it. A client that resumes from that cursor gets another `reset`, even when a new event has its id by then.
+    /// before it.
+    ///
+    /// A client that resumes from that cursor gets another `reset`, even when a new event has its id by then.
     private mutating func lose() -> Action {
         phase = .lost
         return .noteLoss

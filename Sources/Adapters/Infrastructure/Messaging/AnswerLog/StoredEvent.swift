@@ -2,7 +2,9 @@ internal import Domain
 internal import RedisClient
 internal import Shared
 
-/// An entry of an event stream. Its event may be of a later version; its id counts all the same.
+/// An entry of an event stream.
+///
+/// Its event may be of a later version; its id counts all the same.
 struct EntryHead {
     let id: EventID
     let name: [UInt8]?
@@ -45,8 +47,9 @@ struct StoredEvent {
         self.init(head)
     }
 
-    /// Nil for an event of another version. The time of the append is left out of an event of the past: it says nothing
-    /// about its delivery.
+    /// Nil for an event of another version.
+    ///
+    /// The time of the append is left out of an event of the past: it says nothing about its delivery.
     init?(_ head: EntryHead, isLive: Bool = true) {
         guard let name = head.name.flatMap({ AnswerEventName(ascii: $0.span) }) else { return nil }
         id = head.id

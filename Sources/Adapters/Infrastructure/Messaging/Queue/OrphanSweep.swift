@@ -28,7 +28,9 @@ package final class OrphanSweep {
     private let choice: ProviderIdentity
     private var task: PeriodicTask?
 
-    /// A job may be unseen for `lease`. `choice` is the provider that the request would have got.
+    /// A job may be unseen for `lease`.
+    ///
+    /// `choice` is the provider that the request would have got.
     package init(
         store: RedisStore,
         consumer: any MessageConsumer,

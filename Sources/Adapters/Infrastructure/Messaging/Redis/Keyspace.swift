@@ -19,7 +19,9 @@ package struct Keyspace: Sendable {
         self.partitions = partitions
     }
 
-    /// The partition of a request or conversation, from its lane. A request has the lane of its conversation.
+    /// The partition of a request or conversation, from its lane.
+    ///
+    /// A request has the lane of its conversation.
     package func partition(of id: some UUIDIdentifier) -> Int { partition(of: id.bits.lane) }
     private func partition(of lane: UInt16) -> Int { Int(lane) % partitions }
 

@@ -78,7 +78,9 @@ package struct ListMessagesHandler: QueryHandler {
         return Page(items: items.map(\.message).reversed(), next: next)
     }
 
-    /// The requests of the page. The newest page waits for an answer whose end the client may have received already.
+    /// The requests of the page.
+    ///
+    /// The newest page waits for an answer whose end the client may have received already.
     private func caughtUp(_ query: ListMessages) async throws(ListMessages.Failure) -> [ArchivedRequest]? {
         var found = try await page(query)
         if found == nil, try await exists(query) { found = try await page(query) }

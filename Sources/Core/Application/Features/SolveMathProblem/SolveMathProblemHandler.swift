@@ -123,8 +123,9 @@ package struct SolveMathProblemHandler: CommandHandler {
         )
     }
 
-    /// All ids of a conversation share its lane. A new conversation takes the lane of the idempotency key, so that both are
-    /// written together.
+    /// All ids of a conversation share its lane.
+    ///
+    /// A new conversation takes the lane of the idempotency key, so that both are written together.
     private func makeRequest(
         _ command: SolveMathProblem,
         _ valid: SolveMathProblemValidator.Valid,
