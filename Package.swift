@@ -125,7 +125,7 @@ let tests: [Target] = [
     ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
-    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop"]),
+    suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop", "Text"]),
     suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop", "Text"]),
     suite("Settings", in: "Runtime", ["Settings"]),
@@ -148,7 +148,7 @@ let tests: [Target] = [
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "Text",
         ],
     ),
     suite(
@@ -202,12 +202,6 @@ let package = Package(
     cLanguageStandard: .c11,
 )
 
-/// Tests that are compiled with strict memory safety.
-let strictTests: Set<String> = ["HTTPServerTests", "RedisClientTests", "PostgresClientTests"]
-
-/// Targets that are not compiled with strict memory safety yet, besides the tests.
-let lenient: Set<String> = ["Infrastructure"]
-
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     if target.name.hasPrefix("C"), target.path?.hasPrefix("Sources/System") == true { continue }
     target.swiftSettings = [
@@ -216,8 +210,7 @@ for target in package.targets where [.regular, .executable, .test].contains(targ
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .strictMemorySafety(),
         .treatAllWarnings(as: .error),
     ]
-    let isStrict = target.type == .test ? strictTests.contains(target.name) : !lenient.contains(target.name)
-    if isStrict { target.swiftSettings?.append(.strictMemorySafety()) }
 }

@@ -3,10 +3,10 @@ internal import Time
 
 /// Receives the messages and the gaps of a ``RedisSubscriber``, on the loop's thread.
 package protocol RedisSubscriberDelegate: AnyObject {
-    /// A message, straight from the parser's memory: both views are valid during the call only.
+    /// A message, straight from the parser's memory.
     ///
     /// Messages of a channel that was unsubscribed a moment ago may still arrive.
-    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer)
+    func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>)
     /// Messages are lost from now on, or have been for a while.
     func subscriberDidLoseConnection()
     /// Every channel is confirmed again. Messages in between are lost: read what was missed.
@@ -200,7 +200,8 @@ package final class RedisSubscriber: ReconnectionOwner, RedisWireOwner {
     func wireDidReceive(_ reply: RedisReply) {
         guard reply.isMessage else { return apply(.replied(SubscriberReply(reply))) }
         // Safety: hiredis frees the bytes of both after this call.
-        unsafe delegate?.subscriberDidReceive(reply[2].bytes, on: reply[1].bytes)
+        let (payload, channel) = unsafe (reply[2].bytes, reply[1].bytes)
+        unsafe delegate?.subscriberDidReceive(Span(_unsafeBytes: payload), on: Span(_unsafeBytes: channel))
     }
 }
 

@@ -6,6 +6,7 @@ import RedisClient
 import Shared
 import Telemetry
 import TestSupport
+import Text
 
 @testable import Infrastructure
 
@@ -276,8 +277,8 @@ func withRedis(
 final class ChannelRecorder: RedisSubscriberDelegate {
     private(set) var messages: [String] = []
 
-    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        messages.append(String(decoding: payload, as: UTF8.self))
+    func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
+        messages.append(String(repairing: payload))
     }
 
     func subscriberDidLoseConnection() {}

@@ -31,9 +31,9 @@ struct SubprocessTests {
         await #expect(processExitsWith: .success) {
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
             var limit = rlimit()
-            getrlimit(resource, &limit)
+            unsafe getrlimit(resource, &limit)
             limit.rlim_cur = 100
-            setrlimit(resource, &limit)
+            unsafe setrlimit(resource, &limit)
             let change = DescriptorLimit.raise()
             precondition(change.softBefore == 100 && change.soft == change.hard && change.hard > 100)
             precondition(DescriptorLimit.raise() == change, "the second time changes nothing")

@@ -108,10 +108,10 @@ struct TCPListenerTests {
                 let port = listener.port
                 let waiting = try (0..<8).map { _ in try Peer.connectingSocket(to: port, blocking: true) }
                 var limit = rlimit()
-                getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 let usual = limit.rlim_cur
                 limit.rlim_cur = rlim_t(waiting[7]) + 3
-                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 let count = LoopBound(Count(), of: loop)
                 let pauses = LoopBound(Count(), of: loop)
                 let open = LoopBound(Streams(), of: loop)
@@ -122,7 +122,7 @@ struct TCPListenerTests {
                 try await eventually("it has paused twice", on: loop) { pauses.onLoop.value == 2 }
                 guard 1..<8 ~= count.onLoop.value else { throw NeverHappened(what: "descriptors run out") }
                 limit.rlim_cur = usual
-                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 try await eventually("the rest is accepted", on: loop) { count.onLoop.value == 8 }
             }
         }

@@ -159,7 +159,9 @@ struct WritingTests {
                 let end = received.byteCount % piece.count
                 let start = (received.byteCount - bytes.count) % piece.count
                 let expected = start < end ? piece[start..<end] : piece[start...] + piece[..<end]
-                let isSame = expected.withUnsafeBytes { expected in bytes.withUnsafeBytes { same(expected, $0) } }
+                let isSame = unsafe expected.withUnsafeBytes { expected in
+                    unsafe bytes.withUnsafeBytes { unsafe same(expected, $0) }
+                }
                 if !isSame { isIntact = false }
             }
             let sent = sender.recorded()

@@ -2,6 +2,7 @@ import EventLoop
 import RedisClient
 import TestSupport
 import Testing
+import Text
 
 @Suite("Pub/sub on a real server", .tags(.integration), .timeLimit(.minutes(1)))
 struct SubscriberTests {
@@ -207,11 +208,8 @@ private final class Listener: RedisSubscriberDelegate {
     var losses = 0
     var reconnects = 0
 
-    func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        let (channel, payload) = unsafe (
-            String(decoding: channel, as: UTF8.self), String(decoding: payload, as: UTF8.self)
-        )
-        messages.append("\(channel)=\(payload)")
+    func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
+        messages.append("\(String(repairing: channel))=\(String(repairing: payload))")
     }
     func subscriberDidLoseConnection() { losses += 1 }
     func subscriberDidReconnect() { reconnects += 1 }

@@ -138,7 +138,8 @@ struct OutageTests {
             case .demoted: _ = try deployment.askRedis("REPLICAOF", "127.0.0.1", "1")
             case .diskFails:
                 // The file of a snapshot cannot take the place of a directory.
-                unsafe #expect(mkdir(try snapshot(deployment), 0o700) == 0)
+                let made = try unsafe mkdir(snapshot(deployment), 0o700)
+                #expect(made == 0)
                 _ = try deployment.askRedis("CONFIG", "SET", rawValue, "3600 1000000")
                 try await save(deployment, untilStatus: "err")
             }
@@ -149,7 +150,8 @@ struct OutageTests {
             case .memoryFull, .replicasGone: _ = try deployment.askRedis("CONFIG", "SET", rawValue, "0")
             case .demoted: _ = try deployment.askRedis("REPLICAOF", "NO", "ONE")
             case .diskFails:
-                unsafe #expect(rmdir(try snapshot(deployment)) == 0)
+                let removed = try unsafe rmdir(snapshot(deployment))
+                #expect(removed == 0)
                 try await save(deployment, untilStatus: "ok")
             }
         }

@@ -1,4 +1,5 @@
 internal import Shared
+internal import Text
 
 /// A message that is pushed ahead of an event, with the time of its append by the worker's clock: `<id> <microseconds>`.
 ///
@@ -7,19 +8,11 @@ struct AppendTime {
     let id: EventID
     let microseconds: Int64
 
-    init?(pushed payload: UnsafeRawBufferPointer) {
-        let time: AppendTime? = payload.withMemoryRebound(to: UInt8.self) { bytes in
-            guard let space = bytes.firstIndex(of: UInt8(ascii: " ")),
-                let id = EventID(ascii: bytes.span.extracting(0..<space)),
-                let microseconds = Int64(ascii: bytes.span.extracting((space + 1)..<bytes.count))
-            else { return nil }
-            return AppendTime(id: id, microseconds: microseconds)
-        }
-        guard let time else { return nil }
-        self = time
-    }
-
-    private init(id: EventID, microseconds: Int64) {
+    init?(pushed payload: Span<UInt8>) {
+        guard let space = payload.firstIndex(of: UInt8(ascii: " ")),
+            let id = EventID(ascii: payload.extracting(first: space)),
+            let microseconds = Int64(ascii: payload.extracting((space + 1)...))
+        else { return nil }
         self.id = id
         self.microseconds = microseconds
     }

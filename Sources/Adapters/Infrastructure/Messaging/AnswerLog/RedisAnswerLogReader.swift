@@ -126,7 +126,7 @@ package final class RedisAnswerLogReader: AnswerLogReader {
     // MARK: Pushes
 
     /// Takes a message of a request's live channel.
-    func receive(_ payload: UnsafeRawBufferPointer, of id: CorrelationID) {
+    func receive(_ payload: Span<UInt8>, of id: CorrelationID) {
         guard let feed = feeds[id] else { return }
         if let event = StoredEvent(pushed: payload) {
             feed.push(event)

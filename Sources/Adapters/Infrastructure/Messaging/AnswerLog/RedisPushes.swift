@@ -40,7 +40,7 @@ package final class RedisPushes: RedisSubscriberDelegate {
         subscriber = nil
     }
 
-    package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
+    package func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
         switch keys.pushChannel(channel) {
         case .live(let id): answers.receive(payload, of: id)
         case .ended(let id): ends.receive(id)

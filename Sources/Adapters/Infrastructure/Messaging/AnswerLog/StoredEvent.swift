@@ -1,6 +1,7 @@
 internal import Domain
 internal import RedisClient
 internal import Shared
+internal import Text
 
 /// An entry of an event stream.
 ///
@@ -59,17 +60,14 @@ struct StoredEvent {
     }
 
     /// Reads a pushed message: `<id> <name> <data>`.
-    init?(pushed payload: UnsafeRawBufferPointer) {
-        let stored: StoredEvent? = payload.withMemoryRebound(to: UInt8.self) { bytes in
-            guard let first = bytes.firstIndex(of: UInt8(ascii: " ")),
-                let second = bytes[(first + 1)...].firstIndex(of: UInt8(ascii: " ")),
-                let id = EventID(ascii: bytes.span.extracting(0..<first)),
-                let name = AnswerEventName(ascii: bytes.span.extracting((first + 1)..<second))
-            else { return nil }
-            return StoredEvent(id: id, name: name, data: Array(bytes[(second + 1)...]))
-        }
-        guard let stored else { return nil }
-        self = stored
+    init?(pushed payload: Span<UInt8>) {
+        guard let first = payload.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        let rest = payload.extracting((first + 1)...)
+        guard let second = rest.firstIndex(of: UInt8(ascii: " ")),
+            let id = EventID(ascii: payload.extracting(first: first)),
+            let name = AnswerEventName(ascii: rest.extracting(first: second))
+        else { return nil }
+        self.init(id: id, name: name, data: Array(copying: rest.extracting((second + 1)...)))
     }
 
     init(id: EventID, name: AnswerEventName, data: [UInt8]) {

@@ -2,6 +2,7 @@ package import Domain
 internal import EventLoop
 package import RedisClient
 package import Shared
+internal import Text
 
 /// Receives cancellations as soon as they are requested: the only subscription of a worker.
 ///
@@ -43,8 +44,8 @@ package final class RedisControlChannel: RedisSubscriberDelegate {
     }
 
     /// A message is `cancel <id> <reason>`.
-    package func subscriberDidReceive(_ payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer) {
-        let words = String(decoding: payload, as: UTF8.self).split(separator: " ")
+    package func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
+        let words = String(repairing: payload).split(separator: " ")
         guard words.count == 3, words[0] == "cancel", let id = CorrelationID(words[1]) else { return }
         onCancel(id, CancelReason(stored: String(words[2])))
     }

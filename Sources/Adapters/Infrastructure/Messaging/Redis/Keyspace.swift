@@ -73,17 +73,15 @@ package struct Keyspace: Sendable {
     }
 
     /// The subject of a push channel, from the last letter of its last word and the id behind it; nil for another channel.
-    func pushChannel(_ channel: UnsafeRawBufferPointer) -> PushChannel? {
-        channel.withMemoryRebound(to: UInt8.self) { bytes in
-            let letter = bytes.count - Self.idBytes - 2
-            guard letter > 0 else { return nil }
-            let id = bytes.span.extracting(last: Self.idBytes)
-            return switch bytes[letter] {
-            case UInt8(ascii: "e"): CorrelationID(ascii: id).map { .live($0) }
-            case UInt8(ascii: "d"): CorrelationID(ascii: id).map { .ended($0) }
-            case UInt8(ascii: "t"): ConversationID(ascii: id).map { .archived($0) }
-            case _: nil
-            }
+    func pushChannel(_ channel: Span<UInt8>) -> PushChannel? {
+        let letter = channel.count - Self.idBytes - 2
+        guard letter > 0 else { return nil }
+        let id = channel.extracting(last: Self.idBytes)
+        return switch channel[letter] {
+        case UInt8(ascii: "e"): CorrelationID(ascii: id).map { .live($0) }
+        case UInt8(ascii: "d"): CorrelationID(ascii: id).map { .ended($0) }
+        case UInt8(ascii: "t"): ConversationID(ascii: id).map { .archived($0) }
+        case _: nil
         }
     }
 
