@@ -4,10 +4,10 @@ package import Tracing
 
 /// What the public routes of one loop call: the use cases and the ports that they share.
 package struct APIServices {
-    package let solve: SolveMathProblemHandler
-    package let read: ReadMathRequestHandler
-    package let watch: WatchAnswerHandler
-    package let cancel: CancelMathRequestHandler
+    package let solve: any CommandHandler<SolveMathProblem>
+    package let read: any QueryHandler<ReadMathRequest>
+    package let watch: any QueryHandler<WatchAnswer>
+    package let cancel: any CommandHandler<CancelMathRequest>
     package let conversations: ConversationServices
     package let answers: any AnswerLogReader
     package let ends: any RequestEnds
@@ -20,10 +20,10 @@ package struct APIServices {
     package let tracer: Tracer?
 
     package init(
-        solve: SolveMathProblemHandler,
-        read: ReadMathRequestHandler,
-        watch: WatchAnswerHandler,
-        cancel: CancelMathRequestHandler,
+        solve: any CommandHandler<SolveMathProblem>,
+        read: any QueryHandler<ReadMathRequest>,
+        watch: any QueryHandler<WatchAnswer>,
+        cancel: any CommandHandler<CancelMathRequest>,
         conversations: ConversationServices,
         answers: any AnswerLogReader,
         ends: any RequestEnds,
@@ -50,20 +50,20 @@ package struct APIServices {
 
 /// The use cases about conversations.
 package struct ConversationServices {
-    package let create: CreateConversationHandler
-    package let list: ListConversationsHandler
-    package let read: ReadConversationHandler
-    package let rename: RenameConversationHandler
-    package let delete: DeleteConversationHandler
-    package let messages: ListMessagesHandler
+    package let create: any CommandHandler<CreateConversation>
+    package let list: any QueryHandler<ListConversations>
+    package let read: any QueryHandler<ReadConversation>
+    package let rename: any CommandHandler<RenameConversation>
+    package let delete: any CommandHandler<DeleteConversation>
+    package let messages: any QueryHandler<ListMessages>
 
     package init(
-        create: CreateConversationHandler,
-        list: ListConversationsHandler,
-        read: ReadConversationHandler,
-        rename: RenameConversationHandler,
-        delete: DeleteConversationHandler,
-        messages: ListMessagesHandler
+        create: any CommandHandler<CreateConversation>,
+        list: any QueryHandler<ListConversations>,
+        read: any QueryHandler<ReadConversation>,
+        rename: any CommandHandler<RenameConversation>,
+        delete: any CommandHandler<DeleteConversation>,
+        messages: any QueryHandler<ListMessages>
     ) {
         self.create = create
         self.list = list
