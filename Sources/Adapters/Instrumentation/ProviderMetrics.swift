@@ -61,17 +61,7 @@ package struct ProviderMetrics: Sendable {
                 label: value,
             ]
         }
-        calls = Dictionary(
-            uniqueKeysWithValues: ProviderOutcome.allCases.map { outcome in
-                let histogram = registry.histogram(
-                    "lemma_gen_ai_client_operation_duration_seconds",
-                    help: "Calls of providers, by how they ended",
-                    labels: labels("error_type", outcome.errorType),
-                    limits: Self.seconds,
-                )
-                return (outcome, histogram)
-            }
-        )
+        calls = Self.calls(registry, labels)
         firstChunkSeconds = registry.histogram(
             "lemma_gen_ai_client_operation_time_to_first_chunk_seconds",
             help: "Start of a call to its first text",
@@ -117,6 +107,22 @@ package struct ProviderMetrics: Sendable {
         )
         active = registry.gauge("lemma_provider_calls_active", help: "Calls under way", labels: provider)
         limit = registry.gauge("lemma_provider_calls_limit", help: "Calls that may be under way", labels: provider)
+    }
+
+    private static func calls(
+        _ registry: MetricsRegistry,
+        _ labels: (_ name: String, _ value: String) -> MetricsRegistry.Labels
+    ) -> [ProviderOutcome: Histogram] {
+        let calls = ProviderOutcome.allCases.map { outcome in
+            let histogram = registry.histogram(
+                "lemma_gen_ai_client_operation_duration_seconds",
+                help: "Calls of providers, by how they ended",
+                labels: labels("error_type", outcome.errorType),
+                limits: seconds,
+            )
+            return (outcome, histogram)
+        }
+        return Dictionary(uniqueKeysWithValues: calls)
     }
 
     /// Counts a call that took so long; `exemplar` is the id of its trace.

@@ -148,14 +148,6 @@ final class APIGraph {
             metrics: metrics.streams,
         )
         let requests = RedisRequestRepository(store: store)
-        let solve = SolveMathProblemHandler(
-            validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
-            publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
-            conversations: PostgresConversationRepository(dependencies.database),
-            identifiers: dependencies.identifiers,
-            fingerprints: SHA256Fingerprinting(),
-            bus: bus,
-        )
         let tokens = SignedTicketService(
             secrets: dependencies.secrets,
             lifetime: dependencies.streamLifetime,
@@ -163,7 +155,7 @@ final class APIGraph {
         )
         handler = RequestPipeline(
             publicAPI: APIServices(
-                solve: solve,
+                solve: Self.solve(dependencies, store, bus),
                 read: ReadMathRequestHandler(requests: requests, archive: dependencies.archive),
                 watch: WatchAnswerHandler(requests: requests, archive: dependencies.archive),
                 cancel: CancelMathRequestHandler(
@@ -195,6 +187,22 @@ final class APIGraph {
                 accessLog: dependencies.accessLog,
                 tracer: dependencies.tracer,
             ),
+        )
+    }
+
+    private static func solve(
+        _ dependencies: ReplicaDependencies,
+        _ store: RedisStore,
+        _ bus: any EventBus
+    ) -> SolveMathProblemHandler {
+        let configuration = dependencies.configuration
+        return SolveMathProblemHandler(
+            validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
+            publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
+            conversations: PostgresConversationRepository(dependencies.database),
+            identifiers: dependencies.identifiers,
+            fingerprints: SHA256Fingerprinting(),
+            bus: bus,
         )
     }
 

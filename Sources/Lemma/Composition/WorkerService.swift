@@ -97,31 +97,7 @@ final class WorkerGraph {
             connection: dependencies.redisObserver(.waiting),
         )
         let solver = dependencies.solver(on: loop, transport)
-        let handler = RunMathRequestHandler(
-            consumer: consumer,
-            answers: RedisAnswerLogWriter(
-                store: store,
-                backoff: dependencies.backoff,
-                appends: metrics.work.appendTokens,
-            ),
-            solver: solver,
-            contexts: ContextReader(
-                memory: RedisConversations(store: store),
-                archive: dependencies.archive,
-                window: ContextWindow(
-                    turnsMax: configuration.context.maxTurns,
-                    tokensMax: configuration.context.maxTokens,
-                ),
-                clock: LoopClock(loop: loop),
-            ),
-            dependencies: AttemptDependencies(
-                clock: LoopClock(loop: loop),
-                tasks: LoopLocalTasks(loop: loop),
-                backoff: dependencies.backoff,
-                traces: AttemptTracer(dependencies.tracer),
-            ),
-            bus: bus,
-        )
+        let handler = Self.handler(dependencies, store, consumer, solver, bus)
         let runner = JobRunner(
             loop: loop,
             consumer: consumer,
@@ -151,6 +127,41 @@ final class WorkerGraph {
             )
         orphans?.start()
         statistics = dependencies.queueStatistics(store, on: loop)
+    }
+
+    private static func handler(
+        _ dependencies: ReplicaDependencies,
+        _ store: RedisStore,
+        _ consumer: RedisMessageConsumer,
+        _ solver: any MathSolver,
+        _ bus: any EventBus
+    ) -> RunMathRequestHandler {
+        let configuration = dependencies.configuration
+        return RunMathRequestHandler(
+            consumer: consumer,
+            answers: RedisAnswerLogWriter(
+                store: store,
+                backoff: dependencies.backoff,
+                appends: dependencies.metrics.work.appendTokens,
+            ),
+            solver: solver,
+            contexts: ContextReader(
+                memory: RedisConversations(store: store),
+                archive: dependencies.archive,
+                window: ContextWindow(
+                    turnsMax: configuration.context.maxTurns,
+                    tokensMax: configuration.context.maxTokens,
+                ),
+                clock: LoopClock(loop: store.loop),
+            ),
+            dependencies: AttemptDependencies(
+                clock: LoopClock(loop: store.loop),
+                tasks: LoopLocalTasks(loop: store.loop),
+                backoff: dependencies.backoff,
+                traces: AttemptTracer(dependencies.tracer),
+            ),
+            bus: bus,
+        )
     }
 
     func close() {
