@@ -37,7 +37,7 @@ struct ReplicaHealth: HealthReporter {
         )
     }
 
-    /// Why a replica without this release's schema is not ready: it misses migrations only where somebody has looked.
+    /// Why a replica without this release's schema is not ready: migrations are missing only if the schema was read.
     private static func reason(of schema: SchemaWatch, _ postgres: DependencyCheck) -> String {
         switch postgres {
         case .down(let cause) where !schema.isKnown: "postgres cannot be reached since the start: \(cause)"

@@ -40,7 +40,7 @@ struct CrossingTests {
             let command = RedisCommand("XADD", key, "1-2", "e", "token", "d", #"{"text":"2"}"#)
             bench.store.connection(of: 0).send(command) { _ in }
             #expect(viewer.events.count == 3)
-            // No stream looks after this feed, so no later probe can bring the event.
+            // No reader probes this feed, so no later probe can deliver the event.
             try await eventually("the event", on: bench.loop) { viewer.events.count == 4 }
             #expect(viewer.names.last == "1-2 token")
         }

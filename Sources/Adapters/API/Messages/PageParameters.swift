@@ -4,7 +4,7 @@ internal import Domain
 internal import HTTPServer
 internal import Shared
 
-/// The `limit` and the `cursor` of a list; a cursor is opaque to clients, who send it back unchanged.
+/// The `limit` and the `cursor` of a list; a cursor is opaque to clients, which send it back unchanged.
 struct PageParameters<Place: CursorPlace> {
     let size: PageSize
     /// Nil for the first page.

@@ -13,8 +13,8 @@ package protocol RequestArchive {
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
     /// True where the user has deleted the conversation of a request that ``find(_:of:)`` does not know.
     ///
-    /// A deletion leaves only the conversation's id, so the request is matched by its lane and by the time of its id: one in
-    /// 65,536 other requests of a user who has deleted a conversation since is taken for a deleted one.
+    /// A deletion leaves only the conversation's id, so the request is matched by the lane and the time of its id. After a
+    /// deletion, one in 65,536 of the user's other unknown requests counts as deleted.
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool
     /// The last `limit` ended requests of a conversation that have an answer's text, oldest first; each text is cut to
     /// `textMax` Unicode scalars.

@@ -80,7 +80,7 @@ package struct WatchAnswerHandler: QueryHandler {
             return .replay(finished, from: cursor == ids.before ? .end : .reset)
         case .open: throw WatchAnswer.Failure.gone
         case nil:
-            // Once deleted, a request is unknown to everybody, also to the holder of its ticket.
+            // A deleted request is unknown to every client, including the holder of its ticket.
             guard isKnown, !(try await archive.isDeleted(query.correlationID, of: query.userID)) else {
                 throw WatchAnswer.Failure.notFound
             }
