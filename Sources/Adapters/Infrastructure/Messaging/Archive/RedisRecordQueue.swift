@@ -56,15 +56,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     }
 
     package func takeOver(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord] {
-        var records: [QueuedRecord] = []
-        for partition in 0..<store.keys.partitions where records.count < count {
-            let left = count - records.count
-            let entries = try await call(
-                TakeOverCall(in: group, of: partition, to: consumer, after: Self.silenceMax, upTo: left),
-            )
-            records += try await readable(entries, in: partition)
-        }
-        return records
+        try await store.takeOver(upTo: count, in: group, to: consumer, after: Self.silenceMax, reading: readable)
     }
 
     /// Dead-letters the entries that no release can read, so that they are not redelivered without end.
@@ -90,7 +82,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         for (partition, records) in Dictionary(grouping: records, by: \.partition) {
             for start in stride(from: 0, to: records.count, by: Self.acknowledgedAtOnce) {
                 let page = records[start..<min(start + Self.acknowledgedAtOnce, records.count)]
-                _ = try await call(AcknowledgeRecordsCall(page, in: partition, store.keys, store.retention))
+                _ = try await store.queueCall(AcknowledgeRecordsCall(page, in: partition, store.keys, store.retention))
             }
         }
     }
@@ -105,7 +97,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         _ reason: DeadLetterRecordCall.Reason,
         detail: String
     ) async throws(QueueFailure) {
-        let dropped = try await call(
+        let dropped = try await store.queueCall(
             DeadLetterRecordCall(entry, in: partition, reason, detail: detail, store.keys, store.retention),
         )
         store.report(droppedDeadLetters: dropped)
@@ -114,7 +106,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     package func backlog() async throws(QueueFailure) -> RecordBacklog {
         var sum = RecordBacklog.none
         for partition in 0..<store.keys.partitions {
-            let backlog = try await call(RecordBacklogCall(in: partition, store.keys))
+            let backlog = try await store.queueCall(RecordBacklogCall(in: partition, store.keys))
             sum.records += backlog.records
             sum.age = max(sum.age, backlog.age)
         }
@@ -135,16 +127,10 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     ) async throws(QueueFailure) -> Int {
         var count = 0
         for partition in 0..<store.keys.partitions {
-            count += try await call(RemoveIdleConsumersCall(of: group, in: partition, idleFor: idle, named: consumer))
+            count += try await store.queueCall(
+                RemoveIdleConsumersCall(of: group, in: partition, idleFor: idle, named: consumer)
+            )
         }
         return count
-    }
-
-    private func call<Call: FunctionCall>(_ call: Call) async throws(QueueFailure) -> Call.Reply {
-        do {
-            return try await store.call(call)
-        } catch {
-            throw QueueFailure(error)
-        }
     }
 }

@@ -6,7 +6,7 @@ internal import Shared
 /// Attempts: from the claim to the end of the request or the next attempt.
 extension RedisMessageConsumer {
     package func claim(_ delivery: JobDelivery, _ plan: AttemptPlan) async throws(QueueFailure) -> ClaimResult {
-        let reply = try await call(
+        let reply = try await store.queueCall(
             ClaimCall(
                 delivery,
                 plan,
@@ -71,7 +71,7 @@ extension RedisMessageConsumer {
         at place: FinishPlace,
         letter: DeadLetterReason?
     ) async throws(QueueFailure) -> FinishResult {
-        let reply = try await call(
+        let reply = try await store.queueCall(
             FinishCall(attempt, at: place, by: consumer, deadLetter: letter, store.keys, store.retention),
         )
         store.report(droppedDeadLetters: reply.droppedDeadLetters)
@@ -85,7 +85,7 @@ extension RedisMessageConsumer {
         )
         // The answer so far; nothing if the events are what is broken.
         let answer = try? await StoredAnswer(store: store).text(of: delivery.correlationID)
-        let reply = try await call(
+        let reply = try await store.queueCall(
             FailUnreadableCall(
                 delivery,
                 failure,
@@ -106,7 +106,7 @@ extension RedisMessageConsumer {
         _ failure: RequestFailure,
         answer: String
     ) async throws(QueueFailure) -> RetryResult {
-        try await call(
+        try await store.queueCall(
             ScheduleRetryCall(
                 claim,
                 after: pause,
@@ -123,7 +123,7 @@ extension RedisMessageConsumer {
     package func enqueueDue(upTo count: Int) async throws(QueueFailure) -> Int {
         var enqueued = 0
         for partition in 0..<store.keys.partitions {
-            enqueued += try await call(EnqueueDueCall(in: partition, upTo: count, store.keys))
+            enqueued += try await store.queueCall(EnqueueDueCall(in: partition, upTo: count, store.keys))
         }
         return enqueued
     }

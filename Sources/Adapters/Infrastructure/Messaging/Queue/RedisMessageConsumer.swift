@@ -84,15 +84,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     }
 
     package func takeOver(upTo count: Int) async throws(QueueFailure) -> [JobDelivery] {
-        var deliveries: [JobDelivery] = []
-        for partition in 0..<store.keys.partitions where deliveries.count < count {
-            let left = count - deliveries.count
-            let entries = try await call(
-                TakeOverCall(in: group, of: partition, to: consumer, after: terms.lease, upTo: left),
-            )
-            deliveries += try await readable(entries, in: partition)
-        }
-        return deliveries
+        try await store.takeOver(upTo: count, in: group, to: consumer, after: terms.lease, reading: readable)
     }
 
     /// Dead-letters the entries that no release can run, so that they are not redelivered without end.
@@ -105,7 +97,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
             case .laterVersion: observer?.foundLaterVersion()
             case .malformed(let name):
                 observer?.foundMalformed(entry: name)
-                let dropped = try await call(
+                let dropped = try await store.queueCall(
                     DeadLetterJobCall(
                         name,
                         in: partition,
@@ -132,7 +124,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
         var report = LeaseReport()
         for (partition, deliveries) in byPartition(deliveries) {
             let renewal = RenewCall(deliveries, of: consumer, in: partition, store.keys, store.retention)
-            for (delivery, lease) in zip(deliveries, try await call(renewal)) {
+            for (delivery, lease) in zip(deliveries, try await store.queueCall(renewal)) {
                 switch lease {
                 case .held: break
                 case .lost: report.lost.append(delivery)
@@ -145,7 +137,7 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
 
     package func release(_ deliveries: [JobDelivery]) async throws(QueueFailure) {
         for (partition, deliveries) in byPartition(deliveries) {
-            _ = try await call(ReleaseCall(deliveries, of: consumer, in: partition, store.keys))
+            _ = try await store.queueCall(ReleaseCall(deliveries, of: consumer, in: partition, store.keys))
         }
     }
 
@@ -167,17 +159,11 @@ package final class RedisMessageConsumer: MessageConsumer, QueueMembership {
     ) async throws(QueueFailure) -> Int {
         var count = 0
         for partition in 0..<store.keys.partitions {
-            count += try await call(RemoveIdleConsumersCall(of: group, in: partition, idleFor: idle, named: consumer))
+            count += try await store.queueCall(
+                RemoveIdleConsumersCall(of: group, in: partition, idleFor: idle, named: consumer)
+            )
         }
         return count
-    }
-
-    func call<Call: FunctionCall>(_ call: Call) async throws(QueueFailure) -> Call.Reply {
-        do {
-            return try await store.call(call)
-        } catch {
-            throw QueueFailure(error)
-        }
     }
 }
 
