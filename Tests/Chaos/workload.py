@@ -317,7 +317,8 @@ class Viewers:
                 if self.is_late or (left == 0 and not state["terminal"]):
                     why = "dropped"
                     break
-                if state["slow"]:
+                # Once the faults are over, a slow viewer reads at full speed: the time to settle judges Lemma.
+                if state["slow"] and self.deadline is None:
                     await asyncio.sleep(0.02)
         except Closed:
             why = "broken"
