@@ -1,3 +1,4 @@
+internal import Domain
 package import EventLoop
 internal import HTTPServer
 
@@ -32,17 +33,20 @@ extension RouteTable {
         let stream = StreamRoute(services: services)
         let chat = ConversationRoutes(conversations: services.conversations)
         let page = PageRoute(assets: services.assets)
+        let reading: AccessPolicy = .caller(scopes: [.read, .solve])
+        let solving: AccessPolicy = .caller(scopes: [.solve])
+        let watching: AccessPolicy = .ticketOrCaller(scopes: [.read, .solve])
         let routes = [
-            Route(.post, "/api/math/solve", access: .user, limit: .solve, body: .json, solve.handle),
-            Route(.get, "/api/math/requests/{id}", access: .user, limit: .free, body: .json, request.read),
-            Route(.delete, "/api/math/requests/{id}", access: .user, limit: .free, body: .json, request.cancel),
-            Route(.get, "/api/math/stream/{id}", access: .ticketOrUser, limit: .free, body: .json, stream.handle),
-            Route(.post, "/api/conversations", access: .user, limit: .free, body: .json, chat.create),
-            Route(.get, "/api/conversations", access: .user, limit: .free, body: .json, chat.list),
-            Route(.get, "/api/conversations/{id}", access: .user, limit: .free, body: .json, chat.read),
-            Route(.patch, "/api/conversations/{id}", access: .user, limit: .free, body: .json, chat.rename),
-            Route(.delete, "/api/conversations/{id}", access: .user, limit: .free, body: .json, chat.delete),
-            Route(.get, "/api/conversations/{id}/messages", access: .user, limit: .free, body: .json, chat.messages),
+            Route(.post, "/api/math/solve", access: solving, limit: .solve, body: .json, solve.handle),
+            Route(.get, "/api/math/requests/{id}", access: reading, limit: .free, body: .json, request.read),
+            Route(.delete, "/api/math/requests/{id}", access: solving, limit: .free, body: .json, request.cancel),
+            Route(.get, "/api/math/stream/{id}", access: watching, limit: .free, body: .json, stream.handle),
+            Route(.post, "/api/conversations", access: solving, limit: .free, body: .json, chat.create),
+            Route(.get, "/api/conversations", access: reading, limit: .free, body: .json, chat.list),
+            Route(.get, "/api/conversations/{id}", access: reading, limit: .free, body: .json, chat.read),
+            Route(.patch, "/api/conversations/{id}", access: solving, limit: .free, body: .json, chat.rename),
+            Route(.delete, "/api/conversations/{id}", access: solving, limit: .free, body: .json, chat.delete),
+            Route(.get, "/api/conversations/{id}/messages", access: reading, limit: .free, body: .json, chat.messages),
             Route(.get, "/", "/assets/{file...}", access: .open, limit: .free, body: .json, page.handle),
         ]
         return RouteTable(unknownPath: "There is nothing at this path.", routes)

@@ -42,16 +42,22 @@ package struct ResponseID: UUIDIdentifier {
     package init(bits: UUIDBits) { self.bits = bits }
 }
 
-/// The id of a user.
-///
-/// Stored with each request and compared on each access by id.
-package struct UserID: Sendable, Hashable, CustomStringConvertible {
-    package let text: String
-    package init(_ text: String) { self.text = text }
-    package var description: String { text }
+/// The id of an account: of a person, or of a service that calls with API keys.
+package struct AccountID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
 
-    /// The user of a request without a token, if none is required.
-    package static let anonymous = UserID("anonymous")
+/// The id of a session, which is a family of refresh tokens that begins with a login.
+package struct SessionID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
+}
+
+/// The id of an API key; it is not secret.
+package struct APIKeyID: UUIDIdentifier {
+    package let bits: UUIDBits
+    package init(bits: UUIDBits) { self.bits = bits }
 }
 
 /// The 128 bits of a UUID.

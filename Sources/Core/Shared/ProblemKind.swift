@@ -17,7 +17,6 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case validation
     case idempotencyKeyReused = "idempotency-key-reused"
     case conversationBusy = "conversation-busy"
-    case tooManyRequests = "too-many-requests"
     case headersTooLarge = "headers-too-large"
     case internalError = "internal-error"
     case notImplemented = "not-implemented"
@@ -29,4 +28,11 @@ package enum ProblemKind: String, Sendable, CaseIterable {
     case attemptsExhausted = "attempts-exhausted"
     case removedFromQueue = "removed-from-queue"
     case tooManyActive = "too-many-active"
+    case forbidden
+    case wrongPassword = "wrong-password"
+    case registrationClosed = "registration-closed"
+    case emailTaken = "email-taken"
+    case rateLimited = "rate-limited"
+    case budgetExhausted = "budget-exhausted"
+    case tooManyKeys = "too-many-keys"
 }

@@ -1,4 +1,5 @@
 import Application
+import Domain
 import EventLoop
 import HTTPServer
 import Infrastructure
@@ -37,12 +38,18 @@ private struct NamedUsers: Authenticator {
 
     func caller(of request: HTTPRequest) async throws(APIProblem) -> Caller {
         record.note("identify")
-        return Caller(user: try user(request), hasTicket: false)
+        return Self.caller(try user(request), .none)
     }
 
     func viewer(of stream: CorrelationID, in request: HTTPRequest) async throws(APIProblem) -> Caller {
         record.note("identify viewer of \(stream)")
-        return Caller(user: try user(request), hasTicket: request.query["ticket"] != nil)
+        return Self.caller(try user(request), request.query["ticket"] == nil ? .none : .ticket(key: nil))
+    }
+
+    func currentRoles(of caller: Caller) async throws(APIProblem) -> Set<Role> { caller.roles }
+
+    private static func caller(_ user: UserID, _ credential: Caller.Credential) -> Caller {
+        Caller(user: user, account: nil, roles: [], scopes: Set(KeyScope.allCases), credential: credential)
     }
 
     private func user(_ request: HTTPRequest) throws(APIProblem) -> UserID {
@@ -59,7 +66,7 @@ private struct OneLimit: RequestLimiter {
 
     func admit(_ limit: LimitClass, _ caller: Caller, _: HTTPRequest) async throws(APIProblem) {
         record.note("limit \(limit) \(caller.user)")
-        guard caller.user != UserID("eager") else { throw APIProblem(.tooManyRequests, "Wait.") }
+        guard caller.user != UserID("eager") else { throw APIProblem(.rateLimited, "Wait.") }
     }
 }
 
@@ -74,13 +81,15 @@ struct PipelineTests {
             context.respond(HTTPResponse(status: 200, body: Array("done".utf8)))
         }
         let small = BodyLimit(bytes: 10_000)
+        let solving: AccessPolicy = .caller(scopes: [.solve])
+        let watching: AccessPolicy = .ticketOrCaller(scopes: [.read])
         return RouteTable(
             unknownPath: "Nothing here.",
             [
                 Route(.get, "/open", access: .open, limit: .free, body: .json, handler),
-                Route(.post, "/limited", access: .user, limit: .solve, body: small, handler),
-                Route(.get, "/free/{id}", access: .user, limit: .free, body: .json, handler),
-                Route(.get, "/api/math/stream/{id}", access: .ticketOrUser, limit: .free, body: .json, handler),
+                Route(.post, "/limited", access: solving, limit: .solve, body: small, handler),
+                Route(.get, "/free/{id}", access: solving, limit: .free, body: .json, handler),
+                Route(.get, "/api/math/stream/{id}", access: watching, limit: .free, body: .json, handler),
             ]
         )
     }

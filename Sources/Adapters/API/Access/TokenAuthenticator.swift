@@ -1,4 +1,5 @@
 package import Application
+package import Domain
 package import HTTPServer
 package import Instrumentation
 package import Shared
@@ -38,6 +39,8 @@ package struct TokenAuthenticator: Authenticator {
         }
     }
 
+    package func currentRoles(of caller: Caller) -> Set<Role> { caller.roles }
+
     /// A ticket counts beside other credentials, but not beside an access token.
     package func viewer(of stream: CorrelationID, in request: HTTPRequest) throws(APIProblem) -> Caller {
         guard Credential(request.headers["Authorization"]) != .token, let ticket = request.query["ticket"] else {
@@ -47,6 +50,6 @@ package struct TokenAuthenticator: Authenticator {
             failures[.invalidTicket].increment()
             throw .unauthenticated("invalid_token", "The ticket is not valid for this stream, or has expired.")
         }
-        return Caller(user: user, hasTicket: true)
+        return .holder(ofTicketOf: user, key: nil)
     }
 }

@@ -1,3 +1,4 @@
+internal import Domain
 internal import EventLoop
 package import HTTPServer
 internal import Shared
@@ -88,7 +89,7 @@ package final class RequestPipeline: HTTPHandler {
         case .preflight: return nil
         case .problem(let found): problem = found
         case .route(let route, let parameter):
-            guard route.access == .user, let authenticator = stages.authenticator else { return nil }
+            guard route.access.needsAuthorization, let authenticator = stages.authenticator else { return nil }
             do throws(APIProblem) {
                 try authenticator.precheck(head)
                 return nil
@@ -140,12 +141,18 @@ package final class RequestPipeline: HTTPHandler {
 
     private func identify(_ route: Route, _ context: RequestContext) async throws(APIProblem) -> Caller {
         guard let authenticator = stages.authenticator else { return .anonymous }
+        let caller: Caller
         switch route.access {
         case .open: return .anonymous
-        case .user: return try await authenticator.caller(of: context.request)
-        case .ticketOrUser:
-            return try await authenticator.viewer(of: try context.identifier(), in: context.request)
+        case .caller, .account, .admin: caller = try await authenticator.caller(of: context.request)
+        case .ticketOrCaller:
+            caller = try await authenticator.viewer(of: try context.identifier(), in: context.request)
         }
+        try route.access.check(caller)
+        if route.access == .admin {
+            guard try await authenticator.currentRoles(of: caller).contains(.admin) else { throw .adminOnly }
+        }
+        return caller
     }
 }
 

@@ -1,0 +1,26 @@
+package import Shared
+
+/// Tells which credentials were withdrawn: those of disabled or erased accounts, and revoked API keys.
+package protocol AccessChanges: Sendable {
+    /// Everything that changed at or after `time` by the store's clock; all that is withdrawn now where `time` is nil.
+    ///
+    /// A change may be reported more than once.
+    func changes(since time: Timestamp?) async throws(RepositoryFailure) -> AccessChangeList
+}
+
+package struct AccessChangeList: Sendable, Equatable {
+    /// Accounts that are disabled, or whose erasure has begun.
+    package var disabled: [AccountID]
+    /// Accounts that were enabled again.
+    package var enabled: [AccountID]
+    package var revokedKeys: [APIKeyID]
+    /// Where to go on: a little before the store's time, because concurrent transactions may commit late.
+    package var nextTime: Timestamp
+
+    package init(disabled: [AccountID], enabled: [AccountID], revokedKeys: [APIKeyID], nextTime: Timestamp) {
+        self.disabled = disabled
+        self.enabled = enabled
+        self.revokedKeys = revokedKeys
+        self.nextTime = nextTime
+    }
+}
