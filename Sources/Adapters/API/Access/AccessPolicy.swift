@@ -1,4 +1,5 @@
 internal import Domain
+internal import Shared
 
 /// Which callers a route admits.
 enum AccessPolicy: Equatable {
