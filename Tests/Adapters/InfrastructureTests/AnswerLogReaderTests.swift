@@ -469,7 +469,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("who waits for another of its conversation is told its place in the queue when its turn has come")
+    @Test("the position in a conversation's queue is reported when it changes, there and once the request is a job")
     func positionInLine() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -480,14 +480,21 @@ struct AnswerLogReaderTests {
             let viewer = try await bench.watch(third.correlationID)
             try await eventually("the first event", on: bench.loop) { viewer.events.count == 1 }
             #expect(viewer.lastData.hasSuffix(#""position":2}"#))
-            // Others' jobs that come and go do not bring it forward.
+            // Jobs of others that come and go do not change its place.
             for _ in 0..<3 { _ = try await bench.claimed(by: consumer) }
+            for _ in 0..<2 { _ = try await bench.submit() }
+            try await eventually("jobs before it", on: bench.loop) { viewer.events.count == 2 }
+            #expect(viewer.lastData.hasSuffix(#""position":4}"#))
+            for _ in 0..<2 { _ = try await bench.claimNext(by: consumer) }
             _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
             let next = try await bench.claimNext(by: consumer)
             #expect(next.request.correlationID == second.correlationID)
+            try await eventually("the next in line", on: bench.loop) { viewer.lastData.hasSuffix(#""position":1}"#) }
+            _ = try await bench.submit()
             _ = try await consumer.finish(bench.finished(next), at: .afterLast)
-            try await eventually("its turn", on: bench.loop) { viewer.events.count == 2 }
-            #expect(viewer.lastData.hasSuffix(#""position":1}"#))
+            try await eventually("behind another", on: bench.loop) { viewer.lastData.hasSuffix(#""position":2}"#) }
+            _ = try await bench.claimNext(by: consumer)
+            try await eventually("the next job", on: bench.loop) { viewer.lastData.hasSuffix(#""position":1}"#) }
         }
     }
 

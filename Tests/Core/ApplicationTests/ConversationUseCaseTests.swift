@@ -13,6 +13,7 @@ private final class ActivityFake: ConversationActivity {
     private(set) var ended: [ConversationID] = []
     private(set) var wasKeptThen: [Bool] = []
     var deletedBy: UserID?
+    var knownTo: UserID?
     private let archive: InMemoryArchive
 
     init(_ archive: InMemoryArchive) { self.archive = archive }
@@ -25,9 +26,9 @@ private final class ActivityFake: ConversationActivity {
         return isKnown
     }
 
-    func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
+    func recent(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> RecentConversation {
         if isAway { throw .unavailable }
-        return user == deletedBy
+        return user == deletedBy ? .deleted : user == knownTo ? .known : .unknown
     }
 }
 
@@ -117,6 +118,25 @@ struct ConversationUseCaseTests {
                 _ = try await handler.handle(ReadConversation(id: id, userID: UserID("ada")))
             }
             #expect(clock.sleeps.count == 8)
+        }
+    }
+
+    @Test("a conversation that only the queue's store knows is unavailable, however old; to another user it is unknown")
+    func notArchivedYet() async throws {
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            let clock = ManualClock(loop: loop, isAutomatic: true)
+            let activity = ActivityFake(archive)
+            activity.knownTo = UserID("ada")
+            let handler = ReadConversationHandler(lookup: lookup(archive, clock, activity))
+            let old = Samples(user: UserID("ada"), number: 1).conversationID
+            await #expect(throws: ReadConversation.Failure.unavailable) {
+                _ = try await handler.handle(ReadConversation(id: old, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.count == 4)
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: old, userID: UserID("bob")))
+            }
         }
     }
 

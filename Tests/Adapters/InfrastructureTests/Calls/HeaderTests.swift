@@ -158,6 +158,7 @@ private struct SampleCalls {
         let waiting = WaitingRequest("\(conversation) \(id)").map { [RenewWaitingCall($0, keys, retention)] } ?? []
         let turn = ConversationTurn(correlationID: id, problem: "1", answer: "2", isPartial: true)
         return waiting + [
+            WaitingPlacesCall(of: [request, request], in: partition, keys),
             ListWaitingCall(in: partition, notRenewedFor: .seconds(2), upTo: 100, keys),
             BeginDeletionCall(of: conversation, by: .anonymous, isArchived: true, keys, retention),
             ReadTurnsCall(of: conversation, keys),

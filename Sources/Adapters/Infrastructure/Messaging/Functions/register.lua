@@ -20,7 +20,7 @@ register_all({
   'dead_letter_job', dead_letter_job, 'fail_unreadable', fail_unreadable, 'list_orphans', list_orphans,
   'set_job_entry', set_job_entry, 'renew_presence', renew_presence, 'remove_presence', remove_presence,
   'cancel_abandoned', cancel_abandoned, 'remove_idle_consumers', remove_idle_consumers,
-  'begin_deletion', begin_deletion, 'renew_waiting', renew_waiting, 'acknowledge_records', acknowledge_records,
+  'begin_deletion', begin_deletion, 'waiting_places', waiting_places, 'renew_waiting', renew_waiting, 'acknowledge_records', acknowledge_records,
   'dead_letter_record', dead_letter_record, 'mark_lost', mark_lost, 'missing_permissions', missing_permissions,
 }, { 'allow-oom' })
 register_all({

@@ -22,6 +22,7 @@ struct FunctionLibrary: Sendable {
 
         // conversation_queue
         case listWaiting = "list_waiting"
+        case waitingPlaces = "waiting_places"
         case renewWaiting = "renew_waiting"
 
         // requests

@@ -54,7 +54,7 @@ package struct Keyspace: Sendable {
     func archived(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
-    private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
+    func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
 
     /// The keys of the submission under a client's idempotency key: beside the conversation, and in the key's own partition
     /// as long as no conversation is known.
