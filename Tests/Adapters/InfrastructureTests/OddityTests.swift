@@ -397,7 +397,7 @@ struct OddityTests {
             end: .busy
         ),
         Oddity(
-            name: "a wrong question in a list",
+            name: "a wrong request in a list",
             dialect: 1,
             body: #"[{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"The input token count exceeds 9"}}]"#,
             status: 400,

@@ -50,13 +50,13 @@ struct ClosureClient: AIStreamingClient {
         self.body = body
     }
 
-    func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    func stream(_ request: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         try await body(sink)
         return .stop
     }
 }
 
-func question(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> ProviderRequest {
+func providerRequest(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> ProviderRequest {
     ProviderRequest(
         problem: MathProblem(stored: text),
         options: SolveOptions(maxOutputTokens.map { [.maxOutputTokens: .integer($0)] } ?? [:]),
@@ -156,7 +156,7 @@ final class ProviderBench {
     func solve(_ chain: ProviderChain, requested: String? = nil) async -> Result<String, AIFailure> {
         do throws(AIFailure) {
             return .success(
-                try await chain.solve(question("x"), requested: requested, into: sink).account.provider.name
+                try await chain.solve(providerRequest("x"), requested: requested, into: sink).account.provider.name
             )
         } catch {
             return .failure(error)

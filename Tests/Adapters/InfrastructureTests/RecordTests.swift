@@ -276,7 +276,7 @@ struct RecordTests {
         return claim
     }
 
-    @Test("an answer is a turn of its conversation the moment it is complete; only the first question opens one")
+    @Test("an answer is a turn of its conversation the moment it is complete; only the first problem opens one")
     func turns() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()

@@ -109,7 +109,7 @@ struct StoredEndTests {
         }
     }
 
-    /// A first question makes the group.
+    /// The first submission makes the group.
     private func eventualDelivery(_ consumer: RedisMessageConsumer) async throws -> JobDelivery? {
         for _ in 0..<3 {
             if let delivery = try await consumer.receive(upTo: 1).first { return delivery }

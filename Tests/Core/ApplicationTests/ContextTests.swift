@@ -72,7 +72,7 @@ struct ContextTests {
         }
     }
 
-    @Test("what is remembered whole needs no archive; the first question needs neither")
+    @Test("what is remembered whole needs no archive; the first problem needs neither")
     func remembered() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)

@@ -48,7 +48,7 @@ final class ArchiveFake: RequestArchive {
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
 }
 
-/// A turn of so many characters: half of them the question, half the answer.
+/// A turn of so many characters: half of them the problem, half the answer.
 func turn(_ number: UInt64, characters: Int = 8) -> ConversationTurn {
     let half = String(repeating: "\(number % 10)", count: characters / 2)
     return ConversationTurn(correlationID: identifier(number), problem: half, answer: half)

@@ -302,7 +302,7 @@ struct ConversationUseCaseTests {
         #expect(EndingIDs(end: EventID("1-8"), before: EventID("1-8")) == nil)
     }
 
-    @Test("a title is trimmed and bounded; one taken from a question is its first line, shortened")
+    @Test("a title is trimmed and bounded; one taken from a problem is its first line, shortened")
     func titles() throws {
         #expect(try ConversationTitle(" \u{2003}Roots\n").text == "Roots")
         #expect(throws: ConversationTitle.Invalid.empty) { try ConversationTitle(" \n") }

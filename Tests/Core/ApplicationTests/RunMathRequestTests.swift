@@ -126,7 +126,7 @@ struct RunMathRequestTests {
             let bench = Bench(loop: loop)
             bench.consumer.claims = [.success(.settled)]
             #expect(await bench.run() == .settled)
-            #expect(bench.solver.questions.isEmpty && bench.ends.isEmpty && bench.bus.events.isEmpty)
+            #expect(bench.solver.requests.isEmpty && bench.ends.isEmpty && bench.bus.events.isEmpty)
         }
     }
 
@@ -139,7 +139,7 @@ struct RunMathRequestTests {
             #expect(bench.ends == ["failed at 4-0"])
             guard case .failed(let failure) = bench.consumer.finished[0].attempt.outcome else { return }
             #expect(failure.kind == .attemptsExhausted)
-            #expect(bench.solver.questions.isEmpty)
+            #expect(bench.solver.requests.isEmpty)
         }
     }
 
@@ -150,7 +150,7 @@ struct RunMathRequestTests {
             bench.consumer.claims = [.success(.cancelled(bench.claim(1), .disconnected))]
             #expect(await bench.run() == .finished(.cancelled))
             #expect(bench.ends == ["cancelled at after last"])
-            #expect(bench.solver.questions.isEmpty)
+            #expect(bench.solver.requests.isEmpty)
         }
     }
 
@@ -394,13 +394,13 @@ struct RunMathRequestTests {
             bench.consumer.claims = [.success(.claimed(bench.claim(1, opensConversation: false)))]
             bench.memory.recalled = KnownTurns(turns: (1...4).map { turn($0) }, isWhole: true)
             #expect(await bench.run() == .finished(.completed))
-            let asked = try #require(bench.solver.questions.first)
+            let asked = try #require(bench.solver.requests.first)
             let context = asked.0.context
             #expect(context.turns == (2...4).map { turn($0) } && context.omitsEarlierTurns)
         }
     }
 
-    @Test("a question whose earlier turns cannot be read fails and says so, instead of being answered without them")
+    @Test("a problem whose earlier turns cannot be read fails with that reason, instead of being solved without them")
     func noMemory() async throws {
         try await onLoop { loop in
             let bench = Bench(loop: loop)
@@ -408,7 +408,7 @@ struct RunMathRequestTests {
             bench.memory.recalled = KnownTurns(turns: [], isWhole: false)
             bench.archive.failures = .max
             #expect(await bench.run() == .finished(.failed))
-            #expect(bench.solver.questions.isEmpty)
+            #expect(bench.solver.requests.isEmpty)
             #expect(bench.ends == ["failed at 1-1"])
             let end = try #require(bench.consumer.finished.first).attempt
             guard case .failed(let failure) = end.outcome else { return }
@@ -426,7 +426,7 @@ struct RunMathRequestTests {
             let abort = loop.schedule(after: .milliseconds(10)) { bench.control.abort(.cancelled(.requested)) }
             defer { abort.close() }
             #expect(await bench.run() == .finished(.cancelled))
-            #expect(bench.solver.questions.isEmpty)
+            #expect(bench.solver.requests.isEmpty)
         }
     }
 

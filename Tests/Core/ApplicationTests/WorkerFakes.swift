@@ -132,7 +132,7 @@ final class SolverFake: MathSolver {
     }
 
     var steps: [Step] = [.answer(["x = ", "2"])]
-    private(set) var questions: [(ProviderRequest, String?)] = []
+    private(set) var requests: [(ProviderRequest, String?)] = []
     private let loop: Loop
     private let clock: ManualClock
 
@@ -151,11 +151,11 @@ final class SolverFake: MathSolver {
     }
 
     func solve(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution {
-        questions.append((question, requested))
+        requests.append((request, requested))
         let step = steps.count > 1 ? steps.removeFirst() : steps[0]
         switch step {
         case .answer(let texts):

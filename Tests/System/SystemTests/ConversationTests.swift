@@ -24,7 +24,7 @@ struct ConversationTests {
 
     // MARK: Memory
 
-    @Test("a question right after an answer knows it, on any replica, while PostgreSQL is frozen")
+    @Test("a problem right after an answer has it as context, on any replica, while PostgreSQL is frozen")
     func memory() async throws {
         let plan = Deployment.Plan(apis: 2, workers: 2, environment: Self.telling, postgres: .init())
         try await Deployment.running(plan) { deployment in
@@ -94,7 +94,7 @@ struct ConversationTests {
             #expect(try ask("c", in: first.id, client).text == "Q: a A: Q: a Q: b A: Q: a A: Q: a Q: b Q: c ")
             let last = try ask("d", in: first.id, client).text
             #expect(last.hasPrefix("… Q: b A: ") && last.hasSuffix("Q: d "))
-            // About 150 characters of question and answer leave no room for what was before.
+            // About 150 characters of problem and answer leave no room for what was before.
             let long = String(repeating: "1+", count: 120) + "1"
             _ = try ask(long, in: first.id, client)
             #expect(try ask("e", in: first.id, client).text == "… Q: e ")

@@ -50,8 +50,7 @@ package struct ProviderGate: Sendable {
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call for `attempt` ended that took so long; what failed is logged in words that repeat neither the
-    /// question nor the answer.
+    /// Notes how a call for `attempt` ended that took so long; a failure is logged without text of problem and answer.
     func count(
         _ outcome: ProviderOutcome,
         after duration: Duration,
