@@ -1,4 +1,4 @@
-"""What real servers send oddly, over the wire and with their pauses; `OddityTests.swift` has the table without time."""
+"""What real servers send oddly, over the wire and with their pauses; `Oddities` in InfrastructureTests has the table without time."""
 
 import asyncio
 import json

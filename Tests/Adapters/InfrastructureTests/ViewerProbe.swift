@@ -4,6 +4,7 @@ import EventLoop
 import RedisClient
 import Shared
 import TestSupport
+import Testing
 
 @testable import Infrastructure
 
@@ -31,6 +32,9 @@ final class ViewerProbe: AnswerViewer {
     var lastData: String { String(decoding: events.last?.data ?? [], as: UTF8.self) }
 }
 
+/// The names of all events of a request whose answer is three tokens.
+let threeTokens = ["0-1 queued", "1-0 started", "1-1 token", "1-2 token", "1-3 token", "1-4 completed"]
+
 extension RedisBench {
     /// Begins to watch; the probe keeps the subscription.
     func watch(_ id: CorrelationID, after cursor: String? = nil, room: Int = .max) async throws -> ViewerProbe {
@@ -40,6 +44,12 @@ extension RedisBench {
         let start = cursor.flatMap { EventID($0) }.map { AnswerStart.after($0) } ?? .first
         probe.subscription = answers.watch(record, from: start, viewer: probe)
         return probe
+    }
+
+    /// Writes three tokens and the end: ``threeTokens``.
+    func finishAfterThreeTokens(_ claim: JobClaim, by consumer: RedisMessageConsumer) async throws {
+        for number in 1...3 { _ = try await append("1-\(number)", "\(number)", to: claim) }
+        #expect(try await consumer.finish(finished(claim), at: .id(EventID(attempt: 1, sequence: 4))) == .finished)
     }
 
     /// What a feed of the request knows at its beginning.
