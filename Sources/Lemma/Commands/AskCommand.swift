@@ -24,7 +24,7 @@ enum AskCommand {
             ],
             details: """
                 A PROBLEM of "-" is read from standard input. The answer goes to standard output, notes go to standard error.
-                SIGTERM, SIGHUP and a closed pipe abort as Ctrl-C does. A second Ctrl-C exits at once.
+                SIGTERM, SIGHUP, SIGQUIT and a closed pipe abort as Ctrl-C does. A second Ctrl-C exits at once.
                 """,
             operandsMayBeginWithDash: true,
         )
