@@ -36,7 +36,7 @@ struct AnswerLogReaderTests {
             }
             #expect(resumed.names == Array(threeTokens.dropFirst(3)))
             try await bench.waitForSubscribers(0, of: id)
-            #expect(bench.answers.feedCount == 0)
+            #expect(bench.answers.feeds.count == 0)
         }
     }
 
@@ -72,9 +72,9 @@ struct AnswerLogReaderTests {
             try await bench.waitForSubscribers(1, of: id)
             one.subscription?.cancel()
             one.subscription?.cancel()
-            #expect(bench.answers.feedCount == 1)
+            #expect(bench.answers.feeds.count == 1)
             two.subscription?.cancel()
-            #expect(bench.answers.feedCount == 0)
+            #expect(bench.answers.feeds.count == 0)
             let again = try await bench.watch(id)
             try await eventually("two events", on: bench.loop) { again.events.count == 2 }
             _ = try await bench.append("1-1", "x", to: claim)

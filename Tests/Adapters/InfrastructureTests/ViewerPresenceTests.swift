@@ -14,7 +14,7 @@ struct ViewerPresenceTests {
 
     private final class SilentViewer: AnswerViewer {
         private(set) var end: AnswerEnd?
-        func hasRoom(for event: AnswerEvent) -> Bool { true }
+        func offer(_ event: AnswerEvent) -> Bool { true }
         func deliver(_ event: AnswerEvent) {}
         func answerDidEnd(_ end: AnswerEnd) { self.end = end }
     }
@@ -245,7 +245,7 @@ struct ViewerPresenceTests {
             try await bench.redis("CONFIG", "RESETSTAT")
             let viewer = SilentViewer()
             let place = replicas.pushes[0].answers.watch(record, from: .first, viewer: viewer)
-            let feed = try await eventually { replicas.pushes[0].answers.feedCount == 1 }
+            let feed = try await eventually { replicas.pushes[0].answers.feeds.count == 1 }
             place.cancel()
             #expect(feed)
             #expect(try await !calls())

@@ -16,7 +16,11 @@ final class ViewerProbe: AnswerViewer {
     var room = Int.max
     var subscription: (any AnswerSubscription)?
 
-    func hasRoom(for event: AnswerEvent) -> Bool { room > 0 }
+    func offer(_ event: AnswerEvent) -> Bool {
+        guard room > 0 else { return false }
+        deliver(event)
+        return true
+    }
 
     func deliver(_ event: AnswerEvent) {
         room -= 1
