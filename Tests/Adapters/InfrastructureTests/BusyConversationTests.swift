@@ -20,7 +20,7 @@ struct BusyConversationTests {
     }
 
     private func finish(_ claim: JobClaim, _ consumer: RedisMessageConsumer, _ bench: RedisBench) async throws {
-        #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+        #expect(try await consumer.finish(bench.finished(claim), at: bench.writersPlace(claim)) == .finished)
     }
 
     @Test("a second and a third request wait for the one before and run in order, each when that has ended")
@@ -78,7 +78,7 @@ struct BusyConversationTests {
             let report = try await consumer.renew([claim.delivery])
             #expect(report.cancelled.map(\.1) == [.interrupted])
             let end = bench.finished(claim, .cancelled(.interrupted), answer: "x")
-            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
+            #expect(try await consumer.finish(end, at: bench.writersPlace(claim)) == .finished)
             let next = try await bench.claimNext(by: consumer)
             #expect(next.request.correlationID == third.correlationID)
         }
@@ -128,7 +128,7 @@ struct BusyConversationTests {
             _ = try await consumer.receive(upTo: 1)
             let claim = try await bench.claimNext(by: consumer)
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
-            let end = bench.finished(claim.next(after: failure, answer: "x"), .failed(failure))
+            let end = bench.finished(claim.next(after: failure), .failed(failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
             #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
 
@@ -209,7 +209,7 @@ struct BusyConversationTests {
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
             for _ in 0..<2 {
                 let claim = try await bench.claimNext(by: consumer)
-                let end = bench.finished(claim.next(after: failure, answer: ""), .failed(failure))
+                let end = bench.finished(claim.next(after: failure), .failed(failure))
                 let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
                 #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
                 _ = try await bench.submit(after: first)

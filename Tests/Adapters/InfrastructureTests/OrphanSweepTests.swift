@@ -67,6 +67,8 @@ struct UnqueuedSweepTests {
             await sweep(bench).sweep()
             let names = try await bench.eventNames(of: claim.request.correlationID)
             #expect(names == ["0-1 queued", "1-0 started", "1-1 token", "2-0 failed"])
+            let records = try await bench.redis("XREVRANGE", bench.keys.finished(0), "+", "-", "COUNT", "1").array ?? []
+            #expect(records.first?.array?.last?.fields["answer"] == "x = ")
             await #expect(throws: RedisError.self) { _ = try await bench.append("1-2", "2", to: claim) }
         }
     }

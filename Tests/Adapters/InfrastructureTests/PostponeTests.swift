@@ -97,7 +97,7 @@ struct PostponeTests {
                 answer: Self.text
             )
             #expect(result == .exhausted)
-            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
             #expect(try await consumer.finish(last, at: place, letter: .attemptsExhausted) == .finished)
             #expect(
@@ -148,7 +148,7 @@ struct PostponeTests {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
-            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
             _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), letter: .attemptsExhausted)
             let letters = RedisDeadLetters(store: bench.store)
             let name = try #require(try await letters.list(upTo: 1).first).name

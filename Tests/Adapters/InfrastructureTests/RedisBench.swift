@@ -181,7 +181,7 @@ final class RedisBench {
     func finished(
         _ claim: JobClaim,
         _ outcome: AnswerOutcome = .completed(.stop),
-        answer: String = "x = 2"
+        answer: String? = "x = 2"
     ) -> FinishedAttempt {
         FinishedAttempt(
             claim: claim,
@@ -196,7 +196,15 @@ final class RedisBench {
         )
     }
 
-    /// Cancels a request as one who knows only its id.
+    /// The place at which the writer of the newest attempt ends the request.
+    func writersPlace(_ claim: JobClaim) async throws -> FinishPlace {
+        guard let last = try await repository.lastEvent(of: claim.request.correlationID) else {
+            throw NeverHappened(what: "an event")
+        }
+        return .id(last.next)
+    }
+
+    /// Cancels a request of which the caller knows only the id.
     func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws -> CancelResult {
         let request = try await repository.find(id)?.request ?? makeRequest()
         return try await repository.cancel(request, reason)

@@ -30,7 +30,7 @@ final class RunMathRequestBench {
     var results: [AttemptResult] { bus.events.compactMap { ($0 as? AttemptEnded)?.result } }
     var finished: [MathRequestFinished] { bus.events.compactMap { $0 as? MathRequestFinished } }
 
-    func claim(_ attempt: UInt64, answer: String = "", opensConversation: Bool = true) -> JobClaim {
+    func claim(_ attempt: UInt64, opensConversation: Bool = true) -> JobClaim {
         JobClaim(
             delivery: delivery,
             request: sampleRequest(),
@@ -38,7 +38,6 @@ final class RunMathRequestBench {
             cause: attempt == 1 ? .first : .workerLost,
             queueMilliseconds: 5,
             ageMilliseconds: 100,
-            answer: answer,
             opensConversation: opensConversation,
         )
     }

@@ -53,7 +53,7 @@ local function stop(scope, group, id, terms)
     local attempt, sequence, name = last_event(events)
     local answer = known[4] or ''
     if is_orphan and attempt then
-      answer = text_of(events, attempt)
+      answer = text_of(events, attempt, sequence, name)
       -- For a worker that still runs it.
       redis.pcall('SPUBLISH', terms.control, 'cancel ' .. id .. ' ' .. terms.reason)
     end
