@@ -33,7 +33,7 @@ struct APIBench: Sendable {
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
-    /// What a scraper gets.
+    /// The metrics as a scraper reads them.
     func metrics() async throws -> String {
         try await loop.run { [graph] _ in graph.onLoop.metrics.registry.render() }
     }
@@ -57,12 +57,12 @@ struct APIBench: Sendable {
         return names.map { $0.dropLast(id.count + 1).split(separator: ":").last.map(String.init) ?? "" }.sorted()
     }
 
-    /// Tells the archive what a persister would.
+    /// Adds entries to the archive, as a persister does.
     func add(_ entries: [ArchiveEntry]) async throws {
         try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
     }
 
-    /// Lets the archive be away or come back.
+    /// Makes the archive unavailable, or available again.
     func setArchiveAway(_ isAway: Bool) async throws {
         try await loop.run { [graph] _ in graph.onLoop.archive.isAway = isAway }
     }
@@ -78,7 +78,7 @@ struct APIBench: Sendable {
         return try client.readResponse(hasBody: method != "HEAD")
     }
 
-    /// Sends one request and leaves the answer to be read.
+    /// Sends one request; the caller reads the response.
     func client(
         _ method: String,
         _ target: String,
@@ -97,7 +97,7 @@ struct APIBench: Sendable {
         try send("POST", "/api/math/solve", ["Content-Type: application/json"] + headers, body: body)
     }
 
-    /// Submits a problem that is accepted, and gives its id.
+    /// Submits a problem, which must be accepted, and returns its id.
     func accepted(_ problem: String = "1+1") throws -> String {
         let response = try solve(#"{"problem":"\#(problem)"}"#)
         guard response.status == 202, let id = response["x-correlation-id"] else {

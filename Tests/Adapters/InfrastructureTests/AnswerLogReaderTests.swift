@@ -63,7 +63,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("the channel is left with the last viewer, and watching again goes on")
+    @Test("the last viewer unsubscribes the channel, and a later one subscribes again")
     func leaving() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -85,7 +85,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("many silent requests are asked about with few commands, and a push that one lost is found")
+    @Test("many silent requests are probed with few commands, and an event whose push was lost is found")
     func silence() async throws {
         try await withRedis { bench in
             var requests: [CorrelationID] = []
@@ -103,7 +103,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("a hole in what is pushed is filled by reading, and what comes twice is dropped")
+    @Test("a gap in the pushes is filled by reading, and a repeated push is dropped")
     func holes() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -121,7 +121,7 @@ struct AnswerLogReaderTests {
             for text in [#"1-2 token {"text":"2"}"#, #"1-3 token {"text":"3"}"#, "nonsense", "", "1-4", "1-4 token"] {
                 try await bench.redis("SPUBLISH", channel, text)
             }
-            // The last message was an empty `1-4`, which nobody stored; a real one comes after it.
+            // The last message was an empty `1-4`, which is not stored; a stored event follows it.
             try await bench.redis("XADD", key, "1-5", "e", "token", "d", #"{"text":"5"}"#)
             try await bench.redis("SPUBLISH", channel, #"1-5 token {"text":"5"}"#)
             try await eventually("the last event", on: bench.loop) { viewer.names.last == "1-5 token" }
@@ -145,7 +145,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("an event of a later version is left out, and what follows it is not")
+    @Test("an event of a later version is skipped, and the events after it are delivered")
     func laterVersion() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -176,7 +176,7 @@ struct AnswerLogReaderTests {
         }
     }
 
-    @Test("a viewer without room is left alone, and gets everything once when it has room again")
+    @Test("a viewer without room receives nothing, and every event once when it has room again")
     func stalled() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Bounds of what stays in Redis", .tags(.integration))
 struct BoundTests {
-    @Test("dead letters of jobs and of records are kept up to a number, the oldest go first, and those are told")
+    @Test("dead letters of jobs and of records are kept up to a number; the oldest are dropped and counted")
     func deadLetters() async throws {
         try await withRedis { bench in
             var retention = RedisBench.retention
@@ -184,7 +184,7 @@ struct BoundTests {
         }
     }
 
-    @Test("an idempotency key is forgotten when its time is over, and gives the time of submission until then")
+    @Test("an idempotency key expires, and returns the time of submission until then")
     func forgottenKeys() async throws {
         try await withRedis { bench in
             var retention = RedisBench.retention

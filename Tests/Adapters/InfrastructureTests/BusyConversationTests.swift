@@ -9,7 +9,7 @@ import Testing
 
 @Suite("A conversation that is busy, on Redis", .tags(.integration))
 struct BusyConversationTests {
-    /// The requests whose jobs wait, in the order of the line.
+    /// The requests of the jobs in the queue, in its order.
     private func jobs(_ bench: RedisBench) async throws -> [CorrelationID] {
         let entries = try await bench.redis("XRANGE", bench.keys.jobs(0), "-", "+").array ?? []
         return entries.compactMap { $0.array?.last?.fields["id"].flatMap { CorrelationID($0) } }
@@ -64,7 +64,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("an interruption ends who waits, asks the worker of who runs, and is next")
+    @Test("an interruption ends the waiting requests, cancels the running one through its worker, and is next")
     func interrupt() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -102,7 +102,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits can be aborted, and the line closes behind it")
+    @Test("a waiting request can be aborted, and the ones behind it move up")
     func cancelWaiting() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -116,7 +116,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("whatever way the one before ends, the next begins: aborted, given up, between two attempts")
+    @Test("the next request begins after any end of the one before: aborted, exhausted, between two attempts")
     func everyEnd() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
@@ -143,7 +143,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits counts for the limit of the queue")
+    @Test("waiting requests count towards the limit of the queue")
     func limit() async throws {
         try await withRedis { bench in
             let publisher = bench.publisher(waitingMax: 2)
@@ -159,7 +159,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("the line goes on when the one before has vanished, or its events, or the line itself", arguments: 0..<4)
+    @Test("the conversation queue continues when its active request, its events or the queue are lost", arguments: 0..<4)
     func sweep(loss: Int) async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -184,7 +184,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits and has expired is forgotten; a new request does not wait for one that has")
+    @Test("a waiting request that expired is removed; a new request does not wait for an expired one")
     func expired() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -248,7 +248,7 @@ struct BusyConversationTests {
     }
 
     @Test(
-        "a conversation in which as many wait as may refuses one more, and an operator's redrive all the same goes in"
+        "a conversation with the maximum of waiting requests refuses one more, but not a redrive by an operator"
     )
     func crowded() async throws {
         try await withRedis { bench in
@@ -267,7 +267,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("a line of thousands, as an earlier release allowed it, is ended in steps and without a limit")
+    @Test("a queue of thousands, as an earlier release allowed it, is ended in steps and without a limit")
     func longLine() async throws {
         try await withRedis { bench in
             let first = try await bench.submit()

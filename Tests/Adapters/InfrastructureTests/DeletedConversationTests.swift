@@ -34,7 +34,7 @@ struct DeletedConversationTests {
         }
     }
 
-    @Test("a deletion ends what runs and waits, forgets the turns, and nothing begins any more")
+    @Test("a deletion ends running and waiting requests, deletes the turns, and blocks new requests")
     func deletion() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -69,7 +69,7 @@ struct DeletedConversationTests {
         }
     }
 
-    @Test("what only the archive knows is closed before its deletion, for its owner only")
+    @Test("a conversation that only the archive has is closed before its deletion, for its owner only")
     func deletionOfTheKept() async throws {
         try await withRedis { bench in
             let request = bench.makeRequest()
@@ -83,7 +83,7 @@ struct DeletedConversationTests {
         }
     }
 
-    @Test("deleting what neither Redis nor the archive knows leaves no key")
+    @Test("deleting a conversation that neither Redis nor the archive has leaves no key")
     func deletionOfTheUnknown() async throws {
         try await withRedis { bench in
             for _ in 0..<20 {

@@ -39,7 +39,7 @@ private struct FixedID {
 
 @Suite("The system prompt", .tags(.unit))
 struct SystemPromptTests {
-    /// Whoever changes the text gives it a new version and notes its digest here.
+    /// A change of the text needs a new version and its digest here.
     private static let known = ["math-1": "29ec0aceadaa1f219c052aeeaa1f7b84170f97b148263ff6d16d291e41113aef"]
 
     @Test("each version stands for one text")
@@ -90,7 +90,7 @@ struct OpenAIDialectTests {
         #expect(text(limited).hasSuffix(#""max_completion_tokens":5}"#))
     }
 
-    @Test("text, thinking under both names, refusals and a null content are told apart")
+    @Test("text, thinking under both names, refusals and a null content are distinguished")
     func deltas() throws {
         func read(_ delta: String) throws -> ProviderChunk {
             try dialect.read(#"{"id":"x","choices":[{"index":0,"delta":\#(delta),"finish_reason":null}],"usage":null}"#)

@@ -41,7 +41,7 @@ struct DiscardTests {
         }
     }
 
-    @Test("what can be read of a discarded request is archived as failed with its text, and the conversation goes on")
+    @Test("the readable part of an unreadable request is archived as failed with its text; the conversation continues")
     func archived() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()

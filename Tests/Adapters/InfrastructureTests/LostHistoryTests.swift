@@ -19,14 +19,14 @@ struct LostHistoryTests {
             try await bench.waitForSubscribers(1, of: id)
             try await eventually("two events", on: bench.loop) { viewer.events.count == 2 }
             try await bench.redis("DEL", bench.keys.events(id))
-            // A reconnect makes it look at once instead of after two silent seconds.
+            // After a reconnect it reads at once instead of after two seconds of silence.
             try await bench.redis("CLIENT", "KILL", "TYPE", "pubsub")
             try await eventually("the end", on: bench.loop) { viewer.end != nil }
             #expect(viewer.end == .gone && viewer.events.count == 2)
         }
     }
 
-    @Test("lost history is told by a reset, and what is still known follows")
+    @Test("lost history causes a reset, and the events still known follow")
     func reset() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -44,7 +44,7 @@ struct LostHistoryTests {
         }
     }
 
-    @Test("history that was lost and written anew is not taken for what the viewer has seen")
+    @Test("history that was lost and written anew is not mistaken for the events that the viewer has")
     func rewritten() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -53,7 +53,7 @@ struct LostHistoryTests {
             for number in 1...9 { _ = try await bench.append("1-\(number)", "\(number)", to: claim) }
             let viewer = try await bench.watch(id)
             try await eventually("eleven events", on: bench.loop) { viewer.events.count == 11 }
-            // Redis is back with an older state, and the next attempt has begun in it.
+            // Redis has restarted with an older state, and the next attempt has begun in it.
             try await bench.redis("XDEL", bench.keys.events(id), "1-8", "1-9")
             guard case .claimed(let next) = try await consumer.claim(claim.delivery, bench.plan(.historyLost)) else {
                 return
@@ -67,7 +67,7 @@ struct LostHistoryTests {
     }
 
     @Test(
-        "an event that has got the id of a lost one is not taken for it, neither now nor after a reconnect",
+        "a new event with the id of a lost one is not mistaken for it, neither at once nor after a reconnect",
         arguments: [true, false],
     )
     func numbersUsedAgain(isPushed: Bool) async throws {
@@ -78,14 +78,14 @@ struct LostHistoryTests {
             for number in 1...3 { _ = try await bench.append("1-\(number)", "old \(number)", to: claim) }
             let viewer = try await bench.watch(id)
             try await eventually("five events", on: bench.loop) { viewer.events.count == 5 }
-            // Redis is back without the whole attempt, and the next one, which has its number, has come further.
+            // Redis has restarted without the whole attempt, and the next one, which has its number, has appended more.
             try await bench.redis("DEL", key)
             try await bench.redis("XADD", key, "0-1", "e", "queued", "d", "{}")
             guard case .claimed(let next) = try await consumer.claim(claim.delivery, bench.plan(.historyLost)) else {
                 return
             }
             #expect(next.attempt == 1)
-            // Not pushed: the restart of Redis has cut the viewers off too.
+            // Not pushed: the restart of Redis has closed the push connection, too.
             for number in 1...4 {
                 try await bench.redis("XADD", key, "1-\(number)", "e", "token", "d", #"{"text":"new \#(number)"}"#)
             }
@@ -100,14 +100,14 @@ struct LostHistoryTests {
             try await eventually("the reset", on: bench.loop) { viewer.events.count == 5 + anew.count }
             #expect(Array(viewer.names.dropFirst(5)) == anew)
             #expect(viewer.lastData == #"{"text":"new 4"}"#)
-            // Who broke off right after the reset still has the old cursor.
+            // A client that disconnected right after the reset still has the old cursor.
             let record = try await bench.record(id)
             #expect(record.isLost(EventID(attempt: 1, sequence: 3)))
             #expect(!record.isLost(EventID(attempt: 1, sequence: 4)))
         }
     }
 
-    @Test("what is lost stays noted: the furthest event of each attempt, and never for a request that is gone")
+    @Test("the furthest lost event of each attempt stays noted, and nothing is noted for a request that has expired")
     func lostEvents() async throws {
         try await withRedis { bench in
             let id = try await bench.submit().correlationID
@@ -124,7 +124,7 @@ struct LostHistoryTests {
         }
     }
 
-    @Test("what a client makes up is not noted, so that a true loss shows and others are not reset")
+    @Test("an implausible cursor is not noted, so that a true loss is found and other viewers are not reset")
     func claims() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -135,11 +135,11 @@ struct LostHistoryTests {
                 try await bench.repository.noteLost(try #require(EventID(made)), of: id)
                 #expect(try await bench.record(id).lost.isEmpty, "\(made)")
             }
-            // One that could be true hides no other.
+            // A plausible claim hides no other loss.
             try await bench.repository.noteLost(try #require(EventID("5-7")), of: id)
             #expect(try await !bench.record(id).isLost(EventID(attempt: 1, sequence: 2)))
 
-            // Redis forgets the attempt, another one gets its number and passes the client's last event.
+            // Redis loses the attempt; another one gets its number and appends beyond the client's last event.
             try await bench.redis("DEL", bench.keys.events(id))
             try await bench.redis("XADD", bench.keys.events(id), "0-1", "e", "queued", "d", "{}")
             let lost = EventID(attempt: 1, sequence: 3)
@@ -164,7 +164,7 @@ struct LostHistoryTests {
         }
     }
 
-    @Test("an end that has got the id of a lost event is told to a viewer that had that event, in the silence after it")
+    @Test("an end with the id of a lost event reaches a viewer that had that event, at the next probe")
     func endInThePlaceOfALostEvent() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()

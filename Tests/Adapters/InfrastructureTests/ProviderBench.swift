@@ -108,7 +108,7 @@ final class ProviderBench {
         client(name) { sink throws(ProviderFailure) in sink.receive(.token, name) }
     }
 
-    /// Gives the texts, then is silent until it is cancelled.
+    /// Sends the texts, then nothing until it is cancelled.
     func silent(_ name: String, after texts: [String] = [], _ onCancel: @escaping () -> Void = {}) -> ClosureClient {
         client(name) { [loop] sink throws(ProviderFailure) in
             for text in texts { sink.receive(.token, text) }

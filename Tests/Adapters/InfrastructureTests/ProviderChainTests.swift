@@ -124,7 +124,7 @@ struct ProviderChainTests {
         }
     }
 
-    @Test("usage is what the provider tells, else an estimate that says so; a call that was refused used nothing")
+    @Test("usage is what the provider reports, else a marked estimate; a refused call used nothing")
     func usage() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)

@@ -250,7 +250,7 @@ struct ProviderGuardTests {
         }
     }
 
-    @Test("who waits for a slot waits no longer than for a first token")
+    @Test("a call waits for a slot no longer than for a first token")
     func patience() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)

@@ -133,7 +133,7 @@ struct RecordTests {
         }
     }
 
-    @Test("a record of an attempt that began anew forgets what the one before had")
+    @Test("a new attempt removes the partial answer of the attempt before")
     func partialForgotten() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -149,7 +149,7 @@ struct RecordTests {
         }
     }
 
-    @Test("kept records are gone for good; others go to another consumer when theirs is silent")
+    @Test("acknowledged records are deleted; others are taken over by another consumer when theirs is silent")
     func acknowledged() async throws {
         try await withRedis { bench in
             let queue = try await bench.recordQueue("a")
@@ -175,7 +175,7 @@ struct RecordTests {
         }
     }
 
-    @Test("a record that nobody can read and one that the database refuses are put aside with all they have")
+    @Test("an unreadable record and one that the database refuses are dead-lettered with all fields")
     func setAside() async throws {
         try await withRedis { bench in
             let seen = EntryRecorder()
@@ -199,7 +199,7 @@ struct RecordTests {
         }
     }
 
-    @Test("a record that was set aside is given to the persisters again as it was, once, or dropped")
+    @Test("a dead record is returned to the persisters unchanged, once, or dropped")
     func redriven() async throws {
         try await withRedis { bench in
             let queue = try await bench.recordQueue()
@@ -253,7 +253,7 @@ struct RecordTests {
         }
     }
 
-    @Test("a record of a later version is given to the persisters again")
+    @Test("a dead record of a later version is returned to the persisters")
     func laterVersion() async throws {
         try await withRedis { bench in
             let letters = RedisDeadRecords(store: bench.store)
@@ -345,7 +345,7 @@ struct RecordTests {
         }
     }
 
-    @Test("what was forgotten is put before what is known, each turn once")
+    @Test("turns from the archive are put before the known ones, each turn once")
     func remember() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()

@@ -29,8 +29,8 @@ final class RedisBench {
     private var consumers: [RedisMessageConsumer] = []
     private var queues: [RedisRecordQueue] = []
 
-    /// The adapters act as `user` of the form `name:password@`, or as the default user; the test's own commands are always
-    /// the latter's.
+    /// The adapters log in as `user` (`name:password@`) or as the default user; the test's own commands are always
+    /// sent as the default user.
     init(_ server: RedisServer, _ loop: Loop, as user: String = "") throws {
         self.server = server
         self.loop = loop
@@ -43,7 +43,7 @@ final class RedisBench {
             connection: nil,
             bus: LocalEventBus(),
         )
-        // Without pauses to speak of.
+        // With very short pauses.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         pushes = RedisPushes(store: store, backoff: backoff)
         writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
@@ -164,13 +164,13 @@ final class RedisBench {
         AttemptPlan(provider: "mock", model: "mock-1", restartReason: reason)
     }
 
-    /// Submits, takes and claims a job.
+    /// Submits, receives and claims a job.
     func claimed(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         _ = try await submit()
         return try await claimNext(by: consumer)
     }
 
-    /// Takes and claims the next job.
+    /// Receives and claims the next job.
     func claimNext(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         guard let delivery = try await consumer.receive(upTo: 1).first,
             case .claimed(let claim) = try await consumer.claim(delivery, plan())
@@ -210,7 +210,7 @@ final class RedisBench {
         return try await repository.cancel(request, reason)
     }
 
-    /// Tells that a request's conversation is about to be deleted.
+    /// Begins the deletion of a request's conversation.
     func end(_ request: MathRequest, of user: UserID? = nil, isArchived: Bool = false) async throws -> Bool {
         try await conversations.beginDeletion(
             of: request.conversationID,
@@ -233,7 +233,7 @@ final class RedisBench {
         return try await store.connection(of: request).call(command).integer
     }
 
-    // MARK: Looking
+    // MARK: Reading
 
     /// A command on a connection that no adapter uses.
     @discardableResult

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-/// One call of a provider whose server sends exactly what a test says.
+/// One call of a provider whose server sends exactly the bytes that the test gives it.
 private struct Exchange {
     let end: Result<FinishReason, ProviderFailure>
     let texts: [String]
@@ -42,7 +42,7 @@ private enum Dialect: CaseIterable {
         }
     }
 
-    /// Asks a server that does `onRequest`.
+    /// Calls a server that runs `onRequest`.
     func ask(
         for attempt: AttemptName? = nil,
         _ onRequest: @escaping @Sendable (RawServer.Connection) -> Void
@@ -130,7 +130,7 @@ struct RemoteClientTests {
     }
 
     @Test(
-        "what is cut anywhere before its reason is no answer, and no half of a character is told",
+        "an answer that is cut before its reason is an error, and no part of a character is delivered",
         arguments: Dialect.allCases
     )
     fileprivate func cut(dialect: Dialect) async throws {
@@ -272,7 +272,7 @@ struct RemoteClientTests {
         #expect(bytes > 1 << 20 && bytes < (1 << 20) + 2 * text.utf8.count)
     }
 
-    @Test("nobody there, and a server that closes without a word, can be tried again")
+    @Test("a refused connection and a server that closes without a response can be retried")
     func unreachable() async throws {
         let closing = try await Dialect.openai.ask { $0.stream.close() }
         guard case .failure(.unavailable) = closing.end else {

@@ -54,7 +54,7 @@ struct RequestShapeTests {
         #expect(refused.cause(status: status, sent: Self.sent) == expected)
     }
 
-    @Test("a part is left out for good once an answer came without it, and told of once")
+    @Test("a part is left out permanently once an answer came without it, and reported once")
     func memory() {
         let told = Mutex<[RequestPart]>([])
         let shape = RequestShape { part in told.withLock { $0.append(part) } }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-/// A viewer that keeps what it is given, with as much room as the test leaves it.
+/// A viewer that records its events, with as much room as the test allows.
 final class ViewerProbe: AnswerViewer {
     private(set) var events: [AnswerEvent] = []
     private(set) var end: AnswerEnd?
@@ -67,7 +67,7 @@ extension RedisBench {
         try await redis("PUBSUB", "SHARDNUMSUB", channel).array?.last?.integer ?? -1
     }
 
-    /// Waits until Redis says that `count` connections subscribe to a request's live channel.
+    /// Waits until Redis reports `count` subscribers of a request's live channel.
     func waitForSubscribers(_ count: Int, of id: CorrelationID) async throws {
         try await waitForSubscribers(count, on: keys.live(id))
     }

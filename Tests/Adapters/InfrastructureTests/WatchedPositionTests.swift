@@ -31,7 +31,7 @@ struct WatchedPositionTests {
             let stored = try await bench.events(of: request.correlationID)
             #expect(stored == ["0-1 queued \(viewer.lastData)"])
             try await bench.waitForSubscribers(1, of: request.correlationID)
-            // Its later places follow from the number that the submission returned.
+            // Its later positions follow from the number that the submission returned.
             let claim = try await bench.claimNext(by: consumer)
             #expect(claim.request.correlationID == first.correlationID)
             try await eventually("a new position", on: bench.loop) { viewer.events.count == 2 }
@@ -55,7 +55,7 @@ struct WatchedPositionTests {
         }
     }
 
-    @Test("a place in line is told when it changes, and only then")
+    @Test("a queue position is sent when it changes, and only then")
     func positions() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -64,7 +64,7 @@ struct WatchedPositionTests {
             let viewer = try await bench.watch(request.correlationID)
             try await eventually("queued", on: bench.loop) { viewer.events.count == 1 }
             #expect(viewer.lastData.hasSuffix(#""position":4}"#))
-            // Before the first look at the line.
+            // Before the first read of the queue.
             #expect(try await consumer.receive(upTo: 2).count == 2)
             try await eventually("a new position", on: bench.loop) { viewer.events.count == 2 }
             #expect(viewer.names == ["0-1 queued", "queued"])
@@ -73,7 +73,7 @@ struct WatchedPositionTests {
         }
     }
 
-    @Test("who waits for another of its conversation is told its place in the queue when its turn has come")
+    @Test("a request behind another one of its conversation gets a queue position when it becomes active")
     func positionInLine() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -84,7 +84,7 @@ struct WatchedPositionTests {
             let viewer = try await bench.watch(third.correlationID)
             try await eventually("the first event", on: bench.loop) { viewer.events.count == 1 }
             #expect(viewer.lastData.hasSuffix(#""position":2}"#))
-            // Others' jobs that come and go do not bring it forward.
+            // Jobs of other conversations that begin and end do not change its position.
             for _ in 0..<3 { _ = try await bench.claimed(by: consumer) }
             _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
             let next = try await bench.claimNext(by: consumer)

@@ -21,7 +21,7 @@ struct AttemptRetryTests {
         }
     }
 
-    @Test("a provider that names a time is left alone so long")
+    @Test("a provider that names a pause is not called before it is over")
     func overloaded() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -31,11 +31,11 @@ struct AttemptRetryTests {
             #expect(bench.consumer.postponed.map(\.reason) == [.providerFailed])
             bench.solver.steps = [.fail([], .noRoom(detail: "full", retryAfter: .seconds(5)))]
             #expect(await bench.run() == .retryScheduled)
-            #expect(bench.consumer.postponed.map(\.reason).last == .handedOver, "nobody failed: it does not count")
+            #expect(bench.consumer.postponed.map(\.reason).last == .handedOver, "no failure: it does not count")
         }
     }
 
-    @Test("the last failure is what the client is told when the attempts are used up, and it is a dead letter")
+    @Test("the last failure is what the client gets when the attempts are used up, and it is a dead letter")
     func postponedInVain() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -50,7 +50,7 @@ struct AttemptRetryTests {
         }
     }
 
-    @Test("a wish to cancel that comes with the failure ends the request so")
+    @Test("a cancellation that arrives with the failure ends the request as cancelled")
     func cancelledWhilePostponing() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -97,7 +97,7 @@ struct AttemptRetryTests {
         }
     }
 
-    @Test("a worker that is being stopped gives up")
+    @Test("a worker that is being stopped ends its attempt")
     func stopped() async throws {
         try await onLoop { loop in
             let claiming = RunMathRequestBench(loop: loop)

@@ -3,10 +3,10 @@ import ArchiveSupport
 import Domain
 import Shared
 
-/// Turns in memory, known or forgotten.
+/// Turns in memory, complete or not.
 final class MemoryFake: ConversationMemory {
     var recalled = KnownTurns(turns: [], isWhole: true)
-    /// Answers of `recall` before it works.
+    /// Calls that fail before the first that works.
     var failures = 0
     private(set) var remembered: [ConversationTurn]?
 
@@ -23,10 +23,10 @@ final class MemoryFake: ConversationMemory {
     }
 }
 
-/// Turns that are kept, or an archive that is away.
+/// Archived turns, or an archive that is unavailable.
 final class ArchiveFake: RequestArchive {
     var turns: [ConversationTurn] = []
-    /// Answers of `recentTurns` before it works.
+    /// Calls that fail before the first that works.
     var failures = 0
     private(set) var limits: [Int] = []
 

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Running a request", .tags(.unit))
 struct RunMathRequestTests {
-    @Test("a claimed job is solved, its text written, and the end told after the last event")
+    @Test("a claimed job is solved, its text written, and the end written after the last event")
     func completed() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -38,7 +38,7 @@ struct RunMathRequestTests {
         }
     }
 
-    @Test("a settled job is left alone")
+    @Test("a settled job is not run")
     func settled() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -96,7 +96,7 @@ struct RunMathRequestTests {
         }
     }
 
-    @Test("a wish that comes before the provider is called counts too")
+    @Test("a cancellation before the provider is called counts, too")
     func abortedEarly() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -144,7 +144,7 @@ struct RunMathRequestTests {
         }
     }
 
-    @Test("lost history begins a new attempt, and says so")
+    @Test("lost history begins a new attempt with that reason")
     func historyLost() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -174,7 +174,7 @@ struct RunMathRequestTests {
         }
     }
 
-    @Test("who is second to end a request has lost it")
+    @Test("a worker whose end comes second has lost the request")
     func superseded() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)
@@ -184,7 +184,7 @@ struct RunMathRequestTests {
         }
     }
 
-    @Test("a draining worker stores what it has and hands the job back")
+    @Test("a draining worker stores what it has and releases the job")
     func handedOver() async throws {
         try await onLoop { loop in
             let bench = RunMathRequestBench(loop: loop)

@@ -112,7 +112,7 @@ struct AskTests {
         #expect(cancelled.errors == "lemma: cancelled, as requested\n")
     }
 
-    @Test("Problems of the server are told in words: at the submission and at the stream")
+    @Test("Problem documents are printed as text: at the submission and at the stream")
     func problems() async throws {
         var state = ScriptedServer.State()
         state.submission = (

@@ -145,7 +145,7 @@ extension Oddity {
         ]
     }
 
-    /// Errors that are told in no common form, behind text and ahead of `[DONE]`.
+    /// Errors in unusual forms, behind text and ahead of `[DONE]`.
     static let strangeErrors =
         [
             #"{"text":"m","error_code":50001}"#, #"{"error_code":500}"#, #"{"error_code":"E7"}"#,
@@ -203,7 +203,7 @@ extension Oddity {
             ),
         ]
 
-    /// What looks like an error and is none.
+    /// What looks like an error and is not one.
     static let harmless = [
         openAI(
             "codes of success",
