@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Ends a program and removes its directory if the test process dies before it can do so itself.
 ///
-/// A shell waits for EOF of a pipe whose write end only this process has; the kernel closes it at any end of the process.
+/// A shell waits for EOF of a pipe whose write end only this process has; the kernel closes it when the process ends.
 struct Guardian {
     private let shell: ChildProcess
     private let pipeEnd: Int32

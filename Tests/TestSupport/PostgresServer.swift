@@ -4,7 +4,8 @@ internal import Glibc
 /// A real PostgreSQL server on a free port of 127.0.0.1 with a directory of its own.
 ///
 /// It ends, and its files are removed, at the latest with this object or with the test process. It runs as the
-/// unprivileged user `postgres` if the test runs as root. Only ``database()`` and ``sql(_:)`` may be called by two tasks at once.
+/// unprivileged user `postgres` if the test runs as root. Only ``database()`` and ``sql(_:)`` may be called by two
+/// tasks at once.
 package final class PostgresServer: @unchecked Sendable {
     // Safety: `@unchecked Sendable` because a test passes it to the loop that it runs on; `process` and `guardian`
     // change only in successive calls of one test.

@@ -144,6 +144,7 @@ private final class APIGraph {
         pushes = RedisPushes(store: store, backoff: backoff)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
         let requests = RedisRequestRepository(store: store)
+        let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
             publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
@@ -151,29 +152,6 @@ private final class APIGraph {
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
-        )
-        let recent = RedisConversations(store: store)
-        let time = SystemClock()
-        let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let lookup = ConversationLookup(
-            conversations: archive,
-            activity: recent,
-            wallClock: time,
-            catchUp: catchUp,
-        )
-        let conversations = ConversationServices(
-            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
-            list: ListConversationsHandler(conversations: archive),
-            read: ReadConversationHandler(lookup: lookup),
-            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
-            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
-            messages: ListMessagesHandler(
-                conversations: archive,
-                lookup: lookup,
-                requests: requests,
-                memory: recent,
-                catchUp: catchUp,
-            ),
         )
         let authenticator = TokenAuthenticator(
             tokens: tokens,
@@ -192,7 +170,7 @@ private final class APIGraph {
                     ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: conversations,
+                conversations: Self.conversations(archive, store, requests, catchUp, identifiers),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
@@ -213,6 +191,37 @@ private final class APIGraph {
             ),
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
+    }
+
+    private static func conversations(
+        _ archive: InMemoryArchive,
+        _ store: RedisStore,
+        _ requests: RedisRequestRepository,
+        _ catchUp: ArchiveCatchUp,
+        _ identifiers: IdentifierFactory
+    ) -> ConversationServices {
+        let recent = RedisConversations(store: store)
+        let time = SystemClock()
+        let lookup = ConversationLookup(
+            conversations: archive,
+            activity: recent,
+            wallClock: time,
+            catchUp: catchUp,
+        )
+        return ConversationServices(
+            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
+            list: ListConversationsHandler(conversations: archive),
+            read: ReadConversationHandler(lookup: lookup),
+            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
+            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
+            messages: ListMessagesHandler(
+                conversations: archive,
+                lookup: lookup,
+                requests: requests,
+                memory: recent,
+                catchUp: catchUp,
+            ),
+        )
     }
 
     private func startWorker(
