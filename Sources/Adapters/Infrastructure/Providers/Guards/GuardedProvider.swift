@@ -126,7 +126,7 @@ package struct GuardedProvider {
         gate.metrics.active.increment()
         let result = await call.run()
         gate.metrics.active.decrement()
-        gate.slots.give()
+        gate.slots.release()
         gate.breaker.settle(admission, CircuitBreaker.Verdict(result), at: clock.now)
         return (call, result)
     }
@@ -138,10 +138,10 @@ package struct GuardedProvider {
     }
 
     private func takeSlot(for request: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
-        if gate.slots.take() { return }
+        if gate.slots.acquire() { return }
         let turn = OneShot<Bool>(loop: loop)
         let turnOnLoop = LoopBound(turn, of: loop)
-        guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
+        guard mayWait, let ticket = gate.slots.enqueue({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
             gate.turnAway(request.attempt)
             let detail = "The provider \(identity.name) has as many calls as it may have."
@@ -154,7 +154,7 @@ package struct GuardedProvider {
         let result = try? await turn.value()
         if result == true { return }
         // The slot may have come in the meantime.
-        if !gate.slots.leave(ticket) { gate.slots.give() }
+        if !gate.slots.remove(ticket) { gate.slots.release() }
         guard result != nil else { throw .cancelled }
         gate.turnAway(request.attempt)
         let detail = "The provider \(identity.name) had no room for another call in time."

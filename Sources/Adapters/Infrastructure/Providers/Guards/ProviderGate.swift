@@ -38,7 +38,7 @@ package struct ProviderGate: Sendable {
         self.logger = logger
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
         metrics.limit.set(limits.callsMax)
-        slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
+        slots = CallSlots(slotsMax: limits.callsMax, waitersMax: limits.waitersMax)
         shape = RequestShape { part in
             logger.warning(
                 "provider is sent less than before",

@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import HTTPClient
 
-/// How one kind of provider is spoken to: the request, and what its events mean.
+/// The wire format of a family of providers: the request, and the meaning of the events.
 ///
 /// Everything else is the same for all of them and done by ``RemoteClient``.
 package protocol ProviderDialect: Sendable {
