@@ -1,4 +1,4 @@
-"""Against servers that nobody here wrote: LiteLLM's proxy, in both dialects, and llama.cpp's server."""
+"""Against servers of other projects: LiteLLM's proxy, in both dialects, and llama.cpp's server."""
 
 import asyncio
 import unittest
