@@ -40,7 +40,7 @@ extension Oddity {
         openAI("text behind length", half, delta("null", #""length""#), delta(#""2""#), stop, done),
         openAI("stop ahead of the text, and no word at the end", stop, half, delta(#""2""#)),
         openAI("words behind an early reason", stop, half, "Internal Server Error", answer: "x = ", end: .failed),
-        openAI("a reason that nobody knows", half, delta(#""""#, #""preempted""#), done, answer: "x = ", end: .failed),
+        openAI("an unknown reason", half, delta(#""""#, #""preempted""#), done, answer: "x = ", end: .failed),
         gemini(
             "MAX_TOKENS, then STOP",
             part(#""x = 2""#, #","finishReason":"MAX_TOKENS""#),
