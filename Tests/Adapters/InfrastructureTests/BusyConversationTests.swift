@@ -159,7 +159,10 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("the conversation queue continues when its active request, its events or the queue are lost", arguments: 0...3)
+    @Test(
+        "the conversation queue continues when its active request, its events or the queue are lost",
+        arguments: 0..<4
+    )
     func sweep(loss: Int) async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()

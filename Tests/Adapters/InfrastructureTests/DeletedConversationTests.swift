@@ -1,5 +1,6 @@
 import Application
 import Domain
+import RedisClient
 import Shared
 import TestSupport
 import Testing

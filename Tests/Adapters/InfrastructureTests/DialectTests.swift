@@ -233,7 +233,9 @@ struct GeminiDialectTests {
         #expect(body.hasSuffix(turns + #""generationConfig":{"temperature":0.5,"maxOutputTokens":99}}"#))
         #expect(text(dialect.httpRequest(for: conversation(omits: true))).contains("earlier turns were left out"))
         let named = GeminiDialect(ProviderEndpoint(baseURL: "http://host", model: "models/g", apiKey: nil))
-        #expect(named.httpRequest(for: providerRequest("x")).url == "http://host/models/g:streamGenerateContent?alt=sse")
+        #expect(
+            named.httpRequest(for: providerRequest("x")).url == "http://host/models/g:streamGenerateContent?alt=sse"
+        )
     }
 
     @Test("parts are answer or thinking; usage counts the thinking as output")

@@ -36,7 +36,10 @@ struct MockClientTests {
             _ = try await client(clock, tokens: 7).stream(providerRequest("a b c"), into: sink)
             #expect(sink.texts.joined() == "a b c a b c a ")
             sink.texts = []
-            let cut = try await client(clock, tokens: 7).stream(providerRequest("a b c", maxOutputTokens: 2), into: sink)
+            let cut = try await client(clock, tokens: 7).stream(
+                providerRequest("a b c", maxOutputTokens: 2),
+                into: sink
+            )
             #expect(sink.texts == ["a ", "b "] && cut == .length)
             #expect(sink.account?.usage.outputTokens == 2)
         }

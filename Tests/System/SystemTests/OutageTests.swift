@@ -93,7 +93,10 @@ struct OutageTests {
         }
     }
 
-    @Test("a Redis that refuses writes causes 503 and no ready replica, until it accepts them", arguments: Refusal.allCases)
+    @Test(
+        "a Redis that refuses writes causes 503 and no ready replica, until it accepts them",
+        arguments: Refusal.allCases
+    )
     func refuses(_ refusal: Refusal) async throws {
         try await Deployment.running { deployment in
             let client = deployment.api

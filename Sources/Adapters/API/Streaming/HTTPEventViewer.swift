@@ -3,7 +3,6 @@ internal import Domain
 internal import EventLoop
 internal import HTTPServer
 internal import Instrumentation
-internal import Shared
 internal import Telemetry
 
 /// A viewer that gets its events in the body of an HTTP response: all of it but the encoder.
