@@ -45,7 +45,7 @@ let runtime: [Target] = [
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", ["Console", "Text", "Time"]),
     module("ServerSentEvents", in: "Runtime", ["Text"]),
-    module("Console", in: "Runtime", []),
+    module("Console", in: "Runtime", ["POSIX"]),
 ]
 
 /// Business rules: they see ports only.

@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import Shared
 
-/// Conversations and requests in memory, with the promises of the ports; the conformance suite compares it with
+/// Conversations and requests in memory, with the guarantees of the ports; the conformance suite compares it with
 /// PostgreSQL.
 package final class InMemoryArchive: ConversationRepository, RequestArchive {
     private struct Kept {
@@ -154,7 +154,7 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
         return turns.prefix(limit).reversed()
     }
 
-    // MARK: What is kept
+    // MARK: Contents
 
     private func beThere() throws(RepositoryFailure) { if isAway { throw .unavailable } }
 

@@ -69,7 +69,7 @@ taken_ports = set()
 
 
 def free_port():
-    """A port below the range that the system gives to outgoing connections; nobody else's in this process."""
+    """A port below the range that the system gives to outgoing connections; no other of this process gets it."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
         if port in taken_ports:

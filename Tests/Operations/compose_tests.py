@@ -38,7 +38,7 @@ class Compose(unittest.TestCase):
             self.assertEqual(self.stack.processes[name].stop(), 0, name)
 
     def scraped(self):
-        """Prometheus finds all replicas; their names, which nobody resolves here, stand for addresses."""
+        """Prometheus finds all replicas; their names, which are not resolved here, stand for addresses."""
         settings = yaml.safe_load(self.stack.mounted("prometheus", "/etc/prometheus/prometheus.yml").read_text())
         for job in settings["scrape_configs"]:
             (found,) = job.pop("dns_sd_configs")

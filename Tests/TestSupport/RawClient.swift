@@ -1,15 +1,15 @@
 import Glibc
 
-/// A blocking TCP client that sends exactly the bytes it is given.
+/// A blocking TCP client that sends exactly the given bytes.
 ///
 /// Every read has a deadline.
 package final class RawClient {
     private let descriptor: Int32
-    /// Read, but not yet handed out.
+    /// Received, but not returned yet.
     private var buffer: [UInt8] = []
     private var isClosed = false
 
-    /// What a read found instead of bytes.
+    /// Why a read returned no bytes.
     package enum Failure: Error, Equatable {
         case cannotConnect(Int32)
         case timedOut(received: String)
@@ -19,7 +19,7 @@ package final class RawClient {
 
     /// Connects to a port on 127.0.0.1.
     ///
-    /// `receiveBufferBytes` makes a peer that soon takes no more.
+    /// With a small `receiveBufferBytes` the server soon has to wait for this client.
     package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, streamSocket, 0)
         var on: Int32 = 1
@@ -37,7 +37,7 @@ package final class RawClient {
         }
         guard status == 0 else {
             let code = errno
-            // `deinit` runs also where this throws: closed twice, the number might be another thread's socket by then.
+            // `deinit` also runs if this throws: closed twice, the descriptor could be another thread's socket by then.
             close()
             throw Failure.cannotConnect(code)
         }
@@ -45,7 +45,7 @@ package final class RawClient {
 
     deinit { close() }
 
-    /// The sending side, for another thread than the one that reads; the client must outlive it.
+    /// The sending side, for use on another thread; the client must outlive it.
     package var sender: RawSender { RawSender(descriptor: descriptor) }
 
     /// Sends everything; false when the peer has closed.
@@ -121,7 +121,7 @@ package final class RawClient {
         return text(buffer)
     }
 
-    /// True when nothing arrives and nothing ends within `limit`.
+    /// True if neither bytes nor an end arrive within `limit`.
     package func isSilent(for limit: Duration) -> Bool {
         guard buffer.isEmpty else { return false }
         do {
@@ -139,7 +139,7 @@ package final class RawClient {
 package struct RawSender: Sendable {
     let descriptor: Int32
 
-    /// Sends everything, however long that takes; false when the peer has closed.
+    /// Sends everything without a deadline; false when the peer has closed.
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Bool {
         var start = 0

@@ -11,8 +11,7 @@ struct ArchiveBatch {
     private struct ConversationSpan {
         let id: ConversationID
         let userID: UserID
-        /// The first problem of the batch.
-        let question: MathProblem
+        let firstProblem: MathProblem
         let from: Timestamp
         let to: Timestamp
     }
@@ -44,7 +43,7 @@ struct ArchiveBatch {
             spans[id] = ConversationSpan(
                 id: id,
                 userID: known?.userID ?? entry.request.userID,
-                question: isFirst ? entry.request.problem : known?.question ?? entry.request.problem,
+                firstProblem: isFirst ? entry.request.problem : known?.firstProblem ?? entry.request.problem,
                 from: min(known?.from ?? createdAt, createdAt),
                 to: max(known?.to ?? updatedAt, updatedAt),
             )
@@ -72,7 +71,7 @@ struct ArchiveBatch {
     }
 
     private var titles: PostgresValue {
-        .texts(conversations.map { ConversationTitle(of: $0.question).text.storable })
+        .texts(conversations.map { ConversationTitle(of: $0.firstProblem).text.storable })
     }
 
     private var requestColumns: [PostgresValue] {

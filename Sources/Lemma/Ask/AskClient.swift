@@ -5,13 +5,12 @@ internal import HTTPClient
 internal import ServerSentEvents
 internal import Shared
 
-/// What is asked.
-struct Question: Sendable {
+/// The body of a submission.
+struct SubmissionBody: Sendable {
     let problem: String
     let conversation: String?
     let provider: String?
 
-    /// The body of the submission.
     var json: [UInt8] {
         JSONWriter.object { writer in
             writer.member("problem", problem)
@@ -45,13 +44,13 @@ final class AskClient {
 
     // MARK: Submitting
 
-    /// Hands the problem in; a failure is thrown in words.
-    func submit(_ question: Question) async throws -> Reply.Accepted {
+    /// Submits the problem; throws a failure with its text for the user.
+    func submit(_ submission: SubmissionBody) async throws -> Reply.Accepted {
         var request = request("POST", "\(server.origin)/api/math/solve")
-        // A retry below us must not ask twice.
+        // A retry in a lower layer must not submit twice.
         request.headers.append(("Idempotency-Key", UUID().uuidString.lowercased()))
         request.headers.append(("Content-Type", "application/json"))
-        request.body = question.json
+        request.body = submission.json
         request.timeouts.total = .seconds(30)
         let (response, body) = try await send(request)
         guard response.status == 202 || response.status == 200 else {

@@ -128,17 +128,7 @@ final class APIGraph {
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
         store = dependencies.store(on: loop, bus)
-        pushes = RedisPushes(
-            store: store,
-            backoff: dependencies.backoff,
-            presence: ViewerPresence(
-                store: store,
-                watcher: Base64URL.encode(SecureRandom.bytes(9)),
-                grace: configuration.stream.disconnectGrace,
-                timeToLive: configuration.stream.ttlLive,
-            ),
-            observer: dependencies.redisObserver(.pushes),
-        )
+        pushes = Self.pushes(dependencies, store)
         sweep = dependencies.abandonmentSweep(store, on: loop)
         statistics = dependencies.queueStatistics(store, on: loop)
         streams = StreamRegistry(
@@ -187,6 +177,21 @@ final class APIGraph {
                 accessLog: dependencies.accessLog,
                 tracer: dependencies.tracer,
             ),
+        )
+    }
+
+    private static func pushes(_ dependencies: ReplicaDependencies, _ store: RedisStore) -> RedisPushes {
+        let stream = dependencies.configuration.stream
+        return RedisPushes(
+            store: store,
+            backoff: dependencies.backoff,
+            presence: ViewerPresence(
+                store: store,
+                watcher: Base64URL.encode(SecureRandom.bytes(9)),
+                grace: stream.disconnectGrace,
+                timeToLive: stream.ttlLive,
+            ),
+            observer: dependencies.redisObserver(.pushes),
         )
     }
 

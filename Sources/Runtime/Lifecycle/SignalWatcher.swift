@@ -9,6 +9,8 @@ package enum StopSignal: Sendable, CaseIterable {
     case interrupt
     /// SIGHUP: the terminal was closed.
     case hangUp
+    /// SIGQUIT: from a terminal (`Ctrl-\`).
+    case quit
 
     /// The signals at which a server stops.
     package static let ofServers: [StopSignal] = [.terminate, .interrupt]
@@ -19,6 +21,7 @@ package enum StopSignal: Sendable, CaseIterable {
         case .terminate: SIGTERM
         case .interrupt: SIGINT
         case .hangUp: SIGHUP
+        case .quit: SIGQUIT
         }
     }
 
@@ -28,6 +31,7 @@ package enum StopSignal: Sendable, CaseIterable {
         case .terminate: "SIGTERM"
         case .interrupt: "SIGINT"
         case .hangUp: "SIGHUP"
+        case .quit: "SIGQUIT"
         }
     }
 }

@@ -33,7 +33,7 @@ struct APIBench: Sendable {
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
-    /// What a scraper gets.
+    /// The metrics as a scraper reads them.
     func metrics() async throws -> String {
         try await loop.run { [graph] _ in graph.onLoop.metrics.registry.render() }
     }
@@ -57,12 +57,12 @@ struct APIBench: Sendable {
         return names.map { $0.dropLast(id.count + 1).split(separator: ":").last.map(String.init) ?? "" }.sorted()
     }
 
-    /// Tells the archive what a persister would.
+    /// Adds entries to the archive, as a persister does.
     func add(_ entries: [ArchiveEntry]) async throws {
         try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
     }
 
-    /// Lets the archive be away or come back.
+    /// Makes the archive unavailable, or available again.
     func setArchiveAway(_ isAway: Bool) async throws {
         try await loop.run { [graph] _ in graph.onLoop.archive.isAway = isAway }
     }
@@ -78,7 +78,7 @@ struct APIBench: Sendable {
         return try client.readResponse(hasBody: method != "HEAD")
     }
 
-    /// Sends one request and leaves the answer to be read.
+    /// Sends one request; the caller reads the response.
     func client(
         _ method: String,
         _ target: String,
@@ -97,7 +97,7 @@ struct APIBench: Sendable {
         try send("POST", "/api/math/solve", ["Content-Type: application/json"] + headers, body: body)
     }
 
-    /// Submits a problem that is accepted, and gives its id.
+    /// Submits a problem, which must be accepted, and returns its id.
     func accepted(_ problem: String = "1+1") throws -> String {
         let response = try solve(#"{"problem":"\#(problem)"}"#)
         guard response.status == 202, let id = response["x-correlation-id"] else {
@@ -144,6 +144,7 @@ private final class APIGraph {
         pushes = RedisPushes(store: store, backoff: backoff)
         streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
         let requests = RedisRequestRepository(store: store)
+        let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
         let solve = SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
             publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
@@ -151,29 +152,6 @@ private final class APIGraph {
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
-        )
-        let recent = RedisConversations(store: store)
-        let time = SystemClock()
-        let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let lookup = ConversationLookup(
-            conversations: archive,
-            activity: recent,
-            wallClock: time,
-            catchUp: catchUp,
-        )
-        let conversations = ConversationServices(
-            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
-            list: ListConversationsHandler(conversations: archive),
-            read: ReadConversationHandler(lookup: lookup),
-            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
-            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
-            messages: ListMessagesHandler(
-                conversations: archive,
-                lookup: lookup,
-                requests: requests,
-                memory: recent,
-                catchUp: catchUp,
-            ),
         )
         let authenticator = TokenAuthenticator(
             tokens: tokens,
@@ -192,7 +170,7 @@ private final class APIGraph {
                     ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: conversations,
+                conversations: Self.conversations(archive, store, requests, catchUp, identifiers),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
@@ -213,6 +191,37 @@ private final class APIGraph {
             ),
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
+    }
+
+    private static func conversations(
+        _ archive: InMemoryArchive,
+        _ store: RedisStore,
+        _ requests: RedisRequestRepository,
+        _ catchUp: ArchiveCatchUp,
+        _ identifiers: IdentifierFactory
+    ) -> ConversationServices {
+        let recent = RedisConversations(store: store)
+        let time = SystemClock()
+        let lookup = ConversationLookup(
+            conversations: archive,
+            activity: recent,
+            wallClock: time,
+            catchUp: catchUp,
+        )
+        return ConversationServices(
+            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
+            list: ListConversationsHandler(conversations: archive),
+            read: ReadConversationHandler(lookup: lookup),
+            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
+            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
+            messages: ListMessagesHandler(
+                conversations: archive,
+                lookup: lookup,
+                requests: requests,
+                memory: recent,
+                catchUp: catchUp,
+            ),
+        )
     }
 
     private func startWorker(

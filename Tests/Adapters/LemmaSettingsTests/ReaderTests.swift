@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Every setting is read by something", .tags(.unit))
 struct ReaderTests {
-    /// Settings that only a later release gives a meaning; nothing may read them, and a warning says so where one is set.
+    /// Settings that are reserved for a later release: nothing may read them, and setting one causes a warning.
     private static let reserved = [
         "JWT_ACCESS_TTL", "JWT_REFRESH_TTL", "RATE_LIMIT_SOLVE", "RATE_LIMIT_AUTH", "USER_MAX_ACTIVE",
     ]

@@ -88,7 +88,7 @@ struct MigrationTests {
         #expect(failure.contains("127.0.0.1") && failure.contains("\(port)") && !failure.contains("secret"))
     }
 
-    @Test("replicas of the release before go on over the migration, and this release's records wait for it")
+    @Test("replicas of the release before keep running during the migration, and this release's records wait for it")
     func rollingUpgrade() async throws {
         let database = try PostgresServer.shared.get().database()
         _ = try await migrate(database, Array(Migration.all.prefix(1)))

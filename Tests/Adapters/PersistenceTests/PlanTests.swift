@@ -4,7 +4,7 @@ import Testing
 
 @testable import Persistence
 
-/// How PostgreSQL finds what the queries ask for, in a database with much more than that.
+/// How PostgreSQL executes the queries in a database with many more rows than they return.
 ///
 /// The plans are generic ones, as a connection uses them once it has run a statement a few times.
 @Suite("Plans of the queries", .tags(.integration), .timeLimit(.minutes(3)))
@@ -66,7 +66,7 @@ struct PlanTests {
         }
     }
 
-    /// What EXPLAIN says of a statement with its parameters.
+    /// The output of EXPLAIN for a statement with its parameters.
     private func explain(
         _ statement: PostgresStatement,
         _ values: String,
@@ -81,7 +81,7 @@ struct PlanTests {
         )
     }
 
-    /// Pages of 8 KiB that were looked at for the whole statement.
+    /// Pages of 8 KiB that the whole statement read.
     private func pages(_ plan: String) -> Int {
         let line = plan.split(separator: "\n").first { $0.contains("Buffers:") } ?? ""
         let counts = line.split(whereSeparator: { $0 == " " || $0 == "=" }).compactMap { Int($0) }

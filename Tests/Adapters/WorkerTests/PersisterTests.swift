@@ -58,7 +58,7 @@ private final class QueueFake: RecordQueue, QueueMembership {
     func removeIdleConsumers() async throws(QueueFailure) -> Int { 0 }
 }
 
-/// Keeps batches, or fails as told.
+/// Stores batches, or fails by script.
 private final class ArchiveFake: RequestArchive {
     /// Called before each batch.
     var onKeep: ([ArchiveEntry]) -> ArchiveFailure? = { _ in nil }
@@ -165,7 +165,7 @@ struct PersisterTests {
         }
     }
 
-    @Test("what is refused is found by halving and put aside; all the others are kept")
+    @Test("a refused record is found by halving and dead-lettered; all others are archived")
     func refused() async throws {
         try await withPersister { bench in
             let records = Bench.records(1...100)

@@ -6,7 +6,7 @@ import Shared
 import TestSupport
 import Testing
 
-/// Notes what was ended, and asks whether the conversation was still kept then.
+/// Records what was ended, and whether the conversation was still archived then.
 private final class ActivityFake: ConversationActivity {
     var isKnown = false
     var isAway = false
@@ -38,7 +38,7 @@ struct ConversationUseCaseTests {
 
     // MARK: Deleting
 
-    @Test("what goes on is ended while the conversation is still there; a failure in between can be repeated")
+    @Test("running requests are ended before the conversation is deleted; a failure in between can be repeated")
     func delete() async throws {
         let archive = emptyArchive()
         try await archive.create(mine.conversation())
@@ -54,7 +54,7 @@ struct ConversationUseCaseTests {
         await #expect(throws: DeleteConversation.Failure.notFound) { try await handler.handle(command) }
     }
 
-    @Test("nothing is ended while the archive is away; one that only goes on so far is deleted before it is kept")
+    @Test("nothing is ended while the archive is unavailable; a conversation that is only in Redis can be deleted, too")
     func deleteEarly() async throws {
         let archive = emptyArchive()
         let activity = ActivityFake(archive)
@@ -259,7 +259,7 @@ struct ConversationUseCaseTests {
 
     // MARK: What has expired
 
-    @Test("what the queue has forgotten is read, watched and cancelled as it was kept, by its user alone")
+    @Test("a request that expired in Redis is read, watched and cancelled from the archive, by its user alone")
     func expired() async throws {
         let mine = mine
         try await onLoop { loop in
@@ -322,7 +322,7 @@ struct ConversationUseCaseTests {
         #expect(EndingIDs(end: EventID("1-8"), before: EventID("1-8")) == nil)
     }
 
-    @Test("a title is trimmed and bounded; one taken from a question is its first line, shortened")
+    @Test("a title is trimmed and bounded; one taken from a problem is its first line, shortened")
     func titles() throws {
         #expect(try ConversationTitle(" \u{2003}Roots\n").text == "Roots")
         #expect(throws: ConversationTitle.Invalid.empty) { try ConversationTitle(" \n") }

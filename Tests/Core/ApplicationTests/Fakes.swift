@@ -25,17 +25,17 @@ struct FixedWallClock: WallClock {
     func now() -> Timestamp { time }
 }
 
-/// Keeps what was published.
+/// Records published events.
 final class BusRecorder: EventBus {
     private(set) var events: [any DomainEvent] = []
     func publish(_ event: some DomainEvent) { events.append(event) }
     func subscribe<Event: DomainEvent>(to _: Event.Type, _ listener: @escaping (Event) -> Void) {}
 }
 
-/// Takes what is published, or fails as told.
+/// Accepts what is published, or fails by script.
 final class PublisherFake: MessagePublisher {
     var failure: PublishFailure?
-    /// Answers to what is published in a named conversation.
+    /// The results of publishing in a named conversation.
     var namedFailure: PublishFailure?
     private(set) var published: [MathRequest] = []
     private(set) var standings: [ConversationStanding] = []
@@ -77,7 +77,7 @@ final class RepositoryFake: RequestRepository {
     var isAway = false
     private(set) var notedLost: [EventID] = []
     var onCancel: (MathRequest, CancelReason) -> CancelResult = { _, _ in .asked }
-    /// What every further look at a record turns it into.
+    /// The record that every further read returns.
     var onFind: ((RequestRecord) -> RequestRecord)?
 
     func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {

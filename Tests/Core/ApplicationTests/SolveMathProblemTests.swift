@@ -30,7 +30,7 @@ struct SolveMathProblemTests {
         #expect(full.options.onDisconnect == .cancel && full.options.onBusy == .interrupt)
     }
 
-    @Test("all mistakes are told at once, each with its field")
+    @Test("all mistakes are reported at once, each with its field")
     func allMistakes() {
         let input = SolveInput(
             problem: "  ",
@@ -65,7 +65,7 @@ struct SolveMathProblemTests {
         #expect(failure?.errors.count == 1)
     }
 
-    @Test("a missing and a too long problem are told apart")
+    @Test("a missing and a too long problem are distinguished")
     func problems() {
         let missing = #expect(throws: ValidationFailure.self) { try validator.validate(SolveInput(problem: nil)) }
         #expect(missing?.errors.first?.message.contains("required") == true)
@@ -100,7 +100,7 @@ struct SolveMathProblemTests {
         )
     }
 
-    @Test("an accepted problem is published once, and listeners hear of it")
+    @Test("an accepted problem is published once, and listeners are notified")
     func accepted() async throws {
         let (publisher, bus) = (PublisherFake(), BusRecorder())
         let input = SolveInput(problem: " 2x = 4 ", provider: "local", options: [.temperature: .number(1)])
@@ -140,7 +140,7 @@ struct SolveMathProblemTests {
         #expect(!other.isReplay, "keys are each user's own")
     }
 
-    @Test("nothing is published where the input is not valid, and listeners hear nothing")
+    @Test("invalid input is not published, and listeners are not notified")
     func invalid() async throws {
         let (publisher, bus) = (PublisherFake(), BusRecorder())
         let handler = handler(publisher, bus)

@@ -29,7 +29,7 @@ struct TLSFilterTests {
         }
     }
 
-    @Test("a server that nobody vouches for, or of another name, is refused before a byte of ours is sent")
+    @Test("a server with an untrusted certificate or another name is rejected before a byte is sent")
     func refusals() async throws {
         let certificate = try TestCertificate()
         let stranger = try TestCertificate()

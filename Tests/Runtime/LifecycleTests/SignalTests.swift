@@ -75,7 +75,7 @@ struct SignalTests {
         }
     }
 
-    @Test("a watcher hands on each signal, and a cancelled one gives them their default action again")
+    @Test("a watcher passes on each signal, and a cancelled one restores the default actions")
     func watcher() async {
         await #expect(processExitsWith: .signal(SIGTERM)) {
             let journal = Journal()

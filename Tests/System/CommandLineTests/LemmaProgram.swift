@@ -64,8 +64,15 @@ struct LemmaProgram {
         }
     }
 
-    /// Starts it; `input` comes from a pipe, and its output goes through `filter`, a shell command, when there is one.
-    func start(_ arguments: [String], input: String = "", filter: String? = nil) throws -> Run {
+    /// Starts it with `input` as standard input.
+    ///
+    /// Its output goes to the file `output`, through `filter`, a shell command, when there is one.
+    func start(
+        _ arguments: [String],
+        input: String = "",
+        filter: String? = nil,
+        output: String = "out"
+    ) throws -> Run {
         let variables = environment.map { "\($0.key)=\($0.value)" }
         try input.write(toFile: "\(directory.path)/in", atomically: true, encoding: .utf8)
         for name in ["out", "err"] {
@@ -73,14 +80,20 @@ struct LemmaProgram {
         }
         // The shell becomes the program, so that a signal hits that; with a filter, the program's status is its own.
         let script =
-            filter.map { "\"$@\" <in 2>err | \($0) >out; exit ${PIPESTATUS[0]}" } ?? "exec \"$@\" <in >out 2>err"
+            filter.map { "\"$@\" <in 2>err | \($0) >\(output); exit ${PIPESTATUS[0]}" }
+            ?? "exec \"$@\" <in >\(output) 2>err"
         let shell = ["bash", "-c", "cd \"$0\" && \(script)", directory.path]
         let program = ["env", "-i"] + variables + [try Self.executable()]
         return Run(process: try ChildProcess.start(shell + program + arguments), directory: directory)
     }
 
     /// Runs it to its end.
-    func run(_ arguments: [String], input: String = "", filter: String? = nil) async throws -> Outcome {
-        try await start(arguments, input: input, filter: filter).end()
+    func run(
+        _ arguments: [String],
+        input: String = "",
+        filter: String? = nil,
+        output: String = "out"
+    ) async throws -> Outcome {
+        try await start(arguments, input: input, filter: filter, output: output).end()
     }
 }

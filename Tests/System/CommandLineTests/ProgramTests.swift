@@ -3,7 +3,9 @@ import Testing
 
 @Suite("lemma: commands and configuration", .tags(.system))
 struct ProgramTests {
-    private static let commands = ["dev", "api", "worker", "migrate", "ask", "bench", "config", "healthcheck"]
+    private static let commands = [
+        "dev", "api", "worker", "migrate", "ask", "bench", "dead-letters", "config", "healthcheck",
+    ]
 
     @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)
     func help(command: String) async throws {
@@ -22,7 +24,7 @@ struct ProgramTests {
         let program = try LemmaProgram()
         let help = try await program.run(["--help"])
         #expect(help.status == 0)
-        let listed = help.output.matches(of: /(?m)^\s{2}([a-z]+)\s{2,}\S/).map { String($0.output.1) }
+        let listed = help.output.matches(of: /(?m)^\s{2}([a-z][a-z-]+)\s{2,}\S/).map { String($0.output.1) }
         #expect(listed == Self.commands)
         #expect(try await program.run(["help", "config"]).output.hasPrefix("usage: lemma config"))
         let bare = try await program.run([])
@@ -49,12 +51,25 @@ struct ProgramTests {
             (["ask", "x", "--url", "ftp://a"], "allowed: http://HOST[:PORT]"),
             (["ask", "2x", "+", "3"], "unexpected argument \"+\""),
             (["healthcheck", "--url", "x"], "allowed:"),
+            (["dead-letters"], "an action is missing; the actions are: list, show ID, redrive ID, drop ID\nusage: "),
+            (["dead-letters", "burn"], "the action is \"burn\", which is not allowed; allowed: list, show ID"),
+            (["dead-letters", "burn"], "       lemma dead-letters drop ID [--records]\n"),
+            (["dead-letters", "show"], "ID is missing\nusage: lemma dead-letters show"),
         ]
         for (arguments, reason) in cases {
             let outcome = try await program.run(arguments)
             #expect(outcome.status == 2, "\(arguments)")
             #expect(outcome.output.isEmpty, "\(arguments)")
             #expect(outcome.errors.contains(reason), "\(arguments): \(outcome.errors)")
+        }
+    }
+
+    @Test("Output that cannot be written is reported with the system's reason and exit 1")
+    func fullDisk() async throws {
+        for arguments in [["--help"], ["config", "--help"]] {
+            let outcome = try await LemmaProgram().run(arguments, output: "/dev/full")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors == "lemma: the output cannot be written: No space left on device\n")
         }
     }
 

@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// An API that answers as a test says, and remembers what it was asked.
+/// An API that answers by script and records its requests.
 final class ScriptedServer: Sendable {
     /// What one request for the stream gets.
     struct Stream: Sendable {

@@ -103,7 +103,7 @@ struct DevelopmentTests {
         }
     }
 
-    @Test("a second one in the same folder is refused with a clear message, and the first goes on")
+    @Test("a second one in the same folder is refused with a clear message, and the first keeps running")
     func second() async throws {
         try await onOwnThreads {
             let folder = try TemporaryDirectory()

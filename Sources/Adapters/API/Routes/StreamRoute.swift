@@ -127,7 +127,7 @@ struct StreamRoute {
         let registry = services.streams
         let span = context.trace.span
         let meter = DeliveryMeter(loop: registry.loop, metrics: registry.metrics, span: span, submitted: submitted)
-        let viewer = SSEViewer(ViewerResponse(registry: registry, meter: meter))
+        let viewer = SSEViewer(HTTPDelivery(registry: registry, meter: meter))
         viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), watch)
     }
 

@@ -225,7 +225,7 @@ private struct SampleCalls {
             ),
             EnqueueDueCall(in: partition, upTo: 100, keys),
             DeadLetterJobCall("7-0", in: partition, .malformed, text: "v=1", keys, retention),
-            FailUnreadableCall(delivery, failure, detail: "no", answer: "", keys, retention),
+            FailUnreadableCall(delivery, failure, detail: "no", keys, retention),
             RedriveCall(name, as: id, in: conversation, keys, retention),
             ListOrphansCall(in: partition, unseenFor: .seconds(30), since: nil, upTo: 100, keys, retention),
             SetJobEntryCall("7-0", of: id, keys),

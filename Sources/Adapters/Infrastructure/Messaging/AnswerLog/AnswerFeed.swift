@@ -79,7 +79,14 @@ final class AnswerFeed {
 
     // MARK: Pushes
 
-    func note(_ time: AppendTime) { appendTime = time }
+    /// Takes a message of the live channel; a message of a later version is ignored.
+    func receive(_ payload: Span<UInt8>) {
+        if let event = StoredEvent(pushed: payload) {
+            push(event)
+        } else if let time = AppendTime(pushed: payload) {
+            appendTime = time
+        }
+    }
 
     func push(_ stored: StoredEvent) {
         lastActivity = reader.store.loop.nowMilliseconds

@@ -34,7 +34,7 @@ package struct AuditEntry: Sendable {
 
     package var action: Action
     package var outcome: Outcome
-    /// The user who acted; nil where nobody was identified.
+    /// The user who acted; nil where no user was identified.
     package var actor: UserID?
     /// What it was done to: the id of an account, key, request, conversation or dead letter.
     package var subject: String?
