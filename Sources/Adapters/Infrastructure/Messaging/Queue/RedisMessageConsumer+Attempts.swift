@@ -96,7 +96,8 @@ extension RedisMessageConsumer {
             )
         )
         store.report(droppedDeadLetters: reply.droppedDeadLetters)
-        if reply.hasEnded { store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .zero)) }
+        guard reply.hasEnded else { return }
+        store.publish(RequestEndedWithoutWorker.failed(delivery.correlationID, failure.kind, after: .zero))
     }
 
     package func scheduleRetry(
