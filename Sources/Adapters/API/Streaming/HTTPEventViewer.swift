@@ -61,6 +61,7 @@ extension HTTPEventViewer {
 
     // MARK: LiveViewer
 
+    var access: CallerAccess { response.access }
     var lastWrite: Int64 { response.lastWrite }
     var pendingBytes: Int { response.pendingBytes }
 
@@ -73,6 +74,8 @@ extension HTTPEventViewer {
     func closeIfVanished(after silenceMax: Int64) { response.abortIfVanished(after: silenceMax, self) }
 
     func endForDrain() { interrupt(.drained) }
+
+    func endForWithdrawal() { interrupt(.withdrawn) }
 
     // MARK: HTTPResponseStreamDelegate
 

@@ -16,6 +16,8 @@ internal import Telemetry
 /// ```
 final class ViewerResponse {
     let registry: StreamRegistry
+    /// Whose access the response depends on.
+    let access: CallerAccess
     /// Loop time of the last write, in milliseconds.
     private(set) var lastWrite: Int64 = 0
     var meter: DeliveryMeter
@@ -24,8 +26,9 @@ final class ViewerResponse {
 
     private var stream: HTTPResponseStream?
 
-    init(registry: StreamRegistry, meter: DeliveryMeter) {
+    init(registry: StreamRegistry, access: CallerAccess, meter: DeliveryMeter) {
         self.registry = registry
+        self.access = access
         self.meter = meter
     }
 
