@@ -73,7 +73,7 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "Text", "Time",
+            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "POSIX", "Text", "Time",
         ],
         resources: [.embedInCode("Providers/Remote/math-prompt.md")]
             + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
@@ -123,6 +123,11 @@ let tests: [Target] = [
         dependencies: ["Application", "Domain", "Shared"],
         path: "Tests/ArchiveSupport",
     ),
+    .target(
+        name: "AccountSupport",
+        dependencies: ["Application", "Domain", "Shared"],
+        path: "Tests/AccountSupport",
+    ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop", "Text"]),
@@ -142,13 +147,17 @@ let tests: [Target] = [
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
-    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
+    suite(
+        "Application",
+        in: "Core",
+        ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport", "AccountSupport"],
+    ),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "Text",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "POSIX", "Text",
         ],
     ),
     suite(
@@ -162,7 +171,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings", "Problems", "Text",
+            "ArchiveSupport", "AccountSupport", "Settings", "Problems", "Text",
         ],
     ),
     suite(
@@ -175,7 +184,7 @@ let tests: [Target] = [
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared", "Text"]),
-    suite("System", in: "System", ["EventLoop", "HTTPServer"]),
+    suite("System", in: "System", ["EventLoop", "HTTPServer", "Cryptography"]),
 ]
 
 func module(

@@ -34,6 +34,10 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case malformed
     case invalidToken = "invalid_token"
     case invalidTicket = "invalid_ticket"
+    /// At sign-in; also an unknown or disabled account.
+    case wrongPassword = "wrong_password"
+    /// A refresh token that is not valid any more.
+    case invalidRefreshToken = "invalid_refresh_token"
 }
 
 /// The public listener.

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import LemmaSettings
+internal import POSIX
 internal import PostgresClient
 internal import RedisClient
 internal import Settings
@@ -25,6 +26,7 @@ struct SettingChecks {
         guard role != .client else { return }
         checkRedisTLS()
         if role != .worker { checkHTTPTLS() }
+        note("AUDIT_LOG") { if let file = configuration.logging.auditFile { _ = try LogFile(path: file) } }
         note("MOCK_SCRIPT") { _ = try Replica.mockScript(configuration.mock.script) }
     }
 

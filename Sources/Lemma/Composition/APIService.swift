@@ -20,6 +20,7 @@ final class APIService: Service {
 
     let name = "api"
     private let dependencies: ReplicaDependencies
+    private let withdrawn: WithdrawnAccess
     private let announce: @Sendable (Int) -> Void
     private let running = Mutex<Running?>(nil)
 
@@ -28,8 +29,13 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>]
     }
 
-    init(_ dependencies: ReplicaDependencies, announce: @escaping @Sendable (Int) -> Void) {
+    init(
+        _ dependencies: ReplicaDependencies,
+        withdrawn: WithdrawnAccess,
+        announce: @escaping @Sendable (Int) -> Void
+    ) {
         self.dependencies = dependencies
+        self.withdrawn = withdrawn
         self.announce = announce
     }
 
@@ -42,8 +48,8 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>] = []
         for loop in dependencies.loops.loops {
             graphs.append(
-                try await loop.run { [dependencies] loop in
-                    LoopBound(APIGraph(dependencies, assets: assets, on: loop), of: loop)
+                try await loop.run { [dependencies, withdrawn] loop in
+                    LoopBound(APIGraph(dependencies, withdrawn, assets: assets, on: loop), of: loop)
                 }
             )
         }
@@ -123,7 +129,7 @@ final class APIGraph {
     private let sweep: AbandonmentSweep?
     private let statistics: QueueStatistics?
 
-    init(_ dependencies: ReplicaDependencies, assets: WebAssets, on loop: Loop) {
+    init(_ dependencies: ReplicaDependencies, _ withdrawn: WithdrawnAccess, assets: WebAssets, on loop: Loop) {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
@@ -136,6 +142,7 @@ final class APIGraph {
             heartbeat: configuration.stream.heartbeat,
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics.streams,
+            withdrawn: withdrawn,
         )
         let requests = RedisRequestRepository(store: store)
         let tokens = SignedTicketService(
@@ -155,9 +162,12 @@ final class APIGraph {
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
+                accounts: AccountServices(Self.accountPorts(withdrawn), dependencies, store),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
+                ticketLifetime: dependencies.streamLifetime,
+                audit: dependencies.auditTrail,
                 streams: streams,
                 assets: assets,
                 metrics: metrics,
@@ -171,12 +181,31 @@ final class APIGraph {
             ),
             limiter: NoLimits(),
             corsOrigins: configuration.limits.corsOrigins,
-            observer: RequestObserver(
-                identifiers: dependencies.identifiers,
-                metrics: metrics.http,
-                accessLog: dependencies.accessLog,
-                tracer: dependencies.tracer,
-            ),
+            observer: Self.observer(dependencies),
+        )
+    }
+
+    private static func observer(_ dependencies: ReplicaDependencies) -> RequestObserver {
+        RequestObserver(
+            identifiers: dependencies.identifiers,
+            metrics: dependencies.metrics.http,
+            accessLog: dependencies.accessLog,
+            tracer: dependencies.tracer,
+        )
+    }
+
+    private static func accountPorts(_ withdrawn: WithdrawnAccess) -> AccountPorts {
+        AccountPorts(
+            accounts: AbsentAccounts(),
+            sessions: AbsentAccounts(),
+            keys: AbsentAccounts(),
+            usage: AbsentAccounts(),
+            erasure: AbsentAccounts(),
+            passwords: AbsentAccounts(),
+            attempts: AbsentAccounts(),
+            tokens: AbsentTokens(),
+            mint: AbsentTokens(),
+            withdrawn: withdrawn,
         )
     }
 

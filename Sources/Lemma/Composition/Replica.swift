@@ -1,3 +1,4 @@
+import API
 import Cryptography
 import EventLoop
 import FoundationEssentials
@@ -35,7 +36,9 @@ enum Replica {
             metrics: metrics.traces.exports,
             logger: logger,
         )
+        let audit = try JSONAuditLog.ofReplica(configuration)
         metrics.replica.observeLostLogLines { logger.output.droppedLines }
+        metrics.replica.observeLostAuditRecords { audit.lostRecords }
         metrics.traces.observeQueue { tracing?.queuedSpans ?? 0 }
         let dependencies = try await dependencies(
             configuration,
@@ -44,13 +47,19 @@ enum Replica {
             metrics: metrics,
             tracer: tracing?.tracer,
             logger: logger,
+            audit: audit,
             roles: roles,
         )
         let needed: [any Service] = [DatabaseService(dependencies.database), OperationsService(dependencies)]
         var services = supporting + (tracing.map { [$0] } ?? []) + needed
         for role in roles {
             switch role {
-            case .api: services.append(APIService(dependencies, announce: announce))
+            case .api:
+                let withdrawn = WithdrawnAccess()
+                services += [
+                    AccessWatchService(AbsentAccounts(), withdrawn, on: loops.loops[0]),
+                    APIService(dependencies, withdrawn: withdrawn, announce: announce),
+                ]
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
         }
@@ -75,6 +84,7 @@ enum Replica {
         metrics: LemmaMetrics,
         tracer: Tracer?,
         logger: Logger,
+        audit: JSONAuditLog,
         roles: [ReplicaRole]
     ) async throws -> ReplicaDependencies {
         let name = configuration.otel.serviceName
@@ -104,6 +114,7 @@ enum Replica {
             redis: try RedisConfiguration(stores.redis, configuration.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
+            audit: audit,
             descriptors: descriptors,
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration, metrics, logger),

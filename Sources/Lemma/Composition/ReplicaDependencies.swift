@@ -32,6 +32,7 @@ struct ReplicaDependencies: Sendable {
     /// The process's one pool of connections to PostgreSQL.
     let database: PostgresDatabase
     let secrets: [[UInt8]]
+    let audit: JSONAuditLog
     let descriptors: DescriptorBudget
     let mockScript: MockScript
     /// One for each configured provider, in the configured order.
@@ -44,9 +45,9 @@ struct ReplicaDependencies: Sendable {
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
     var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
-    var accessLog: AccessLog {
-        AccessLog(logger, clients: ClientAddress(trustedProxies: configuration.limits.trustedProxies))
-    }
+    var accessLog: AccessLog { AccessLog(logger, clients: clients) }
+    var auditTrail: AuditTrail { AuditTrail(audit, clients: clients) }
+    private var clients: ClientAddress { ClientAddress(trustedProxies: configuration.limits.trustedProxies) }
     /// Counts that a listener pauses because there are no file descriptors left.
     var noteAcceptPause: @Sendable () -> Void {
         let metrics = metrics.replica
@@ -64,11 +65,12 @@ struct ReplicaDependencies: Sendable {
         CountingRedisObserver(metrics.redis, kind, logger: logger)
     }
 
-    /// An event bus for one loop, with metrics and log as listeners.
+    /// An event bus for one loop, with metrics, log and audit log as listeners.
     func makeEventBus() -> LocalEventBus {
         let bus = LocalEventBus()
         metrics.subscribe(to: bus)
         DomainEventLog(logger: logger).subscribe(to: bus)
+        DomainEventAudit(log: audit).subscribe(to: bus)
         return bus
     }
 

@@ -30,6 +30,8 @@ struct APIBench: Sendable {
     let redis: RedisServer
     let listener: HTTPListener
     let tokens: SignedTicketService
+    /// The accounts, which no access token of this bench's authenticator proves.
+    let accounts: AccountBench
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
@@ -132,7 +134,13 @@ private final class APIGraph {
     let archive: InMemoryArchive
     let metrics = LemmaMetrics(MetricsRegistry())
 
-    init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
+    init(
+        _ redis: RedisConfiguration,
+        _ options: APIOptions,
+        _ tokens: SignedTicketService,
+        _ accounts: AccountBench,
+        on loop: Loop
+    ) throws {
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
@@ -142,7 +150,13 @@ private final class APIGraph {
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, connection: nil, bus: bus)
         pushes = RedisPushes(store: store, backoff: backoff)
-        streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
+        streams = StreamRegistry(
+            loop: loop,
+            heartbeat: .seconds(15),
+            bufferBytesMax: 262_144,
+            metrics: metrics.streams,
+            withdrawn: accounts.withdrawn,
+        )
         let requests = RedisRequestRepository(store: store)
         let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
         let solve = SolveMathProblemHandler(
@@ -171,9 +185,12 @@ private final class APIGraph {
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: Self.conversations(archive, store, requests, catchUp, identifiers),
+                accounts: accounts.services,
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
+                ticketLifetime: .seconds(600),
+                audit: AuditTrail(accounts.audit, clients: ClientAddress(trustedProxies: [])),
                 streams: streams,
                 assets: options.assets,
                 metrics: metrics,
@@ -311,8 +328,9 @@ func withAPI(
         var configuration = try RedisConfiguration(url: RedisURL(redis.url))
         configuration.waitLimit = .milliseconds(200)
         let settings = configuration
+        let accounts = AccountBench()
         let graph = try await loop.run { loop in
-            LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
+            LoopBound(try APIGraph(settings, options, tokens, accounts, on: loop), of: loop)
         }
         var serverOptions = HTTPServerOptions()
         serverOptions.renderError = { [options] in
@@ -330,7 +348,14 @@ func withAPI(
             on: [loop],
             options: serverOptions,
         ) { _ in graph.onLoop.handler }
-        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop, graph: graph)
+        let bench = APIBench(
+            redis: redis,
+            listener: listener,
+            tokens: tokens,
+            accounts: accounts,
+            loop: loop,
+            graph: graph
+        )
         // On a thread of its own: the client's reads block.
         let result: Result<Void, any Error>
         do {

@@ -95,6 +95,9 @@ struct APIMetricsTests {
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Basic x"])
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Bearer x"])
             _ = try api.send("GET", "/api/math/stream/\(id)?ticket=x", ["Accept: text/event-stream"])
+            let json = ["Content-Type: application/json"]
+            _ = try api.send("POST", "/api/auth/login", json, body: #"{"email":"a@b","password":"x"}"#)
+            _ = try api.send("POST", "/api/auth/refresh", json, body: #"{"refreshToken":"x"}"#)
             for reason in AuthenticationFailure.allCases {
                 let series = #"lemma_http_authentication_failures_total{reason="\#(reason.rawValue)"}"#
                 #expect(try await api.metric(series) == 1, "\(reason)")

@@ -18,7 +18,7 @@ struct StoredEndTests {
                 switch end {
                 case .cancelled(let reason, let age): seen.append(age >= .zero ? reason.rawValue : "before it began")
                 case .expired: seen.append("expired")
-                case .failed(let kind, _): seen.append(kind.rawValue)
+                case .failed(_, let kind, _): seen.append(kind.rawValue)
                 }
             }
         }

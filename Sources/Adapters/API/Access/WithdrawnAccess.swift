@@ -10,6 +10,7 @@ package final class WithdrawnAccess: Sendable {
     private struct State {
         var accounts: Set<AccountID> = []
         var keys: Set<APIKeyID> = []
+        var changes = 0
     }
 
     private let state = Mutex(State())
@@ -21,17 +22,24 @@ package final class WithdrawnAccess: Sendable {
     package func contains(_ key: APIKeyID) -> Bool { state.withLock { $0.keys.contains(key) } }
 
     /// True where the caller's account or key is withdrawn.
-    package func covers(_ caller: Caller) -> Bool {
+    package func covers(_ caller: Caller) -> Bool { covers(caller.access) }
+
+    package func covers(_ access: CallerAccess) -> Bool {
         state.withLock { state in
-            caller.account.map { state.accounts.contains($0) } ?? false
-                || caller.key.map { state.keys.contains($0) } ?? false
+            access.account.map { state.accounts.contains($0) } ?? false
+                || access.key.map { state.keys.contains($0) } ?? false
         }
     }
 
+    /// Grows with each withdrawal.
+    var changes: Int { state.withLock { $0.changes } }
+
     package func withdraw(accounts: some Sequence<AccountID>, keys: some Sequence<APIKeyID>) {
         state.withLock { state in
+            let before = state.accounts.count + state.keys.count
             state.accounts.formUnion(accounts)
             state.keys.formUnion(keys)
+            if state.accounts.count + state.keys.count != before { state.changes += 1 }
         }
     }
 

@@ -6,6 +6,8 @@ package enum LimitClass: Sendable {
     case free
     /// Requests that make a provider work.
     case solve
+    /// Requests that carry a password, by address.
+    case credentials
 }
 
 /// Decides whether a caller may send one more request now.

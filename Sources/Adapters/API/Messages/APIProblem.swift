@@ -61,6 +61,11 @@ package struct APIProblem: Error {
         return problem
     }
 
+    /// The caller's account was disabled or erased, or its API key revoked.
+    static var accessWithdrawn: APIProblem {
+        unauthenticated("invalid_token", "This access is not valid any more. Sign in again.")
+    }
+
     /// The response to a request for `path`; a member whose value is not known is left out.
     func response(path: String?, requestID: String?) -> HTTPResponse {
         var response = HTTPResponse(

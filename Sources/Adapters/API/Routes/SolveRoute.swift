@@ -11,7 +11,6 @@ struct SolveRoute {
     let services: APIServices
 
     func handle(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
-        let user = caller.user
         let accepted = AcceptedTypes(context.request.headers["Accept"])
         let wantsStream = accepted.prefers("text/event-stream", to: "application/json")
         guard wantsStream || accepted.accepts("application/json") else {
@@ -19,25 +18,43 @@ struct SolveRoute {
         }
         let key = try context.visibleHeader("Idempotency-Key", max: 255)
         let input = try SolveBody.input(from: context)
-        let output = try await publish(by: context) { trace throws(APIProblem) in
-            try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
+        let user = caller.user
+        let output: SolveMathProblem.Output
+        do throws(APIProblem) {
+            output = try await publish(by: context) { trace throws(APIProblem) in
+                try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
+            }
+        } catch {
+            services.audit.record(.submit, preventedBy: error, by: caller, context)
+            throw error
         }
         let id = output.correlationID
+        if !output.isReplay { services.audit.record(.submit, by: caller, context, subject: id.description) }
+        try await respond(output, wantsStream: wantsStream, to: caller, context)
+    }
+
+    private func respond(
+        _ output: SolveMathProblem.Output,
+        wantsStream: Bool,
+        to caller: Caller,
+        _ context: RequestContext
+    ) async throws(APIProblem) {
         if wantsStream {
             let streams = StreamRoute(services: services)
             if let accepted = output.accepted {
-                return streams.open(accepted, headers: Self.headers(output), context)
+                return streams.open(accepted, for: caller, headers: Self.headers(output), context)
             }
-            try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
-            return
+            let headers = Self.headers(output)
+            let id = output.correlationID
+            return try await streams.open(id, for: caller, cursor: nil, isKnown: true, headers: headers, context)
         }
         if let limit = preferredWait(context.request.headers["Prefer"]) {
             let requests = RequestRoutes(services: services)
-            if let finished = try await requests.finished(output, user, within: limit, context) {
+            if let finished = try await requests.finished(output, caller, within: limit, context) {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
         }
-        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, user))
+        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, caller.user))
     }
 
     /// Submits as a span of its own, by OpenTelemetry's semantic conventions for messaging: what the first attempt

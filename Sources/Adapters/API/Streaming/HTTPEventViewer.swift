@@ -27,6 +27,8 @@ protocol HTTPEventViewer: AnswerViewer, LiveViewer, HTTPResponseStreamDelegate {
 /// What an ``HTTPEventViewer`` stores beside its encoder.
 struct HTTPDelivery {
     fileprivate let registry: StreamRegistry
+    /// Whose access the response depends on.
+    fileprivate let access: CallerAccess
     fileprivate var meter: DeliveryMeter
     /// Nil before the start and after the end.
     fileprivate var stream: HTTPResponseStream?
@@ -35,8 +37,9 @@ struct HTTPDelivery {
     /// Loop time of the last write, in milliseconds.
     fileprivate var lastWrite: Int64 = 0
 
-    init(registry: StreamRegistry, meter: DeliveryMeter) {
+    init(registry: StreamRegistry, access: CallerAccess, meter: DeliveryMeter) {
         self.registry = registry
+        self.access = access
         self.meter = meter
     }
 }
@@ -110,6 +113,7 @@ extension HTTPEventViewer {
 
     // MARK: LiveViewer
 
+    var access: CallerAccess { delivery.access }
     var lastWrite: Int64 { delivery.lastWrite }
     var pendingBytes: Int { delivery.stream?.pendingBytes ?? 0 }
 
@@ -126,6 +130,8 @@ extension HTTPEventViewer {
     }
 
     func endForDrain() { interrupt(.drained) }
+
+    func endForWithdrawal() { interrupt(.withdrawn) }
 
     // MARK: HTTPResponseStreamDelegate
 

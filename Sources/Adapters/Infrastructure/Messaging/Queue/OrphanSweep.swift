@@ -150,7 +150,7 @@ package final class OrphanSweep {
         case .cancelled(let reason):
             store.publish(RequestEndedWithoutWorker.cancelled(reason, after: .milliseconds(age)))
         case .failed(let failure):
-            store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .milliseconds(age)))
+            store.publish(RequestEndedWithoutWorker.failed(request.id, failure.kind, after: .milliseconds(age)))
         case .completed: break
         }
     }

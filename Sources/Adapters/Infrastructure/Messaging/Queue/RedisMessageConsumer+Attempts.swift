@@ -71,7 +71,8 @@ extension RedisMessageConsumer {
             FailUnreadableCall(delivery, failure, detail: detail, store.keys, store.retention)
         )
         store.report(droppedDeadLetters: reply.droppedDeadLetters)
-        if reply.hasEnded { store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .zero)) }
+        guard reply.hasEnded else { return }
+        store.publish(RequestEndedWithoutWorker.failed(delivery.correlationID, failure.kind, after: .zero))
     }
 
     package func scheduleRetry(

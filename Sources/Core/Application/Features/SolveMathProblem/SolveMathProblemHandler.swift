@@ -85,7 +85,11 @@ package struct SolveMathProblemHandler: CommandHandler {
             case .conversationCrowded(let limit): throw .conversationCrowded(limit: limit)
             case .keyReused: throw .idempotencyKeyReused
             case .conversationBusy: throw .conversationBusy
-            case .conversationNotFound: throw .conversationNotFound
+            case .conversationNotFound:
+                // Another user's conversation takes the way of an unknown one, so that neither reply nor time tells them
+                // apart.
+                try await confirm(request.conversationID, of: request.userID)
+                throw .conversationNotFound
             case .unavailable: throw .unavailable
             case .conversationUnknown:
                 try await confirm(request.conversationID, of: request.userID)

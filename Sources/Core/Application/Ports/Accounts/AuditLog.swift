@@ -10,7 +10,8 @@ package protocol AuditLog: Sendable {
 /// Who did what, from where, with which outcome.
 package struct AuditEntry: Sendable {
     package enum Action: String, Sendable, CaseIterable {
-        case register, login
+        case register
+        case login
         case refreshReuse = "refresh_reuse"
         case logout
         case logoutAll = "logout_all"
@@ -21,7 +22,8 @@ package struct AuditEntry: Sendable {
         case accountEnable = "account_enable"
         case keyCreate = "key_create"
         case keyRevoke = "key_revoke"
-        case submit, abort
+        case submit
+        case abort
         case requestFailed = "request_failed"
         case deadLetterRedrive = "dead_letter_redrive"
         case deadLetterDrop = "dead_letter_drop"

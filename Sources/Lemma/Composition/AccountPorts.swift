@@ -1,0 +1,137 @@
+import API
+import Application
+import Domain
+import EventLoop
+import Infrastructure
+import LemmaSettings
+import Settings
+import Shared
+
+/// What the use cases about accounts of one loop work on.
+struct AccountPorts {
+    let accounts: any AccountRepository
+    let sessions: any SessionRepository
+    let keys: any APIKeyRepository
+    let usage: any UsageRepository
+    let erasure: any AccountErasure
+    let passwords: any PasswordHashing
+    let attempts: any CredentialAttempts
+    let tokens: any AccessTokenIssuer
+    let mint: any CredentialMint
+    let withdrawn: WithdrawnAccess
+}
+
+extension AccountServices {
+    /// The use cases of one loop; `store` is that loop's.
+    init(_ ports: AccountPorts, _ dependencies: ReplicaDependencies, _ store: RedisStore) {
+        let policy = RegistrationPolicy(dependencies.configuration)
+        let time = dependencies.clock
+        let check = PasswordCheck(accounts: ports.accounts, hashing: ports.passwords, attempts: ports.attempts)
+        let removal = AccountRemoval(erasure: ports.erasure, clock: time)
+        self.init(
+            register: RegisterAccountHandler(
+                policy: policy,
+                accounts: ports.accounts,
+                hashing: ports.passwords,
+                identifiers: dependencies.identifiers,
+                clock: time,
+            ),
+            read: ReadAccountHandler(
+                accounts: ports.accounts,
+                usage: ports.usage,
+                limits: UserLimits(dependencies.configuration),
+                clock: time,
+            ),
+            change: ChangeAccountHandler(
+                accounts: ports.accounts,
+                sessions: ports.sessions,
+                hashing: ports.passwords,
+                check: check,
+            ),
+            delete: DeleteAccountHandler(accounts: ports.accounts, check: check, removal: removal),
+            usage: ReadUsageHandler(usage: ports.usage, clock: time),
+            sessions: SessionServices(ports, dependencies, policy),
+            keys: KeyServices(
+                create: CreateAPIKeyHandler(
+                    keys: ports.keys,
+                    mint: ports.mint,
+                    identifiers: dependencies.identifiers,
+                    clock: time,
+                ),
+                list: ListAPIKeysHandler(keys: ports.keys),
+                revoke: RevokeAPIKeyHandler(keys: ports.keys, clock: time),
+            ),
+            admin: AdminServices(ports, dependencies, store, removal),
+            withdrawn: ports.withdrawn,
+        )
+    }
+}
+
+extension SessionServices {
+    fileprivate init(_ ports: AccountPorts, _ dependencies: ReplicaDependencies, _ policy: RegistrationPolicy) {
+        let time = dependencies.clock
+        self.init(
+            signIn: SignInHandler(
+                policy: policy,
+                accounts: ports.accounts,
+                hashing: ports.passwords,
+                attempts: ports.attempts,
+                sessions: SessionStart(
+                    sessions: ports.sessions,
+                    issuer: ports.tokens,
+                    mint: ports.mint,
+                    identifiers: dependencies.identifiers,
+                    clock: time,
+                    lifetime: dependencies.configuration.auth.refreshTTL,
+                ),
+            ),
+            refresh: RefreshSessionHandler(
+                policy: policy,
+                sessions: ports.sessions,
+                issuer: ports.tokens,
+                mint: ports.mint,
+                clock: time,
+            ),
+            signOut: SignOutHandler(sessions: ports.sessions, mint: ports.mint),
+            signOutEverywhere: SignOutEverywhereHandler(sessions: ports.sessions),
+        )
+    }
+}
+
+extension AdminServices {
+    fileprivate init(
+        _ ports: AccountPorts,
+        _ dependencies: ReplicaDependencies,
+        _ store: RedisStore,
+        _ removal: AccountRemoval
+    ) {
+        let letters = RedisDeadLetters(store: store)
+        self.init(
+            listAccounts: ListAccountsHandler(accounts: ports.accounts),
+            changeAccount: ChangeAccountAsAdminHandler(accounts: ports.accounts),
+            deleteAccount: DeleteAccountAsAdminHandler(removal: removal),
+            listDeadLetters: ListDeadLettersHandler(letters: letters),
+            redriveDeadLetter: RedriveDeadLetterHandler(letters: letters, identifiers: dependencies.identifiers),
+            dropDeadLetter: DropDeadLetterHandler(letters: letters),
+            queueLevels: ReadQueueLevelsHandler(reader: RedisQueueLevels(store: store)),
+        )
+    }
+}
+
+extension RegistrationPolicy {
+    /// `REGISTRATION`.
+    fileprivate init(_ configuration: Configuration) {
+        self = .open
+    }
+}
+
+extension UserLimits {
+    fileprivate init(_ configuration: Configuration) {
+        let limits = configuration.limits
+        self.init(
+            requestsPerMinute: limits.solve.map { Double($0.count) * (Duration.seconds(60) / $0.period) },
+            maxActive: limits.userMaxActive,
+            tokensPerDay: nil,
+        )
+    }
+}
