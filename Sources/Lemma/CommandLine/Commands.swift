@@ -63,6 +63,8 @@ enum Commands {
         WorkerCommand.command,
         MigrateCommand.command,
         AskCommand.command,
+        LoginCommand.command,
+        LogoutCommand.command,
         bench,
         DeadLettersCommand.command,
         ConfigCommand.command,
