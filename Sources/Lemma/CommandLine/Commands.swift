@@ -76,6 +76,8 @@ enum Commands {
         WorkerCommand.command,
         MigrateCommand.command,
         AskCommand.command,
+        LoginCommand.command,
+        LogoutCommand.command,
         bench,
         DeadLettersCommand.command,
         ConfigCommand.command,

@@ -39,6 +39,7 @@ struct DocumentTests {
             CONTEXT_MAX_TURNS CONTEXT_MAX_TOKENS DRAIN_GRACE LOG_LEVEL LOG_FORMAT AUDIT_LOG
             OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_HEADERS
             OTEL_RESOURCE_ATTRIBUTES OTEL_SERVICE_NAME OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
+            LEMMA_API_KEY
             """
         let rows = try Configuration.load(environment: [:], dotEnv: nil, role: .dev).rows
         #expect(rows.map(\.name) == names.split { $0 == " " || $0 == "\n" }.map(String.init))

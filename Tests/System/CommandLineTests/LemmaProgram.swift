@@ -64,14 +64,15 @@ struct LemmaProgram {
         }
     }
 
-    /// Starts it with `input` as standard input.
+    /// Starts it; `input` comes from a pipe.
     ///
     /// Its output goes to the file `output`, through `filter`, a shell command, when there is one.
     func start(
         _ arguments: [String],
         input: String = "",
         filter: String? = nil,
-        output: String = "out"
+        output: String = "out",
+        through runner: [String] = []
     ) throws -> Run {
         let variables = environment.map { "\($0.key)=\($0.value)" }
         try input.write(toFile: "\(directory.path)/in", atomically: true, encoding: .utf8)
@@ -83,8 +84,28 @@ struct LemmaProgram {
             filter.map { "\"$@\" <in 2>err | \($0) >\(output); exit ${PIPESTATUS[0]}" }
             ?? "exec \"$@\" <in >\(output) 2>err"
         let shell = ["bash", "-c", "cd \"$0\" && \(script)", directory.path]
-        let program = ["env", "-i"] + variables + [try Self.executable()]
+        let program = runner + ["env", "-i"] + variables + [try Self.executable()]
         return Run(process: try ChildProcess.start(shell + program + arguments), directory: directory)
+    }
+
+    /// Runs it to its end on a terminal of its own, whose output it returns; each answer is typed after its prompt.
+    func runOnTerminal(_ arguments: [String], answers: [(prompt: String, text: String)]) async throws -> Outcome {
+        let script = """
+            import json, os, pty, sys
+            answers = json.loads(sys.argv[1])
+            process, terminal = pty.fork()
+            if process == 0: os.execvp(sys.argv[2], sys.argv[2:])
+            seen = b""
+            while True:
+                try: read = os.read(terminal, 4096)
+                except OSError: break
+                seen += read
+                if answers and answers[0][0].encode() in seen: os.write(terminal, answers.pop(0)[1].encode())
+            sys.stdout.buffer.write(seen)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+            """
+        let encoded = String(decoding: try JSONEncoder().encode(answers.map { [$0.prompt, $0.text] }), as: UTF8.self)
+        return try await start(arguments, through: ["python3", "-c", script, encoded]).end()
     }
 
     /// Runs it to its end.
