@@ -57,9 +57,8 @@ let core: [Target] = [
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
 let functionFiles = [
-    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
-    "permissions",
-    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "limits",
+    "orphans", "permissions", "presence", "queue", "register", "requests", "retries", "shared", "submission",
 ]
 
 let adapters: [Target] = [

@@ -17,29 +17,38 @@ package final class RawClient {
         case malformedResponse(String)
     }
 
-    /// Connects to a port on 127.0.0.1.
+    /// Connects to a port on 127.0.0.1, from the address `source` if there is one.
     ///
     /// With a small `receiveBufferBytes` the server soon has to wait for this client.
-    package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
+    package init(port: Int, receiveBufferBytes: Int32? = nil, source: String? = nil) throws {
         descriptor = socket(AF_INET, streamSocket, 0)
         var on: Int32 = 1
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
         if var bytes = receiveBufferBytes { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
-        let status = unsafe withUnsafeBytes(of: &address) { bytes in
-            // Safety: a sockaddr_in, and its own length.
-            unsafe bytes.baseAddress.map {
-                unsafe connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-            }
-        }
+        // Safety: a sockaddr_in, and its own length.
+        let bound = source.map { unsafe Self.with($0, port: 0) { unsafe bind(descriptor, $0, $1) } } ?? 0
+        let status = unsafe bound == 0 ? Self.with("127.0.0.1", port: port) { unsafe connect(descriptor, $0, $1) } : -1
         guard status == 0 else {
             let code = errno
             // `deinit` also runs if this throws: closed twice, the descriptor could be another thread's socket by then.
             close()
             throw Failure.cannotConnect(code)
+        }
+    }
+
+    private static func with(
+        _ host: String,
+        port: Int,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = unsafe inet_addr(host)
+        return unsafe withUnsafeBytes(of: &address) { bytes in
+            unsafe bytes.baseAddress.map {
+                unsafe body($0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+            } ?? -1
         }
     }
 

@@ -22,6 +22,8 @@ package struct APIServices {
     package let metrics: LemmaMetrics
     /// Nil where tracing is off.
     package let tracer: Tracer?
+    /// Finds the client behind the trusted proxies.
+    package let clients: ClientAddress
 
     package init(
         solve: any CommandHandler<SolveMathProblem>,
@@ -38,7 +40,8 @@ package struct APIServices {
         streams: StreamRegistry,
         assets: WebAssets,
         metrics: LemmaMetrics,
-        tracer: Tracer?
+        tracer: Tracer?,
+        clients: ClientAddress = ClientAddress(trustedProxies: [])
     ) {
         self.solve = solve
         self.read = read
@@ -55,6 +58,7 @@ package struct APIServices {
         self.assets = assets
         self.metrics = metrics
         self.tracer = tracer
+        self.clients = clients
     }
 }
 

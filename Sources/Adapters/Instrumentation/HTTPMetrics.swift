@@ -23,6 +23,8 @@ package enum HTTPLimit: String, Sendable, CaseIterable {
     /// Of a request's bytes.
     case arrivalTime = "arrival_time"
     case connections
+    /// Connections of one client address.
+    case addressConnections = "address_connections"
     /// Time without progress of a client that reads a response or a stream.
     case responseStall = "response_stall"
     case streamStall = "stream_stall"
@@ -40,6 +42,13 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case invalidRefreshToken = "invalid_refresh_token"
 }
 
+/// The result of reading the files of the TLS certificate again.
+package enum CertificateReload: String, Sendable, CaseIterable {
+    case loaded
+    /// The certificate from before stays in use.
+    case failed
+}
+
 /// The public listener.
 package struct HTTPMetrics: Sendable {
     /// Statuses with a series for every route from the start, so that the first response counts as an increase.
@@ -50,6 +59,7 @@ package struct HTTPMetrics: Sendable {
     package let malformed: Counters<MalformedRequest>
     package let limits: Counters<HTTPLimit>
     package let authenticationFailures: Counters<AuthenticationFailure>
+    package let certificateReloads: Counters<CertificateReload>
     private let registry: MetricsRegistry
 
     init(_ registry: MetricsRegistry) {
@@ -73,6 +83,11 @@ package struct HTTPMetrics: Sendable {
             "lemma_http_authentication_failures_total",
             help: "Requests rejected because their user is not authenticated, by reason",
             by: "reason",
+        )
+        certificateReloads = registry.counters(
+            "lemma_http_certificate_reloads_total",
+            help: "Times that the TLS certificate was read again at SIGHUP, by result",
+            by: "result",
         )
     }
 

@@ -84,11 +84,32 @@ final class APIService: Service {
             accessLog.noteRefusal(status: status, detail: detail, requestID: id)
             return APIProblem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
         }
+        options.addressConnectionsMax = configuration.limits.addressMaxConnections
+        let proxies = configuration.limits.trustedProxies
+        options.isExemptFromAddressLimit = { address in proxies.contains { $0.contains(address) } }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
-            let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
-            options.makeFilter = { try TLSFilter(server: context) }
+            options.makeFilter = try makeFilter(.init(certificateFile: certificate, keyFile: key))
+            // RFC 6797: browsers use nothing but TLS from now on.
+            options.responseFields.append("Strict-Transport-Security", "max-age=31536000")
         }
         return options
+    }
+
+    /// The security layer of each connection, by the certificate that was read last.
+    private func makeFilter(_ identity: TLSContext.Identity) throws -> @Sendable () throws -> any StreamFilter {
+        let certificate = try ServerCertificate(identity)
+        let (reloads, logger) = (dependencies.metrics.http.certificateReloads, dependencies.logger)
+        dependencies.reloads.add {
+            do throws(TLSError) {
+                try certificate.reload()
+                reloads[.loaded].increment()
+                logger.info("certificate read again")
+            } catch {
+                reloads[.failed].increment()
+                logger.error("certificate not read again, the one from before stays", ["error": .string(error.reason)])
+            }
+        }
+        return { try certificate.makeFilter() }
     }
 
     /// Serves everything as before until nothing is in flight or the grace is over.
@@ -172,6 +193,7 @@ final class APIGraph {
                 assets: assets,
                 metrics: metrics,
                 tracer: dependencies.tracer,
+                clients: dependencies.clients,
             ),
             loop: loop,
             authenticator: TokenAuthenticator(
@@ -179,7 +201,7 @@ final class APIGraph {
                 isRequired: configuration.auth.required,
                 failures: metrics.http.authenticationFailures,
             ),
-            limiter: NoLimits(),
+            limiter: Self.limiter(dependencies, store),
             corsOrigins: configuration.limits.corsOrigins,
             observer: Self.observer(dependencies),
         )
@@ -232,12 +254,18 @@ final class APIGraph {
         let configuration = dependencies.configuration
         return SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
+            estimate: SubmissionEstimate(contextTokensMax: configuration.context.maxTokens),
+            admission: RedisSubmissionAdmission(store: store, limits: SubmissionLimits(configuration)),
             publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
             conversations: PostgresConversationRepository(dependencies.database),
             identifiers: dependencies.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
+    }
+
+    private static func limiter(_ dependencies: ReplicaDependencies, _ store: RedisStore) -> any RequestLimiter {
+        CredentialLimiter(attempts: dependencies.credentialLimits(store), clients: dependencies.clients)
     }
 
     private static func conversations(
@@ -283,6 +311,20 @@ final class APIGraph {
         pushes.close()
         store.close()
     }
+}
+
+extension SubmissionLimits {
+    fileprivate init(_ configuration: Configuration) {
+        self.init(
+            rate: configuration.limits.solve.map { RequestRate($0) },
+            active: configuration.limits.userMaxActive,
+            tokens: configuration.limits.userDailyTokens,
+        )
+    }
+}
+
+extension RequestRate {
+    init(_ rate: Rate) { self.init(count: rate.count, period: rate.period) }
 }
 
 extension RedisMessagePublisher.Limits {

@@ -16,7 +16,8 @@ import Tracing
 enum Replica {
     /// Serves until SIGTERM or SIGINT, then drains.
     ///
-    /// The `supporting` services start first and stop last. Throws the error that prevented the start, or the failure of a
+    /// The `supporting` services start first and stop last. With `reloadsAtHangUp`, SIGHUP reads files again, else it keeps its
+    /// default action. Throws the error that prevented the start, or the failure of a
     /// service.
     static func run(
         _ configuration: Configuration,
@@ -25,6 +26,7 @@ enum Replica {
         loops: LoopGroup,
         logger: Logger,
         supporting: [any Service] = [],
+        reloadsAtHangUp: Bool = true,
         announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) async throws {
         let registry = MetricsRegistry()
@@ -63,10 +65,12 @@ enum Replica {
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
         }
+        let reload: @Sendable () -> Void = { dependencies.reloads.run() }
         let group = ServiceGroup(services, logger: logger)
         try await group.run(
             onStop: { dependencies.health.beginDraining() },
             onUserSignal: { dependencies.logLevel.toggle() },
+            onHangUp: reloadsAtHangUp ? reload : nil,
         )
     }
 
@@ -119,6 +123,7 @@ enum Replica {
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration, metrics, logger),
             tracer: tracer,
+            localCredentialRates: configuration.limits.auth.map { LocalRates(RequestRate($0)) },
         )
     }
 

@@ -8,6 +8,7 @@ import HTTPClient
 import Infrastructure
 import Instrumentation
 import LemmaSettings
+import Lifecycle
 import LocalMath
 import Persistence
 import PostgresClient
@@ -39,15 +40,19 @@ struct ReplicaDependencies: Sendable {
     let gates: [ProviderGate]
     /// Nil where tracing is off.
     let tracer: Tracer?
+    /// What SIGHUP reads again.
+    let reloads = Reloads()
+    /// Counts requests with passwords while Redis cannot; nil without such a limit.
+    let localCredentialRates: LocalRates?
     let clock = SystemClock()
     let random = SecureRandomSource()
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
     var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
+    var clients: ClientAddress { ClientAddress(trustedProxies: configuration.limits.trustedProxies) }
     var accessLog: AccessLog { AccessLog(logger, clients: clients) }
     var auditTrail: AuditTrail { AuditTrail(audit, clients: clients) }
-    private var clients: ClientAddress { ClientAddress(trustedProxies: configuration.limits.trustedProxies) }
     /// Counts that a listener pauses because there are no file descriptors left.
     var noteAcceptPause: @Sendable () -> Void {
         let metrics = metrics.replica
@@ -87,6 +92,12 @@ struct ReplicaDependencies: Sendable {
         )
         health.watch(LoopBound(store, of: loop))
         return store
+    }
+
+    /// Limits requests with passwords by address and by account.
+    func credentialLimits(_ store: RedisStore) -> any AddressAttempts & CredentialAttempts {
+        guard let rate = configuration.limits.auth, let localCredentialRates else { return NoCredentialLimits() }
+        return RedisCredentialLimits(store: store, rate: RequestRate(rate), local: localCredentialRates)
     }
 
     /// Cancels abandoned requests; on the first loop only, because one sweep per process is enough.

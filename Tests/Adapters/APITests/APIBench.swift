@@ -18,6 +18,8 @@ struct APIOptions: Sendable {
     var isAuthenticationRequired = false
     var queueMaxDepth = 1000
     var corsOrigins: [String] = []
+    /// Of anonymous: per address.
+    var limits = SubmissionLimits()
     var assets = WebAssets.none
     /// Runs a worker beside the API.
     var hasWorker = false
@@ -159,14 +161,6 @@ private final class APIGraph {
         )
         let requests = RedisRequestRepository(store: store)
         let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let solve = SolveMathProblemHandler(
-            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
-            conversations: archive,
-            identifiers: identifiers,
-            fingerprints: SHA256Fingerprinting(),
-            bus: bus,
-        )
         let authenticator = TokenAuthenticator(
             tokens: tokens,
             isRequired: options.isAuthenticationRequired,
@@ -175,7 +169,7 @@ private final class APIGraph {
         let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
         handler = RequestPipeline(
             publicAPI: APIServices(
-                solve: solve,
+                solve: Self.solve(options, store, archive, identifiers, bus),
                 read: ReadMathRequestHandler(requests: requests, archive: archive),
                 watch: WatchAnswerHandler(requests: requests, archive: archive),
                 cancel: CancelMathRequestHandler(
@@ -238,6 +232,25 @@ private final class APIGraph {
                 memory: recent,
                 catchUp: catchUp,
             ),
+        )
+    }
+
+    private static func solve(
+        _ options: APIOptions,
+        _ store: RedisStore,
+        _ archive: InMemoryArchive,
+        _ identifiers: IdentifierFactory,
+        _ bus: LocalEventBus
+    ) -> SolveMathProblemHandler {
+        SolveMathProblemHandler(
+            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
+            estimate: SubmissionEstimate(contextTokensMax: 8000),
+            admission: RedisSubmissionAdmission(store: store, limits: options.limits),
+            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
+            conversations: archive,
+            identifiers: identifiers,
+            fingerprints: SHA256Fingerprinting(),
+            bus: bus,
         )
     }
 

@@ -9,7 +9,7 @@ import Testing
 struct ReaderTests {
     /// Settings that are reserved for a later release: nothing may read them, and setting one causes a warning.
     private static let reserved = [
-        "JWT_ACCESS_TTL", "JWT_REFRESH_TTL", "RATE_LIMIT_SOLVE", "RATE_LIMIT_AUTH", "USER_MAX_ACTIVE",
+        "JWT_ACCESS_TTL", "JWT_REFRESH_TTL",
     ]
 
     /// One of these differs from a setting's default and is allowed; a setting of another form needs one more.

@@ -133,9 +133,9 @@ struct ProgramTests {
 
     @Test("lemma config says of a setting for a later release that it changes nothing yet")
     func reserved() async throws {
-        let outcome = try await LemmaProgram(environment: ["USER_MAX_ACTIVE": "9"]).run(["config"])
+        let outcome = try await LemmaProgram(environment: ["JWT_ACCESS_TTL": "9m"]).run(["config"])
         #expect(outcome.status == 0)
-        let words = "USER_MAX_ACTIVE is set (environment), but this release does not use it yet"
+        let words = "JWT_ACCESS_TTL is set (environment), but this release does not use it yet"
         #expect(outcome.errors.hasPrefix("warning: \(words)"))
     }
 

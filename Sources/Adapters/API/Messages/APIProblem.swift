@@ -106,6 +106,7 @@ package struct APIProblem: Error {
             requestID: requestID
         )
         if let requestID { response.headers.append("X-Request-ID", requestID) }
+        response.headers.append("X-Content-Type-Options", "nosniff")
         for (name, value) in CrossOriginPolicy(origins: origins).headers(forOrigin: request.origin) {
             response.headers.append(name, value)
         }

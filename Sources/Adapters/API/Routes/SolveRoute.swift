@@ -18,11 +18,17 @@ struct SolveRoute {
         }
         let key = try context.visibleHeader("Idempotency-Key", max: 255)
         let input = try SolveBody.input(from: context)
-        let user = caller.user
         let output: SolveMathProblem.Output
         do throws(APIProblem) {
             output = try await publish(by: context) { trace throws(APIProblem) in
-                try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
+                try await submit(
+                    SolveMathProblem(
+                        submitter: Submitter(caller, address: services.clients.of(context.request)),
+                        input: input,
+                        idempotencyKey: key,
+                        trace: trace,
+                    )
+                )
             }
         } catch {
             services.audit.record(.submit, preventedBy: error, by: caller, context)
@@ -101,6 +107,7 @@ struct SolveRoute {
                 var problem = APIProblem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(APIProblem.retryAfterSeconds)))
                 throw problem
+            case .limited(let reached): throw .limitReached(reached)
             case .conversationCrowded(let limit):
                 throw .conversationCrowded(limit)
             case .archiveBehind:
@@ -118,6 +125,7 @@ struct SolveRoute {
     private static func headers(_ output: SolveMathProblem.Output) -> HTTPFields {
         var headers = headers(output.correlationID)
         if output.isReplay { headers.append("Idempotency-Replayed", "true") }
+        for (name, value) in output.rate.map({ RateLimitFields($0).entries }) ?? [] { headers.append(name, value) }
         return headers
     }
 
@@ -131,5 +139,16 @@ struct SolveRoute {
             json.member("streamUrl", "/api/math/stream/\(id)?ticket=\(ticket)")
             json.member("createdAt", output.createdAt.description)
         }
+    }
+}
+
+extension Submitter {
+    fileprivate init(_ caller: Caller, address: String) {
+        let key: Key? =
+            switch caller.credential {
+            case .apiKey(let id, let limits): Key(id: id, limits: limits)
+            case .none, .ticket, .accessToken: nil
+            }
+        self.init(user: caller.user, key: key, address: address)
     }
 }

@@ -133,7 +133,7 @@ private struct SampleCalls {
         )
     }
 
-    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + operations }
+    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + limits + operations }
 
     private var id: CorrelationID { request.correlationID }
     private var conversation: ConversationID { request.conversationID }
@@ -175,6 +175,7 @@ private struct SampleCalls {
         return [
             CancelCall(request, .requested, keys, retention),
             ReadRequestCall(id, keys),
+            ReadStatusesCall(of: [id, id], in: partition, keys),
             submit(nil), submit(noted), submit(noted).afterInterruption,
             ReserveKeyCall(submission, notedBy: keys.submission(submission.name), retention),
             FindSubmissionCall(submission, notedBy: noted),
@@ -240,6 +241,20 @@ private struct SampleCalls {
             DeadLetterRecordCall("7-0", in: partition, .refused, detail: "no", keys, retention),
             RedriveRecordCall(name, keys),
             RecordBacklogCall(in: partition, keys),
+        ]
+    }
+
+    private var limits: [any FunctionCall] {
+        let counters = keys.counters(of: submission.name)
+        let rate = CountedLimit(name: "user", counter: counters.rate("a"), rule: .rate(.perMinute(60)))
+        let active = CountedLimit(name: "key", counter: counters.active("b"), rule: .active(4))
+        let tokens = CountedLimit(name: "key", counter: counters.tokens("b"), rule: .tokens(1000))
+        let settlement = SettleTokensCall.Settlement(counter: tokens.counter, request: id, tokensUsed: 7)
+        let request = id.description
+        return [
+            ChargeLimitsCall([rate], in: counters.partition, request: request, tokens: 0),
+            ChargeLimitsCall([rate, active, tokens], in: counters.partition, request: request, tokens: 7),
+            SettleTokensCall([settlement, settlement], in: counters.partition),
         ]
     }
 

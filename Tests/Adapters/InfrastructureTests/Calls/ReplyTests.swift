@@ -237,6 +237,32 @@ struct ReplyTests {
         #expect(mistake == .init(key: "lemma:{p0}:jobs", type: "string", expected: "stream"))
         #expect(isUnexpected(list(text("a")), to: call))
     }
+
+    @Test("a charge is admitted with its rates, refused, or meets a full set with its members")
+    func charge() throws {
+        let limit = CountedLimit(name: "user", counter: keys.counters(inLane: 0).rate("a"), rule: .rate(.perMinute(60)))
+        let call = ChargeLimitsCall([limit], in: 0, request: "a", tokens: 0)
+        #expect(try call.decode(list(text("ok"))) == .charged([]))
+        let standing = ChargeLimitsCall.Standing(remaining: 3, resetAfter: .milliseconds(7))
+        #expect(try call.decode(list(text("ok"), .integer(3), .integer(7))) == .charged([standing]))
+        let refused = list(text("refused"), .integer(0), .integer(7))
+        #expect(try call.decode(refused) == .refused(index: 0, retryAfter: .milliseconds(7)))
+        let full = list(text("full"), .integer(9), list(.integer(0), text("b"), text("8")))
+        let set = ChargeLimitsCall.FullSet(index: 0, members: [ActiveMember(id: "b", admittedAt: 8)])
+        #expect(try call.decode(full) == .full(time: 9, [set]))
+        for reply in [
+            list(text("ok"), .integer(3)), list(text("refused"), .integer(1), .integer(7)), list(text("refused")),
+            list(text("full"), .integer(9)), list(text("full"), .integer(9), list(.integer(0), text("b"))),
+            list(text("full"), .integer(9), list(.integer(1))), list(text("other")), .null,
+        ] { #expect(isUnexpected(reply, to: call)) }
+    }
+
+    @Test("a status is known or not, one for each request")
+    func statuses() throws {
+        let call = ReadStatusesCall(of: [id, id], in: 0, keys)
+        #expect(try call.decode(list(text("running"), text(""))) == [.running, nil])
+        #expect(isUnexpected(list(text("running")), to: call))
+    }
 }
 
 private enum FinishSample {

@@ -119,3 +119,18 @@ local function read_request(keys, args)
     and redis.call('HGET', args[1] .. request['conversation'], 'deleted') == request['user']
   return { deleted and 1 or 0, fields }
 end
+
+-- read_statuses  Returns the status of requests.
+--
+-- KEYS    request ...
+-- ARGV    none
+-- returns the status of each, '' for an unknown request
+-- O(n) in the requests
+local function read_statuses(keys)
+  local statuses = {}
+  for i, request in ipairs(keys) do
+    local status = redis.pcall('HGET', request, 'status')
+    statuses[i] = type(status) == 'string' and status or ''
+  end
+  return statuses
+end

@@ -28,6 +28,7 @@ struct FunctionLibrary: Sendable {
         // requests
         case cancel
         case readRequest = "read_request"
+        case readStatuses = "read_statuses"
 
         // conversations
         case beginDeletion = "begin_deletion"
@@ -68,6 +69,10 @@ struct FunctionLibrary: Sendable {
         case listAbandoned = "list_abandoned"
         case cancelAbandoned = "cancel_abandoned"
 
+        // limits
+        case chargeLimits = "charge_limits"
+        case settleTokens = "settle_tokens"
+
         // permissions
         case evictionPolicy = "eviction_policy"
         case missingPermissions = "missing_permissions"
@@ -93,6 +98,7 @@ struct FunctionLibrary: Sendable {
         PackageResources.orphans_lua,
         PackageResources.archive_lua,
         PackageResources.presence_lua,
+        PackageResources.limits_lua,
         PackageResources.permissions_lua,
         PackageResources.register_lua,
     ]

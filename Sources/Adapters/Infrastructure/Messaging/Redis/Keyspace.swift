@@ -63,6 +63,10 @@ package struct Keyspace: Sendable {
     }
     func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
 
+    /// The keys of a limit's counters, in the partition of the caller that they belong to.
+    func counters(of caller: Fingerprint) -> CounterKeys { CounterKeys(in: partition(of: caller.lane), caller.lane) }
+    func counters(inLane lane: UInt16) -> CounterKeys { CounterKeys(in: partition(of: lane), lane) }
+
     /// SCOPE of the function library: the keys of a conversation, and the prefixes of those of its requests.
     func scope(of id: ConversationID) -> [String] {
         let partition = partition(of: id)
@@ -118,4 +122,24 @@ struct SubmissionKeys {
         once = "lemma:{p\(partition)}:once:\(Base64URL.encode(name.bytes.prefix(Self.digestBytes)))"
         former = "lemma:{p\(partition)}:idempotency:\(name)"
     }
+}
+
+/// Builds the keys of the counters of one caller's limits; a counter has the digest of the one whose use it counts.
+struct CounterKeys {
+    private static let digestBytes = 16
+
+    let partition: Int
+    let lane: UInt16
+
+    fileprivate init(in partition: Int, _ lane: UInt16) {
+        self.partition = partition
+        self.lane = lane
+    }
+
+    /// A digest as the keys have it.
+    static func name(_ subject: Fingerprint) -> String { Base64URL.encode(subject.bytes.prefix(digestBytes)) }
+
+    func rate(_ name: String) -> String { "lemma:{p\(partition)}:rate:\(name)" }
+    func active(_ name: String) -> String { "lemma:{p\(partition)}:active:\(name)" }
+    func tokens(_ name: String) -> String { "lemma:{p\(partition)}:tokens:\(name)" }
 }
