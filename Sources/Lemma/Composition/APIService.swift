@@ -183,7 +183,7 @@ final class APIGraph {
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
-                accounts: AccountServices(Self.accountPorts(withdrawn), dependencies, store),
+                accounts: AccountServices(Self.accountPorts(dependencies, withdrawn, store), dependencies, store),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
@@ -216,7 +216,11 @@ final class APIGraph {
         )
     }
 
-    private static func accountPorts(_ withdrawn: WithdrawnAccess) -> AccountPorts {
+    private static func accountPorts(
+        _ dependencies: ReplicaDependencies,
+        _ withdrawn: WithdrawnAccess,
+        _ store: RedisStore
+    ) -> AccountPorts {
         AccountPorts(
             accounts: AbsentAccounts(),
             sessions: AbsentAccounts(),
@@ -224,7 +228,7 @@ final class APIGraph {
             usage: AbsentAccounts(),
             erasure: AbsentAccounts(),
             passwords: AbsentAccounts(),
-            attempts: AbsentAccounts(),
+            attempts: dependencies.credentialLimits(store),
             tokens: AbsentTokens(),
             mint: AbsentTokens(),
             withdrawn: withdrawn,

@@ -131,7 +131,7 @@ extension UserLimits {
         self.init(
             requestsPerMinute: limits.solve.map { Double($0.count) * (Duration.seconds(60) / $0.period) },
             maxActive: limits.userMaxActive,
-            tokensPerDay: nil,
+            tokensPerDay: limits.userDailyTokens,
         )
     }
 }
