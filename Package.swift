@@ -81,10 +81,10 @@ let adapters: [Target] = [
     module(
         "Persistence",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text", "Time"],
         resources: [
             .embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql"),
-            .embedInCode("Migrations/0003_deleted_conversations.sql"),
+            .embedInCode("Migrations/0003_deleted_conversations.sql"), .embedInCode("Migrations/0004_accounts.sql"),
         ],
     ),
     module(
