@@ -1,3 +1,5 @@
+package import Application
+internal import Cryptography
 package import Shared
 internal import Synchronization
 
@@ -10,20 +12,26 @@ package final class WithdrawnAccess: Sendable {
     private struct State {
         var accounts: Set<AccountID> = []
         var keys: Set<APIKeyID> = []
+        /// Digests of the ids of accounts that do not exist any more; their tokens may not have expired.
+        var erased: Set<Fingerprint> = []
+
+        func contains(_ account: AccountID) -> Bool {
+            accounts.contains(account) || !erased.isEmpty && erased.contains(WithdrawnAccess.digest(account))
+        }
     }
 
     private let state = Mutex(State())
 
     package init() {}
 
-    package func contains(_ account: AccountID) -> Bool { state.withLock { $0.accounts.contains(account) } }
+    package func contains(_ account: AccountID) -> Bool { state.withLock { $0.contains(account) } }
 
     package func contains(_ key: APIKeyID) -> Bool { state.withLock { $0.keys.contains(key) } }
 
     /// True where the caller's account or key is withdrawn.
     package func covers(_ caller: Caller) -> Bool {
         state.withLock { state in
-            caller.account.map { state.accounts.contains($0) } ?? false
+            caller.account.map { state.contains($0) } ?? false
                 || caller.key.map { state.keys.contains($0) } ?? false
         }
     }
@@ -33,6 +41,15 @@ package final class WithdrawnAccess: Sendable {
             state.accounts.formUnion(accounts)
             state.keys.formUnion(keys)
         }
+    }
+
+    /// Withdraws the accounts whose ids have these digests; see ``AccessChangeList/erased``.
+    package func withdraw(erased: some Sequence<Fingerprint>) {
+        state.withLock { $0.erased.formUnion(erased) }
+    }
+
+    private static func digest(_ account: AccountID) -> Fingerprint {
+        Fingerprint(Array(SHA256.digest(account.description.utf8)))
     }
 
     package func restore(_ accounts: some Sequence<AccountID>) {
