@@ -59,7 +59,7 @@ struct APIBench: Sendable {
 
     /// Tells the archive what a persister would.
     func add(_ entries: [ArchiveEntry]) async throws {
-        try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
+        try await loop.run { [graph] _ in _ = try await graph.onLoop.archive.add(entries) }
     }
 
     /// Lets the archive be away or come back.
