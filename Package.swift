@@ -57,7 +57,7 @@ let core: [Target] = [
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
 let functionFiles = [
-    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "erasure", "orphans",
     "permissions",
     "presence", "queue", "register", "requests", "retries", "shared", "submission",
 ]

@@ -133,7 +133,7 @@ private struct SampleCalls {
         )
     }
 
-    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + operations }
+    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + erasure + operations }
 
     private var id: CorrelationID { request.correlationID }
     private var conversation: ConversationID { request.conversationID }
@@ -239,6 +239,15 @@ private struct SampleCalls {
             DeadLetterRecordCall("7-0", in: partition, .refused, detail: "no", keys, retention),
             RedriveRecordCall(name, keys),
             RecordBacklogCall(in: partition, keys),
+        ]
+    }
+
+    private var erasure: [any FunctionCall] {
+        let account = identifiers.make(AccountID.self)
+        return [
+            EraseConversationCall(conversation, of: .anonymous, requests: [], keys, retention),
+            EraseConversationCall(conversation, of: .anonymous, requests: [id, id], keys, retention),
+            ListLettersCall(naming: account, in: keys.dead(partition), of: partition, after: nil, upTo: 100),
         ]
     }
 

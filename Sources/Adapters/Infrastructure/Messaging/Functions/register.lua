@@ -22,9 +22,11 @@ register_all({
   'cancel_abandoned', cancel_abandoned, 'remove_idle_consumers', remove_idle_consumers,
   'begin_deletion', begin_deletion, 'renew_waiting', renew_waiting, 'acknowledge_records', acknowledge_records,
   'dead_letter_record', dead_letter_record, 'mark_lost', mark_lost, 'missing_permissions', missing_permissions,
+  'erase_conversation', erase_conversation,
 }, { 'allow-oom' })
 register_all({
   'queue_statistics', queue_statistics, 'list_abandoned', list_abandoned, 'list_waiting', list_waiting,
   'read_turns', read_turns, 'record_backlog', record_backlog, 'read_request', read_request,
   'eviction_policy', eviction_policy, 'find_submission', find_submission, 'mistyped_keys', mistyped_keys,
+  'list_letters', list_letters,
 }, { 'no-writes' })

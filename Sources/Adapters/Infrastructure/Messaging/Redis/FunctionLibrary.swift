@@ -61,6 +61,10 @@ struct FunctionLibrary: Sendable {
         case redriveRecord = "redrive_record"
         case recordBacklog = "record_backlog"
 
+        // erasure
+        case eraseConversation = "erase_conversation"
+        case listLetters = "list_letters"
+
         // presence
         case renewPresence = "renew_presence"
         case removePresence = "remove_presence"
@@ -91,6 +95,7 @@ struct FunctionLibrary: Sendable {
         PackageResources.dead_letters_lua,
         PackageResources.orphans_lua,
         PackageResources.archive_lua,
+        PackageResources.erasure_lua,
         PackageResources.presence_lua,
         PackageResources.permissions_lua,
         PackageResources.register_lua,
