@@ -170,6 +170,14 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
+    suite(
+        "Erasure",
+        in: "Adapters",
+        [
+            "Infrastructure", "Persistence", "Worker", "Instrumentation", "Application", "Domain", "Shared",
+            "RedisClient", "PostgresClient", "EventLoop", "Telemetry",
+        ],
+    ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
