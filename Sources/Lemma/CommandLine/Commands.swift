@@ -65,6 +65,8 @@ enum Commands {
         AskCommand.command,
         bench,
         DeadLettersCommand.command,
+        UsersCommand.command,
+        KeysCommand.command,
         ConfigCommand.command,
         HealthcheckCommand.command,
     ]

@@ -3,7 +3,9 @@ import Testing
 
 @Suite("lemma: commands and configuration", .tags(.system))
 struct ProgramTests {
-    private static let commands = ["dev", "api", "worker", "migrate", "ask", "bench", "config", "healthcheck"]
+    private static let commands = [
+        "dev", "api", "worker", "migrate", "ask", "bench", "users", "keys", "config", "healthcheck",
+    ]
 
     @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)
     func help(command: String) async throws {
