@@ -57,7 +57,7 @@ let core: [Target] = [
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
 let functionFiles = [
-    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "limits",
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "erasure", "limits",
     "orphans", "permissions", "presence", "queue", "register", "requests", "retries", "shared", "submission",
 ]
 
@@ -80,10 +80,10 @@ let adapters: [Target] = [
     module(
         "Persistence",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text", "Time"],
         resources: [
             .embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql"),
-            .embedInCode("Migrations/0003_deleted_conversations.sql"),
+            .embedInCode("Migrations/0003_deleted_conversations.sql"), .embedInCode("Migrations/0004_accounts.sql"),
         ],
     ),
     module(
@@ -177,6 +177,14 @@ let tests: [Target] = [
         "Worker",
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
+    ),
+    suite(
+        "Erasure",
+        in: "Adapters",
+        [
+            "Infrastructure", "Persistence", "Worker", "Instrumentation", "Application", "Domain", "Shared",
+            "RedisClient", "PostgresClient", "EventLoop", "Telemetry",
+        ],
     ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),

@@ -63,6 +63,22 @@ package final class RedisServer: @unchecked Sendable {
         return try await body(server)
     }
 
+    /// A script for `EVAL` that returns the keys which contain a text, in their names or anywhere in their values; without
+    /// KEYS, and with the text as ARGV.
+    package static let mentionsScript = """
+        local readers = {
+          string = { 'GET' }, hash = { 'HGETALL' }, set = { 'SMEMBERS' }, list = { 'LRANGE', 0, -1 },
+          zset = { 'ZRANGE', 0, -1 }, stream = { 'XRANGE', '-', '+' },
+        }
+        local found = {}
+        for _, key in ipairs(redis.call('KEYS', '*')) do
+          local reader = readers[redis.call('TYPE', key).ok]
+          local value = redis.call(reader[1], key, unpack(reader, 2))
+          if string.find(cjson.encode({ key, value }), ARGV[1], 1, true) then found[#found + 1] = key end
+        end
+        return found
+        """
+
     /// As `redis://127.0.0.1:port`.
     package var url: String { "redis://127.0.0.1:\(port)" }
 

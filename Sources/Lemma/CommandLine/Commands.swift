@@ -80,6 +80,8 @@ enum Commands {
         LogoutCommand.command,
         bench,
         DeadLettersCommand.command,
+        UsersCommand.command,
+        KeysCommand.command,
         ConfigCommand.command,
         HealthcheckCommand.command,
     ]

@@ -100,6 +100,16 @@ struct ReplicaDependencies: Sendable {
         return RedisCredentialLimits(store: store, rate: RequestRate(rate), local: localCredentialRates)
     }
 
+    /// Erases accounts from PostgreSQL and from the store's Redis; `waitLimit` as ``EraseAccountHandler`` has it.
+    func accountErasure(_ store: RedisStore, waitLimit: Duration) -> EraseAccountHandler {
+        EraseAccountHandler(
+            archive: PostgresArchiveErasure(database),
+            queue: RedisQueueErasure(store: store),
+            clock: LoopClock(loop: store.loop),
+            waitLimit: waitLimit,
+        )
+    }
+
     /// Cancels abandoned requests; on the first loop only, because one sweep per process is enough.
     func abandonmentSweep(_ store: RedisStore, on loop: Loop) -> AbandonmentSweep? {
         guard loop.index == 0 else { return nil }

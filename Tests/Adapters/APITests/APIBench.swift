@@ -63,7 +63,7 @@ struct APIBench: Sendable {
 
     /// Adds entries to the archive, as a persister does.
     func add(_ entries: [ArchiveEntry]) async throws {
-        try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
+        try await loop.run { [graph] _ in _ = try await graph.onLoop.archive.add(entries) }
     }
 
     /// Makes the archive unavailable, or available again.

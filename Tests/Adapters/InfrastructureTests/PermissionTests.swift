@@ -205,6 +205,15 @@ struct PermissionTests {
                 lease: .zero,
                 choice: ProviderIdentity(name: "mock", model: "mock-1"),
             ).sweep()
+            let erasure = RedisQueueErasure(store: bench.store)
+            let erased = ErasedConversation(
+                id: first.conversationID,
+                user: first.userID,
+                requests: [first.correlationID, waiting.correlationID],
+            )
+            #expect(try await erasure.erase(erased))
+            #expect(try await erasure.eraseDeadLetters(of: AccountID(bits: first.correlationID.bits)))
+            #expect(try await !erasure.hasArchived(try await erasure.newestRecords()))
             #expect(try await bench.redis("ACL", "LOG").array?.isEmpty == true)
         }
     }

@@ -243,6 +243,12 @@ final class RedisBench {
         return try await probe.call(command, deadline: .seconds(5))
     }
 
+    /// The keys that contain a text, in their names or in their values.
+    func mentions(of text: String) async throws -> [String] {
+        let reply = try await redis("EVAL", RedisServer.mentionsScript, "0", text)
+        return (reply.array ?? []).compactMap(\.string).sorted()
+    }
+
     /// Every stored event as it is pushed: `<id> <name> <data>`.
     func events(of id: CorrelationID) async throws -> [String] {
         let entries = try await redis("XRANGE", keys.events(id), "-", "+").array ?? []

@@ -43,7 +43,7 @@ final class ArchiveFake: RequestArchive {
         return turns.suffix(limit)
     }
 
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> { [] }
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
 }

@@ -201,7 +201,7 @@ struct ConversationUseCaseTests {
             )
             loop.spawn {
                 try? await eventually("the reader waits", on: loop) { notices.isWaiting }
-                try? await archive.add([.finished(mine.finished(1, at: 0))])
+                _ = try? await archive.add([.finished(mine.finished(1, at: 0))])
                 notices.tell()
             }
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)

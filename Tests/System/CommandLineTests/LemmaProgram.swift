@@ -117,4 +117,24 @@ struct LemmaProgram {
     ) async throws -> Outcome {
         try await start(arguments, input: input, filter: filter, output: output).end()
     }
+
+    /// Runs it on a terminal of its own (script(1)), types `keys` once it has shown `prompt`, and returns what the terminal
+    /// showed.
+    func typed(_ arguments: [String], keys: String, after prompt: String) async throws -> String {
+        let variables = environment.map { "'\($0.key)=\($0.value)'" }
+        let command = (["env", "-i"] + variables + [try Self.executable()] + arguments).joined(separator: " ")
+        // The pipe is open for writing, too, so that it never ends.
+        let script = "cd \"$0\" && mkfifo keys && exec script -qefc \"$1\" shown <>keys >err"
+        let process = try ChildProcess.start(["bash", "-c", script, directory.path, command])
+        defer { process.signal(SIGKILL) }
+        var shown: String { textOfFile("\(directory.path)/shown") }
+        guard try await eventually(within: .seconds(10), { shown.contains(prompt) }) else {
+            throw NeverHappened(what: "\(prompt); it showed \(shown)")
+        }
+        try ChildProcess.run(["bash", "-c", "printf %s \"$1\" >\"$0\"", "\(directory.path)/keys", keys])
+        guard try await eventually(within: .seconds(10), { process.endStatus != nil }) else {
+            throw NeverHappened(what: "the end; it showed \(shown)")
+        }
+        return shown
+    }
 }

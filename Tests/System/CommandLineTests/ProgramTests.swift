@@ -4,7 +4,8 @@ import Testing
 @Suite("lemma: commands and configuration", .tags(.system))
 struct ProgramTests {
     private static let commands = [
-        "dev", "api", "worker", "migrate", "ask", "login", "logout", "bench", "dead-letters", "config", "healthcheck",
+        "dev", "api", "worker", "migrate", "ask", "login", "logout", "bench", "dead-letters", "users", "keys", "config",
+        "healthcheck",
     ]
 
     @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)

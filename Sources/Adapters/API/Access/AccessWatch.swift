@@ -37,6 +37,7 @@ package final class AccessWatch {
         // A change can be reported more than once, so an account can be in both lists: it is withdrawn then.
         withdrawn.restore(list.enabled)
         withdrawn.withdraw(accounts: list.disabled, keys: list.revokedKeys)
+        withdrawn.withdraw(erased: list.erased)
         since = list.nextTime
     }
 

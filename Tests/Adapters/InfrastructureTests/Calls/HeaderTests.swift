@@ -133,7 +133,9 @@ private struct SampleCalls {
         )
     }
 
-    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + limits + operations }
+    var all: [any FunctionCall] {
+        log + queue + conversations + requests + attempts + records + limits + erasure + operations
+    }
 
     private var id: CorrelationID { request.correlationID }
     private var conversation: ConversationID { request.conversationID }
@@ -255,6 +257,15 @@ private struct SampleCalls {
             ChargeLimitsCall([rate], in: counters.partition, request: request, tokens: 0),
             ChargeLimitsCall([rate, active, tokens], in: counters.partition, request: request, tokens: 7),
             SettleTokensCall([settlement, settlement], in: counters.partition),
+        ]
+    }
+
+    private var erasure: [any FunctionCall] {
+        let account = identifiers.make(AccountID.self)
+        return [
+            EraseConversationCall(conversation, of: .anonymous, requests: [], keys, retention),
+            EraseConversationCall(conversation, of: .anonymous, requests: [id, id], keys, retention),
+            ListLettersCall(naming: account, in: keys.dead(partition), of: partition, after: nil, upTo: 100),
         ]
     }
 

@@ -165,6 +165,27 @@ struct ReplyTests {
         #expect(isUnexpected(list(.integer(1)), to: call))
     }
 
+    @Test("the progress of an erasure, and the dead letters that name an account, unreadable ones without ids")
+    func erasure() throws {
+        let conversation = ConversationID(bits: id.bits)
+        let call = EraseConversationCall(conversation, of: .anonymous, requests: [id], keys, retention)
+        let progress = try call.decode(list(.integer(1), .integer(2), .integer(30), .integer(1)))
+        let ended = EndedRequests(count: 2, ageSum: .milliseconds(30))
+        #expect(progress == .init(running: 1, ended: ended, mustRepeat: true))
+        #expect(isUnexpected(list(.integer(1), .integer(2), .integer(30)), to: call))
+
+        let account = AccountID(bits: id.bits)
+        let letters = ListLettersCall(naming: account, in: keys.dead(0), of: 0, after: "6-0", upTo: 9)
+        #expect(letters.arguments == [account.description, "6-0", "9"])
+        let names = ["7-0", "a/b", conversation.description, id.description, "8-0", "a", "", "odd"].map { text($0) }
+        let page = try letters.decode(.array([text("8-0")] + names))
+        let whole = NamingLetter(entry: "7-0", user: UserID("a/b"), conversation: conversation, request: id)
+        let odd = NamingLetter(entry: "8-0", user: UserID("a"), conversation: nil, request: nil)
+        #expect(page == .init(last: "8-0", letters: [whole, odd]))
+        #expect(try letters.decode(list(text(""))) == .init(last: nil, letters: []))
+        #expect(isUnexpected(list(), to: letters))
+    }
+
     @Test("abandoned requests come with the number of watched ones and the time")
     func abandoned() throws {
         let call = ListAbandonedCall(in: 0, upTo: 9, keys)

@@ -20,13 +20,14 @@ register_all({
   'dead_letter_job', dead_letter_job, 'fail_unreadable', fail_unreadable, 'list_orphans', list_orphans,
   'set_job_entry', set_job_entry, 'renew_presence', renew_presence, 'remove_presence', remove_presence,
   'cancel_abandoned', cancel_abandoned, 'remove_idle_consumers', remove_idle_consumers,
-  'begin_deletion', begin_deletion, 'waiting_places', waiting_places, 'renew_waiting', renew_waiting, 'acknowledge_records', acknowledge_records,
+  'begin_deletion', begin_deletion, 'waiting_places', waiting_places, 'renew_waiting', renew_waiting,
+  'acknowledge_records', acknowledge_records,
   'dead_letter_record', dead_letter_record, 'mark_lost', mark_lost, 'missing_permissions', missing_permissions,
-  'settle_tokens', settle_tokens,
+  'settle_tokens', settle_tokens, 'erase_conversation', erase_conversation,
 }, { 'allow-oom' })
 register_all({
   'queue_statistics', queue_statistics, 'list_abandoned', list_abandoned, 'list_waiting', list_waiting,
   'read_turns', read_turns, 'record_backlog', record_backlog, 'read_request', read_request,
   'eviction_policy', eviction_policy, 'find_submission', find_submission, 'mistyped_keys', mistyped_keys,
-  'read_statuses', read_statuses,
+  'read_statuses', read_statuses, 'list_letters', list_letters,
 }, { 'no-writes' })

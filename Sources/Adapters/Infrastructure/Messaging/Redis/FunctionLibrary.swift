@@ -63,6 +63,10 @@ struct FunctionLibrary: Sendable {
         case redriveRecord = "redrive_record"
         case recordBacklog = "record_backlog"
 
+        // erasure
+        case eraseConversation = "erase_conversation"
+        case listLetters = "list_letters"
+
         // presence
         case renewPresence = "renew_presence"
         case removePresence = "remove_presence"
@@ -97,6 +101,7 @@ struct FunctionLibrary: Sendable {
         PackageResources.dead_letters_lua,
         PackageResources.orphans_lua,
         PackageResources.archive_lua,
+        PackageResources.erasure_lua,
         PackageResources.presence_lua,
         PackageResources.limits_lua,
         PackageResources.permissions_lua,

@@ -40,6 +40,8 @@ package struct Keyspace: Sendable {
     func probeChannel(_ partition: Int) -> String { "\(live(partition))probe" }
     /// The prefix of the keys of all requests, and of all conversations.
     func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    /// The pattern of the keys of all requests, for SCAN.
+    var everyRequest: String { "lemma:{p*}:request:*" }
     func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
     private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
     private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
@@ -49,7 +51,8 @@ package struct Keyspace: Sendable {
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     /// The channel on which the end of a request is published, without any event.
     func ended(_ id: CorrelationID) -> String { "\(ended(partition(of: id)))\(id)" }
-    func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
+    func viewers(_ partition: Int) -> String { "lemma:{p\(partition)}:viewers:" }
+    func viewers(_ id: CorrelationID) -> String { "\(viewers(partition(of: id)))\(id)" }
     /// The channel of notices that a record of a conversation is archived; the function library builds it, too.
     func archived(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
