@@ -34,7 +34,7 @@ private final class CountingStores: RequestRepository, RequestArchive {
         return .asked
     }
 
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> { [] }
 
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? {
         calls.append("archive")
