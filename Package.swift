@@ -166,7 +166,10 @@ let tests: [Target] = [
     suite(
         "Persistence",
         in: "Adapters",
-        ["Persistence", "Application", "Domain", "Shared", "PostgresClient", "EventLoop", "ArchiveSupport"],
+        [
+            "Persistence", "Application", "Domain", "Shared", "PostgresClient", "EventLoop", "ArchiveSupport",
+            "AccountSupport",
+        ],
     ),
     suite(
         "API",

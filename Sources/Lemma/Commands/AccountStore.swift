@@ -19,13 +19,22 @@ struct AccountStore: Sendable {
     let sessions: PostgresSessionRepository
     let keys: PostgresAPIKeyRepository
     let erasure: PostgresArchiveErasure
+    private let audit: any AuditLog
     let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
 
-    private init(_ database: PostgresDatabase) {
+    private init(_ database: PostgresDatabase, _ audit: any AuditLog) {
         accounts = PostgresAccountRepository(database)
         sessions = PostgresSessionRepository(database)
         keys = PostgresAPIKeyRepository(database)
         erasure = PostgresArchiveErasure(database)
+        self.audit = audit
+    }
+
+    /// Records what an operator did.
+    func record(_ action: AuditEntry.Action, _ subject: some UUIDIdentifier, reason: String? = nil) {
+        var entry = AuditEntry(action, .success, subject: subject.description)
+        entry.reason = reason
+        audit.record(entry)
     }
 
     static var now: Timestamp { SystemClock().now() }
@@ -34,12 +43,13 @@ struct AccountStore: Sendable {
     static func open(_ body: @escaping @Sendable (AccountStore) async throws -> Void) async throws {
         let configuration = try loadConfiguration(.client).configuration
         let postgres = try PostgresConfiguration(uri: try uri(configuration), applicationName: "lemma-accounts")
+        let audit = try JSONAuditLog.ofCommand(configuration)
         try await withLoop { loop in
             let pool = PostgresPool(postgres, on: loop)
             defer { pool.close() }
             let database = PostgresDatabase(LoopBound(pool, of: loop))
             try await check(database)
-            try await body(AccountStore(database))
+            try await body(AccountStore(database, audit))
         }
     }
 

@@ -7,6 +7,7 @@ internal import Shared
 /// `lemma dead-letters` for jobs.
 struct DeadJobActions: DeadLettersCommand.Actions {
     let letters: RedisDeadLetters
+    let audit: any AuditLog
 
     func list(asJSON: Bool) async throws {
         let found: [DeadLetter]
@@ -71,6 +72,7 @@ struct DeadJobActions: DeadLettersCommand.Actions {
             case .unavailable: throw DeadLetterOutput.unavailable
             }
         }
+        audit.record(AuditEntry(.deadLetterRedrive, .success, subject: letter.description))
         try Output.standard.write("\(request)\n")
     }
 
@@ -84,5 +86,6 @@ struct DeadJobActions: DeadLettersCommand.Actions {
             case .unavailable: throw DeadLetterOutput.unavailable
             }
         }
+        audit.record(AuditEntry(.deadLetterDrop, .success, subject: letter.description))
     }
 }

@@ -103,6 +103,7 @@ enum DeadLettersCommand {
         if arguments.wantsHelp { return try Output.standard.write(help) }
         let configuration = try loadConfiguration(.client).configuration
         let redis = try redisURL(configuration)
+        let audit = try JSONAuditLog.ofCommand(configuration)
         try await withLoop { loop in
             let keys = Keyspace(partitions: configuration.jobs.partitions)
             let store = RedisStore(
@@ -116,7 +117,7 @@ enum DeadLettersCommand {
             if arguments.has("records") {
                 try await action(arguments, DeadRecordActions(records: RedisDeadRecords(store: store)))
             } else {
-                try await action(arguments, DeadJobActions(letters: RedisDeadLetters(store: store)))
+                try await action(arguments, DeadJobActions(letters: RedisDeadLetters(store: store), audit: audit))
             }
         }
     }

@@ -40,6 +40,7 @@ struct KeyActions {
         try await store.asking { () async throws(RepositoryFailure) in
             try await store.keys.add(key, secret: credential.digest)
         }
+        store.record(.keyCreate, key.id)
         try Output.standard.write("\(credential.text)\n")
         Output.error.note("this is the key \(key.id); it is not shown again\n")
     }
@@ -58,6 +59,7 @@ struct KeyActions {
             try await store.keys.revoke(id, of: nil, at: AccountStore.now)
         }
         guard revoked != nil else { throw CommandFailure("there is no API key \(id)") }
+        store.record(.keyRevoke, id)
     }
 
     private func keys(of account: Account) async throws -> [APIKey] {

@@ -34,6 +34,7 @@ struct UserActions {
             case .unavailable: throw CommandFailure("PostgreSQL does not answer; try again")
             }
         }
+        store.record(.register, account.id)
         try Output.standard.write("\(account.id)\n")
     }
 
@@ -102,7 +103,14 @@ struct UserActions {
         let changed = try await store.asking { () async throws(RepositoryFailure) in
             try await store.accounts.change(account.id, change)
         }
-        guard changed != nil else { throw CommandFailure("the user is being erased") }
+        guard let changed else { throw CommandFailure("the user is being erased") }
+        if changed.roles != account.roles {
+            let roles = changed.roles.sorted().map(\.rawValue).joined(separator: " ")
+            store.record(.roleChange, account.id, reason: roles)
+        }
+        if changed.isDisabled != account.isDisabled {
+            store.record(changed.isDisabled ? .accountDisable : .accountEnable, account.id)
+        }
     }
 
     func setPassword(_ password: Password, of operand: String) async throws {
@@ -119,6 +127,7 @@ struct UserActions {
         try await store.asking { () async throws(RepositoryFailure) in
             try await store.sessions.revokeAll(of: account.id, but: nil)
         }
+        store.record(.passwordChange, account.id)
     }
 
     /// Begins the erasure, which the workers complete, and waits for them for a while.
@@ -128,6 +137,7 @@ struct UserActions {
             try await store.erasure.begin(account.id, at: AccountStore.now)
         }
         guard hasBegun else { throw CommandFailure("there is no user \(operand)") }
+        store.record(.accountDelete, account.id)
         let deadline = ContinuousClock.now + Self.watched
         while ContinuousClock.now < deadline {
             let isPending = try await store.asking { () async throws(RepositoryFailure) in

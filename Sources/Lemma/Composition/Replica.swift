@@ -7,6 +7,7 @@ import Instrumentation
 import LemmaSettings
 import Lifecycle
 import Persistence
+import POSIX
 import PostgresClient
 import RedisClient
 import Settings
@@ -67,6 +68,13 @@ enum Replica {
                     APIService(dependencies, access: access, announce: announce),
                 ]
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
+            }
+        }
+        dependencies.reloads.add {
+            do throws(SystemError) {
+                try audit.reopen()
+            } catch {
+                logger.error("audit log not opened again, the file from before stays", ["error": .error(error)])
             }
         }
         let reload: @Sendable () -> Void = { dependencies.reloads.run() }
