@@ -9,13 +9,13 @@ import Testing
 struct ReaderTests {
     /// Settings that only a later release gives a meaning; nothing may read them, and a warning says so where one is set.
     private static let reserved = [
-        "JWT_ACCESS_TTL", "JWT_REFRESH_TTL", "RATE_LIMIT_SOLVE", "RATE_LIMIT_AUTH", "USER_MAX_ACTIVE",
+        "RATE_LIMIT_SOLVE", "RATE_LIMIT_AUTH", "USER_MAX_ACTIVE",
     ]
 
     /// One of these differs from a setting's default and is allowed; a setting of another form needs one more.
     private static let values = [
         "77", "1", "1234ms", "77KiB", "3/s", "true", "false", "on", "0.25", "debug", "text", "timestamps", "always_off",
-        "mock",
+        "closed", "mock",
         "10.0.0.0/8", "https://other.example", "redis://other", "postgres://other/d", "a=b", "file",
         String(repeating: "k", count: 40),
     ]
@@ -124,7 +124,7 @@ struct ReaderTests {
         arguments: reserved
     )
     func warning(name: String) throws {
-        let value = name.hasPrefix("RATE") ? "off" : name.hasPrefix("JWT") ? "7m" : "9"
+        let value = name.hasPrefix("RATE") ? "off" : "9"
         let loaded = try Configuration.load(environment: [name: value], dotEnv: nil, role: .dev)
         let warning = "\(name) is set (environment), but this release does not use it yet: it changes nothing"
         #expect(loaded.warnings == [warning])
