@@ -34,6 +34,9 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case malformed
     case invalidToken = "invalid_token"
     case invalidTicket = "invalid_ticket"
+    case invalidKey = "invalid_key"
+    /// The account was disabled or erased, or the API key of a ticket revoked.
+    case withdrawn
 }
 
 /// The public listener.

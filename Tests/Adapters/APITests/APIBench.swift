@@ -175,11 +175,7 @@ private final class APIGraph {
                 catchUp: catchUp,
             ),
         )
-        let authenticator = TokenAuthenticator(
-            tokens: tokens,
-            isRequired: options.isAuthenticationRequired,
-            failures: metrics.http.authenticationFailures,
-        )
+        let authenticator = Self.authenticator(tokens, options, identifiers, metrics, on: loop)
         let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
         handler = RequestPipeline(
             publicAPI: APIServices(
@@ -213,6 +209,42 @@ private final class APIGraph {
             ),
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
+    }
+
+    private static func authenticator(
+        _ tickets: SignedTicketService,
+        _ options: APIOptions,
+        _ identifiers: IdentifierFactory,
+        _ metrics: LemmaMetrics,
+        on loop: Loop
+    ) -> TokenAuthenticator {
+        let secrets = [Array("a secret of at least thirty-two bytes".utf8)]
+        let clock = SystemClock()
+        let own = SignedAccessTokens(
+            secrets: secrets,
+            issuer: "lemma",
+            audience: "lemma",
+            lifetime: .seconds(900),
+            clock: clock,
+        )
+        let keys = KnownKeys()
+        return TokenAuthenticator(
+            tickets: tickets,
+            accessTokens: AccessTokens(own: own, issuers: []),
+            mint: RandomCredentialMint(),
+            directory: AccessDirectory(
+                accounts: KnownAccounts(),
+                keys: keys,
+                uses: APIKeyUses(keys),
+                withdrawn: WithdrawnAccess(),
+                identifiers: identifiers,
+                clock: clock,
+                on: loop,
+            ),
+            clock: clock,
+            isRequired: options.isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
+        )
     }
 
     private func startWorker(
