@@ -24,7 +24,10 @@ struct SettingChecks {
         // A client opens none of the files.
         guard role != .client else { return }
         checkRedisTLS()
-        if role != .worker { checkHTTPTLS() }
+        if role != .worker {
+            checkHTTPTLS()
+            note("AUTH_ISSUERS") { _ = try Replica.issuers(configuration.auth) }
+        }
         note("MOCK_SCRIPT") { _ = try Replica.mockScript(configuration.mock.script) }
     }
 

@@ -20,6 +20,7 @@ final class APIService: Service {
 
     let name = "api"
     private let dependencies: ReplicaDependencies
+    private let access: AccessService
     private let announce: @Sendable (Int) -> Void
     private let running = Mutex<Running?>(nil)
 
@@ -28,8 +29,9 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>]
     }
 
-    init(_ dependencies: ReplicaDependencies, announce: @escaping @Sendable (Int) -> Void) {
+    init(_ dependencies: ReplicaDependencies, access: AccessService, announce: @escaping @Sendable (Int) -> Void) {
         self.dependencies = dependencies
+        self.access = access
         self.announce = announce
     }
 
@@ -42,8 +44,8 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>] = []
         for loop in dependencies.loops.loops {
             graphs.append(
-                try await loop.run { [dependencies] loop in
-                    LoopBound(APIGraph(dependencies, assets: assets, on: loop), of: loop)
+                try await loop.run { [dependencies, access] loop in
+                    LoopBound(APIGraph(dependencies, access, assets: assets, on: loop), of: loop)
                 }
             )
         }
@@ -123,7 +125,7 @@ final class APIGraph {
     private let sweep: AbandonmentSweep?
     private let statistics: QueueStatistics?
 
-    init(_ dependencies: ReplicaDependencies, assets: WebAssets, on loop: Loop) {
+    init(_ dependencies: ReplicaDependencies, _ access: AccessService, assets: WebAssets, on loop: Loop) {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
@@ -174,11 +176,7 @@ final class APIGraph {
                 tracer: dependencies.tracer,
             ),
             loop: loop,
-            authenticator: TokenAuthenticator(
-                tokens: tokens,
-                isRequired: configuration.auth.required,
-                failures: metrics.http.authenticationFailures,
-            ),
+            authenticator: access.authenticator(tickets: tokens),
             limiter: NoLimits(),
             corsOrigins: configuration.limits.corsOrigins,
             observer: RequestObserver(

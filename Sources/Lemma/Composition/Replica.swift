@@ -1,3 +1,4 @@
+import API
 import Cryptography
 import EventLoop
 import FoundationEssentials
@@ -50,7 +51,9 @@ enum Replica {
         var services = supporting + (tracing.map { [$0] } ?? []) + needed
         for role in roles {
             switch role {
-            case .api: services.append(APIService(dependencies, announce: announce))
+            case .api:
+                let access = try await AccessService(dependencies, withdrawn: WithdrawnAccess())
+                services += [access, APIService(dependencies, access: access, announce: announce)]
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
         }
@@ -151,6 +154,15 @@ enum Replica {
         // Start-up has checked that there is one.
         case _: ai.endpoints[provider.rawValue]?.model ?? ""
         }
+    }
+
+    /// Reads the file of external issuers, which ``SettingChecks`` has validated.
+    static func issuers(_ auth: Configuration.Auth) throws -> [IssuerRules] {
+        guard let path = auth.issuersFile else { return [] }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw StartFailure("the file cannot be read")
+        }
+        return try IssuerFile.read(Array(data), own: auth.issuer)
     }
 
     /// Reads the mock provider's script, which ``SettingChecks`` has validated.
