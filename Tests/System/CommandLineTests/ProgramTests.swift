@@ -138,7 +138,10 @@ struct ProgramTests {
         let folder = try TemporaryDirectory()
         let path = "\(folder.path)/issuers.json"
         let cases = [
-            (#"[{"issuer":"https://a","audience":["x"]},{"issuer":"https://b"}]"#, "issuer 2, audience: a list of at least one"),
+            (
+                #"[{"issuer":"https://a","audience":["x"]},{"issuer":"https://b"}]"#,
+                "issuer 2, audience: a list of at least one"
+            ),
             (#"[{"issuer":"https://a","audience":["x"],"algorithms":["none"]}]"#, "allowed: RS256, ES256, EdDSA"),
             (#"[{"issuer":"own","audience":["x"],"jwksURI":"https://a"}]"#, "Lemma's own tokens have this issuer"),
             (nil, "the file cannot be read"),
