@@ -5,7 +5,7 @@ RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product lemma
 BINARY := .build/release/lemma
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets build release run test test-quick lint format test-sanitizers fuzz chaos bench stranger verify-ops test-image clean
+.PHONY: help setup assets build release run test test-quick lint format test-sanitizers fuzz chaos bench stranger slow verify-ops test-image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-17s %s\n", $$1, $$2 }'
@@ -67,6 +67,10 @@ bench: release ## measure delivery, memory and latency against the base line in 
 stranger: release ## measure what SECONDS=600 of one hostile client cost the others
 	@scripts/setup bench test
 	Benchmarks/stranger --seconds $(or $(SECONDS),600)
+
+slow: release ## measure what slow and idle clients and a flood of logins cost the others
+	@scripts/setup bench test
+	Benchmarks/slow
 
 verify-ops: release ## check image, compose file, manifests, alerts, dashboard and proxy settings
 	@scripts/setup ops

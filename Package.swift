@@ -47,7 +47,7 @@ let runtime: [Target] = [
     module("Lifecycle", in: "Runtime", ["Telemetry"]),
     module("Settings", in: "Runtime", ["Console", "Text", "Time"]),
     module("ServerSentEvents", in: "Runtime", ["Text"]),
-    module("Console", in: "Runtime", []),
+    module("Console", in: "Runtime", ["POSIX"]),
 ]
 
 /// Business rules: they see ports only.
@@ -59,9 +59,8 @@ let core: [Target] = [
 
 /// The files of the Redis function library; `FunctionLibrary.swift` has the order in which they are joined.
 let functionFiles = [
-    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "orphans",
-    "permissions",
-    "presence", "queue", "register", "requests", "retries", "shared", "submission",
+    "answer_log", "archive", "attempts", "conversation_queue", "conversations", "dead_letters", "erasure", "limits",
+    "orphans", "permissions", "presence", "queue", "register", "requests", "retries", "shared", "submission",
 ]
 
 let adapters: [Target] = [
@@ -75,8 +74,8 @@ let adapters: [Target] = [
         in: "Adapters",
         [
             "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "PasswordHashes",
-            "Telemetry",
-            "Tracing", "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "Text", "Time",
+            "Telemetry", "Tracing", "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents",
+            "POSIX", "Text", "Time",
         ],
         resources: [.embedInCode("Providers/Remote/math-prompt.md")]
             + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
@@ -84,10 +83,10 @@ let adapters: [Target] = [
     module(
         "Persistence",
         in: "Adapters",
-        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text"],
+        ["Application", "Domain", "Shared", "PostgresClient", "EventLoop", "Cryptography", "Text", "Time"],
         resources: [
             .embedInCode("Migrations/0001_conversations.sql"), .embedInCode("Migrations/0002_ending_ids.sql"),
-            .embedInCode("Migrations/0003_deleted_conversations.sql"),
+            .embedInCode("Migrations/0003_deleted_conversations.sql"), .embedInCode("Migrations/0004_accounts.sql"),
         ],
     ),
     module(
@@ -126,6 +125,11 @@ let tests: [Target] = [
         dependencies: ["Application", "Domain", "Shared"],
         path: "Tests/ArchiveSupport",
     ),
+    .target(
+        name: "AccountSupport",
+        dependencies: ["Application", "Domain", "Shared"],
+        path: "Tests/AccountSupport",
+    ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
     suite("PasswordHashes", in: "Runtime", ["PasswordHashes"]),
@@ -146,13 +150,17 @@ let tests: [Target] = [
     suite("CommandLine", in: "System", ["Lemma", "HTTPServer", "EventLoop"]),
     suite("Shared", in: "Core", ["Shared"]),
     suite("Domain", in: "Core", ["Domain", "Shared", "ArchiveSupport"]),
-    suite("Application", in: "Core", ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport"]),
+    suite(
+        "Application",
+        in: "Core",
+        ["Application", "Domain", "Shared", "EventLoop", "ArchiveSupport", "AccountSupport"],
+    ),
     suite(
         "Infrastructure",
         in: "Adapters",
         [
             "Infrastructure", "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography",
-            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "Text",
+            "HTTPClient", "Instrumentation", "Telemetry", "LemmaSettings", "ArchiveSupport", "POSIX", "Text",
         ],
     ),
     suite(
@@ -166,7 +174,7 @@ let tests: [Target] = [
         [
             "API", "Worker", "Infrastructure", "Instrumentation", "Application", "Domain", "Shared", "HTTPServer",
             "RedisClient", "EventLoop", "Cryptography", "Telemetry", "CGlobalHops",
-            "ArchiveSupport", "Settings", "Problems", "Text",
+            "ArchiveSupport", "AccountSupport", "Settings", "Problems", "Text",
         ],
     ),
     suite(
@@ -174,12 +182,20 @@ let tests: [Target] = [
         in: "Adapters",
         ["Worker", "Application", "Domain", "Shared", "EventLoop", "Telemetry", "Instrumentation", "ArchiveSupport"],
     ),
+    suite(
+        "Erasure",
+        in: "Adapters",
+        [
+            "Infrastructure", "Persistence", "Worker", "Instrumentation", "Application", "Domain", "Shared",
+            "RedisClient", "PostgresClient", "EventLoop", "Telemetry",
+        ],
+    ),
     suite("Instrumentation", in: "Adapters", ["Instrumentation", "Application", "Domain", "Shared", "Telemetry"]),
     suite("LocalMath", in: "Adapters", ["LocalMath", "EventLoop"]),
     suite("LemmaSettings", in: "Adapters", ["LemmaSettings", "Settings"]),
     suite("Problems", in: "Adapters", ["Problems", "Shared"]),
     suite("Bench", in: "Adapters", ["Bench", "EventLoop", "Shared", "Text"]),
-    suite("System", in: "System", ["EventLoop", "HTTPServer"]),
+    suite("System", in: "System", ["EventLoop", "HTTPServer", "Cryptography"]),
 ]
 
 func module(

@@ -1,9 +1,12 @@
-// The page: composer, examples, the open conversation, the list of all, and what outlives a reload.
+// The page: composer, examples, the open conversation, the list of all, who is signed in, and what outlives a reload.
 
+import { account } from "./account.js";
 import { problemLengthMax } from "./api.js";
 import { load, save } from "./session.js";
 import { Shelf } from "./shelf.js";
+import { AccountDialog } from "./sign-in.js";
 import { Thread, isGone } from "./thread.js";
+import { endedWords, signInWords } from "./words.js";
 
 const form = document.getElementById("composer");
 const field = document.getElementById("problem");
@@ -12,6 +15,7 @@ const welcome = document.getElementById("welcome");
 const clear = document.getElementById("clear");
 const toggle = document.getElementById("toggle");
 const drawer = document.getElementById("shelf");
+const who = document.getElementById("who");
 
 /** Each running answer holds a connection, of which a browser opens six to one server. */
 const runningMax = 4;
@@ -54,6 +58,36 @@ const shelf = new Shelf(
   },
 );
 
+const dialog = new AccountDialog();
+
+/** Whose conversations the page shows, an e-mail address; undefined for nobody's. */
+let owner = account.email;
+
+account.on = {
+  changed: showOwner,
+  async needed() {
+    const before = owner;
+    const isSignedIn = await dialog.open(account.hasEnded ? endedWords : signInWords);
+    if (account.hasEnded) account.forget();
+    // What one user began is not sent for another one.
+    return isSignedIn && (before === undefined || before === owner);
+  },
+};
+
+/** Follows the account: what was shown for one user is not shown to the next. */
+function showOwner() {
+  document.getElementById("who-words").textContent = account.isSignedIn ? "Account" : "Sign in";
+  dialog.follow();
+  if (owner === account.email) return;
+  // Somebody who was asked to sign in goes on with what they were about to do.
+  const goesOn = owner === undefined && account.question !== null;
+  owner = account.email;
+  if (goesOn) return;
+  shelf.forget();
+  showDrawer(false);
+  startOver();
+}
+
 /** Opens a conversation; `entries` are what this tab knows of it. */
 async function open(id, entries = []) {
   hint.textContent = "";
@@ -62,6 +96,8 @@ async function open(id, entries = []) {
   try {
     await thread.open(id, entries);
   } catch (error) {
+    // Another one was opened meanwhile.
+    if (thread.conversationId !== id) return;
     if (!isGone(error)) {
       hint.textContent = `The conversation cannot be shown in full: ${error.message}`;
     } else if (entries.length === 0) {
@@ -164,11 +200,13 @@ welcome.addEventListener("click", (event) => {
 
 clear.addEventListener("click", startOver);
 toggle.addEventListener("click", () => showDrawer(drawer.hidden));
+who.addEventListener("click", () => dialog.open());
 window.addEventListener("scroll", noteScroll, { passive: true });
 window.addEventListener("hashchange", () => {
   if (conversationInAddress() !== thread.conversationId) open(conversationInAddress());
 });
 
+showOwner();
 const entries = load();
 const remembered = entries.findLast(({ conversationId }) => conversationId !== undefined)?.conversationId;
 const wanted = conversationInAddress() ?? remembered;

@@ -3,11 +3,12 @@
 //   submitting --202--> following --completed, failed, cancelled, lost--> over --Try again--> submitting
 //   submitting --refused--> over
 
-import { APIError, errorList, makeKey, pause, stopRequest, submit } from "./api.js";
+import { stopRequest, submit } from "./api.js";
+import { APIError, errorList, makeKey, pause } from "./http.js";
 import { follow } from "./stream.js";
 import { ExchangeView } from "./view.js";
 import {
-  cancelWords, connectionWords, queueWords, restartWords, summaryWords, waitWords, workingWords,
+  cancelWords, connectionWords, queueWords, refusalWords, restartWords, summaryWords, waitWords, workingWords,
 } from "./words.js";
 
 /** How long the stream may take to tell of an end that the answer to a stop already told of. */
@@ -38,7 +39,7 @@ export class Exchange {
     if (this.entry.end !== undefined) {
       this.view.appendAnswer(this.entry.text ?? "");
       this.showEnd(this.entry.end.kind, this.entry.end.data);
-    } else if (this.entry.streamUrl !== undefined) {
+    } else if (this.entry.id !== undefined) {
       this.follow();
     } else {
       this.submit();
@@ -177,7 +178,7 @@ export class Exchange {
     this.view.showEnd("failed", "", summaryWords({ ...data, provider: undefined }));
     this.view.showProblem({
       title: data.title || "The problem could not be solved",
-      detail: data.detail || "",
+      detail: refusalWords(data),
       errors: data.errors ?? [],
       requestId: data.requestId || "",
     });

@@ -15,6 +15,20 @@ export class Shelf {
     more.addEventListener("click", () => this.load(this.cursor));
   }
 
+  /** Forgets the list, and what is on its way of it. */
+  forget() {
+    this.reading = undefined;
+    this.clear();
+    this.cursor = null;
+    this.more.hidden = true;
+    this.say("");
+  }
+
+  clear() {
+    this.items.clear();
+    this.list.replaceChildren();
+  }
+
   /** Reads the newest page again. */
   refresh() {
     this.load(null);
@@ -40,18 +54,20 @@ export class Shelf {
   }
 
   async load(cursor) {
+    const reading = (this.reading = Symbol("reading"));
     try {
       const page = await listConversations(cursor);
+      if (this.reading !== reading) return;
       if (cursor === null) {
         if (this.isInUse) return;
-        this.items.clear();
-        this.list.replaceChildren();
+        this.clear();
       }
       for (const conversation of page.items) this.place(conversation, null);
       this.cursor = page.nextCursor;
       this.more.hidden = this.cursor === null;
       this.say("");
     } catch (error) {
+      if (this.reading !== reading) return;
       this.say(error.status === 401 ? "Sign in to see your conversations." : "Conversations cannot be reached now.");
     }
   }

@@ -4,12 +4,16 @@
 //                         |                                    |
 //                         |                                    +--error, browser gave up--> recovering
 //                         +--completed, failed, cancelled--> over
-//   recovering: read the request; over -> end with it, else open a new stream behind the last event seen -> connecting
+//   recovering: read the request; over -> end with it, else open a new stream with a fresh ticket behind the last event
+//   seen -> connecting
+//
+// Without an address, which carries the ticket, it begins as if recovering.
 //
 // An event is handed on at most once: its id must lie behind every id before it. Events without an id come in two
 // places only, both told apart below: a new `queued` position, and `reset`.
 
-import { APIError, pause, readRequest } from "./api.js";
+import { readRequest, streamAddress } from "./api.js";
+import { APIError, pause } from "./http.js";
 
 const recoveryDelayMax = 15000;
 const refusalsMax = 5;
@@ -17,7 +21,7 @@ const refusalsMax = 5;
 const hiddenMax = 15000;
 
 /**
- * Follows a request; `on` is told of everything, always in order:
+ * Follows a request; `streamUrl` is missing where the page only knows its id. `on` is told of everything, always in order:
  * `connection(state)` with "connecting", "live", "reconnecting" or "recovering"; `queued(data)`, `started(data)`,
  * `text(string)`, `reasoning(string)`, `dropText(reason)`; and once, last, `end(kind, data)` with
  * "completed", "failed", "cancelled" (data as in the event, with `answer` when it came by another way), or "lost" (data
@@ -26,6 +30,7 @@ const hiddenMax = 15000;
  */
 export function follow({ id, streamUrl }, on) {
   const closed = new AbortController();
+  let address = streamUrl;
   let source = null;
   let cursor = null;
   let cursorId = "";
@@ -36,7 +41,7 @@ export function follow({ id, streamUrl }, on) {
 
   function open() {
     source?.close();
-    const url = new URL(streamUrl, location.href);
+    const url = new URL(address, location.href);
     if (cursorId !== "") url.searchParams.set("lastEventId", cursorId);
     source = new EventSource(url);
     source.addEventListener("open", opened);
@@ -108,13 +113,14 @@ export function follow({ id, streamUrl }, on) {
   }
 
   async function recover() {
-    on.connection("recovering");
+    on.connection(address === undefined ? "connecting" : "recovering");
     while (!closed.signal.aborted) {
       try {
-        const record = await readRequest(id);
+        const record = await readRequest(id, { asks: address === undefined || refusals >= refusalsMax });
         if (closed.signal.aborted || finish(record)) return;
-        await backOff();
-        open();
+        if (address !== undefined) await backOff();
+        address = await freshAddress();
+        if (!closed.signal.aborted) open();
         return;
       } catch (error) {
         if (closed.signal.aborted) return;
@@ -122,13 +128,23 @@ export function follow({ id, streamUrl }, on) {
         if (error instanceof APIError && [401, 403].includes(error.status)) {
           // The ticket in the stream's address may still be good where this page has no token.
           refusals += 1;
-          if (refusals > refusalsMax) return end("lost", error);
+          if (refusals > refusalsMax || address === undefined) return end("lost", error);
           await backOff().catch(() => {});
           if (!closed.signal.aborted) open();
           return;
         }
         await backOff().catch(() => {});
       }
+    }
+  }
+
+  /** The stream's address with a fresh ticket; a replica of the release before this one has none to give. */
+  async function freshAddress() {
+    try {
+      return await streamAddress(id);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      return address ?? `/api/math/stream/${encodeURIComponent(id)}`;
     }
   }
 
@@ -157,7 +173,7 @@ export function follow({ id, streamUrl }, on) {
   }
 
   function reopen() {
-    if (source.readyState === EventSource.CLOSED) return;
+    if (source === null || source.readyState === EventSource.CLOSED) return;
     on.connection("reconnecting");
     open();
   }
@@ -173,7 +189,8 @@ export function follow({ id, streamUrl }, on) {
   window.addEventListener("online", reopen, { signal: closed.signal });
   document.addEventListener("visibilitychange", visibilityChanged, { signal: closed.signal });
   on.connection("connecting");
-  open();
+  if (address === undefined) recover();
+  else open();
   return { close, finish };
 }
 

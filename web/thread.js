@@ -1,7 +1,8 @@
 // The exchanges of one conversation on the page: those of this tab, joined with those the server keeps.
 
-import { APIError, readMessages } from "./api.js";
+import { readMessages } from "./api.js";
 import { Exchange } from "./exchange.js";
+import { APIError } from "./http.js";
 
 export class Thread {
   /**
@@ -106,7 +107,7 @@ export class Thread {
 function entriesOf(messages, conversationId) {
   const entries = new Map();
   for (const { role, content, correlationId: id, status } of messages) {
-    const entry = entries.get(id) ?? { problem: "…", id, conversationId, streamUrl: `/api/math/stream/${id}` };
+    const entry = entries.get(id) ?? { problem: "…", id, conversationId };
     if (role === "user") entry.problem = content;
     else Object.assign(entry, { text: content, end: { kind: status, data: {} } });
     entries.set(id, entry);

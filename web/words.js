@@ -41,9 +41,50 @@ export function cancelWords(reason) {
 }
 
 export function waitWords(error, seconds) {
-  const cause = error.detail || error.title;
-  const stop = /[.!?…]$/.test(cause) ? "" : ".";
-  return `${cause}${stop} Trying again in ${seconds} s.`;
+  return `${sentence(error.detail || error.title)} Trying again in ${seconds} s.`;
+}
+
+/** The words of a refusal that nobody waits for, with the time after which it may be otherwise. */
+export function refusalWords({ status, detail, retryAfter }) {
+  if (status !== 429 || !Number.isFinite(retryAfter)) return detail || "";
+  return `${sentence(detail || "Too many requests")} Try again ${inTime(retryAfter)}.`;
+}
+
+export const signInWords = "Sign in to go on.";
+export const endedWords = "Your session has ended. Sign in again to go on.";
+
+/**
+ * Why signing in, or with `isNew` signing up, did not work: `text` for the whole form, or `fields` with a message for each
+ * field at fault.
+ */
+export function accountWords(error, isNew) {
+  const { status, fields = {}, retryAfter } = error;
+  if (status === 422 && Object.keys(fields).length > 0) {
+    return { fields: Object.fromEntries(Object.entries(fields).map(([name, words]) => [name, capitalised(sentence(words))])) };
+  }
+  if (status === 409) return { fields: { email: "There is an account with this e-mail address already." } };
+  if (status === 401) return { text: "The e-mail address or the password is wrong." };
+  if (status === 403 && isNew) return { text: "This server takes no new accounts. Ask the people who run it for one." };
+  if (status === 404) return { text: "This server has no accounts with passwords." };
+  if (status === 429) return { text: `Too many attempts. Try again ${inTime(retryAfter ?? 60)}.` };
+  if (status === 503) return { text: `The server is busy. Try again ${inTime(retryAfter ?? 5)}.` };
+  if (status === 0) return { text: "The server cannot be reached. Check your connection, then try again." };
+  return { text: sentence(error.detail || error.title || "Something went wrong in this page") };
+}
+
+/** "in 12 s", "in 5 min", "in 3 h". */
+function inTime(seconds) {
+  if (seconds < 120) return `in ${seconds} s`;
+  if (seconds < 7200) return `in ${Math.ceil(seconds / 60)} min`;
+  return `in ${Math.ceil(seconds / 3600)} h`;
+}
+
+function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function sentence(text) {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** The small print below a finished answer. */

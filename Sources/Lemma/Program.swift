@@ -2,7 +2,7 @@ internal import Console
 internal import Glibc
 internal import Lifecycle
 
-/// The entry of `lemma`: finds the command, runs it, turns what it throws into words and an exit code.
+/// The entry of `lemma`: finds the command, runs it, and turns what it throws into a message and an exit code.
 @main
 enum Program {
     static let name = "lemma"
@@ -51,10 +51,7 @@ enum Program {
         switch error {
         case OutputError.readerGone: return .readerGone
         case let error as CommandUsageError:
-            let specification = error.command
-            Output.error.note(
-                "\(name) \(specification.name): \(error.mistake)\n\(specification.usage(program: name))\n"
-            )
+            Output.error.note("\(name) \(error.command): \(error.mistake)\n\(error.usage)\n")
             return .usage
         case let error as UsageError:
             Output.error.note("\(name): \(error)\nTry \"\(name) --help\".\n")

@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import Shared
 
-/// Conversations and requests in memory, with the promises of the ports; the conformance suite compares it with
+/// Conversations and requests in memory, with the guarantees of the ports; the conformance suite compares it with
 /// PostgreSQL.
 package final class InMemoryArchive: ConversationRepository, RequestArchive {
     private struct Kept {
@@ -12,6 +12,8 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
 
     /// Makes every call fail as unavailable.
     package var isAway = false
+    /// Accounts that do not exist or whose erasure has begun; every other one exists.
+    package var missing: Set<AccountID> = []
     private var conversations: [ConversationID: Kept] = [:]
     private var requests: [CorrelationID: ArchivedRequest] = [:]
     private let identifiers: IdentifierFactory
@@ -94,10 +96,13 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
 
     // MARK: RequestArchive
 
-    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    @discardableResult
+    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> {
         if isAway { throw .unavailable }
+        let discarded = missing.intersection(entries.compactMap(\.request.userID.account))
         for entry in entries {
             let request = entry.request
+            if let account = request.userID.account, discarded.contains(account) { continue }
             let (from, to) = entry.span
             var kept =
                 conversations[request.conversationID]
@@ -121,6 +126,7 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
                 requests[request.correlationID] = .finished(finished, identifiers.make())
             }
         }
+        return discarded
     }
 
     package func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? {
@@ -154,7 +160,7 @@ package final class InMemoryArchive: ConversationRepository, RequestArchive {
         return turns.prefix(limit).reversed()
     }
 
-    // MARK: What is kept
+    // MARK: Contents
 
     private func beThere() throws(RepositoryFailure) { if isAway { throw .unavailable } }
 

@@ -1,7 +1,7 @@
 package import Domain
 
 extension SolveOption {
-    /// Two allowed values that are not the standard one.
+    /// Two allowed values other than the default.
     package var samples: (Value, Value) {
         switch rule {
         case .number(let range):

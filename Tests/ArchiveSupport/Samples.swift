@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import Shared
 
-/// Conversations, requests and answers for tests, told apart by numbers; times are milliseconds after a fixed moment.
+/// Conversations, requests and answers for tests, distinguished by numbers; times are milliseconds after a fixed time.
 package struct Samples: Sendable {
     package let user: UserID
     private let number: UInt64
@@ -39,12 +39,12 @@ package struct Samples: Sendable {
         )
     }
 
-    /// Asked at `milliseconds`.
+    /// Submitted at `milliseconds`.
     package func submitted(_ place: UInt64, at milliseconds: Int64) -> ArchiveEntry {
         .submitted(request(place), createdAt: Self.time(milliseconds))
     }
 
-    /// Asked at `milliseconds` and over 100 ms later.
+    /// Submitted at `milliseconds` and finished 100 ms later.
     package func finished(
         _ place: UInt64,
         at milliseconds: Int64,

@@ -162,7 +162,7 @@ class Checker:
                 self.report(f"{row['op']} was answered with 503 although Redis was well")
 
     def check_keys(self):
-        """One job per key, and no request that nobody sent."""
+        """One job per key, and no request that was not sent."""
         found = {}
         for id, fields in self.final["requests"].items():
             found.setdefault(fields.get("problem"), []).append(id)
@@ -284,7 +284,7 @@ class Checker:
         return found
 
     def check_conversations(self):
-        """The requests of a conversation run one at a time, and nobody is told that his own does not exist."""
+        """The requests of a conversation run one at a time, and no user gets 404 for an own one."""
         if not self.keeps_data:
             return
         for row in self.history:

@@ -86,7 +86,7 @@ def _reconnects(history):
             waiting[row["viewer"]] = row["asked"]
         elif row["op"] == "event" and row["viewer"] in waiting:
             took = (row["t"] - waiting.pop(row["viewer"])) * 1000
-            # Other events come when a silent provider is given up, not when the client comes back.
+            # Other events come at the timeout of a silent provider, not when the client reconnects.
             if row["name"] in ("token", "completed"):
                 found.append(took)
     return found

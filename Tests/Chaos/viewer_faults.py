@@ -48,7 +48,7 @@ async def vanished_client():
 
 @fault
 async def watched_over_a_clock_jump():
-    """Redis' clock jumps an hour ahead: what is watched is not taken for abandoned, and what is left afterwards is"""
+    """Redis' clock jumps an hour ahead: a watched request does not count as abandoned, and one without viewers afterwards does"""
     settings = {"DISCONNECT_GRACE": "500ms", "MOCK_TOKENS": "5000", "STREAM_TTL_LIVE": "3h", "JOB_MAX_ATTEMPTS": "9"}
     async with Cluster(apis=1, workers=1, settings=settings, has_clocks=True) as cluster:
         api = cluster.apis[0]

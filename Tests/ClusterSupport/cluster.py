@@ -25,7 +25,9 @@ SETTINGS = {
     "JWT_SECRET": "a secret that only this test knows and nobody else",
     "AUTH_REQUIRED": "false",
     "RATE_LIMIT_SOLVE": "off",
+    "RATE_LIMIT_AUTH": "off",
     "USER_MAX_ACTIVE": "off",
+    "ADDRESS_MAX_CONNECTIONS": "off",
     "AI_PROVIDERS": "mock",
     "MOCK_TOKEN_DELAY": "12ms",
     "HTTP_HOST": "127.0.0.1",
@@ -69,7 +71,7 @@ taken_ports = set()
 
 
 def free_port():
-    """A port below the range that the system gives to outgoing connections; nobody else's in this process."""
+    """A port below the range that the system gives to outgoing connections; no other of this process gets it."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
         if port in taken_ports:

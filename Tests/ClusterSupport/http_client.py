@@ -114,11 +114,11 @@ async def send(port, method, path, headers=None, body=None, timeout=10, receive_
         raise Closed from error
 
 
-async def fetch(port, method, path, headers=None, body=None, timeout=10):
+async def fetch(port, method, path, headers=None, body=None, timeout=10, source=None):
     """Status, headers and body read as JSON; status 0 where no whole answer came."""
 
     async def exchange():
-        response = await send(port, method, path, headers, body, timeout)
+        response = await send(port, method, path, headers, body, timeout, source=source)
         try:
             raw = await response.body()
             kind = response.headers.get("content-type", "")

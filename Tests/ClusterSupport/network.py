@@ -26,7 +26,7 @@ class NotPermitted(Exception):
 
 
 def isolate():
-    """Enters a network with nothing but loopback, and a file system whose mounts nobody else sees."""
+    """Enters a network with nothing but loopback, and a file system whose mounts no other process sees."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         code = ctypes.get_errno()
@@ -36,7 +36,7 @@ def isolate():
         raise OSError(code, "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up", "mtu", str(MTU)], check=True)
-    # A socket that nobody reads from is soon full.
+    # A socket without a reader is soon full.
     with open("/proc/sys/net/ipv4/tcp_wmem", "w", encoding="ascii") as file:
         file.write("4096 16384 65536")
 

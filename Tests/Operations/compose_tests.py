@@ -1,9 +1,12 @@
-"""What `docker compose up` would start, started here: the same commands, settings and files, and one problem solved."""
+"""What `docker compose up` would start, started here: the same commands, settings and files, and problems solved for users
+who were made as its first lines say."""
 
 import json
+import re
 import time
 import unittest
 import urllib.parse
+import urllib.request
 
 import yaml
 from manifests import text
@@ -13,12 +16,13 @@ from stack import Stack
 from streams import Stream
 
 LEMMAS = ("api1", "api2", "worker1", "worker2")
+PASSWORD = "correct horse battery"
 
 
 class Compose(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(accounts=True)
         cls.stack.__enter__()
         cls.addClassCleanup(cls.stack.__exit__)
         cls.stack.start(*LEMMAS)
@@ -30,15 +34,31 @@ class Compose(unittest.TestCase):
         (self.stack.folder / "haproxy.cfg").write_text(settings)
         proxy = self.stack.run("proxy", ["haproxy", "-db", "-f", "haproxy.cfg"])
         self.assertIn(b"<html", proxy.wait_for(f"http://127.0.0.1:{port}/"))
-        stream = Stream("127.0.0.1", port, "POST", "/api/math/solve", {"problem": "2x + 3 = 7"})
-        self.assertEqual(stream.finish(), "completed")
-        self.assertIn("x = 2", "".join(part for _, part in stream.tokens.values()))
+        self.stack.call("migrate", *self.first_administrator(), given=PASSWORD + "\n")
+        url = f"http://127.0.0.1:{port}"
+        self.post(f"{url}/api/auth/register", email="student@example.org", password=PASSWORD)
+        for email, roles in (("you@example.org", ["admin", "student"]), ("student@example.org", ["student"])):
+            token = self.post(f"{url}/api/auth/login", email=email, password=PASSWORD)["accessToken"]
+            stream = Stream("127.0.0.1", port, "POST", "/api/math/solve", {"problem": "2x + 3 = 7"}, token=token)
+            self.assertEqual(stream.finish(), "completed")
+            self.assertIn("x = 2", "".join(part for _, part in stream.tokens.values()))
+            me = urllib.request.Request(f"{url}/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+            self.assertEqual(sorted(json.loads(get(me))["roles"]), roles)
         self.scraped()
         for name in LEMMAS:
             self.assertEqual(self.stack.processes[name].stop(), 0, name)
 
+    def first_administrator(self):
+        """The words after the service's name, as the compose file's first lines have them."""
+        line = re.search(r"^# +docker compose run --rm migrate (.+?) +#", text("docker-compose.yaml"), re.MULTILINE)
+        return line[1].split()
+
+    def post(self, url, **body):
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        return json.loads(get(request))
+
     def scraped(self):
-        """Prometheus finds all replicas; their names, which nobody resolves here, stand for addresses."""
+        """Prometheus finds all replicas; their names, which are not resolved here, stand for addresses."""
         settings = yaml.safe_load(self.stack.mounted("prometheus", "/etc/prometheus/prometheus.yml").read_text())
         for job in settings["scrape_configs"]:
             (found,) = job.pop("dns_sd_configs")

@@ -6,7 +6,7 @@ import unittest
 
 import yaml
 from catalogue import samples
-from manifests import OVERLAYS, compose, container, environment, named, of_kind, text
+from manifests import OVERLAYS, compose, container, environment, named, of_kind, pod_files, text
 
 # What may follow DRAIN_GRACE at the longest, in seconds: what APIService, WorkerService and PersisterService have for their
 # drain beyond it, five for each service to close, and three for TracingService's last spans.
@@ -80,6 +80,15 @@ class Workloads(unittest.TestCase):
     def test_production_brings_no_secret(self):
         self.assertEqual(of_kind("production", "Secret"), [])
 
+    def test_every_overlay_wants_accounts(self):
+        for overlay in OVERLAYS:
+            for document in of_kind(overlay, "ConfigMap"):
+                self.assertNotIn("AUTH_REQUIRED", document["data"], overlay)
+
+    def test_a_file_that_a_setting_names_is_mounted(self):
+        api = named("components", "Deployment", "lemma-api")
+        self.assertIn(environment(api)["AUTH_ISSUERS"], pod_files("components", api))
+
     def test_redis_may_fill_half_of_its_memory(self):
         limits = {}
         for overlay in OVERLAYS:
@@ -91,7 +100,7 @@ class Workloads(unittest.TestCase):
             )
             limits[overlay] = redis["resources"]["limits"]["memory"]
             self.assertEqual(2 * quantity(stated.group(1), BYTES), quantity(limits[overlay], BYTES), overlay)
-        self.assertEqual(limits, {"dev": "1Gi", "production": "6Gi"})
+        self.assertEqual(limits, {"dev": "1Gi", "production": "6Gi", "components": "6Gi"})
 
 
 class Autoscaling(unittest.TestCase):

@@ -13,7 +13,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 RENDERED = Path(os.environ["RENDERED"]).resolve()
 LEMMA = Path(os.environ["LEMMA"]).resolve()
-OVERLAYS = ("dev", "production")
+# The last one is production with every component.
+OVERLAYS = ("dev", "production", "components")
 
 
 def text(path):
@@ -40,6 +41,17 @@ def container(workload):
 def environment(workload):
     """The variables that a container is given one by one; None for what comes out of a Secret or of its limits."""
     return {entry["name"]: entry.get("value") for entry in container(workload).get("env", [])}
+
+
+def pod_files(overlay, workload):
+    """{path in the container: text} of the files that its ConfigMaps give it."""
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(overlay, "ConfigMap")}
+    volumes = {each["name"]: each for each in workload["spec"]["template"]["spec"].get("volumes", [])}
+    files = {}
+    for mount in container(workload).get("volumeMounts", []):
+        name = volumes[mount["name"]].get("configMap", {}).get("name")
+        files |= {f"{mount['mountPath']}/{file}": content for file, content in maps.get(name, {}).items()}
+    return files
 
 
 def compose():

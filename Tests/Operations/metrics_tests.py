@@ -16,7 +16,7 @@ from stack import Stack
 from streams import Stream, submit
 
 ROLES = {"api1": "api", "worker1": "worker"}
-# With tracing on, so that there are exemplars; nobody listens at the port of discard.
+# With tracing on, so that there are exemplars; the port of discard has no listener.
 SETTINGS = {
     "AI_PROVIDERS": "mock",
     "MOCK_TOKENS": "40",

@@ -103,7 +103,7 @@ class Traces(unittest.TestCase):
                 self.assertEqual(span.parent_span_id.hex(), parent)
                 self.assertEqual(span.trace_state, "pangolin=7,other=x")
                 self.assertEqual(span.flags & 1, 1)
-                # One clock for all; a clock that is set anew meanwhile is nobody's mistake.
+                # One clock for all; a clock that is set meanwhile is not an error of the product.
                 self.assertLessEqual(before, span.start_time_unix_nano)
                 self.assertLessEqual(span.start_time_unix_nano, span.end_time_unix_nano)
                 self.assertLessEqual(span.end_time_unix_nano, end)

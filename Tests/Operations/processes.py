@@ -53,7 +53,7 @@ def get(url, timeout=10):
 
 
 def free_ports(names):
-    """Ports that nobody has on any address, below those that the system gives to outgoing connections."""
+    """Ports that are free on every address, below those that the system gives to outgoing connections."""
     found = {}
     for name in names:
         while name not in found:

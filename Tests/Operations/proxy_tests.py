@@ -32,6 +32,7 @@ class Proxies(unittest.TestCase):
             SSE_HEARTBEAT="1s",
             USER_MAX_ACTIVE="off",
             RATE_LIMIT_SOLVE="off",
+            ADDRESS_MAX_CONNECTIONS="off",
             EVENT_LOOPS="1",
         )
         cls.stack.__enter__()

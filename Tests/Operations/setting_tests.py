@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from manifests import LEMMA, OVERLAYS, ROOT, compose, compose_settings, container, environment, of_kind, text
+from manifests import LEMMA, OVERLAYS, ROOT, compose, compose_settings, container, environment, of_kind, pod_files, text
 
 # What the Secrets hold in the cluster.
 SECRETS = {
@@ -38,9 +38,16 @@ def pod_settings(overlay, workload):
 
 
 class Settings(unittest.TestCase):
-    def understood(self, role, settings, place):
-        """Lemma's own reading of them; in a `.env`, it warns of a name that it does not know."""
+    def understood(self, role, settings, place, files=None):
+        """Lemma's own reading of them; in a `.env`, it warns of a name that it does not know.
+
+        `files` are those of the container, which are put elsewhere here.
+        """
         with tempfile.TemporaryDirectory() as folder:
+            for number, (path, content) in enumerate((files or {}).items()):
+                here = Path(folder, str(number))
+                here.write_text(content)
+                settings = {name: str(here) if value == path else value for name, value in settings.items()}
             lines = [f"{name}='{value}'\n" for name, value in settings.items()]
             Path(folder, ".env").write_text("".join(lines))
             command = [LEMMA, "config", "--role", role, "--json"]
@@ -66,7 +73,8 @@ class Settings(unittest.TestCase):
             self.assertEqual(len(found), 2)
             for workload in found:
                 role = container(workload)["args"][0]
-                self.understood(role, pod_settings(overlay, workload), f"{overlay}: {role}")
+                files = pod_files(overlay, workload)
+                self.understood(role, pod_settings(overlay, workload), f"{overlay}: {role}", files)
 
     def test_a_name_or_a_value_that_lemma_does_not_know_is_found(self):
         for wrong in ({"SSE_HEARBEAT": "15s"}, {"SSE_HEARTBEAT": "15 parsecs"}):

@@ -16,12 +16,19 @@ from processes import Process, free_ports, get
 PORTS = {"http": 8080, "operations": 9090, "redis": 6379, "postgres": 5432, "proxy": 80, "prometheus": 9090}
 
 
-class Stack:
-    """`with Stack() as stack`; `settings` go over those of the compose file. Leaves nothing behind."""
+# For tests of something else: whoever comes is the same user, as often as they like.
+WITHOUT_ACCOUNTS = {"AUTH_REQUIRED": "false", "RATE_LIMIT_SOLVE": "off"}
 
-    def __init__(self, **settings):
+
+class Stack:
+    """`with Stack() as stack`; `settings` go over those of the compose file. Leaves nothing behind.
+
+    With `accounts` it asks for them, as the compose file does.
+    """
+
+    def __init__(self, accounts=False, **settings):
         self.services = compose()["services"]
-        self.settings = settings
+        self.settings = settings if accounts else WITHOUT_ACCOUNTS | settings
         self.ports = free_ports(PORTS)
         network = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}"
         # The service of each container.
@@ -97,9 +104,16 @@ class Stack:
         return text
 
     def migrate(self, **settings):
-        command = [LEMMA, *self.services["migrate"]["command"]]
-        environment = self.environment("migrate") | settings
-        subprocess.run(command, env=environment, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
+        self.call("migrate", *self.services["migrate"]["command"], **settings)
+
+    def call(self, name, *words, given="", **settings):
+        """What Lemma prints that is run with these words and this input in place of a container's command."""
+        environment = self.environment(name) | settings
+        command = [LEMMA, *words]
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, input=given, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return done.stdout
 
     def start(self, *names, **settings):
         """Starts replicas of Lemma and waits until they are ready."""

@@ -11,7 +11,7 @@ PATIENCE = 60
 class Stream:
     """One response that is an event stream, read by a thread of its own until it ends."""
 
-    def __init__(self, host, port, method, path, problem=None):
+    def __init__(self, host, port, method, path, problem=None, token=None):
         self.tokens = {}
         self.heartbeats = 0
         self.end = None
@@ -20,6 +20,8 @@ class Stream:
         # As browsers say; who compresses holds events back.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate, br"}
         body = None
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         if problem is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(problem)

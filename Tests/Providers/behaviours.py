@@ -129,7 +129,7 @@ def whole_document():
 
 
 def compressed(damage=lambda data: data):
-    """gzip, though nobody asked for it; `damage` is done to it."""
+    """gzip, although it was not requested; `damage` is applied to it."""
 
     async def behave(exchange):
         dialect = exchange.dialect

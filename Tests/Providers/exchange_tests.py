@@ -122,7 +122,7 @@ class Usage(ProviderCase):
                     transcript = await ask(run.api, "2 + 2", provider=provider)
                     self.assertEqual(transcript.end.get("finishReason"), reason, provider)
 
-    async def test_a_question_that_gemini_blocks_ends_as_filtered(self):
+    async def test_a_problem_that_gemini_blocks_ends_as_filtered(self):
         async with system(self, "gemini") as run:
             run.gemini.otherwise = do.status(200, {}, {"promptFeedback": {"blockReason": "SAFETY"}})
             self.assertEqual((await ask(run.api, "2 + 2")).end.get("finishReason"), "content_filter")

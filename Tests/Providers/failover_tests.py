@@ -34,7 +34,7 @@ class Retries(ProviderCase):
 
     async def test_retry_after_is_honoured_in_seconds_and_as_a_date(self):
         async with system(self, AI_MAX_RETRIES="1") as run:
-            # One after the other: a pause holds for every question.
+            # One after the other: a pause holds for every request.
             for word in ("[seconds]", "[date]"):
                 later = formatdate(time.time() + 3, usegmt=True)
                 value = "2" if word == "[seconds]" else later
@@ -45,7 +45,7 @@ class Retries(ProviderCase):
                     self.assertGreaterEqual(second.at - first.at, 2 - 0.01)
                     self.assertLess(second.at - first.at, 2 + 5)
 
-    async def test_a_pause_holds_for_every_question(self):
+    async def test_a_pause_holds_for_every_request(self):
         async with system(self, AI_MAX_RETRIES="1") as run:
             run.openai.script["[first]"] = [do.status(429, {"Retry-After": "2"}), do.answer()]
             first = asyncio.create_task(ask(run.api, "2 + 2 [first]"))
@@ -283,7 +283,7 @@ class Limits(ProviderCase):
                 self.assertEqual((transcript.answer, transcript.end["provider"]), (ANSWER, "gemini"))
             self.assertEqual(len(run.openai.requests), 8)
 
-    async def test_more_questions_than_a_healthy_provider_takes_at_once_wait_for_their_turn(self):
+    async def test_more_requests_than_a_healthy_provider_takes_at_once_wait_for_their_turn(self):
         async with system(self, AI_MAX_CONCURRENCY="2") as run:
             run.openai.otherwise = do.answer(first=0.5)
             found = await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(16)))

@@ -56,7 +56,7 @@ AFTER_TOKENS = {
     "cut inside a line": do.cut_inside("line", after=3),
     "garbage": do.garbage(b"data: [1, 2\n\n", after=3),
     "an error": do.error_in_stream(after=3),
-    "a reason that nobody knows": do.answer(words=WORDS[:3], finish="made_up"),
+    "an unknown reason": do.answer(words=WORDS[:3], finish="made_up"),
 }
 GOOD = {
     "plainly": do.answer(),

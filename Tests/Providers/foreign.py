@@ -1,4 +1,4 @@
-"""Starts the AI servers that nobody here wrote. They reach nothing outside: each name is looked up at a closed port."""
+"""Starts AI servers of other projects. They reach nothing outside: each name is looked up at a closed port."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Against servers that nobody here wrote: LiteLLM's proxy, in both dialects, and llama.cpp's server."""
+"""Against servers of other projects: LiteLLM's proxy, in both dialects, and llama.cpp's server."""
 
 import asyncio
 import unittest
@@ -42,7 +42,7 @@ class LiteLLM(ProviderCase):
                 self.assertEqual(transcript.end["provider"], "mock", model)
 
     async def test_a_model_that_it_does_not_know_falls_back(self):
-        """It says so with 400, which is a mistake of the settings and none of the question's."""
+        """It reports that with 400: the settings are wrong, not the request."""
         async with system(self, "openai,mock", **self.settings("unknown")) as run:
             transcript = await ask(run.api, "½ + ½")
             self.assertEqual((transcript.end["event"], transcript.end["provider"]), ("completed", "mock"))

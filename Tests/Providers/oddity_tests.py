@@ -1,4 +1,4 @@
-"""What real servers send oddly, over the wire and with their pauses; `OddityTests.swift` has the table without time."""
+"""What real servers send oddly, over the wire and with their pauses; `Oddities` in InfrastructureTests has the table without time."""
 
 import asyncio
 import json
@@ -173,7 +173,7 @@ class Shapes(ProviderCase):
                             told = [line for line in log if "provider is sent less than before" in line]
                         self.assertEqual(len(told), 1)
 
-    async def test_an_option_whose_value_is_refused_is_left_out_for_that_question_only(self):
+    async def test_an_option_whose_value_is_refused_is_left_out_of_that_request_only(self):
         for member, words in (
             ("temperature", "temperature must be between 0 and 0.4"),
             ("max_tokens", "max_tokens: Input should be less than or equal to 64"),
@@ -187,7 +187,7 @@ class Shapes(ProviderCase):
                     sent = [member in request.json for request in run.openai.requests]
                     self.assertEqual(sent, [True, False, True])
 
-    async def test_only_a_400_that_names_the_question_ends_everything(self):
+    async def test_only_a_400_that_names_the_content_ends_everything(self):
         async with system(self, "openai,gemini") as run:
             for body, end, provider in (
                 ({"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xai-1"}, "completed", "gemini"),

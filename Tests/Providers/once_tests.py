@@ -53,7 +53,7 @@ async def tunnel():
 
 class Once(ProviderCase):
     async def warm(self, run, count):
-        """Leaves as many idle connections as there were questions at once."""
+        """Leaves as many idle connections as there were calls at once."""
         await asyncio.gather(*(ask(run.api, f"2 + 2 [{number}]") for number in range(count)))
 
     async def test_a_cut_before_the_head_is_one_call_on_a_new_and_on_reused_connections(self):
@@ -93,7 +93,7 @@ class Once(ProviderCase):
                             provider.faults = [fault]
                             self.assertEqual((await ask(run.api, "2 + 2")).end["event"], "failed")
                             self.assertEqual(provider.requests - before, 1)
-                            # The next question is answered, whatever became of the connections.
+                            # The next call is answered, whatever became of the connections.
                             self.assertEqual((await ask(run.api, "2 + 2")).answer, "4")
                             self.assertEqual(provider.requests - before, 2)
 

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Runs `body`, and every task below it, on threads of their own, where blocking calls hold up nobody else.
+/// Runs `body` and its child tasks on threads of their own, so that blocking calls delay no other task.
 ///
-/// Task-local values stay, so a failed expectation is still told of the right test.
+/// Task-local values are kept, so a failed expectation is reported for the right test.
 package func onOwnThreads<Result: Sendable>(
     _ body: @Sendable () async throws -> Result
 ) async throws -> Result {
@@ -24,11 +24,11 @@ package func atOnce<Result: Sendable>(
     }
 }
 
-/// Gives each piece of a task between two suspensions a thread.
+/// Runs each part of a task between two suspensions on a thread of its own.
 private final class ThreadPerJobExecutor: TaskExecutor {
     private static let stackBytes = 512 * 1024
 
-    /// Carries a job to its thread.
+    /// A job on its way to its thread.
     private final class Cargo {
         let job: UnownedJob
         let executor: ThreadPerJobExecutor
@@ -40,7 +40,7 @@ private final class ThreadPerJobExecutor: TaskExecutor {
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        // Safety: retained here, released by the one thread that it is handed to, or here when there is no thread.
+        // Safety: retained here, released by the thread that gets it, or here if no thread starts.
         let cargo = unsafe Unmanaged.passRetained(Cargo(UnownedJob(job), self))
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)
@@ -52,7 +52,7 @@ private final class ThreadPerJobExecutor: TaskExecutor {
             &thread,
             &attributes,
             { argument in
-                // Safety: the pointer is what `passRetained` gave, and arrives here once.
+                // Safety: the pointer is the result of `passRetained` and is used once.
                 guard let argument = unsafe argument else { return nil }
                 let cargo = unsafe Unmanaged<Cargo>.fromOpaque(argument).takeRetainedValue()
                 unsafe cargo.job.runSynchronously(on: cargo.executor.asUnownedTaskExecutor())

@@ -9,7 +9,7 @@ extension ChildProcess {
 
     /// Blocks until the program has ended; nil when it still runs after `limit`.
     ///
-    /// Its end can be asked for once only.
+    /// To be called once: it reaps the child.
     package func waitForExit(within limit: Duration) -> Exit? {
         let deadline = ContinuousClock.now + limit
         var status: Int32 = 0
@@ -23,9 +23,9 @@ extension ChildProcess {
         }
     }
 
-    /// True while it has neither ended nor been waited for.
+    /// True while the program runs; a call after its end reaps it.
     package var isRunning: Bool { endStatus == nil }
 
-    /// True while a process with this number exists, whoever's child it is.
+    /// True while a process with this id exists, whether or not it is a child of this one.
     package static func exists(_ identifier: Int32) -> Bool { kill(identifier, 0) == 0 || errno == EPERM }
 }

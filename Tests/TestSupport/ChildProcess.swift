@@ -1,18 +1,18 @@
 internal import Glibc
 
-/// Why a test's helper program did not do its work.
+/// Why a helper program of a test failed.
 package struct ChildProcessError: Error, CustomStringConvertible {
     package let description: String
     package init(description: String) { self.description = description }
 }
 
-/// A program that a test runs beside itself.
+/// A child process that a test starts.
 package struct ChildProcess: Sendable {
     package let identifier: Int32
 
     /// Starts `arguments[0]`, looked up in PATH; its output goes to `outputPath`, its input comes from a descriptor.
     ///
-    /// `environment` is all it gets; nil is the test's own.
+    /// `environment` is its whole environment; nil is that of the test process.
     package static func start(
         _ arguments: [String],
         input: Int32? = nil,
@@ -48,7 +48,7 @@ package struct ChildProcess: Sendable {
         return ChildProcess(identifier: identifier)
     }
 
-    /// Runs a program to its end, which must be a successful one.
+    /// Runs a program to its end; throws unless it exits with status 0.
     package static func run(_ arguments: [String], outputPath: String = "/dev/null") throws {
         let status = try start(arguments, outputPath: outputPath).wait()
         guard status == 0 else {
@@ -58,7 +58,7 @@ package struct ChildProcess: Sendable {
 
     package func signal(_ number: Int32) { kill(identifier, number) }
 
-    /// Blocks until the program has ended; returns what waitpid(2) says.
+    /// Blocks until the program has ended; returns the status of waitpid(2).
     @discardableResult
     package func wait() -> Int32 {
         var status: Int32 = 0
@@ -66,7 +66,9 @@ package struct ChildProcess: Sendable {
         return status
     }
 
-    /// What waitpid(2) says once it has ended, to the first who asks; nil before.
+    /// The status of waitpid(2) once the program has ended; nil before.
+    ///
+    /// Returned once: the read reaps the child.
     package var endStatus: Int32? {
         var status: Int32 = 0
         return unsafe waitpid(identifier, &status, WNOHANG) == 0 ? nil : status

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Runs `body` on a thread of its own, so that it may block without taking one from Swift's small pool.
+/// Runs `body` on a thread of its own, so that it may block without occupying a thread of Swift's pool.
 package func onThread<Result: Sendable>(
     _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
@@ -23,7 +23,7 @@ private final class DedicatedThread: TaskExecutor {
     init() {
         signal = Signal()
         var thread = pthread_t()
-        // Safety: the new thread takes over the reference.
+        // Safety: the new thread releases the reference.
         let context = unsafe Unmanaged.passRetained(self).toOpaque()
         let status = unsafe pthread_create(
             &thread,

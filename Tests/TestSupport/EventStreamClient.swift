@@ -14,16 +14,16 @@ package final class EventStreamClient {
     package let status: Int
     /// Names in lower case.
     package let headers: [String: String]
-    /// What is no event stream has its body here.
+    /// The body of a response that is not an event stream.
     package let body: String
     /// `retry:` hints in milliseconds, and comments, in the order of their arrival.
     package private(set) var retries: [Int] = []
     package private(set) var comments: [String] = []
-    /// Blank lines that ended no event: older clients report an empty event for each.
+    /// Blank lines that ended no event: some clients report an empty event for each.
     package private(set) var blocksWithoutData = 0
     /// The id of the last event that had one.
     package private(set) var lastEventID: String?
-    /// When the last event was taken off the wire.
+    /// When the last event was read.
     package private(set) var lastArrival = ContinuousClock.now
 
     private let connection: RawClient
@@ -32,9 +32,9 @@ package final class EventStreamClient {
     private var start = 0
     private var hasEnded = false
 
-    /// Sends a request to a port on 127.0.0.1 and reads the head of the answer.
+    /// Sends a request to a port on 127.0.0.1 and reads the head of the response.
     ///
-    /// A small `receiveBufferBytes` makes a reader that soon takes no more.
+    /// With a small `receiveBufferBytes` the server soon has to wait for this reader.
     package init(
         port: Int,
         path: String,
@@ -53,7 +53,7 @@ package final class EventStreamClient {
         self.body = hasEvents ? "" : try connection.readBody(of: head, within: limit)
     }
 
-    /// The next event; nil when the response has ended as it should.
+    /// The next event; nil after an orderly end of the response.
     ///
     /// Throws ``RawClient/Failure`` when nothing arrives in time or the connection breaks.
     package func next(within limit: Duration = .seconds(20)) throws -> Event? {
@@ -84,10 +84,10 @@ package final class EventStreamClient {
 
     package func close() { connection.close() }
 
-    /// The answer that is no event stream.
+    /// The response, if it is not an event stream.
     package var response: RawResponse { RawResponse(status: status, headers: headers, body: body) }
 
-    /// Breaks the connection with a reset.
+    /// Resets the connection (RST).
     package func reset() { connection.reset() }
 
     /// The lines up to the next empty one.
@@ -111,7 +111,7 @@ package final class EventStreamClient {
         return String(decoding: buffer[start..<start + length], as: UTF8.self)[...]
     }
 
-    /// Takes the hints behind the last event, of which each counts with its line.
+    /// Reads the hints behind the last event; each counts with its line.
     private func readRest() {
         guard let end = buffer[start...].lastIndex(of: UInt8(ascii: "\n")) else { return }
         _ = parse(String(decoding: buffer[start..<end], as: UTF8.self)[...])

@@ -1,14 +1,13 @@
 internal import Glibc
 
-/// Ends a program and removes its directory when this test process dies before it could do so itself.
+/// Ends a program and removes its directory if the test process dies before it can do so itself.
 ///
-/// A shell waits for the end of a pipe whose other end only this process holds; the kernel closes it in any case.
+/// A shell waits for EOF of a pipe whose write end only this process has; the kernel closes it when the process ends.
 struct Guardian {
     private let shell: ChildProcess
     private let pipeEnd: Int32
 
-    /// `signal` is the one, by its name in kill(1), at which the program ends without delay and takes its own children
-    /// along.
+    /// `signal` is the signal, by its name in kill(1), at which the program ends at once and ends its children.
     init(of process: ChildProcess, directory: TemporaryDirectory, signal: String = "KILL") throws {
         let script = """
             read -r line
@@ -19,7 +18,7 @@ struct Guardian {
         try self.init(script, ["\(process.identifier)", directory.path, signal])
     }
 
-    /// Only removes the directory, of something that lives as long as the process.
+    /// Only removes the directory, which is used as long as the process lives.
     init(of directory: TemporaryDirectory) throws {
         try self.init("read -r line; rm -rf \"$1\"", [directory.path])
     }
@@ -33,7 +32,7 @@ struct Guardian {
         shell = try ChildProcess.start(["sh", "-c", script, "guardian"] + arguments, input: ends[0])
     }
 
-    /// To be called before the program is waited for, whose number then belongs to nobody.
+    /// To be called before the program is reaped: from then on its process id may be reused.
     func dismiss() {
         shell.signal(SIGKILL)
         shell.wait()

@@ -1,6 +1,6 @@
 /// One request on a connection of its own.
 package enum HTTPCall {
-    /// Sends it to a port on 127.0.0.1 and returns the whole answer.
+    /// Sends it to a port on 127.0.0.1 and returns the whole response.
     package static func send(
         _ method: String,
         port: Int,

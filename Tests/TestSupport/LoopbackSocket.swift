@@ -1,6 +1,6 @@
 internal import Glibc
 
-// Other tests start processes at any moment: one that inherited a socket would keep its connection open.
+// Other tests start processes at any time: a process that inherited a socket would keep its connection open.
 
 /// The type of a stream socket that no child process inherits.
 package let streamSocket = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -16,7 +16,7 @@ package enum LoopbackSocket {
         return try bind(descriptor)
     }
 
-    /// Gives a socket a free port, which is returned.
+    /// Binds a socket to a free port, which is returned.
     static func bind(_ descriptor: Int32) throws -> Int {
         var address = address(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -29,7 +29,7 @@ package enum LoopbackSocket {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
-    /// Sends `request` and returns the first bytes of the answer; nil when nobody listens or answers within a second.
+    /// Sends `request` and returns the first bytes of the response; nil without one within a second.
     package static func ask(port: Int, _ request: String) -> String? {
         let descriptor = connecting(to: port, streamSocket)
         defer { close(descriptor) }

@@ -1,6 +1,6 @@
 package import EventLoop
 
-/// Runs `body` on a loop of its own, which ends afterwards and closes what `body` left open.
+/// Runs `body` on a loop of its own, which ends afterwards and closes all open handles.
 package func onLoop<Result: Sendable>(
     _ body: @escaping @Sendable (isolated Loop) async throws -> Result
 ) async throws -> Result {
@@ -15,16 +15,16 @@ package struct NeverHappened: Error {
     package init(what: String) { self.what = what }
 }
 
-/// Lets the loop turn: each turn polls the sockets and runs the timers that are due.
+/// Suspends for some turns of the loop: each turn polls the sockets and runs the timers that are due.
 ///
-/// What was ready before the call has happened when it returns. To be called on `loop`.
+/// Everything that was ready before the call has run when it returns. To be called on `loop`.
 package func turn(_ loop: Loop, times count: Int = 8) async throws {
     for _ in 0..<count { try await loop.sleep(for: .zero) }
 }
 
-/// Lets the loop turn until `value` has stayed the same for 100 turns; returns it.
+/// Suspends until `value` has not changed for 100 turns of the loop; returns it.
 ///
-/// For what ends without a signal, such as a kernel that takes no more bytes. To be called on `loop`.
+/// For conditions without a signal, such as a full socket buffer. To be called on `loop`.
 package func settled<Value: Equatable>(on loop: Loop, _ value: () -> Value) async throws -> Value {
     var last = value()
     var same = 0

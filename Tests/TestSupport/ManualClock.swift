@@ -1,6 +1,6 @@
 package import EventLoop
 
-/// A clock that a test owns: time passes when the test advances it, or, with `isAutomatic`, as soon as a task sleeps.
+/// A clock that a test owns: its time advances by the test's call or, with `isAutomatic`, as soon as a task sleeps.
 ///
 /// Loop-owned.
 package final class ManualClock {

@@ -1,14 +1,14 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// Inputs for parsers, made out of good ones: pieces put together, then damaged.
+/// Inputs for parsers: valid pieces joined, then mutated.
 ///
-/// Each input has a number and can be made again from it alone.
+/// Each input has a number and is a function of it alone.
 package struct Mutation: Sendable {
     private let seeds: [[UInt8]]
     private let splices: [[UInt8]]
 
-    /// `seeds` are good inputs, `splices` what is inserted into them.
+    /// `seeds` are valid inputs, `splices` is inserted into them.
     package init(seeds: [String], splices: [String]) {
         self.seeds = seeds.map { Array($0.utf8) }
         self.splices = splices.map { Array($0.utf8) }
@@ -43,22 +43,22 @@ package struct Mutation: Sendable {
         list.randomElement(using: &random) ?? []
     }
 
-    /// How many inputs a run takes: `LEMMA_FUZZ_INPUTS`, or as many as every run of the tests can afford.
-    private static var count: Int { wished ?? 4000 }
+    /// The number of inputs: `LEMMA_FUZZ_INPUTS`, or few enough for every run of the tests.
+    private static var count: Int { requested ?? 4000 }
 
-    private static let wished = ProcessInfo.processInfo.environment["LEMMA_FUZZ_INPUTS"].flatMap { Int($0) }
+    private static let requested = ProcessInfo.processInfo.environment["LEMMA_FUZZ_INPUTS"].flatMap { Int($0) }
 
-    /// By how many bytes the process may grow meanwhile; a process that runs other tests too grows with those.
-    package static let growthMax = wished == nil ? 2 << 30 : 64 << 20
+    /// The bytes by which the process may grow meanwhile; other tests in the same process add to its growth.
+    package static let growthMax = requested == nil ? 2 << 30 : 64 << 20
 
-    /// Checks all inputs, on all processors; gives the numbers of those that failed, at most a few, and by how many bytes
-    /// the process has grown.
+    /// Checks all inputs, on all processors; returns the numbers of those that failed, at most a few, and the bytes by
+    /// which the process has grown.
     package func run(
         _ check: @escaping @Sendable (_ bytes: [UInt8], _ cuts: [Int]) -> Bool
     ) async -> (failed: [UInt64], growth: Int) {
         let shards = UInt64(max(1, ProcessInfo.processInfo.activeProcessorCount))
         let count = UInt64(Self.count)
-        // What the first inputs allocate for good is no growth.
+        // What the first inputs allocate for the lifetime of the process does not count.
         for number in 0..<min(count, 200) { _ = passes(number, check) }
         let before = Self.residentBytes
         let failed = await withTaskGroup { group in

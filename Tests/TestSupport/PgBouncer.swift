@@ -1,8 +1,8 @@
 import Glibc
 
-/// A real PgBouncer before a server, which gives each transaction another of its few sessions.
+/// A real PgBouncer in front of a server, which assigns one of its few sessions to each transaction.
 ///
-/// It ends, and its files go, at the latest with this object.
+/// It ends, and its files are removed, at the latest with this object.
 package final class PgBouncer: Sendable {
     package let port: Int
     private let directory: TemporaryDirectory
@@ -30,7 +30,7 @@ package final class PgBouncer: Sendable {
         guard descriptor >= 0, unsafe write(descriptor, settings, settings.utf8.count) == settings.utf8.count else {
             throw ChildProcessError(description: "\(file) cannot be written")
         }
-        // It refuses to run as root, and is told here whom to become.
+        // It refuses to run as root; `-u` names the user to switch to.
         unsafe chmod(directory.path, 0o755)
         let log = "\(directory.path)/log"
         process = try ChildProcess.start(["pgbouncer", "-u", "postgres", file], outputPath: log)
@@ -48,7 +48,7 @@ package final class PgBouncer: Sendable {
         process.wait()
     }
 
-    /// The URL of a database by way of the pooler.
+    /// The URL of a database through the pooler.
     package func url(_ database: PostgresTestDatabase) -> String {
         "postgres://lemma@127.0.0.1:\(port)/\(database.name)"
     }

@@ -3,11 +3,12 @@ internal import Glibc
 
 /// A real PostgreSQL server on a free port of 127.0.0.1 with a directory of its own.
 ///
-/// It ends, and its files go, at the latest with this object or with the test process. It runs as the unprivileged user
-/// `postgres` where the test runs as root. Not to be used by two tasks at once, but for ``database()`` and ``sql(_:)``.
+/// It ends, and its files are removed, at the latest with this object or with the test process. It runs as the
+/// unprivileged user `postgres` if the test runs as root. Only ``database()`` and ``sql(_:)`` may be called by two
+/// tasks at once.
 package final class PostgresServer: @unchecked Sendable {
-    // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` and `guardian` change only
-    // in calls that one test makes one after the other.
+    // Safety: `@unchecked Sendable` because a test passes it to the loop that it runs on; `process` and `guardian`
+    // change only in successive calls of one test.
 
     package struct Options: Sendable {
         /// Serves TLS, and only that to clients on 127.0.0.1.
@@ -48,7 +49,7 @@ package final class PostgresServer: @unchecked Sendable {
 
     /// Starts a server; returns when it accepts connections.
     package static func start(_ options: Options = Options()) throws -> PostgresServer {
-        // Another process may take the free port in between: then try the next one.
+        // Another process may bind the free port in between: then try the next one.
         for _ in 0..<4 {
             let server = try PostgresServer(options)
             if (try? server.launch()) != nil { return server }
@@ -73,12 +74,12 @@ package final class PostgresServer: @unchecked Sendable {
     /// A libpq URI of a database.
     package func url(_ database: String = "postgres") -> String { "postgres://lemma@127.0.0.1:\(port)/\(database)" }
 
-    /// A new empty database, which lives until its last holder lets it go.
+    /// A new empty database, which is dropped when its last reference is released.
     package func database() throws -> PostgresTestDatabase {
         try PostgresTestDatabase(on: self, name: "test_\(UInt64.random(in: 0...UInt64.max))")
     }
 
-    /// Runs SQL over a connection of its own and gives its rows, unaligned, columns separated by `|`.
+    /// Runs SQL over a connection of its own and returns its rows, unaligned, columns separated by `|`.
     @discardableResult
     package func sql(_ text: String, in database: String = "postgres") throws -> String {
         let output = try TemporaryDirectory()
@@ -101,13 +102,13 @@ package final class PostgresServer: @unchecked Sendable {
 
     // MARK: Faults
 
-    /// Ends it as an operator would: clients are sent away.
+    /// Shuts it down as an operator does: clients are disconnected.
     package func stop() { end(SIGINT) }
 
-    /// Ends it as a crash would.
+    /// Ends it as a crash does.
     package func kill() { end(SIGQUIT) }
 
-    /// Freezes all of its processes: connections stay open and nothing answers.
+    /// Stops all of its processes (SIGSTOP): connections stay open and nothing answers.
     package func pause() { for process in processes { Glibc.kill(process, SIGSTOP) } }
 
     package func resume() { for process in processes { Glibc.kill(process, SIGCONT) } }
@@ -128,7 +129,7 @@ package final class PostgresServer: @unchecked Sendable {
         self.process = nil
     }
 
-    /// The postmaster and the processes it has made.
+    /// The postmaster and its child processes.
     private var processes: [Int32] {
         guard let process else { return [] }
         let children = "/proc/\(process.identifier)/task/\(process.identifier)/children"
@@ -192,7 +193,7 @@ package final class PostgresServer: @unchecked Sendable {
     }
 }
 
-/// A database of one test; it goes with the last reference to it.
+/// A database of one test, dropped with the last reference to it.
 package final class PostgresTestDatabase: Sendable {
     package let server: PostgresServer
     package let name: String
@@ -211,11 +212,11 @@ package final class PostgresTestDatabase: Sendable {
     package func sql(_ text: String) throws -> String { try server.sql(text, in: name) }
 }
 
-/// Where PostgreSQL's programs are, and as whom they run.
+/// The folder of PostgreSQL's programs, and the user that they run as.
 struct PostgresPrograms: Sendable {
     /// Without a slash at its end.
     let folder: String
-    /// What comes before a command that must not run as root.
+    /// Precedes a command that must not run as root.
     private let prefix: [String]
 
     static let found = Result { try PostgresPrograms() }
@@ -232,7 +233,7 @@ struct PostgresPrograms: Sendable {
 
     func unprivileged(_ arguments: [String]) -> [String] { prefix + arguments }
 
-    /// A data directory that was never used, made once in a process: servers begin with a copy.
+    /// An unused data directory, made once per process: each server starts with a copy.
     static let freshCluster = Result { () throws -> String in
         let programs = try found.get()
         let (directory, _) = try cluster.get()

@@ -1,15 +1,15 @@
 import Glibc
 
-/// A blocking TCP client that sends exactly the bytes it is given.
+/// A blocking TCP client that sends exactly the given bytes.
 ///
 /// Every read has a deadline.
 package final class RawClient {
     private let descriptor: Int32
-    /// Read, but not yet handed out.
+    /// Received, but not returned yet.
     private var buffer: [UInt8] = []
     private var isClosed = false
 
-    /// What a read found instead of bytes.
+    /// Why a read returned no bytes.
     package enum Failure: Error, Equatable {
         case cannotConnect(Int32)
         case timedOut(received: String)
@@ -17,35 +17,44 @@ package final class RawClient {
         case malformedResponse(String)
     }
 
-    /// Connects to a port on 127.0.0.1.
+    /// Connects to a port on 127.0.0.1, from the address `source` if there is one.
     ///
-    /// `receiveBufferBytes` makes a peer that soon takes no more.
-    package init(port: Int, receiveBufferBytes: Int32? = nil) throws {
+    /// With a small `receiveBufferBytes` the server soon has to wait for this client.
+    package init(port: Int, receiveBufferBytes: Int32? = nil, source: String? = nil) throws {
         descriptor = socket(AF_INET, streamSocket, 0)
         var on: Int32 = 1
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
         if var bytes = receiveBufferBytes { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
-        let status = unsafe withUnsafeBytes(of: &address) { bytes in
-            // Safety: a sockaddr_in, and its own length.
-            unsafe bytes.baseAddress.map {
-                unsafe connect(descriptor, $0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-            }
-        }
+        // Safety: a sockaddr_in, and its own length.
+        let bound = source.map { unsafe Self.with($0, port: 0) { unsafe bind(descriptor, $0, $1) } } ?? 0
+        let status = unsafe bound == 0 ? Self.with("127.0.0.1", port: port) { unsafe connect(descriptor, $0, $1) } : -1
         guard status == 0 else {
             let code = errno
-            // `deinit` runs also where this throws: closed twice, the number might be another thread's socket by then.
+            // `deinit` also runs if this throws: closed twice, the descriptor could be another thread's socket by then.
             close()
             throw Failure.cannotConnect(code)
         }
     }
 
+    private static func with(
+        _ host: String,
+        port: Int,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = unsafe inet_addr(host)
+        return unsafe withUnsafeBytes(of: &address) { bytes in
+            unsafe bytes.baseAddress.map {
+                unsafe body($0.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+            } ?? -1
+        }
+    }
+
     deinit { close() }
 
-    /// The sending side, for another thread than the one that reads; the client must outlive it.
+    /// The sending side, for use on another thread; the client must outlive it.
     package var sender: RawSender { RawSender(descriptor: descriptor) }
 
     /// Sends everything; false when the peer has closed.
@@ -121,7 +130,7 @@ package final class RawClient {
         return text(buffer)
     }
 
-    /// True when nothing arrives and nothing ends within `limit`.
+    /// True if neither bytes nor an end arrive within `limit`.
     package func isSilent(for limit: Duration) -> Bool {
         guard buffer.isEmpty else { return false }
         do {
@@ -139,7 +148,7 @@ package final class RawClient {
 package struct RawSender: Sendable {
     let descriptor: Int32
 
-    /// Sends everything, however long that takes; false when the peer has closed.
+    /// Sends everything without a deadline; false when the peer has closed.
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Bool {
         var start = 0

@@ -1,6 +1,6 @@
 // In Swift CRLF is one character.
 
-/// A response as ``RawClient`` read it off the wire.
+/// A response as ``RawClient`` has received it.
 package struct RawResponse: Equatable {
     package let status: Int
     /// Names in lower case.

@@ -1,7 +1,7 @@
 package import EventLoop
 internal import Text
 
-/// A server that answers each connection with exactly the bytes a test says, on the loop of the test.
+/// A server on the test's loop that sends exactly the bytes that the test gives it.
 package final class RawServer {
     /// One connection, from the server's side.
     package final class Connection: ByteStreamDelegate {
@@ -42,7 +42,7 @@ package final class RawServer {
     /// Listens on a free port; `onRequest` runs when a connection's first head has arrived.
     package init(on loop: Loop, _ onRequest: @escaping (Connection) -> Void) async throws {
         listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
-        // Safety: the connections are dealt out to this very loop, on whose thread all of this runs.
+        // Safety: the connections are accepted on this loop, on whose thread all of this runs.
         nonisolated(unsafe) let unsafeSelf = self
         nonisolated(unsafe) let onRequest = onRequest
         listener.start(on: [loop]) { stream in

@@ -2,10 +2,10 @@ internal import Glibc
 
 /// A real redis-server on a free port of 127.0.0.1 with a directory of its own.
 ///
-/// It ends, and its files go, at the latest with this object. Not to be used by two tasks at once.
+/// It ends, and its files are removed, at the latest with this object. Not to be used by two tasks at once.
 package final class RedisServer: @unchecked Sendable {
-    // Safety: `@unchecked Sendable` because a test hands it to the loop it runs on; `process` and `guardian` change only
-    // in calls that one test makes one after the other.
+    // Safety: `@unchecked Sendable` because a test passes it to the loop that it runs on; `process` and `guardian`
+    // change only in successive calls of one test.
 
     package struct Options: Sendable {
         /// Serves TLS on ``RedisServer/tlsPort`` too.
@@ -43,7 +43,7 @@ package final class RedisServer: @unchecked Sendable {
 
     /// Starts a server; returns when it answers.
     package static func start(_ options: Options = Options()) throws -> RedisServer {
-        // Another process may take the free port in between: then try the next one.
+        // Another process may bind the free port in between: then try the next one.
         for _ in 0..<4 {
             let server = try RedisServer(options)
             if (try? server.launch()) != nil { return server }
@@ -63,16 +63,32 @@ package final class RedisServer: @unchecked Sendable {
         return try await body(server)
     }
 
+    /// A script for `EVAL` that returns the keys which contain a text, in their names or anywhere in their values; without
+    /// KEYS, and with the text as ARGV.
+    package static let mentionsScript = """
+        local readers = {
+          string = { 'GET' }, hash = { 'HGETALL' }, set = { 'SMEMBERS' }, list = { 'LRANGE', 0, -1 },
+          zset = { 'ZRANGE', 0, -1 }, stream = { 'XRANGE', '-', '+' },
+        }
+        local found = {}
+        for _, key in ipairs(redis.call('KEYS', '*')) do
+          local reader = readers[redis.call('TYPE', key).ok]
+          local value = redis.call(reader[1], key, unpack(reader, 2))
+          if string.find(cjson.encode({ key, value }), ARGV[1], 1, true) then found[#found + 1] = key end
+        end
+        return found
+        """
+
     /// As `redis://127.0.0.1:port`.
     package var url: String { "redis://127.0.0.1:\(port)" }
 
-    /// Ends it as an operator would: it may save, connections see the end.
+    /// Shuts it down as an operator does: it may save, and it closes its connections.
     package func stop() { end(SIGTERM) }
 
-    /// Ends it as a crash would.
+    /// Ends it as a crash does.
     package func kill() { end(SIGKILL) }
 
-    /// Freezes it: connections stay open and nothing answers.
+    /// Stops the process (SIGSTOP): connections stay open and nothing answers.
     package func pause() { process?.signal(SIGSTOP) }
 
     package func resume() { process?.signal(SIGCONT) }

@@ -13,7 +13,7 @@ package struct SeededRandom: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 
-    /// Text of `count` scalars of every kind that is hard to carry: controls, quotes, combining marks, emoji,
+    /// Text of `count` scalars of every kind that is often handled wrongly: controls, quotes, combining marks, emoji,
     /// non-characters and the ends of each UTF-8 length.
     package mutating func text(scalars count: Int) -> String {
         let ranges: [ClosedRange<UInt32>] = [

@@ -1,6 +1,6 @@
 package import Testing
 
-/// The ring of a suite: what it may use beside its own process. Every suite has exactly one; `scripts/suites` reads them.
+/// The ring of a suite: what it may use outside of its own process. Every suite has exactly one: see `scripts/suites`.
 extension Tag {
     /// Nothing outside of the process.
     @Tag package static var unit: Tag

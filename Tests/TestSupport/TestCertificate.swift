@@ -1,4 +1,4 @@
-/// A certificate authority made for one test, and a server certificate it signed for `localhost` and 127.0.0.1.
+/// A certificate authority of one test, and its server certificate for `localhost` and 127.0.0.1.
 package struct TestCertificate: Sendable {
     private let directory: TemporaryDirectory
 
@@ -7,7 +7,7 @@ package struct TestCertificate: Sendable {
     package var certificateFile: String { "\(directory.path)/server.pem" }
     package var keyFile: String { "\(directory.path)/server.key" }
 
-    /// An `expired` one was good for no moment.
+    /// An `expired` certificate was never valid.
     package init(names: String = "DNS:localhost,IP:127.0.0.1", expired: Bool = false) throws {
         directory = try TemporaryDirectory()
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
@@ -24,7 +24,7 @@ package struct TestCertificate: Sendable {
                 + ["-addext", "subjectAltName=\(names)", "-addext", "basicConstraints=critical,CA:FALSE"]
                 + ["-keyout", keyFile, "-out", certificateFile] + key
         )
-        // Of the ways to make a certificate only this one takes a time that is over.
+        // Only this command accepts a period in the past.
         guard expired else { return }
         let request = ["openssl", "x509", "-x509toreq", "-copy_extensions", "copyall", "-in", certificateFile]
         try ChildProcess.run(request + ["-signkey", keyFile, "-out", "\(path)/server.csr"])

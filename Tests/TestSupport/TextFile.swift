@@ -2,7 +2,7 @@ internal import Glibc
 
 /// The content of a file; empty where there is none.
 ///
-/// Not by FileManager, which loses memory with each empty file.
+/// Not by FileManager, which leaks memory for each empty file.
 package func textOfFile(_ path: String) -> String {
     guard let file = unsafe fopen(path, "r") else { return "" }
     defer { unsafe fclose(file) }

@@ -44,7 +44,7 @@ extension LemmaMetrics {
         switch event {
         case .cancelled(let reason, let duration): outcomes.count(.cancelled(reason), after: duration)
         case .expired: outcomes.countExpired()
-        case .failed(let kind, let duration):
+        case .failed(_, let kind, let duration):
             outcomes.count(.failed(RequestFailure(kind: kind, detail: "")), after: duration)
             work.deadLetters[kind == .removedFromQueue ? .removedFromQueue : .unreadable].increment()
         }

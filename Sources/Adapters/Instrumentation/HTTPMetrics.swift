@@ -23,6 +23,8 @@ package enum HTTPLimit: String, Sendable, CaseIterable {
     /// Of a request's bytes.
     case arrivalTime = "arrival_time"
     case connections
+    /// Connections of one client address.
+    case addressConnections = "address_connections"
     /// Time without progress of a client that reads a response or a stream.
     case responseStall = "response_stall"
     case streamStall = "stream_stall"
@@ -37,6 +39,17 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case invalidKey = "invalid_key"
     /// The account was disabled or erased, or the API key of a ticket revoked.
     case withdrawn
+    /// At sign-in; also an unknown or disabled account.
+    case wrongPassword = "wrong_password"
+    /// A refresh token that is not valid any more.
+    case invalidRefreshToken = "invalid_refresh_token"
+}
+
+/// The result of reading the files of the TLS certificate again.
+package enum CertificateReload: String, Sendable, CaseIterable {
+    case loaded
+    /// The certificate from before stays in use.
+    case failed
 }
 
 /// The public listener.
@@ -49,6 +62,7 @@ package struct HTTPMetrics: Sendable {
     package let malformed: Counters<MalformedRequest>
     package let limits: Counters<HTTPLimit>
     package let authenticationFailures: Counters<AuthenticationFailure>
+    package let certificateReloads: Counters<CertificateReload>
     private let registry: MetricsRegistry
 
     init(_ registry: MetricsRegistry) {
@@ -72,6 +86,11 @@ package struct HTTPMetrics: Sendable {
             "lemma_http_authentication_failures_total",
             help: "Requests rejected because their user is not authenticated, by reason",
             by: "reason",
+        )
+        certificateReloads = registry.counters(
+            "lemma_http_certificate_reloads_total",
+            help: "Times that the TLS certificate was read again at SIGHUP, by result",
+            by: "result",
         )
     }
 

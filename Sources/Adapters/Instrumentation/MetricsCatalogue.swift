@@ -89,6 +89,7 @@ package enum MetricsCatalogue {
         metrics.http.prepare(method: "", route: "")
         metrics.replica.observeIdleTime(ofLoop: 0) { nil }
         metrics.replica.observeLostLogLines { 0 }
+        metrics.replica.observeLostAuditRecords { 0 }
         metrics.traces.observeQueue { 0 }
         return registry
     }

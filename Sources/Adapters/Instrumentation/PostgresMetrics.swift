@@ -21,7 +21,7 @@ package struct PostgresMetrics: Sendable {
             help: "Batches of statements, sent to answered",
         )
         failures = registry.counter("lemma_postgres_batch_failures_total", help: "Batches without success")
-        timeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches given up at their deadline")
+        timeouts = registry.counter("lemma_postgres_timeouts_total", help: "Batches ended at their deadline")
         waitSeconds = registry.histogram("lemma_postgres_wait_seconds", help: "Waits for a connection")
         connections = registry.gauge("lemma_postgres_connections", help: "Connections open")
         connectionsInUse = registry.gauge("lemma_postgres_connections_in_use", help: "Connections at work")

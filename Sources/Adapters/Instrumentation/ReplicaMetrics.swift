@@ -51,6 +51,14 @@ package struct ReplicaMetrics: Sendable {
         ) { Double(count()) }
     }
 
+    /// Audit records that could not be written, read with each scrape; called once.
+    package func observeLostAuditRecords(_ count: @escaping @Sendable () -> Int) {
+        registry.observeCounter(
+            "lemma_audit_records_lost_total",
+            help: "Audit records not written: the pipe was full or its reader gone, or the disk was full",
+        ) { Double(count()) }
+    }
+
     /// The idle time of a loop, read with each scrape; called once for each loop.
     package func observeIdleTime(ofLoop index: Int, _ read: @escaping @Sendable () -> Double?) {
         registry.observeCounter(

@@ -15,6 +15,8 @@ package enum StreamEnd: String, Sendable, CaseIterable {
     /// Ended with a retry hint by a draining replica, or because Redis cannot be reached.
     case drained
     case unavailable
+    /// The caller's account or API key was withdrawn.
+    case withdrawn
     /// Still open at the end of the drain.
     case shutDown = "shut_down"
 }

@@ -36,6 +36,8 @@ package struct Configuration: Sendable {
     package var logging: Logging
     /// Traces.
     package var otel: OTel
+    /// The terminal client.
+    package var client: Client
 }
 
 /// A configuration with its rows and warnings.

@@ -40,5 +40,7 @@ extension Configuration {
         )
         logging = Logging(reader, isTerminal: surroundings.isTerminal)
         otel = OTel(reader, role)
+        reader.begin(section: "Terminal client")
+        client = Client(reader)
     }
 }

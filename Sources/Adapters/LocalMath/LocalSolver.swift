@@ -15,7 +15,7 @@ package final class LocalSolver {
         package var memoryBytesMax: Int
         /// Output of one calculator process.
         package var outputBytesMax: Int
-        /// Problems in hand at once on this loop, each with one calculator process at a time.
+        /// Problems being solved at once on this loop, each with one calculator process at a time.
         package var processesMax: Int
 
         package init(
@@ -85,6 +85,6 @@ package final class LocalSolver {
 /// Why a problem got no answer at all.
 package enum LocalSolverFailure: Error, Sendable, Hashable {
     case cancelled
-    /// As many problems as allowed were in hand for as long as this one may wait.
+    /// The maximum of problems was being solved for as long as this one may wait.
     case busy
 }

@@ -34,5 +34,6 @@ package struct Migration: Sendable {
         Migration(1, "conversations", PackageResources._001_conversations_sql),
         Migration(2, "ending_ids", PackageResources._002_ending_ids_sql),
         Migration(3, "deleted_conversations", PackageResources._003_deleted_conversations_sql, isRequired: false),
+        Migration(4, "accounts", PackageResources._004_accounts_sql),
     ]
 }

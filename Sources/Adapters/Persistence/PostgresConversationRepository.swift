@@ -4,7 +4,7 @@ package import PostgresClient
 package import Shared
 
 /// Conversations in PostgreSQL; each call is one batch and one transaction.
-package struct PostgresConversationRepository: ConversationRepository {
+package struct PostgresConversationRepository: ConversationRepository, Sendable {
     /// Two calls of one request stay within its limit of five seconds.
     static let limit = Duration.milliseconds(2400)
 
@@ -179,5 +179,6 @@ extension Timestamp {
 }
 
 extension PostgresUUID {
-    fileprivate static let last = PostgresUUID(high: .max, low: .max)
+    /// The greatest one: the place before the first item of a list that goes down.
+    static let last = PostgresUUID(high: .max, low: .max)
 }

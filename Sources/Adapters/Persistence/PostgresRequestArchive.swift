@@ -3,8 +3,8 @@ package import Domain
 package import PostgresClient
 package import Shared
 
-/// Requests and their answers in PostgreSQL; a batch is five statements with array parameters, in one round trip.
-package struct PostgresRequestArchive: RequestArchive {
+/// Requests and their answers in PostgreSQL; a batch is a few statements with array parameters, in one round trip.
+package struct PostgresRequestArchive: RequestArchive, Sendable {
     /// Limit of a batch, for which no client waits.
     private static let batchLimit = Duration.seconds(20)
     /// By how much the clocks of the replicas that made an id and deleted a conversation may differ.
@@ -18,11 +18,13 @@ package struct PostgresRequestArchive: RequestArchive {
         self.identifiers = identifiers
     }
 
-    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
-        guard !entries.isEmpty else { return }
-        let batch = ArchiveBatch(entries, identifiers: identifiers)
+    @discardableResult
+    package func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> {
+        guard !entries.isEmpty else { return [] }
+        let (calls, discardedAt) = ArchiveBatch(entries, identifiers: identifiers).calls
         do {
-            _ = try await database.run(batch.calls, within: Self.batchLimit, mayRepeat: true)
+            let rows = try await database.run(calls, within: Self.batchLimit, mayRepeat: true)
+            return Set(discardedAt.map { rows[$0].map { $0.id(0) }.compactMap(\.self) } ?? [])
         } catch {
             if case .server(let refusal) = error, refusal.kind == .refused { throw .refused(detail: "\(refusal)") }
             throw .unavailable

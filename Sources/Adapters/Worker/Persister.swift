@@ -16,7 +16,8 @@ package protocol BacklogObserver: AnyObject {
 ///     │                └─ rejected ───────────► one half, then the other; a single record becomes a dead letter
 ///     └── every few seconds: take over from silent persisters
 /// ```
-/// A record that is not acknowledged is redelivered, to any persister; the archive stores it once. Loop-owned.
+/// A record that is not acknowledged is redelivered, to any persister; the archive stores it once, or discards it where its
+/// account is erased. Loop-owned.
 package final class Persister {
     /// Records in one transaction, at most.
     ///
@@ -45,6 +46,7 @@ package final class Persister {
         queue: any RecordQueue,
         membership: any QueueMembership,
         archive: any RequestArchive,
+        erasure: any QueueErasure,
         backoff: Backoff,
         metrics: PersisterMetrics,
         logger: Logger,
@@ -59,6 +61,7 @@ package final class Persister {
             loop: loop,
             queue: queue,
             archive: archive,
+            erasure: erasure,
             backoff: backoff,
             metrics: metrics,
             logger: logger,

@@ -10,7 +10,8 @@ internal import Telemetry
 /// Loop-owned.
 ///
 /// A batch waits while the archive is unavailable. A batch that the archive rejects permanently is halved until the one
-/// rejected record is found, which becomes a dead letter.
+/// rejected record is found, which becomes a dead letter. Records of accounts that are erased are acknowledged like others,
+/// after what they name has been erased from the queue's store.
 final class RecordWriter {
     /// Pauses while the archive is unavailable, doubling from the first to the last.
     private static let pauses = (first: Duration.milliseconds(100), last: Duration.seconds(2))
@@ -18,6 +19,7 @@ final class RecordWriter {
     private let loop: Loop
     private let queue: any RecordQueue
     private let archive: any RequestArchive
+    private let erasure: any QueueErasure
     private let backoff: Backoff
     private let metrics: PersisterMetrics
     private let logger: Logger
@@ -27,6 +29,7 @@ final class RecordWriter {
         loop: Loop,
         queue: any RecordQueue,
         archive: any RequestArchive,
+        erasure: any QueueErasure,
         backoff: Backoff,
         metrics: PersisterMetrics,
         logger: Logger
@@ -34,6 +37,7 @@ final class RecordWriter {
         self.loop = loop
         self.queue = queue
         self.archive = archive
+        self.erasure = erasure
         self.backoff = backoff
         self.metrics = metrics
         self.logger = logger
@@ -42,9 +46,10 @@ final class RecordWriter {
     /// Returns when each record is archived or dead-lettered.
     func write(_ records: ArraySlice<QueuedRecord>) async throws(QueueFailure) {
         var limit = Self.pauses.first
+        var discarded: Set<AccountID> = []
         while true {
             do throws(ArchiveFailure) {
-                try await archive.add(records.map(\.entry))
+                discarded = try await archive.add(records.map(\.entry))
                 archiveReplied()
                 break
             } catch {
@@ -59,8 +64,26 @@ final class RecordWriter {
                 }
             }
         }
+        if !discarded.isEmpty { try await erase(records, of: discarded) }
         try await queue.acknowledge(Array(records))
         metrics.kept.increment(by: records.count)
+    }
+
+    /// Erases from the queue's store what discarded records name.
+    ///
+    /// What a worker still runs is erased with the record of its end.
+    private func erase(_ records: ArraySlice<QueuedRecord>, of accounts: Set<AccountID>) async throws(QueueFailure) {
+        let discarded = records.map(\.entry.request).filter { $0.userID.account.map(accounts.contains) ?? false }
+        for (id, requests) in Dictionary(grouping: discarded, by: \.conversationID) {
+            for (user, requests) in Dictionary(grouping: requests, by: \.userID) {
+                let ids = requests.map(\.correlationID)
+                do {
+                    _ = try await erasure.erase(ErasedConversation(id: id, user: user, requests: ids))
+                } catch {
+                    throw .unavailable
+                }
+            }
+        }
     }
 
     /// Pauses after a failure of the queue; false when the task was cancelled.

@@ -17,7 +17,7 @@ package struct ConversationMessage: Sendable, Hashable {
     package let status: RequestStatus
     package let createdAt: Timestamp
 
-    package static func question(
+    package static func problem(
         of request: MathRequest,
         _ status: RequestStatus,
         at time: Timestamp
@@ -42,6 +42,6 @@ package struct ConversationMessage: Sendable, Hashable {
             status: finished.status,
             createdAt: finished.finishedAt,
         )
-        return [.question(of: finished.request, finished.status, at: finished.createdAt), answer]
+        return [.problem(of: finished.request, finished.status, at: finished.createdAt), answer]
     }
 }

@@ -11,6 +11,8 @@ package struct MathRequest: Sendable {
     package let options: SolveOptions
     /// The span that submitted it; nil without a trace.
     package let trace: TraceCarrier?
+    /// Nil where no tokens are reserved for it.
+    package var reservation: TokenReservation?
 
     package init(
         correlationID: CorrelationID,
@@ -19,7 +21,8 @@ package struct MathRequest: Sendable {
         problem: MathProblem,
         requestedProvider: String?,
         options: SolveOptions,
-        trace: TraceCarrier? = nil
+        trace: TraceCarrier? = nil,
+        reservation: TokenReservation? = nil
     ) {
         self.correlationID = correlationID
         self.conversationID = conversationID
@@ -28,7 +31,14 @@ package struct MathRequest: Sendable {
         self.requestedProvider = requestedProvider
         self.options = options
         self.trace = trace
+        self.reservation = reservation
     }
+}
+
+/// Where tokens are reserved for a request until its end is archived; the text is opaque to all but the store of limits.
+package struct TokenReservation: Sendable, Hashable {
+    package let text: String
+    package init(_ text: String) { self.text = text }
 }
 
 /// The state of a request.

@@ -24,6 +24,16 @@ package struct JSONWriter {
         string(value)
     }
 
+    /// A member that is always present, `null` without a value.
+    package mutating func nullable(_ name: StaticString, _ value: String?) {
+        if let value { member(name, value) } else { member(name, json: Array("null".utf8)) }
+    }
+
+    /// A member that is always present, `null` without a value.
+    package mutating func nullable(_ name: StaticString, _ value: Int?) {
+        if let value { member(name, value) } else { member(name, json: Array("null".utf8)) }
+    }
+
     /// A member whose name is data, such as a provider's.
     package mutating func member(dynamic name: String, _ value: String) {
         separate()

@@ -6,7 +6,22 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+    /// The moment that a text in the format of RFC 3339 names; nil for any other text.
+    package init?(_ text: String) {
+        guard let milliseconds = RFC3339.milliseconds(text) else { return nil }
+        self.milliseconds = milliseconds
+    }
+
     package static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
+
+    /// The moment `time` later, in whole milliseconds.
+    package func advanced(by time: Duration) -> Timestamp {
+        Timestamp(milliseconds: milliseconds + time.wholeMilliseconds)
+    }
+
+    package static func - (later: Timestamp, earlier: Timestamp) -> Duration {
+        .milliseconds(later.milliseconds - earlier.milliseconds)
+    }
 
     /// RFC 3339 in UTC with milliseconds, such as `2026-11-21T09:30:00.250Z`.
     package var description: String {

@@ -14,8 +14,17 @@ package struct UTCDay: Sendable, Hashable, Comparable, CustomStringConvertible {
         number = Int(quotient) - (remainder < 0 ? 1 : 0)
     }
 
+    /// The day that a text such as `2026-11-30` names; nil for any other text.
+    package init?(_ text: String) {
+        guard let number = RFC3339.day(text) else { return nil }
+        self.number = number
+    }
+
     /// Its first moment.
     package var start: Timestamp { Timestamp(milliseconds: Int64(number) * Self.milliseconds) }
+
+    /// The day that many days later, or earlier.
+    package func advanced(by days: Int) -> UTCDay { UTCDay(number: number + days) }
 
     package static func < (one: UTCDay, other: UTCDay) -> Bool { one.number < other.number }
 

@@ -5,13 +5,12 @@ internal import HTTPClient
 internal import ServerSentEvents
 internal import Shared
 
-/// What is asked.
-struct Question: Sendable {
+/// The body of a submission.
+struct SubmissionBody: Sendable {
     let problem: String
     let conversation: String?
     let provider: String?
 
-    /// The body of the submission.
     var json: [UInt8] {
         JSONWriter.object { writer in
             writer.member("problem", problem)
@@ -31,31 +30,35 @@ final class AskClient {
 
     private let server: ServerURL
     private let transport: HTTPTransport
+    private let credentials: ClientCredentials
     private let notes: Notes
     private var printer: AnswerPrinter
     private var delay = ReconnectDelay()
     private var lastEventID = ""
 
-    init(server: ServerURL, transport: HTTPTransport, printer: AnswerPrinter, notes: Notes) {
-        self.server = server
-        self.transport = transport
+    init(credentials: ClientCredentials, printer: AnswerPrinter, notes: Notes) {
+        server = credentials.client.server
+        transport = credentials.client.transport
+        self.credentials = credentials
         self.printer = printer
         self.notes = notes
     }
 
     // MARK: Submitting
 
-    /// Hands the problem in; a failure is thrown in words.
-    func submit(_ question: Question) async throws -> Reply.Accepted {
+    /// Submits the problem; throws a failure with its text for the user.
+    func submit(_ submission: SubmissionBody) async throws -> Reply.Accepted {
         var request = request("POST", "\(server.origin)/api/math/solve")
-        // A retry below us must not ask twice.
+        // A retry in a lower layer must not submit twice.
         request.headers.append(("Idempotency-Key", UUID().uuidString.lowercased()))
         request.headers.append(("Content-Type", "application/json"))
-        request.body = question.json
+        request.body = submission.json
         request.timeouts.total = .seconds(30)
-        let (response, body) = try await send(request)
+        let (response, body) = try await sendAuthorized(request)
         guard response.status == 202 || response.status == 200 else {
-            throw AskFailure(response, body)
+            let failure = AskFailure(response, body)
+            guard let advice = credentials.advice(response.status) else { throw failure }
+            throw AskFailure(failure, advice: advice)
         }
         guard let accepted = Reply.decode(Reply.Accepted.self, body), server.resolve(accepted.streamUrl) != nil,
             accepted.correlationId.utf8.allSatisfy({ "0123456789abcdef-".utf8.contains($0) })
@@ -63,11 +66,19 @@ final class AskClient {
         return accepted
     }
 
-    private func send(_ request: HTTPClientRequest) async throws -> (response: HTTPClientResponse, body: [UInt8]) {
-        do throws(HTTPClientError) {
-            return try await transport.collect(request)
-        } catch {
-            throw AskFailure("\(server.origin): \(error)")
+    /// Sends a request with the user's credentials, once more with renewed ones where the server rejects them.
+    private func sendAuthorized(
+        _ request: HTTPClientRequest
+    ) async throws -> (response: HTTPClientResponse, body: [UInt8]) {
+        do {
+            let authorization = try await credentials.authorization()
+            let answer = try await server.collect(request.authorized(by: authorization), transport)
+            guard answer.response.status == 401,
+                let renewed = try await credentials.authorization(after: authorization)
+            else { return answer }
+            return try await server.collect(request.authorized(by: renewed), transport)
+        } catch let failure as CommandFailure {
+            throw AskFailure(failure.description)
         }
     }
 
@@ -157,10 +168,11 @@ final class AskClient {
         try? printer.endLine()
         let path = "\(server.origin)/api/math/requests/\(accepted.correlationId)"
         let query = accepted.streamUrl.drop { $0 != "?" }
+        let authorization = try? await credentials.authorization()
         var complaint = "the server did not abort the request"
         // The stream's ticket authenticates a user without a token; a server may reject it here.
-        for url in query.isEmpty ? [path] : [path + query, path] {
-            var request = request("DELETE", url)
+        for url in query.isEmpty || authorization != nil ? [path] : [path + query, path] {
+            var request = request("DELETE", url).authorized(by: authorization)
             request.timeouts.total = Self.abortLimit
             do throws(HTTPClientError) {
                 let (response, body) = try await transport.collect(request)
@@ -193,5 +205,15 @@ final class AskClient {
     /// With `--json`, ends the output with a failure that came as no event.
     func showFailure(_ failure: AskFailure) throws(OutputError) {
         if printer.asJSON { try printer.showFailure(failure) }
+    }
+}
+
+extension HTTPClientRequest {
+    /// The same with this value of `Authorization`, if there is one.
+    fileprivate func authorized(by authorization: String?) -> HTTPClientRequest {
+        guard let authorization else { return self }
+        var request = self
+        request.headers.append(("Authorization", authorization))
+        return request
     }
 }

@@ -3,7 +3,9 @@ internal import Glibc
 internal import Lifecycle
 internal import Synchronization
 
-/// What `Ctrl-C`, SIGTERM and SIGHUP do: the first one cancels what runs, the second one ends the process at once.
+/// What `Ctrl-C`, SIGTERM, SIGHUP and SIGQUIT do.
+///
+/// The first one cancels what runs, the second one ends the process at once.
 final class Interruption: Sendable {
     private let state = Mutex(State())
 
@@ -44,6 +46,7 @@ extension ExitCode {
         case .interrupt: .interrupted
         case .terminate: .terminated
         case .hangUp: .hungUp
+        case .quit: .quit
         }
     }
 }

@@ -14,6 +14,14 @@ enum Reply {
         let status: String
     }
 
+    /// The answer to a login or a refresh; lifetimes in seconds.
+    struct Tokens: Decodable {
+        let accessToken: String
+        let expiresIn: Int
+        let refreshToken: String
+        let refreshExpiresIn: Int
+    }
+
     struct Queued: Decodable { let position: Int? }
 
     struct Text: Decodable { let text: String }
@@ -58,6 +66,15 @@ enum Reply {
         let problem = decode(Problem.self, body)?.words ?? ""
         let words = problem.isEmpty ? "the server answered \(status)" : problem
         guard let seconds = retryAfter.flatMap({ Int($0) }) else { return words }
-        return "\(words)\ntry again in \(seconds) s"
+        return "\(words)\ntry again in \(time(seconds))"
+    }
+
+    /// A time to wait, rounded up to the unit that a person would name.
+    private static func time(_ seconds: Int) -> String {
+        switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\((seconds + 59) / 60) min"
+        case _: "\((seconds + 3599) / 3600) h"
+        }
     }
 }

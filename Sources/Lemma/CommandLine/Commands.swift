@@ -51,8 +51,21 @@ struct Command: Sendable {
 
 /// Wrong usage of a known command.
 struct CommandUsageError: Error {
-    let command: CommandSpecification
+    /// The command's name.
+    let command: String
     let mistake: UsageError
+    /// One line, or one for each action of the command.
+    let usage: String
+
+    init(command: CommandSpecification, mistake: UsageError) {
+        self.init(command: command, mistake: mistake, usage: command.usage(program: Program.name))
+    }
+
+    init(command: CommandSpecification, mistake: UsageError, usage: String) {
+        self.command = command.name
+        self.mistake = mistake
+        self.usage = usage
+    }
 }
 
 /// The table of commands.
@@ -63,8 +76,12 @@ enum Commands {
         WorkerCommand.command,
         MigrateCommand.command,
         AskCommand.command,
+        LoginCommand.command,
+        LogoutCommand.command,
         bench,
         DeadLettersCommand.command,
+        UsersCommand.command,
+        KeysCommand.command,
         ConfigCommand.command,
         HealthcheckCommand.command,
     ]

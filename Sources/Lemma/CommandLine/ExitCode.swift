@@ -4,7 +4,7 @@ internal import Settings
 
 /// How the program ends.
 ///
-/// Also thrown, by a command that has said everything already.
+/// Also thrown, by a command that has already reported its failure.
 enum ExitCode: Int32, Error {
     case success = 0
     /// Something went wrong at run time.
@@ -13,6 +13,8 @@ enum ExitCode: Int32, Error {
     case usage = 2
     /// SIGINT: 128 + 2, as a shell reports it.
     case interrupted = 130
+    /// SIGQUIT: 128 + 3.
+    case quit = 131
     /// SIGPIPE: 128 + 13.
     case readerGone = 141
     /// SIGTERM: 128 + 15.
@@ -21,7 +23,7 @@ enum ExitCode: Int32, Error {
     case hungUp = 129
 }
 
-/// A failure at run time, in words for a person.
+/// A failure at run time, with its text for the user.
 struct CommandFailure: Error, CustomStringConvertible {
     /// One sentence or more, without the program's name.
     let description: String

@@ -34,6 +34,9 @@ struct ServerURL: Sendable, Equatable {
         return (scheme + host, afterScheme.dropFirst(host.count))
     }
 
+    /// True where nothing on the way can read what is sent.
+    var isSecure: Bool { origin.hasPrefix("https://") || isLocal }
+
     /// True for the local machine, to which no proxy leads.
     var isLocal: Bool {
         let host = origin.drop { $0 != "/" }.dropFirst(2)

@@ -1,5 +1,6 @@
 internal import Cryptography
 internal import LemmaSettings
+internal import POSIX
 internal import PostgresClient
 internal import RedisClient
 internal import Settings
@@ -28,6 +29,7 @@ struct SettingChecks {
             checkHTTPTLS()
             note("AUTH_ISSUERS") { _ = try Replica.issuers(configuration.auth) }
         }
+        note("AUDIT_LOG") { if let file = configuration.logging.auditFile { _ = try LogFile(path: file) } }
         note("MOCK_SCRIPT") { _ = try Replica.mockScript(configuration.mock.script) }
     }
 

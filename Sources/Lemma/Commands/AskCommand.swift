@@ -24,7 +24,8 @@ enum AskCommand {
             ],
             details: """
                 A PROBLEM of "-" is read from standard input. The answer goes to standard output, notes go to standard error.
-                SIGTERM, SIGHUP and a closed pipe abort as Ctrl-C does. A second Ctrl-C exits at once.
+                SIGTERM, SIGHUP, SIGQUIT and a closed pipe abort as Ctrl-C does. A second Ctrl-C exits at once.
+                A server that wants accounts is asked with the API key in LEMMA_API_KEY, else as the user of lemma login.
                 """,
             operandsMayBeginWithDash: true,
         )
@@ -32,12 +33,12 @@ enum AskCommand {
         let configuration = try loadConfiguration(.client).configuration
         let server =
             try arguments["url"].map(ServerURL.init(argument:)) ?? ServerURL(localPort: configuration.http.port)
-        let question = Question(
+        let submission = SubmissionBody(
             problem: try problem(arguments.operands[0]),
             conversation: try arguments["conversation"].map(conversation),
             provider: arguments["provider"],
         )
-        return try await ask(question, server, asJSON: arguments.has("json"))
+        return try await ask(submission, server, configuration.client.apiKey, asJSON: arguments.has("json"))
     }
 
     private static func conversation(_ text: String) throws(UsageError) -> String {
@@ -64,8 +65,15 @@ enum AskCommand {
         return text
     }
 
-    private static func ask(_ question: Question, _ server: ServerURL, asJSON: Bool) async throws -> ExitCode {
-        let notes = Notes(environment: ProcessSources.environment())
+    private static func ask(
+        _ submission: SubmissionBody,
+        _ server: ServerURL,
+        _ key: Secret?,
+        asJSON: Bool
+    ) async throws -> ExitCode {
+        let environment = ProcessSources.environment()
+        let file = CredentialsFile(environment: environment)
+        let notes = Notes(environment: environment)
         let interruption = Interruption()
         let watcher = interruption.watch()
         defer { watcher.cancel() }
@@ -73,10 +81,12 @@ enum AskCommand {
             let transport = HTTPTransport(on: loop)
             defer { transport.close() }
             let printer = AnswerPrinter(asJSON: asJSON, notes: notes)
-            let client = AskClient(server: server, transport: transport, printer: printer, notes: notes)
+            let account = AccountClient(server: server, transport: transport)
+            let credentials = ClientCredentials(key: key, file: file, client: account)
+            let client = AskClient(credentials: credentials, printer: printer, notes: notes)
             do {
                 // Not interrupted by a signal: without the response the request to abort is unknown.
-                let accepted = try await client.submit(question)
+                let accepted = try await client.submit(submission)
                 let code = try await follow(accepted, client, interruption, on: loop)
                 if !asJSON, code == .success || code == .failure { notes.tellHow(toContinue: accepted.conversationId) }
                 return code

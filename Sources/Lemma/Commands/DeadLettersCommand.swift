@@ -24,7 +24,7 @@ enum DeadLettersCommand {
 
     private static let list = CommandSpecification(
         "dead-letters list",
-        summary: "show the jobs that were given up, the oldest first",
+        summary: "show the jobs without further attempts, the oldest first",
         options: [records, CommandOption(flag: "json", "one JSON object a line")],
     )
     private static let show = CommandSpecification(
@@ -47,35 +47,41 @@ enum DeadLettersCommand {
         options: [records],
     )
 
-    static let command = Command(
-        raw: CommandSpecification(
-            "dead-letters",
-            summary: "list, show, redrive or drop the jobs that were given up, or records that PostgreSQL refused",
-        )
-    ) { words in
+    private static let all = CommandSpecification(
+        "dead-letters",
+        summary: "list, show, redrive or drop jobs without further attempts, and records that PostgreSQL refused",
+    )
+
+    static let command = Command(raw: all) { words in
         switch words.first {
         case "list": try await run(list, words) { try await $1.list(asJSON: $0.has("json")) }
         case "show": try await run(show, words) { try await $1.show($0.operands[0], asJSON: $0.has("json")) }
         case "redrive": try await run(redrive, words) { try await $1.redrive($0.operands[0]) }
         case "drop": try await run(drop, words) { try await $1.drop($0.operands[0]) }
         case "--help", "-h": try Output.standard.write(help)
-        case let word:
-            let shown = word ?? ""
-            let allowed = "list, show ID, redrive ID, drop ID"
-            let mistake = UsageError.notAllowed(name: "the action", value: shown, allowed: allowed)
-            throw CommandUsageError(command: list, mistake: mistake)
+        case let word?:
+            let mistake = UsageError.notAllowed(name: "the action", value: word, allowed: actions)
+            throw CommandUsageError(command: all, mistake: mistake, usage: usage)
+        case nil:
+            throw CommandUsageError(command: all, mistake: .missingAction(actions: actions), usage: usage)
         }
         return .success
     }
 
-    private static var help: String {
-        """
+    private static let actions = "list, show ID, redrive ID, drop ID"
+
+    private static let usage = """
         usage: \(Program.name) dead-letters list [--records] [--json]
                \(Program.name) dead-letters show ID [--records] [--json]
                \(Program.name) dead-letters redrive ID [--records]
                \(Program.name) dead-letters drop ID [--records]
+        """
 
-        Without --records, the jobs that were given up: redrive submits the problem again, as a new request.
+    private static var help: String {
+        """
+        \(usage)
+
+        Without --records, the jobs without further attempts: redrive submits the problem again, as a new request.
         With --records, the records that PostgreSQL rejected or that cannot be decoded: redrive gives one to PostgreSQL
         again, once the cause is fixed.
         Works on the Redis that REDIS_URL names; without it, on that of the lemma dev in this folder.

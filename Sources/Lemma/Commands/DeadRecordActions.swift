@@ -58,7 +58,7 @@ struct DeadRecordActions: DeadLettersCommand.Actions {
 
     private func unknown(_ id: String) -> CommandFailure { CommandFailure("there is no dead record \(id)") }
 
-    private func asking<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
-        do { return try await question() } catch { throw DeadLetterOutput.unavailable }
+    private func asking<Answer>(_ read: () async throws -> Answer) async throws -> Answer {
+        do { return try await read() } catch { throw DeadLetterOutput.unavailable }
     }
 }

@@ -80,11 +80,32 @@ final class APIService: Service {
             accessLog.noteRefusal(status: status, detail: detail, requestID: id)
             return APIProblem.refusal(status: status, detail: detail, request: request, requestID: id, origins: origins)
         }
+        options.addressConnectionsMax = configuration.limits.addressMaxConnections
+        let proxies = configuration.limits.trustedProxies
+        options.isExemptFromAddressLimit = { address in proxies.contains { $0.contains(address) } }
         if let certificate = configuration.http.tlsCertificate, let key = configuration.http.tlsKey {
-            let context = try TLSContext.server(certificateFile: certificate, keyFile: key)
-            options.makeFilter = { try TLSFilter(server: context) }
+            options.makeFilter = try makeFilter(.init(certificateFile: certificate, keyFile: key))
+            // RFC 6797: browsers use nothing but TLS from now on.
+            options.responseFields.append("Strict-Transport-Security", "max-age=31536000")
         }
         return options
+    }
+
+    /// The security layer of each connection, by the certificate that was read last.
+    private func makeFilter(_ identity: TLSContext.Identity) throws -> @Sendable () throws -> any StreamFilter {
+        let certificate = try ServerCertificate(identity)
+        let (reloads, logger) = (dependencies.metrics.http.certificateReloads, dependencies.logger)
+        dependencies.reloads.add {
+            do throws(TLSError) {
+                try certificate.reload()
+                reloads[.loaded].increment()
+                logger.info("certificate read again")
+            } catch {
+                reloads[.failed].increment()
+                logger.error("certificate not read again, the one from before stays", ["error": .string(error.reason)])
+            }
+        }
+        return { try certificate.makeFilter() }
     }
 
     /// Serves everything as before until nothing is in flight or the grace is over.
@@ -130,17 +151,7 @@ final class APIGraph {
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
         store = dependencies.store(on: loop, bus)
-        pushes = RedisPushes(
-            store: store,
-            backoff: dependencies.backoff,
-            presence: ViewerPresence(
-                store: store,
-                watcher: Base64URL.encode(SecureRandom.bytes(9)),
-                grace: configuration.stream.disconnectGrace,
-                timeToLive: configuration.stream.ttlLive,
-            ),
-            observer: dependencies.redisObserver(.pushes),
-        )
+        pushes = Self.pushes(dependencies, store)
         sweep = dependencies.abandonmentSweep(store, on: loop)
         statistics = dependencies.queueStatistics(store, on: loop)
         streams = StreamRegistry(
@@ -148,6 +159,7 @@ final class APIGraph {
             heartbeat: configuration.stream.heartbeat,
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics.streams,
+            withdrawn: access.withdrawn,
         )
         let requests = RedisRequestRepository(store: store)
         let tokens = SignedTicketService(
@@ -167,24 +179,47 @@ final class APIGraph {
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
+                accounts: AccountServices(AccountPorts(access, dependencies, store), dependencies, store),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
+                ticketLifetime: dependencies.streamLifetime,
+                audit: dependencies.auditTrail,
                 streams: streams,
                 assets: assets,
                 metrics: metrics,
                 tracer: dependencies.tracer,
+                clients: dependencies.clients,
             ),
             loop: loop,
             authenticator: access.authenticator(tickets: tokens),
-            limiter: NoLimits(),
+            limiter: Self.limiter(dependencies, store),
             corsOrigins: configuration.limits.corsOrigins,
-            observer: RequestObserver(
-                identifiers: dependencies.identifiers,
-                metrics: metrics.http,
-                accessLog: dependencies.accessLog,
-                tracer: dependencies.tracer,
+            observer: Self.observer(dependencies),
+        )
+    }
+
+    private static func observer(_ dependencies: ReplicaDependencies) -> RequestObserver {
+        RequestObserver(
+            identifiers: dependencies.identifiers,
+            metrics: dependencies.metrics.http,
+            accessLog: dependencies.accessLog,
+            tracer: dependencies.tracer,
+        )
+    }
+
+    private static func pushes(_ dependencies: ReplicaDependencies, _ store: RedisStore) -> RedisPushes {
+        let stream = dependencies.configuration.stream
+        return RedisPushes(
+            store: store,
+            backoff: dependencies.backoff,
+            presence: ViewerPresence(
+                store: store,
+                watcher: Base64URL.encode(SecureRandom.bytes(9)),
+                grace: stream.disconnectGrace,
+                timeToLive: stream.ttlLive,
             ),
+            observer: dependencies.redisObserver(.pushes),
         )
     }
 
@@ -196,12 +231,18 @@ final class APIGraph {
         let configuration = dependencies.configuration
         return SolveMathProblemHandler(
             validator: SolveMathProblemValidator(providerNames: configuration.ai.providers.map(\.rawValue)),
+            estimate: SubmissionEstimate(contextTokensMax: configuration.context.maxTokens),
+            admission: RedisSubmissionAdmission(store: store, limits: SubmissionLimits(configuration)),
             publisher: RedisMessagePublisher(store: store, limits: RedisMessagePublisher.Limits(configuration)),
             conversations: PostgresConversationRepository(dependencies.database),
             identifiers: dependencies.identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
         )
+    }
+
+    private static func limiter(_ dependencies: ReplicaDependencies, _ store: RedisStore) -> any RequestLimiter {
+        CredentialLimiter(attempts: dependencies.credentialLimits(store), clients: dependencies.clients)
     }
 
     private static func conversations(
@@ -247,6 +288,20 @@ final class APIGraph {
         pushes.close()
         store.close()
     }
+}
+
+extension SubmissionLimits {
+    fileprivate init(_ configuration: Configuration) {
+        self.init(
+            rate: configuration.limits.solve.map { RequestRate($0) },
+            active: configuration.limits.userMaxActive,
+            tokens: configuration.limits.userDailyTokens,
+        )
+    }
+}
+
+extension RequestRate {
+    init(_ rate: Rate) { self.init(count: rate.count, period: rate.period) }
 }
 
 extension RedisMessagePublisher.Limits {

@@ -23,6 +23,7 @@ final class AccessService: Service {
     let accessTokens: SignedAccessTokens
     let passwords: SodiumPasswordHashing
     let credentials = RandomCredentialMint()
+    let withdrawn: WithdrawnAccess
     private let dependencies: ReplicaDependencies
     private let directory: AccessDirectory
     private let uses: APIKeyUses
@@ -49,6 +50,7 @@ final class AccessService: Service {
 
     init(_ dependencies: ReplicaDependencies, withdrawn: WithdrawnAccess) async throws {
         self.dependencies = dependencies
+        self.withdrawn = withdrawn
         let auth = dependencies.configuration.auth
         let rules = try Replica.issuers(auth)
         let logger = dependencies.logger

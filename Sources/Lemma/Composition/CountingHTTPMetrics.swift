@@ -57,6 +57,7 @@ final class CountingHTTPMetrics: HTTPServerMetrics {
     func connectionEnded(by limit: ConnectionLimit) {
         switch limit {
         case .connections: metrics.limits[.connections].increment()
+        case .addressConnections: metrics.limits[.addressConnections].increment()
         case .responseStall: metrics.limits[.responseStall].increment()
         case .streamStall: metrics.limits[.streamStall].increment()
         }

@@ -3,11 +3,12 @@ import EventLoop
 import Infrastructure
 import Instrumentation
 import Lifecycle
+import Persistence
 import Synchronization
 import Telemetry
 import Worker
 
-/// Archives the records of requests in PostgreSQL, on one loop of the process.
+/// Archives the records of requests in PostgreSQL and resumes erasures of accounts, on one loop of the process.
 final class PersisterService: Service {
     /// From the end of the worker's drain to the end of the last batch.
     private static let drainLimit = Duration.seconds(5)
@@ -25,6 +26,7 @@ final class PersisterService: Service {
         let made = try await loop.run { [dependencies] loop in
             let graph = PersisterGraph(dependencies, on: loop)
             graph.persister.start()
+            graph.accounts.start()
             return LoopBound(graph, of: loop)
         }
         graph.withLock { $0 = made }
@@ -38,13 +40,20 @@ final class PersisterService: Service {
 
     func drain() async {
         guard let graph = graph.withLock({ $0 }) else { return }
-        try? await graph.loop.run { _ in await graph.onLoop.persister.drain(within: Self.drainLimit) }
+        try? await graph.loop.run { _ in
+            graph.onLoop.accounts.close()
+            await graph.onLoop.persister.drain(within: Self.drainLimit)
+        }
     }
 }
 
-/// The persister and its connections.
+/// The persister, the sweep of accounts and their connections.
 final class PersisterGraph {
+    /// One try of a sweep waits so long for workers and persisters.
+    private static let erasureWait = Duration.seconds(20)
+
     let persister: Persister
+    let accounts: AccountSweep
     private let store: RedisStore
     private let queue: RedisRecordQueue
 
@@ -63,14 +72,24 @@ final class PersisterGraph {
             queue: queue,
             membership: queue,
             archive: dependencies.archive,
+            erasure: RedisQueueErasure(store: store),
             backoff: dependencies.backoff,
             metrics: metrics.persister,
             logger: logger,
             observer: dependencies.health,
         )
+        accounts = AccountSweep(
+            loop: loop,
+            erasure: dependencies.accountErasure(store, waitLimit: Self.erasureWait),
+            sessions: PostgresSessionRepository(dependencies.database),
+            withdrawals: PostgresAccessChanges(dependencies.database),
+            clock: dependencies.clock,
+            logger: logger,
+        )
     }
 
     func close() {
+        accounts.close()
         persister.close()
         queue.close()
         store.close()

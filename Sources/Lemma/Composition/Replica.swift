@@ -6,6 +6,7 @@ import Infrastructure
 import Instrumentation
 import LemmaSettings
 import Lifecycle
+import Persistence
 import PostgresClient
 import RedisClient
 import Settings
@@ -16,7 +17,8 @@ import Tracing
 enum Replica {
     /// Serves until SIGTERM or SIGINT, then drains.
     ///
-    /// The `supporting` services start first and stop last. Throws the error that prevented the start, or the failure of a
+    /// The `supporting` services start first and stop last. With `reloadsAtHangUp`, SIGHUP reads files again, else it keeps its
+    /// default action. Throws the error that prevented the start, or the failure of a
     /// service.
     static func run(
         _ configuration: Configuration,
@@ -25,6 +27,7 @@ enum Replica {
         loops: LoopGroup,
         logger: Logger,
         supporting: [any Service] = [],
+        reloadsAtHangUp: Bool = true,
         announce: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) async throws {
         let registry = MetricsRegistry()
@@ -36,7 +39,9 @@ enum Replica {
             metrics: metrics.traces.exports,
             logger: logger,
         )
+        let audit = try JSONAuditLog.ofReplica(configuration)
         metrics.replica.observeLostLogLines { logger.output.droppedLines }
+        metrics.replica.observeLostAuditRecords { audit.lostRecords }
         metrics.traces.observeQueue { tracing?.queuedSpans ?? 0 }
         let dependencies = try await dependencies(
             configuration,
@@ -45,6 +50,7 @@ enum Replica {
             metrics: metrics,
             tracer: tracing?.tracer,
             logger: logger,
+            audit: audit,
             roles: roles,
         )
         let needed: [any Service] = [DatabaseService(dependencies.database), OperationsService(dependencies)]
@@ -52,15 +58,23 @@ enum Replica {
         for role in roles {
             switch role {
             case .api:
-                let access = try await AccessService(dependencies, withdrawn: WithdrawnAccess())
-                services += [access, APIService(dependencies, access: access, announce: announce)]
+                let withdrawn = WithdrawnAccess()
+                let access = try await AccessService(dependencies, withdrawn: withdrawn)
+                let changes = PostgresAccessChanges(dependencies.database)
+                services += [
+                    AccessWatchService(changes, withdrawn, on: loops.loops[0]),
+                    access,
+                    APIService(dependencies, access: access, announce: announce),
+                ]
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
         }
+        let reload: @Sendable () -> Void = { dependencies.reloads.run() }
         let group = ServiceGroup(services, logger: logger)
         try await group.run(
             onStop: { dependencies.health.beginDraining() },
             onUserSignal: { dependencies.logLevel.toggle() },
+            onHangUp: reloadsAtHangUp ? reload : nil,
         )
     }
 
@@ -78,6 +92,7 @@ enum Replica {
         metrics: LemmaMetrics,
         tracer: Tracer?,
         logger: Logger,
+        audit: JSONAuditLog,
         roles: [ReplicaRole]
     ) async throws -> ReplicaDependencies {
         let name = configuration.otel.serviceName
@@ -107,10 +122,12 @@ enum Replica {
             redis: try RedisConfiguration(stores.redis, configuration.redis, clientName: name),
             database: PostgresDatabase(pool),
             secrets: configuration.auth.jwtSecrets.map { Array($0.reveal().utf8) },
+            audit: audit,
             descriptors: descriptors,
             mockScript: try mockScript(configuration.mock.script),
             gates: gates(configuration, metrics, logger),
             tracer: tracer,
+            localCredentialRates: configuration.limits.auth.map { LocalRates(RequestRate($0)) },
         )
     }
 

@@ -8,6 +8,7 @@ import HTTPClient
 import Infrastructure
 import Instrumentation
 import LemmaSettings
+import Lifecycle
 import LocalMath
 import Persistence
 import PostgresClient
@@ -32,21 +33,26 @@ struct ReplicaDependencies: Sendable {
     /// The process's one pool of connections to PostgreSQL.
     let database: PostgresDatabase
     let secrets: [[UInt8]]
+    let audit: JSONAuditLog
     let descriptors: DescriptorBudget
     let mockScript: MockScript
     /// One for each configured provider, in the configured order.
     let gates: [ProviderGate]
     /// Nil where tracing is off.
     let tracer: Tracer?
+    /// What SIGHUP reads again.
+    let reloads = Reloads()
+    /// Counts requests with passwords while Redis cannot; nil without such a limit.
+    let localCredentialRates: LocalRates?
     let clock = SystemClock()
     let random = SecureRandomSource()
 
     var keys: Keyspace { Keyspace(partitions: configuration.jobs.partitions) }
     var identifiers: IdentifierFactory { IdentifierFactory(clock: clock, random: random) }
     var archive: PostgresRequestArchive { PostgresRequestArchive(database, identifiers: identifiers) }
-    var accessLog: AccessLog {
-        AccessLog(logger, clients: ClientAddress(trustedProxies: configuration.limits.trustedProxies))
-    }
+    var clients: ClientAddress { ClientAddress(trustedProxies: configuration.limits.trustedProxies) }
+    var accessLog: AccessLog { AccessLog(logger, clients: clients) }
+    var auditTrail: AuditTrail { AuditTrail(audit, clients: clients) }
     /// Counts that a listener pauses because there are no file descriptors left.
     var noteAcceptPause: @Sendable () -> Void {
         let metrics = metrics.replica
@@ -64,11 +70,12 @@ struct ReplicaDependencies: Sendable {
         CountingRedisObserver(metrics.redis, kind, logger: logger)
     }
 
-    /// An event bus for one loop, with metrics and log as listeners.
+    /// An event bus for one loop, with metrics, log and audit log as listeners.
     func makeEventBus() -> LocalEventBus {
         let bus = LocalEventBus()
         metrics.subscribe(to: bus)
         DomainEventLog(logger: logger).subscribe(to: bus)
+        DomainEventAudit(log: audit).subscribe(to: bus)
         return bus
     }
 
@@ -85,6 +92,22 @@ struct ReplicaDependencies: Sendable {
         )
         health.watch(LoopBound(store, of: loop))
         return store
+    }
+
+    /// Limits requests with passwords by address and by account.
+    func credentialLimits(_ store: RedisStore) -> any AddressAttempts & CredentialAttempts {
+        guard let rate = configuration.limits.auth, let localCredentialRates else { return NoCredentialLimits() }
+        return RedisCredentialLimits(store: store, rate: RequestRate(rate), local: localCredentialRates)
+    }
+
+    /// Erases accounts from PostgreSQL and from the store's Redis; `waitLimit` as ``EraseAccountHandler`` has it.
+    func accountErasure(_ store: RedisStore, waitLimit: Duration) -> EraseAccountHandler {
+        EraseAccountHandler(
+            archive: PostgresArchiveErasure(database),
+            queue: RedisQueueErasure(store: store),
+            clock: LoopClock(loop: store.loop),
+            waitLimit: waitLimit,
+        )
     }
 
     /// Cancels abandoned requests; on the first loop only, because one sweep per process is enough.

@@ -55,6 +55,8 @@ enum Serving {
                 loops: loops,
                 logger: logger,
                 supporting: supporting,
+                // The terminal was closed: a development server ends with it.
+                reloadsAtHangUp: false,
             ) { port in
                 let origin = "\(scheme)://127.0.0.1:\(port)"
                 print("Lemma is ready: open \(origin)/ or run: lemma ask --url \(origin) \"2x + 3 = 7\"")

@@ -86,6 +86,8 @@ package enum UsageError: Error, Sendable, Equatable, CustomStringConvertible {
     case unexpectedValue(option: String)
     /// An operand is missing.
     case missingOperand(String)
+    /// The word that selects what a command does is missing; `actions` lists the ones that there are.
+    case missingAction(actions: String)
     /// There are too many operands.
     case unexpectedOperand(String)
     /// A value is not allowed; `allowed` describes the allowed values.
@@ -102,6 +104,7 @@ package enum UsageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .missingValue(let option, let value): "\(option) needs a value: \(option) \(value)"
         case .unexpectedValue(let option): "\(option) takes no value"
         case .missingOperand(let name): "\(name) is missing"
+        case .missingAction(let actions): "an action is missing; the actions are: \(actions)"
         case .unexpectedOperand(let text): "unexpected argument \"\(printable(text))\""
         case .notAllowed(let name, let value, let allowed):
             "\(name) is \"\(printable(value))\", which is not allowed; allowed: \(allowed)"

@@ -24,12 +24,15 @@ package enum InputError: Error, Sendable, Equatable, CustomStringConvertible {
     case tooLong(bytesMax: Int)
     /// The system call failed with this `errno`.
     case unreadable(code: Int32)
+    /// Ctrl-C on a terminal.
+    case interrupted
 
     /// One line.
     package var description: String {
         switch self {
         case .tooLong(let bytesMax): "standard input is longer than \(bytesMax) bytes"
         case .unreadable(let code): "standard input cannot be read (errno \(code))"
+        case .interrupted: "interrupted"
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import POSIX
 
 /// Standard output or standard error, unbuffered.
 package struct Output: Sendable {
@@ -41,11 +42,19 @@ package struct Output: Sendable {
 }
 
 /// Why output could not be written.
-package enum OutputError: Error, Sendable, Equatable {
+package enum OutputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The reader of a pipe has closed it.
     case readerGone
     /// The system call failed with this `errno`.
     case failed(code: Int32)
+
+    /// One sentence, without the program's name.
+    package var description: String {
+        switch self {
+        case .readerGone: "the output cannot be written: \(SystemError(code: EPIPE))"
+        case .failed(let code): "the output cannot be written: \(SystemError(code: code))"
+        }
+    }
 }
 
 /// Returns `text` without terminal control sequences: control characters other than line break and tab become `?`.

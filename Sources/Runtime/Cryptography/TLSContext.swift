@@ -58,9 +58,15 @@ internal import COpenSSL
         return context
     }
 
+    /// Ciphers of TLS 1.2: forward secret and authenticated encryption only (RFC 9325, section 4.2).
+    ///
+    /// Those of TLS 1.3 all are.
+    private static let ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
     /// A server context with a certificate chain and its private key, both PEM files.
     package static func server(certificateFile: String, keyFile: String) throws(TLSError) -> TLSContext {
         let context = try TLSContext()
+        guard unsafe SSL_CTX_set_cipher_list(context.pointer, ciphers) == 1 else { throw .fromQueue("no TLS ciphers") }
         try context.use(Identity(certificateFile: certificateFile, keyFile: keyFile))
         return context
     }

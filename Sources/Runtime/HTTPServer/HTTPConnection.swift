@@ -9,6 +9,8 @@ final class HTTPConnection: ByteStreamDelegate {
     let service: HTTPService
     /// Position in the service's list.
     var slot: Int
+    /// The service gives it back when the connection has closed.
+    let place: AddressConnections.Place
 
     private(set) var state = HTTPConnectionState() {
         didSet { if state.timeLimit != oldValue.timeLimit { startTimeLimit() } }
@@ -25,10 +27,11 @@ final class HTTPConnection: ByteStreamDelegate {
     /// nil where the server has no metrics, and between requests.
     private var report: RequestReport?
 
-    init(stream: ByteStream, service: HTTPService, slot: Int) {
+    init(stream: ByteStream, service: HTTPService, slot: Int, place: AddressConnections.Place) {
         self.stream = stream
         self.service = service
         self.slot = slot
+        self.place = place
         startTimeLimit()
     }
 
@@ -222,7 +225,7 @@ final class HTTPConnection: ByteStreamDelegate {
         guard let exchange = state.startStream() else { return .closed }
         report?.status = status
         let framing: BodyFraming = exchange.isHTTP11 ? .chunked : .untilClose
-        writeHead(status: status, headers, framing: framing, keepsAlive: exchange.keepsAlive)
+        service.writeHead(status, headers, framing, keepsAlive: exchange.keepsAlive, to: stream)
         if exchange.isHead {
             endRequest(keepsAlive: exchange.keepsAlive)
             return .closed
@@ -235,13 +238,6 @@ final class HTTPConnection: ByteStreamDelegate {
             }
         }
         return response
-    }
-
-    private func writeHead(status: Int, _ headers: HTTPFields, framing: BodyFraming, keepsAlive: Bool) {
-        let date = service.date.now()
-        stream.write {
-            $0.appendHead(status: status, headers: headers, framing: framing, keepsAlive: keepsAlive, date: date)
-        }
     }
 
     func didEndStream() {
@@ -258,7 +254,7 @@ final class HTTPConnection: ByteStreamDelegate {
         guard state.upgrade() else { return }
         var fields: HTTPFields = ["Connection": "Upgrade", "Upgrade": upgrade.protocolName]
         fields.append(contentsOf: headers)
-        writeHead(status: 101, fields, framing: .none, keepsAlive: true)
+        service.writeHead(101, fields, .none, keepsAlive: true, to: stream)
         report?.status = 101
         reportEnd()
         observer = .none

@@ -35,6 +35,9 @@ package final class HTTPListener: Sendable {
         let listener = try await loops[0].run { loop in
             LoopBound(try await TCPListener.listen(host: host, port: port, on: loop), of: loop)
         }
+        let addresses = options.addressConnectionsMax.map {
+            AddressConnections(connectionsMax: $0, isExempt: options.isExemptFromAddressLimit)
+        }
         func share(_ number: Int) -> Int { (number + loops.count - 1) / loops.count }
         let limits = (connections: share(options.connectionsMax), refused: share(options.refusedConnectionsMax))
         var made: [LoopBound<HTTPService>] = []
@@ -46,6 +49,7 @@ package final class HTTPListener: Sendable {
                         options: options,
                         connectionsMax: limits.connections,
                         refusedMax: limits.refused,
+                        addresses: addresses,
                         handler: makeHandler(loop),
                         metrics: metrics,
                     )

@@ -30,6 +30,8 @@ package struct RequestNote: Sendable {
 package enum ConnectionLimit: Sendable, CaseIterable {
     /// The number of connections is at its maximum.
     case connections
+    /// The number of connections of the client's address is at its maximum.
+    case addressConnections
     /// The client takes nothing of an ordinary response.
     case responseStall
     /// The client takes nothing of a streaming response, or of an upgraded connection's output.

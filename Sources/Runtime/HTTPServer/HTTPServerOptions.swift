@@ -35,6 +35,15 @@ package struct HTTPServerOptions: Sendable {
     /// Connections above ``connectionsMax``, on all loops together, whose request is answered 503; a further one is closed
     /// at once.
     package var refusedConnectionsMax = 64
+    /// Connections of one client address on all loops together; nil without a limit.
+    ///
+    /// An IPv6 address counts by its first 64 bits. A connection above the limit is treated as one above
+    /// ``connectionsMax``.
+    package var addressConnectionsMax: Int?
+    /// True for a numeric address without such a limit, such as a proxy's.
+    package var isExemptFromAddressLimit: @Sendable (_ address: String) -> Bool = { _ in false }
+    /// Header fields of every response, those of the server's own errors included.
+    package var responseFields: HTTPFields = [:]
     /// Called on the accepting loop each time that accepting pauses because the process is out of descriptors.
     package var acceptingPaused: @Sendable () -> Void = {}
     /// Bytes that a client may send ahead of the responses; above it the connection is not read until those are sent.

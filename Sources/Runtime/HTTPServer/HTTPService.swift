@@ -11,11 +11,15 @@ final class HTTPService {
     let options: HTTPServerOptions
     let handler: any HTTPHandler
     let metrics: (any HTTPServerMetrics)?
-    var date = DateField()
 
     private let loop: Loop
+    private var date = DateField()
     private let connectionsMax: Int
     private let refusedMax: Int
+    /// Nil without a limit; shared by the server's loops.
+    private let addresses: AddressConnections?
+    /// ``HTTPServerOptions/responseFields`` as they are sent.
+    private let responseFields: [UInt8]
     private var isDraining = false
     private var connections: [HTTPConnection] = []
     private var refused: [ObjectIdentifier: RefusedConnection] = [:]
@@ -27,6 +31,7 @@ final class HTTPService {
         options: HTTPServerOptions,
         connectionsMax: Int,
         refusedMax: Int,
+        addresses: AddressConnections?,
         handler: any HTTPHandler,
         metrics: (any HTTPServerMetrics)?
     ) {
@@ -34,6 +39,10 @@ final class HTTPService {
         self.options = options
         self.connectionsMax = connectionsMax
         self.refusedMax = refusedMax
+        self.addresses = addresses
+        var fields: [UInt8] = []
+        fields.append(options.responseFields)
+        responseFields = fields
         self.handler = handler
         self.metrics = metrics
         sweep = loop.schedule(every: options.sweepPeriod) { [weak self] in self?.sweepConnections() }
@@ -50,8 +59,13 @@ final class HTTPService {
 
     func accept(_ stream: ByteStream) {
         guard !isDraining else { return stream.close() }
-        guard connections.count < connectionsMax else { return refuse(stream) }
-        let connection = HTTPConnection(stream: stream, service: self, slot: connections.count)
+        guard connections.count < connectionsMax else { return refuse(stream, .connections) }
+        var place = AddressConnections.Place.uncounted
+        if let addresses {
+            guard let counted = addresses.open(stream.peerAddress) else { return refuse(stream, .addressConnections) }
+            place = counted
+        }
+        let connection = HTTPConnection(stream: stream, service: self, slot: connections.count, place: place)
         connections.append(connection)
         metrics?.connectionOpened()
         start(stream, connection)
@@ -67,10 +81,10 @@ final class HTTPService {
     }
 
     /// Has a connection above the limit answered, or closes it at once above the limit of those.
-    private func refuse(_ stream: ByteStream) {
-        metrics?.connectionEnded(by: .connections)
+    private func refuse(_ stream: ByteStream, _ limit: ConnectionLimit) {
+        metrics?.connectionEnded(by: limit)
         guard refused.count < refusedMax else { return stream.close() }
-        let connection = RefusedConnection(stream: stream, service: self)
+        let connection = RefusedConnection(stream: stream, service: self, limit)
         refused[ObjectIdentifier(connection)] = connection
         start(stream, connection)
     }
@@ -85,6 +99,7 @@ final class HTTPService {
             connections[connection.slot] = last
             last.slot = connection.slot
         }
+        addresses?.close(connection.place)
         metrics?.connectionClosed()
     }
 
@@ -104,16 +119,30 @@ final class HTTPService {
     /// Writes a whole response.
     func write(_ response: HTTPResponse, to stream: ByteStream, isHead: Bool, keepsAlive: Bool) {
         let hasBody = response.status != 204 && response.status != 304
+        let framing = hasBody ? BodyFraming.length(response.body.count) : .none
+        writeHead(response.status, response.headers, framing, keepsAlive: keepsAlive, to: stream)
+        guard hasBody, !isHead else { return }
+        stream.write { $0.append(contentsOf: response.body) }
+    }
+
+    /// Writes status line and header section.
+    func writeHead(
+        _ status: Int,
+        _ headers: HTTPFields,
+        _ framing: BodyFraming,
+        keepsAlive: Bool,
+        to stream: ByteStream
+    ) {
         let date = date.now()
         stream.write { output in
             output.appendHead(
-                status: response.status,
-                headers: response.headers,
-                framing: hasBody ? .length(response.body.count) : .none,
+                status: status,
+                headers: headers,
+                common: responseFields,
+                framing: framing,
                 keepsAlive: keepsAlive,
                 date: date,
             )
-            if hasBody, !isHead { output.append(contentsOf: response.body) }
         }
     }
 

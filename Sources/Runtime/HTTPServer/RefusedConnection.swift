@@ -1,7 +1,7 @@
 internal import EventLoop
 internal import Text
 
-/// A connection above the limit: its first request is answered 503, then it closes.
+/// A connection above a limit: its first request is answered 503, then it closes.
 ///
 /// A GET of an event stream gets no response: an `EventSource` reconnects after a connection that broke, and never after a
 /// 503. Only the head is read. A head that is not complete within `headBytesMax` may be such a GET, so it gets no response
@@ -17,12 +17,14 @@ final class RefusedConnection: ByteStreamDelegate {
 
     let stream: ByteStream
     private let service: HTTPService
+    private let limit: ConnectionLimit
     private var head: [UInt8] = []
     private var timer: LoopTimer?
 
-    init(stream: ByteStream, service: HTTPService) {
+    init(stream: ByteStream, service: HTTPService, _ limit: ConnectionLimit) {
         self.stream = stream
         self.service = service
+        self.limit = limit
         timer = stream.loop.schedule(after: Self.requestTimeout) { [unowned stream] in stream.close() }
     }
 
@@ -39,7 +41,10 @@ final class RefusedConnection: ByteStreamDelegate {
     }
 
     private func respond(isHead: Bool) {
-        let detail = "This replica has as many connections as it can serve. Please try again."
+        let detail =
+            limit == .addressConnections
+            ? "Your address has as many connections as it may. Please close one and try again."
+            : "This replica has as many connections as it can serve. Please try again."
         var response = service.errorResponse(503, detail, RefusedRequest(head: head))
         response.headers.append("Retry-After", String(Self.retryAfterSeconds))
         service.write(response, to: stream, isHead: isHead, keepsAlive: false)

@@ -10,10 +10,21 @@ enum BodyFraming {
 }
 
 extension [UInt8] {
-    /// Appends status line and header section of a response.
+    /// Appends header fields, one line each.
+    mutating func append(_ fields: HTTPFields) {
+        for (name, value) in fields.entries {
+            append(name)
+            append(": ")
+            append(value)
+            append("\r\n")
+        }
+    }
+
+    /// Appends status line and header section of a response; `common` are the lines that all responses have.
     mutating func appendHead(
         status: Int,
         headers: HTTPFields,
+        common: [UInt8],
         framing: BodyFraming,
         keepsAlive: Bool,
         date: [UInt8]
@@ -25,12 +36,8 @@ extension [UInt8] {
         append("\r\nDate: ")
         append(contentsOf: date)
         append("\r\n")
-        for (name, value) in headers.entries {
-            append(name)
-            append(": ")
-            append(value)
-            append("\r\n")
-        }
+        append(headers)
+        append(contentsOf: common)
         switch framing {
         case .length(let length):
             append("Content-Length: ")

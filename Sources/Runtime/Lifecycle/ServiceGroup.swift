@@ -9,7 +9,7 @@ package import Telemetry
 ///      └───────────── not ready in time, failed, signal ──────────────────────────────┘
 /// ```
 /// Draining calls ``Service/drain()`` of one service after the other, closing cancels one after the other; each step has
-/// the limit of its service. ``run(signals:onStop:onUserSignal:)`` throws the first failure at the end. A second signal
+/// the limit of its service. ``run(signals:onStop:onUserSignal:onHangUp:)`` throws the first failure at the end. A second signal
 /// exits the process immediately, with code 128 + the number of the signal.
 package final class ServiceGroup: Sendable {
     private let services: [any Service]
@@ -29,7 +29,7 @@ package final class ServiceGroup: Sendable {
         case limit(Int)
     }
 
-    /// Starts nothing before ``run(signals:onStop:onUserSignal:)``.
+    /// Starts nothing before ``run(signals:onStop:onUserSignal:onHangUp:)``.
     package init(_ services: [any Service], logger: Logger) {
         self.services = services
         self.logger = logger
@@ -45,15 +45,18 @@ package final class ServiceGroup: Sendable {
 
     /// Runs the services until they have stopped; once per group.
     ///
-    /// `onUserSignal` is called for each SIGUSR1, on the signal thread. `onStop` is called once when the stop begins, before
+    /// `onUserSignal` is called for each SIGUSR1, `onHangUp` for each SIGHUP, on the signal thread. `onStop` is called once when the stop begins, before
     /// the first service drains; readiness ends there. Cancelling the caller's task is a stop as well.
     /// - Throws: the first failure: the error of a service that ended early, or a ``ServiceGroupError``.
     package func run(
         signals: [StopSignal] = StopSignal.ofServers,
         onStop: @escaping @Sendable () -> Void = {},
-        onUserSignal: (@Sendable () -> Void)? = nil
+        onUserSignal: (@Sendable () -> Void)? = nil,
+        onHangUp: (@Sendable () -> Void)? = nil
     ) async throws {
-        let watcher = signals.isEmpty ? nil : SignalWatcher(signals, onUserSignal: onUserSignal) { self.received($0) }
+        let watcher =
+            signals.isEmpty
+            ? nil : SignalWatcher(signals, onUserSignal: onUserSignal, onHangUp: onHangUp) { self.received($0) }
         defer { watcher?.cancel() }
         // In a separate task: the services are stopped in order and within their limits also for a cancelled caller.
         let run = Task {

@@ -9,6 +9,8 @@ package enum StopSignal: Sendable, CaseIterable {
     case interrupt
     /// SIGHUP: the terminal was closed.
     case hangUp
+    /// SIGQUIT: from a terminal (`Ctrl-\`).
+    case quit
 
     /// The signals at which a server stops.
     package static let ofServers: [StopSignal] = [.terminate, .interrupt]
@@ -19,6 +21,7 @@ package enum StopSignal: Sendable, CaseIterable {
         case .terminate: SIGTERM
         case .interrupt: SIGINT
         case .hangUp: SIGHUP
+        case .quit: SIGQUIT
         }
     }
 
@@ -28,6 +31,7 @@ package enum StopSignal: Sendable, CaseIterable {
         case .terminate: "SIGTERM"
         case .interrupt: "SIGINT"
         case .hangUp: "SIGHUP"
+        case .quit: "SIGQUIT"
         }
     }
 }
@@ -39,20 +43,24 @@ package enum StopSignal: Sendable, CaseIterable {
 package final class SignalWatcher: Sendable {
     private let signals: [StopSignal]
     private let thread: Mutex<pthread_t?>
-    private let watchesUserSignal: Bool
+    /// Signals with a handler of their own, which request no end.
+    private let notices: [Int32]
 
     /// Ignores SIGUSR1 in the whole process, with or without a watcher; to be called before anything else.
     package static func ignoreUserSignal() { Glibc.signal(SIGUSR1, SIG_IGN) }
 
     /// Starts to watch; until ``cancel()`` the signals do not end the process.
     ///
-    /// `handler` may block, and so may `onUserSignal`, which is called for SIGUSR1; without it, the disposition of SIGUSR1
-    /// does not change. SIGHUP stays ignored if it was ignored before (nohup(1)).
+    /// `handler` may block, and so may `onUserSignal`, which is called for SIGUSR1, and `onHangUp`, which is called for
+    /// SIGHUP instead of `handler`; without one, the disposition of its signal does not change. As a request to end, SIGHUP
+    /// stays ignored if it was ignored before (nohup(1)).
     package init(
         _ signals: [StopSignal] = StopSignal.ofServers,
         onUserSignal: (@Sendable () -> Void)? = nil,
+        onHangUp: (@Sendable () -> Void)? = nil,
         handler: @escaping @Sendable (StopSignal) -> Void
     ) {
+        precondition(onHangUp == nil || !signals.contains(.hangUp), "SIGHUP cannot both stop and notify")
         let signals = signals.filter { $0 != .hangUp || !Self.isIgnored($0.number) }
         self.signals = signals
         var ends: [Int32] = [-1, -1]
@@ -62,14 +70,16 @@ package final class SignalWatcher: Sendable {
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         let (isFirst, _) = signalPipe.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
         precondition(isFirst, "another signal watcher exists")
-        let reader = SignalReader(descriptor: ends[0], handler: handler, onUserSignal: onUserSignal)
-        thread = Mutex(Self.startThread(reader))
-        watchesUserSignal = onUserSignal != nil
-        for signal in signals { Self.install(signal.number) }
-        if watchesUserSignal { Self.install(SIGUSR1) }
+        var handlers: [Int32: @Sendable () -> Void] = [:]
+        handlers[SIGUSR1] = onUserSignal
+        handlers[SIGHUP] = onHangUp
+        for signal in signals { handlers[signal.number] = { handler(signal) } }
+        thread = Mutex(Self.startThread(SignalReader(descriptor: ends[0], handlers: handlers)))
+        notices = [onUserSignal.map { _ in SIGUSR1 }, onHangUp.map { _ in SIGHUP }].compactMap { $0 }
+        for number in handlers.keys { Self.install(number) }
     }
 
-    /// Restores the default action of the signals, ignores SIGUSR1, and joins the thread.
+    /// Restores the default action of the signals, ignores those that only notified, and joins the thread.
     ///
     /// Idempotent; not to be called from the handler.
     package func cancel() {
@@ -79,7 +89,7 @@ package final class SignalWatcher: Sendable {
         }
         guard let ended else { return }
         for signal in signals { Glibc.signal(signal.number, SIG_DFL) }
-        if watchesUserSignal { Self.ignoreUserSignal() }
+        for number in notices { Glibc.signal(number, SIG_IGN) }
         let descriptor = signalPipe.exchange(-1, ordering: .sequentiallyConsistent)
         // The thread ends at the end of the pipe.
         close(descriptor)
@@ -133,17 +143,12 @@ private let signalPipe = Atomic<Int32>(-1)
 /// The thread that calls the handlers.
 private final class SignalReader: Sendable {
     private let descriptor: Int32
-    private let handler: @Sendable (StopSignal) -> Void
-    private let onUserSignal: (@Sendable () -> Void)?
+    /// By the number of the signal.
+    private let handlers: [Int32: @Sendable () -> Void]
 
-    init(
-        descriptor: Int32,
-        handler: @escaping @Sendable (StopSignal) -> Void,
-        onUserSignal: (@Sendable () -> Void)?
-    ) {
+    init(descriptor: Int32, handlers: [Int32: @Sendable () -> Void]) {
         self.descriptor = descriptor
-        self.handler = handler
-        self.onUserSignal = onUserSignal
+        self.handlers = handlers
     }
 
     func run() {
@@ -153,8 +158,7 @@ private final class SignalReader: Sendable {
             let count = unsafe read(descriptor, &byte, 1)
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { return }
-            if Int32(byte) == SIGUSR1 { onUserSignal?() }
-            if let signal = StopSignal.allCases.first(where: { $0.number == Int32(byte) }) { handler(signal) }
+            handlers[Int32(byte)]?()
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Text
 
 /// A block of IP addresses in CIDR notation (RFC 4632, RFC 4291).
 package struct IPNetwork: Sendable, Hashable {
@@ -11,7 +11,9 @@ package struct IPNetwork: Sendable, Hashable {
     /// address with bits after the prefix (`10.1.0.0/8`), which is probably a mistake.
     package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard let first = parts.first, parts.count <= 2, let address = Self.bytes(of: String(first)) else { return nil }
+        guard let first = parts.first, parts.count <= 2, let address = IPAddress.parse(String(first)) else {
+            return nil
+        }
         var length = address.count * 8
         if parts.count == 2 {
             guard let given = Int(parts[1]), String(given) == parts[1], (0...length).contains(given) else { return nil }
@@ -26,18 +28,10 @@ package struct IPNetwork: Sendable, Hashable {
     ///
     /// An IPv4-mapped IPv6 address counts as IPv4; a text that is no address is in no block.
     package func contains(_ text: String) -> Bool {
-        guard var bytes = Self.bytes(of: text) else { return false }
-        if bytes.count == 16, address.count == 4, Array(bytes[..<12]) == Self.mappedPrefix { bytes.removeFirst(12) }
+        // An IPv4-mapped block is compared as it is written.
+        let parsed = address.count == 4 ? IPAddress(text)?.bytes : IPAddress.parse(text)
+        guard let bytes = parsed else { return false }
         return bytes.count == address.count && Self.masked(bytes, to: prefixLength) == address
-    }
-
-    private static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-
-    private static func bytes(of text: String) -> [UInt8]? {
-        var four = [UInt8](repeating: 0, count: 4)
-        if unsafe inet_pton(AF_INET, text, &four) == 1 { return four }
-        var sixteen = [UInt8](repeating: 0, count: 16)
-        return unsafe inet_pton(AF_INET6, text, &sixteen) == 1 ? sixteen : nil
     }
 
     private static func masked(_ bytes: [UInt8], to length: Int) -> [UInt8] {

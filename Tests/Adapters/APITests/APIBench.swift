@@ -18,6 +18,8 @@ struct APIOptions: Sendable {
     var isAuthenticationRequired = false
     var queueMaxDepth = 1000
     var corsOrigins: [String] = []
+    /// Of anonymous: per address.
+    var limits = SubmissionLimits()
     var assets = WebAssets.none
     /// Runs a worker beside the API.
     var hasWorker = false
@@ -30,10 +32,12 @@ struct APIBench: Sendable {
     let redis: RedisServer
     let listener: HTTPListener
     let tokens: SignedTicketService
+    /// The accounts, which no access token of this bench's authenticator proves.
+    let accounts: AccountBench
     let loop: Loop
     fileprivate let graph: LoopBound<APIGraph>
 
-    /// What a scraper gets.
+    /// The metrics as a scraper reads them.
     func metrics() async throws -> String {
         try await loop.run { [graph] _ in graph.onLoop.metrics.registry.render() }
     }
@@ -57,12 +61,12 @@ struct APIBench: Sendable {
         return names.map { $0.dropLast(id.count + 1).split(separator: ":").last.map(String.init) ?? "" }.sorted()
     }
 
-    /// Tells the archive what a persister would.
+    /// Adds entries to the archive, as a persister does.
     func add(_ entries: [ArchiveEntry]) async throws {
-        try await loop.run { [graph] _ in try await graph.onLoop.archive.add(entries) }
+        try await loop.run { [graph] _ in _ = try await graph.onLoop.archive.add(entries) }
     }
 
-    /// Lets the archive be away or come back.
+    /// Makes the archive unavailable, or available again.
     func setArchiveAway(_ isAway: Bool) async throws {
         try await loop.run { [graph] _ in graph.onLoop.archive.isAway = isAway }
     }
@@ -78,7 +82,7 @@ struct APIBench: Sendable {
         return try client.readResponse(hasBody: method != "HEAD")
     }
 
-    /// Sends one request and leaves the answer to be read.
+    /// Sends one request; the caller reads the response.
     func client(
         _ method: String,
         _ target: String,
@@ -97,7 +101,7 @@ struct APIBench: Sendable {
         try send("POST", "/api/math/solve", ["Content-Type: application/json"] + headers, body: body)
     }
 
-    /// Submits a problem that is accepted, and gives its id.
+    /// Submits a problem, which must be accepted, and returns its id.
     func accepted(_ problem: String = "1+1") throws -> String {
         let response = try solve(#"{"problem":"\#(problem)"}"#)
         guard response.status == 202, let id = response["x-correlation-id"] else {
@@ -132,7 +136,13 @@ private final class APIGraph {
     let archive: InMemoryArchive
     let metrics = LemmaMetrics(MetricsRegistry())
 
-    init(_ redis: RedisConfiguration, _ options: APIOptions, _ tokens: SignedTicketService, on loop: Loop) throws {
+    init(
+        _ redis: RedisConfiguration,
+        _ options: APIOptions,
+        _ tokens: SignedTicketService,
+        _ accounts: AccountBench,
+        on loop: Loop
+    ) throws {
         let keys = Keyspace(partitions: 1)
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
@@ -142,44 +152,20 @@ private final class APIGraph {
         let retention = Retention(live: .seconds(600), afterEnd: .seconds(60), turns: 21)
         store = RedisStore(redis, keys: keys, retention: retention, on: loop, connection: nil, bus: bus)
         pushes = RedisPushes(store: store, backoff: backoff)
-        streams = StreamRegistry(loop: loop, heartbeat: .seconds(15), bufferBytesMax: 262_144, metrics: metrics.streams)
+        streams = StreamRegistry(
+            loop: loop,
+            heartbeat: .seconds(15),
+            bufferBytesMax: 262_144,
+            metrics: metrics.streams,
+            withdrawn: accounts.withdrawn,
+        )
         let requests = RedisRequestRepository(store: store)
-        let solve = SolveMathProblemHandler(
-            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
-            conversations: archive,
-            identifiers: identifiers,
-            fingerprints: SHA256Fingerprinting(),
-            bus: bus,
-        )
-        let recent = RedisConversations(store: store)
-        let time = SystemClock()
         let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let lookup = ConversationLookup(
-            conversations: archive,
-            activity: recent,
-            wallClock: time,
-            catchUp: catchUp,
-        )
-        let conversations = ConversationServices(
-            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
-            list: ListConversationsHandler(conversations: archive),
-            read: ReadConversationHandler(lookup: lookup),
-            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
-            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
-            messages: ListMessagesHandler(
-                conversations: archive,
-                lookup: lookup,
-                requests: requests,
-                memory: recent,
-                catchUp: catchUp,
-            ),
-        )
-        let authenticator = Self.authenticator(tokens, options, identifiers, metrics, on: loop)
+        let authenticator = Self.authenticator(tokens, options, accounts, identifiers, metrics, on: loop)
         let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
         handler = RequestPipeline(
             publicAPI: APIServices(
-                solve: solve,
+                solve: Self.solve(options, store, archive, identifiers, bus),
                 read: ReadMathRequestHandler(requests: requests, archive: archive),
                 watch: WatchAnswerHandler(requests: requests, archive: archive),
                 cancel: CancelMathRequestHandler(
@@ -188,10 +174,13 @@ private final class APIGraph {
                     ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: conversations,
+                conversations: Self.conversations(archive, store, requests, catchUp, identifiers),
+                accounts: accounts.services,
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
+                ticketLifetime: .seconds(600),
+                audit: AuditTrail(accounts.audit, clients: ClientAddress(trustedProxies: [])),
                 streams: streams,
                 assets: options.assets,
                 metrics: metrics,
@@ -211,9 +200,60 @@ private final class APIGraph {
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
     }
 
+    private static func conversations(
+        _ archive: InMemoryArchive,
+        _ store: RedisStore,
+        _ requests: RedisRequestRepository,
+        _ catchUp: ArchiveCatchUp,
+        _ identifiers: IdentifierFactory
+    ) -> ConversationServices {
+        let recent = RedisConversations(store: store)
+        let time = SystemClock()
+        let lookup = ConversationLookup(
+            conversations: archive,
+            activity: recent,
+            wallClock: time,
+            catchUp: catchUp,
+        )
+        return ConversationServices(
+            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
+            list: ListConversationsHandler(conversations: archive),
+            read: ReadConversationHandler(lookup: lookup),
+            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
+            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
+            messages: ListMessagesHandler(
+                conversations: archive,
+                lookup: lookup,
+                requests: requests,
+                memory: recent,
+                catchUp: catchUp,
+            ),
+        )
+    }
+
+    private static func solve(
+        _ options: APIOptions,
+        _ store: RedisStore,
+        _ archive: InMemoryArchive,
+        _ identifiers: IdentifierFactory,
+        _ bus: LocalEventBus
+    ) -> SolveMathProblemHandler {
+        SolveMathProblemHandler(
+            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
+            estimate: SubmissionEstimate(contextTokensMax: 8000),
+            admission: RedisSubmissionAdmission(store: store, limits: options.limits),
+            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
+            conversations: archive,
+            identifiers: identifiers,
+            fingerprints: SHA256Fingerprinting(),
+            bus: bus,
+        )
+    }
+
     private static func authenticator(
         _ tickets: SignedTicketService,
         _ options: APIOptions,
+        _ accounts: AccountBench,
         _ identifiers: IdentifierFactory,
         _ metrics: LemmaMetrics,
         on loop: Loop
@@ -236,7 +276,7 @@ private final class APIGraph {
                 accounts: KnownAccounts(),
                 keys: keys,
                 uses: APIKeyUses(keys),
-                withdrawn: WithdrawnAccess(),
+                withdrawn: accounts.withdrawn,
                 identifiers: identifiers,
                 clock: clock,
                 on: loop,
@@ -334,8 +374,9 @@ func withAPI(
         var configuration = try RedisConfiguration(url: RedisURL(redis.url))
         configuration.waitLimit = .milliseconds(200)
         let settings = configuration
+        let accounts = AccountBench()
         let graph = try await loop.run { loop in
-            LoopBound(try APIGraph(settings, options, tokens, on: loop), of: loop)
+            LoopBound(try APIGraph(settings, options, tokens, accounts, on: loop), of: loop)
         }
         var serverOptions = HTTPServerOptions()
         serverOptions.renderError = { [options] in
@@ -353,7 +394,14 @@ func withAPI(
             on: [loop],
             options: serverOptions,
         ) { _ in graph.onLoop.handler }
-        let bench = APIBench(redis: redis, listener: listener, tokens: tokens, loop: loop, graph: graph)
+        let bench = APIBench(
+            redis: redis,
+            listener: listener,
+            tokens: tokens,
+            accounts: accounts,
+            loop: loop,
+            graph: graph
+        )
         // On a thread of its own: the client's reads block.
         let result: Result<Void, any Error>
         do {

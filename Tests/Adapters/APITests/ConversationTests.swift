@@ -183,7 +183,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("with the archive away everything about conversations is 503 with a hint when to come back")
+    @Test("while the archive is unavailable every conversation route is 503 with Retry-After")
     func away() async throws {
         try await withAPI { bench in
             let made = try create(bench, "{}")
@@ -231,7 +231,7 @@ struct ConversationTests {
             let resumed = try bench.stream("/api/math/stream/\(id(1))", ["Last-Event-ID: 1-3"]).frames
             let reset = "event: reset\ndata: {\"reason\":\"history_lost\"}"
             #expect(resumed == ["retry: 2000", reset, token, end])
-            // An EventSource that is cut between the two goes on with the end, and stops there.
+            // An EventSource that is disconnected between the two resumes with the end, and stops there.
             #expect(
                 try bench.stream("/api/math/stream/\(id(1))", ["Last-Event-ID: 1-7"]).frames == ["retry: 2000", end]
             )

@@ -96,6 +96,9 @@ struct APIMetricsTests {
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Bearer x"])
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Bearer lm_x"])
             _ = try api.send("GET", "/api/math/stream/\(id)?ticket=x", ["Accept: text/event-stream"])
+            let json = ["Content-Type: application/json"]
+            _ = try api.send("POST", "/api/auth/login", json, body: #"{"email":"a@b","password":"x"}"#)
+            _ = try api.send("POST", "/api/auth/refresh", json, body: #"{"refreshToken":"x"}"#)
             // Withdrawn accounts: AuthenticationTests.
             for reason in AuthenticationFailure.allCases where reason != .withdrawn {
                 let series = #"lemma_http_authentication_failures_total{reason="\#(reason.rawValue)"}"#

@@ -79,7 +79,7 @@ struct OperationsTests {
         }
     }
 
-    @Test("readiness tells the state of each dependency, and why not")
+    @Test("readiness reports the state of each dependency and the reason")
     func readiness() async throws {
         try await withOperations { send in
             for path in ["/readyz", "/startupz"] {

@@ -4,6 +4,7 @@ import EventLoop
 import HTTPServer
 import Infrastructure
 import Instrumentation
+import Settings
 import Shared
 import Synchronization
 import Telemetry
@@ -67,6 +68,22 @@ private struct OneLimit: RequestLimiter {
     func admit(_ limit: LimitClass, _ caller: Caller, _: HTTPRequest) async throws(APIProblem) {
         record.note("limit \(limit) \(caller.user)")
         guard caller.user != UserID("eager") else { throw APIProblem(.rateLimited, "Wait.") }
+    }
+}
+
+/// Knows one limit, which an address reaches with its second request.
+private final class OneAttempt: AddressAttempts {
+    private var addresses: Set<String> = []
+
+    func admit(from address: String) async -> LimitReached? {
+        guard !addresses.insert(address).inserted else { return nil }
+        return LimitReached(
+            kind: .rate,
+            name: "address",
+            quota: 1,
+            window: .seconds(60),
+            retryAfter: .seconds(60),
+        )
     }
 }
 
@@ -152,7 +169,7 @@ struct PipelineTests {
             #expect(try response(port, "POST /limited", body: "12").status == 401)
             #expect(record.take() == ["identify"])
             let eager = try response(port, "POST /limited", ["Authorization: User eager"])
-            #expect(eager.status == 429 && eager.body.contains("/problems/too-many-requests"))
+            #expect(eager.status == 429 && eager.body.contains("/problems/rate-limited"))
             #expect(record.take() == ["identify", "limit solve eager"])
             #expect(try response(port, "GET /free/1", ada).status == 200)
             #expect(record.take() == ["identify", "handle ada false 0"], "no limit, no limiter")
@@ -194,6 +211,49 @@ struct PipelineTests {
                 #expect(registry.render().contains("lemma_http_responses_total\(labels) 1\n"), "\(line)")
             }
         }
+    }
+
+    @Test("requests with a password are limited by the client's address, behind trusted proxies alone")
+    func credentials() async throws {
+        let group = LoopGroup(count: 1)
+        defer { group.stop() }
+        let listener = try await HTTPListener.start(host: "127.0.0.1", port: 0, on: group.loops) {
+            let handler: Route.Handler = { (_, context) throws(APIProblem) in
+                context.respond(HTTPResponse(status: 204))
+            }
+            let proxies = ["127.0.0.1"].compactMap { IPNetwork($0) }
+            return RequestPipeline(
+                RouteTable(
+                    unknownPath: "Nothing here.",
+                    [
+                        Route(.post, "/login", access: .open, limit: .credentials, body: .json, handler),
+                        Route(.post, "/solve", access: .open, limit: .solve, body: .json, handler),
+                    ]
+                ),
+                PipelineStages(
+                    loop: $0,
+                    authenticator: nil,
+                    limiter: CredentialLimiter(
+                        attempts: OneAttempt(),
+                        clients: ClientAddress(trustedProxies: proxies),
+                    ),
+                    crossOrigin: nil,
+                    observer: nil,
+                )
+            )
+        }
+        try await onThread {
+            for address in ["192.0.2.1", "192.0.2.2"] {
+                let forwarded = ["X-Forwarded-For: 198.51.100.1, \(address)"]
+                #expect(try response(listener.port, "POST /login", forwarded).status == 204)
+                let refused = try response(listener.port, "POST /login", forwarded)
+                #expect(refused.status == 429 && refused["retry-after"] == "60")
+                #expect(refused.body.contains("/problems/rate-limited"))
+                #expect(refused["ratelimit"] == "\"address\";r=0;t=60")
+                #expect(try response(listener.port, "POST /solve", forwarded).status == 204)
+            }
+        }
+        try await listener.closeAll()
     }
 
     // MARK: Before the body

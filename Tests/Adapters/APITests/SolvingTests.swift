@@ -154,7 +154,7 @@ struct SolvingTests {
                 "one read, behind the subscription"
             )
             let statistics = ask("INFO commandstats")
-            // The submission and each periodic look at the queue read the group once; no function else is called.
+            // The submission and each periodic read of the queue read the group once; no other function is called.
             #expect(calls("fcall", statistics) == calls("xinfo|groups", statistics))
             for (command, count) in [("hgetall", 0), ("hmget", 1), ("xrevrange", 0), ("ssubscribe", 1)] {
                 #expect(calls(command, statistics) == count, "\(command)")

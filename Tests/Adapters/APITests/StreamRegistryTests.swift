@@ -1,6 +1,8 @@
 import Application
 import EventLoop
+import HTTPServer
 import Instrumentation
+import Shared
 import Telemetry
 import TestSupport
 import Testing
@@ -11,15 +13,18 @@ import Testing
 struct StreamRegistryTests {
     /// A viewer of no particular transport.
     private final class Viewer: LiveViewer {
+        var access = CallerAccess()
         var lastWrite: Int64 = 0
         var pendingBytes = 0
         var heartbeats = 0
         var silenceLimits: [Int64] = []
         var drains = 0
+        var withdrawals = 0
 
         func sendHeartbeat() { heartbeats += 1 }
         func closeIfVanished(after silenceMax: Int64) { silenceLimits.append(silenceMax) }
         func endForDrain() { drains += 1 }
+        func endForWithdrawal() { withdrawals += 1 }
     }
 
     private final class Waiter: RequestEndWaiter {
@@ -44,6 +49,7 @@ struct StreamRegistryTests {
                 heartbeat: heartbeat,
                 bufferBytesMax: 1000,
                 metrics: metrics.streams,
+                withdrawn: WithdrawnAccess(),
             )
             defer { registry.close() }
             try await body(registry, metrics, loop)
@@ -76,7 +82,10 @@ struct StreamRegistryTests {
             let (viewer, waiter) = (Viewer(), Waiter(loop))
             registry.add(viewer)
             let result = OneShot<Bool>(loop: loop)
-            loop.spawn { result.succeed(await registry.wait(for: waiter, within: .seconds(60))) }
+            loop.spawn {
+                let hasEnded = try? await registry.wait(for: waiter, of: CallerAccess(), within: .seconds(60))
+                result.succeed(hasEnded ?? true)
+            }
             try await eventually("the wait", on: loop) { waiter.isWaiting }
             #expect(metrics.streams.active.value == 1)
             registry.endAll()
@@ -86,7 +95,50 @@ struct StreamRegistryTests {
             registry.remove(viewer)
             #expect(metrics.streams.active.value == 0)
             let late = Waiter(loop)
-            #expect(await registry.wait(for: late, within: .seconds(60)) == false && !late.isWaiting)
+            let hasEnded = try await registry.wait(for: late, of: CallerAccess(), within: .seconds(60))
+            #expect(!hasEnded && !late.isWaiting)
+        }
+    }
+
+    @Test("a withdrawal ends the streams and waits of its account or key, and those that begin just then")
+    func withdrawal() async throws {
+        try await withRegistry(heartbeat: .milliseconds(40)) { registry, _, loop in
+            let (ada, bob) = (AccountID(bits: UUIDBits(high: 1, low: 1)), AccountID(bits: UUIDBits(high: 1, low: 2)))
+            let key = APIKeyID(bits: UUIDBits(high: 2, low: 1))
+            func viewer(_ account: AccountID, _ key: APIKeyID? = nil) -> Viewer {
+                let viewer = Viewer()
+                viewer.access = CallerAccess(account: account, key: key)
+                viewer.lastWrite = .max
+                registry.add(viewer)
+                return viewer
+            }
+            let (mine, theirs, server) = (viewer(ada), viewer(bob), viewer(bob, key))
+            let waiter = Waiter(loop)
+            let answer = OneShot<Int>(loop: loop)
+            loop.spawn {
+                do throws(APIProblem) {
+                    _ = try await registry.wait(for: waiter, of: CallerAccess(account: ada), within: .seconds(60))
+                    answer.succeed(200)
+                } catch {
+                    answer.succeed(error.response(path: nil, requestID: nil).status)
+                }
+            }
+            try await eventually("the wait", on: loop) { waiter.isWaiting }
+            registry.withdrawn.withdraw(accounts: [ada], keys: [])
+            try await eventually("the end of the stream", on: loop) { mine.withdrawals > 0 }
+            // As a viewer does when its response is complete.
+            registry.remove(mine)
+            #expect(try await answer.value() == 401)
+            #expect(theirs.withdrawals == 0 && server.withdrawals == 0)
+            registry.withdrawn.withdraw(accounts: [], keys: [key])
+            try await eventually("the end of the server's stream", on: loop) { server.withdrawals > 0 }
+            #expect(mine.withdrawals == 1 && theirs.withdrawals == 0)
+            let late = viewer(ada)
+            try await eventually("the end of the late one", on: loop) { late.withdrawals > 0 }
+            registry.withdrawn.restore([ada])
+            let again = viewer(ada)
+            try await turn(loop)
+            #expect(again.withdrawals == 0)
         }
     }
 }

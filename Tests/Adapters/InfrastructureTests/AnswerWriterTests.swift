@@ -26,7 +26,7 @@ struct AnswerWriterTests {
 
     private func isSame(_ one: String, _ other: String) -> Bool { one.utf8.elementsEqual(other.utf8) }
 
-    @Test("the first text goes at once, what comes while it is under way is joined into one event")
+    @Test("the first text is sent at once; text that arrives while it is in flight is joined into one event")
     func joining() async throws {
         try await withRedis { bench in
             let claim = try await bench.claimed(by: bench.consumer())
@@ -142,12 +142,12 @@ struct AnswerWriterTests {
             await #expect(throws: AnswerWriteFailure.fenced) { _ = try await writer.flush() }
             await #expect(throws: AnswerWriteFailure.fenced) { try await writer.waitForRoom() }
             writer.append(.token, "c")
-            #expect(failures == [.fenced], "told once")
+            #expect(failures == [.fenced], "reported once")
             #expect(try await bench.eventNames(of: claim.request.correlationID).last == "2-0 restarted")
         }
     }
 
-    @Test("another's end of the request at the writer's next place is not taken for its own event")
+    @Test("another caller's end of the request at the writer's next id is not mistaken for its own event")
     func endedByAnother() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -247,7 +247,7 @@ struct AnswerWriterTests {
         }
     }
 
-    @Test("a Redis that restarts with its append-only file goes on where it was")
+    @Test("writing continues after a restart of Redis with its append-only file")
     func restart() async throws {
         var options = RedisServer.Options()
         options.appendOnly = true

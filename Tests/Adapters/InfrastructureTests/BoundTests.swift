@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Bounds of what stays in Redis", .tags(.integration))
 struct BoundTests {
-    @Test("dead letters of jobs and of records are kept up to a number, the oldest go first, and those are told")
+    @Test("dead letters of jobs and of records are kept up to a number; the oldest are dropped and counted")
     func deadLetters() async throws {
         try await withRedis { bench in
             var retention = RedisBench.retention
@@ -90,7 +90,7 @@ struct BoundTests {
             defer { consumer.close() }
             let claim = try await bench.claimed(by: consumer)
             let answer = String(repeating: "😀", count: 100)
-            _ = try await consumer.finish(bench.finished(claim, answer: answer), at: .afterLast)
+            _ = try await consumer.finish(bench.finished(claim, answer: answer), at: bench.writersPlace(claim))
             let conversations = RedisConversations(store: store)
             let turns = try await conversations.turns(of: claim.request.conversationID).turns
             #expect(turns.map(\.answer) == ["😀😀"])
@@ -108,7 +108,7 @@ struct BoundTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             let end = bench.finished(claim, .cancelled(.requested), answer: "x =")
-            _ = try await consumer.finish(end, at: .afterLast)
+            _ = try await consumer.finish(end, at: bench.writersPlace(claim))
             let conversation = claim.request.conversationID
             #expect(try await bench.conversations.turns(of: conversation).turns.map(\.isPartial) == [true])
             try await bench.redis("HDEL", bench.keys.conversation(conversation), "whole")
@@ -184,7 +184,7 @@ struct BoundTests {
         }
     }
 
-    @Test("an idempotency key is forgotten when its time is over, and gives the time of submission until then")
+    @Test("an idempotency key expires, and returns the time of submission until then")
     func forgottenKeys() async throws {
         try await withRedis { bench in
             var retention = RedisBench.retention
@@ -232,10 +232,11 @@ struct BoundTests {
             let text = String(repeating: "x", count: 100_000)
             #expect(try await bench.append("1-1", text, to: running) == 1)
             #expect(try await bench.cancel(aborted.correlationID, .requested) == .over)
-            #expect(try await consumer.finish(bench.finished(running, answer: text), at: .afterLast) == .finished)
+            let end = bench.finished(running, answer: text)
+            #expect(try await consumer.finish(end, at: bench.writersPlace(running)) == .finished)
             let next = try await bench.claimNext(by: consumer)
             #expect(next.request.correlationID == waiting.correlationID)
-            #expect(try await consumer.finish(bench.finished(next), at: .afterLast) == .finished)
+            #expect(try await consumer.finish(bench.finished(next), at: bench.writersPlace(next)) == .finished)
             try await queue.acknowledge(try await queue.receive(upTo: 99, waiting: false))
             #expect(
                 try await eventually {

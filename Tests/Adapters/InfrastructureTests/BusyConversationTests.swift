@@ -9,7 +9,7 @@ import Testing
 
 @Suite("A conversation that is busy, on Redis", .tags(.integration))
 struct BusyConversationTests {
-    /// The requests whose jobs wait, in the order of the line.
+    /// The requests of the jobs in the queue, in its order.
     private func jobs(_ bench: RedisBench) async throws -> [CorrelationID] {
         let entries = try await bench.redis("XRANGE", bench.keys.jobs(0), "-", "+").array ?? []
         return entries.compactMap { $0.array?.last?.fields["id"].flatMap { CorrelationID($0) } }
@@ -20,7 +20,7 @@ struct BusyConversationTests {
     }
 
     private func finish(_ claim: JobClaim, _ consumer: RedisMessageConsumer, _ bench: RedisBench) async throws {
-        #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+        #expect(try await consumer.finish(bench.finished(claim), at: bench.writersPlace(claim)) == .finished)
     }
 
     @Test("a second and a third request wait for the one before and run in order, each when that has ended")
@@ -64,7 +64,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("an interruption ends who waits, asks the worker of who runs, and is next")
+    @Test("an interruption ends the waiting requests, cancels the running one through its worker, and is next")
     func interrupt() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -78,7 +78,7 @@ struct BusyConversationTests {
             let report = try await consumer.renew([claim.delivery])
             #expect(report.cancelled.map(\.1) == [.interrupted])
             let end = bench.finished(claim, .cancelled(.interrupted), answer: "x")
-            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
+            #expect(try await consumer.finish(end, at: bench.writersPlace(claim)) == .finished)
             let next = try await bench.claimNext(by: consumer)
             #expect(next.request.correlationID == third.correlationID)
         }
@@ -102,7 +102,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits can be aborted, and the line closes behind it")
+    @Test("a waiting request can be aborted, and the ones behind it move up")
     func cancelWaiting() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -116,7 +116,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("whatever way the one before ends, the next begins: aborted, given up, between two attempts")
+    @Test("the next request begins after any end of the one before: aborted, exhausted, between two attempts")
     func everyEnd() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
@@ -128,7 +128,7 @@ struct BusyConversationTests {
             _ = try await consumer.receive(upTo: 1)
             let claim = try await bench.claimNext(by: consumer)
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
-            let end = bench.finished(claim.next(after: failure, answer: "x"), .failed(failure))
+            let end = bench.finished(claim.next(after: failure), .failed(failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
             #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
 
@@ -143,7 +143,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits counts for the limit of the queue")
+    @Test("waiting requests count towards the limit of the queue")
     func limit() async throws {
         try await withRedis { bench in
             let publisher = bench.publisher(waitingMax: 2)
@@ -159,7 +159,10 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("the line goes on when the one before has vanished, or its events, or the line itself", arguments: 0..<4)
+    @Test(
+        "the conversation queue continues when its active request, its events or the queue are lost",
+        arguments: 0..<4
+    )
     func sweep(loss: Int) async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -184,7 +187,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("who waits and has expired is forgotten; a new request does not wait for one that has")
+    @Test("a waiting request that expired is removed; a new request does not wait for an expired one")
     func expired() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -209,7 +212,7 @@ struct BusyConversationTests {
             let failure = RequestFailure(kind: .providerFailed, detail: "broken")
             for _ in 0..<2 {
                 let claim = try await bench.claimNext(by: consumer)
-                let end = bench.finished(claim.next(after: failure, answer: ""), .failed(failure))
+                let end = bench.finished(claim.next(after: failure), .failed(failure))
                 let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
                 #expect(try await consumer.finish(end, at: place, letter: .attemptsExhausted) == .finished)
                 _ = try await bench.submit(after: first)
@@ -247,90 +250,8 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("a deletion ends what runs and waits, forgets the turns, and nothing begins any more")
-    func deletion() async throws {
-        try await withRedis { bench in
-            let consumer = bench.consumer()
-            let first = try await bench.submit()
-            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
-            let second = try await bench.submit(after: first)
-            let running = try await bench.claimNext(by: consumer)
-            let third = try await bench.submit(after: first)
-            #expect(try await bench.end(first, of: UserID("eve")) == false)
-            #expect(try await bench.record(third.correlationID).status == .queued, "another's is left alone")
-            for _ in 0..<2 { #expect(try await bench.end(first)) }
-            let last = try await bench.events(of: third.correlationID).last
-            #expect(last?.hasPrefix(#"0-2 cancelled {"reason":"conversation_deleted""#) == true)
-            #expect(try await consumer.renew([running.delivery]).cancelled.map(\.1) == [.conversationDeleted])
-            #expect(try await bench.conversations.turns(of: first.conversationID).turns.isEmpty)
-            for standing in [ConversationStanding.named, .confirmed] {
-                await #expect(throws: PublishFailure.conversationNotFound) {
-                    _ = try await bench.publisher().publish(
-                        bench.makeRequest(in: first.conversationID),
-                        in: standing,
-                        as: nil,
-                    )
-                }
-            }
-            let end = bench.finished(running, .cancelled(.conversationDeleted), answer: "late")
-            #expect(try await consumer.finish(end, at: .afterLast) == .finished)
-            #expect(
-                try await bench.conversations.turns(of: first.conversationID).turns.isEmpty,
-                "nothing brings it back"
-            )
-            #expect(try await bench.record(second.correlationID).status == .cancelled)
-        }
-    }
-
-    @Test("what only the archive knows is closed before its deletion, for its owner only")
-    func deletionOfTheKept() async throws {
-        try await withRedis { bench in
-            let request = bench.makeRequest()
-            #expect(try await bench.end(request, of: UserID("eve"), isArchived: true) == false)
-            _ = try await bench.publisher().publish(request, in: .confirmed, as: nil)
-            let other = bench.makeRequest()
-            #expect(try await bench.end(other, isArchived: true) == false)
-            await #expect(throws: PublishFailure.conversationNotFound) {
-                _ = try await bench.publisher().publish(other, in: .confirmed, as: nil)
-            }
-        }
-    }
-
-    @Test("deleting what neither Redis nor the archive knows leaves no key")
-    func deletionOfTheUnknown() async throws {
-        try await withRedis { bench in
-            for _ in 0..<20 {
-                let unknown = bench.makeRequest()
-                #expect(try await bench.end(unknown) == false)
-            }
-            let keys = try await bench.redis("DBSIZE").integer
-            #expect(keys == 0)
-        }
-    }
-
-    @Test("the requests of a deleted conversation are hidden at once, their texts erased, also those that failed")
-    func deletionHides() async throws {
-        try await withRedis { bench in
-            let consumer = bench.consumer()
-            let first = try await bench.submit()
-            try await finish(try await bench.claimNext(by: consumer), consumer, bench)
-            let second = try await bench.submit(after: first)
-            let failed = AnswerOutcome.failed(RequestFailure(kind: .providerFailed, detail: "broken"))
-            let claim = try await bench.claimNext(by: consumer)
-            _ = try await consumer.finish(bench.finished(claim, failed, answer: ""), at: .afterLast)
-            let waiting = try await bench.submit(after: first)
-            #expect(try await bench.record(first.correlationID).isDeleted == false)
-            #expect(try await bench.end(first))
-            for request in [first, second, waiting] {
-                #expect(try await bench.record(request.correlationID).isDeleted)
-            }
-            #expect(try await bench.record(first.correlationID).request.problem.text.isEmpty)
-            #expect(try await bench.events(of: first.correlationID).isEmpty)
-        }
-    }
-
     @Test(
-        "a conversation in which as many wait as may refuses one more, and an operator's redrive all the same goes in"
+        "a conversation with the maximum of waiting requests refuses one more, but not a redrive by an operator"
     )
     func crowded() async throws {
         try await withRedis { bench in
@@ -349,7 +270,7 @@ struct BusyConversationTests {
         }
     }
 
-    @Test("a line of thousands, as an earlier release allowed it, is ended in steps and without a limit")
+    @Test("a queue of thousands, as an earlier release allowed it, is ended in steps and without a limit")
     func longLine() async throws {
         try await withRedis { bench in
             let first = try await bench.submit()

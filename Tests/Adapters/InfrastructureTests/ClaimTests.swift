@@ -115,7 +115,7 @@ struct ClaimTests {
         }
     }
 
-    @Test("a job handed back before its claim is delivered again as if nothing had been")
+    @Test("a job released before its claim is delivered again unchanged")
     func handedBackUnclaimed() async throws {
         try await withRedis { bench in
             let (old, new) = (bench.consumer("old"), bench.consumer("new"))
@@ -148,7 +148,7 @@ struct ClaimTests {
 
     // MARK: Leases
 
-    @Test("a renewal tells apart what is kept, lost and to be cancelled, and extends the expiry")
+    @Test("a renewal distinguishes kept, lost and cancelled jobs, and extends the expiry")
     func renewal() async throws {
         try await withRedis { bench in
             let (consumer, other) = (bench.consumer("a"), bench.consumer("b", lease: .zero))
@@ -220,7 +220,7 @@ struct ClaimTests {
         }
     }
 
-    @Test("what nobody can read is buried, what a later version wrote is left for it")
+    @Test("an unreadable entry is dead-lettered; an entry of a later version is left in the queue")
     func malformed() async throws {
         try await withRedis { bench in
             let seen = EntryRecorder()

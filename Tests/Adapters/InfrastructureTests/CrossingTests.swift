@@ -11,7 +11,7 @@ import Testing
 /// Pushes and answers travel on two connections, so they cross; here the test decides how.
 @Suite("Pushes that cross answers", .tags(.integration))
 struct CrossingTests {
-    /// A place that is live after `1-1`, and what the feed would be pushed next.
+    /// A cursor that is live after `1-1`, and the event that the feed is pushed next.
     private func livePlace(
         _ bench: RedisBench
     ) async throws -> (feed: AnswerFeed, viewer: ViewerProbe, key: String, next: StoredEvent) {
@@ -29,7 +29,7 @@ struct CrossingTests {
         return (feed, viewer, bench.keys.events(id), next)
     }
 
-    @Test("an event pushed while an empty page is on its way is read at once")
+    @Test("an event pushed while an empty page is in flight is read at once")
     func emptyPage() async throws {
         try await withRedis { bench in
             let (feed, viewer, key, next) = try await livePlace(bench)
@@ -46,7 +46,7 @@ struct CrossingTests {
         }
     }
 
-    @Test("a push that nobody stored is asked for once, not for ever")
+    @Test("a pushed event that is not stored is read for once, not repeatedly")
     func emptyPush() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)
@@ -66,7 +66,7 @@ struct CrossingTests {
         }
     }
 
-    @Test("an event pushed while a probe is on its way is no lost history")
+    @Test("an event pushed while a probe is in flight is not lost history")
     func probe() async throws {
         try await withRedis { bench in
             let (feed, viewer, _, next) = try await livePlace(bench)

@@ -84,7 +84,7 @@ struct DeliveryTimeTests {
         }
     }
 
-    @Test("a replica of before takes the message that tells of it for none of its events")
+    @Test("a replica of an earlier release ignores the message with the time of an append")
     func olderReplica() {
         let message = Array("1-33 1790000000000000".utf8)
         let event = StoredEvent(pushed: message.span)

@@ -13,14 +13,14 @@ extension ProviderDialect {
     /// Reads a text that is one value.
     func read(_ text: String) throws -> ProviderChunk { read(try JSONReader.value(text[...].utf8)) }
 
-    func request(for question: ProviderRequest) -> HTTPClientRequest { request(for: question, without: []) }
+    func httpRequest(for request: ProviderRequest) -> HTTPClientRequest { httpRequest(for: request, without: []) }
 }
 
 private let endpoint = ProviderEndpoint(baseURL: "http://host/v1", model: "m-1", apiKey: "sk-key")
 
 private func text(_ request: HTTPClientRequest) -> String { String(decoding: request.body ?? [], as: UTF8.self) }
 
-/// A question with two turns before it, the second of which was never answered.
+/// A request with two earlier turns, the second of which has no answer.
 private func conversation(omits: Bool = false) -> ProviderRequest {
     let random = FixedID()
     let turns = [("1+1", "2"), ("why?", "")].map { problem, answer in
@@ -39,7 +39,7 @@ private struct FixedID {
 
 @Suite("The system prompt", .tags(.unit))
 struct SystemPromptTests {
-    /// Whoever changes the text gives it a new version and notes its digest here.
+    /// A change of the text needs a new version and its digest here.
     private static let known = ["math-1": "29ec0aceadaa1f219c052aeeaa1f7b84170f97b148263ff6d16d291e41113aef"]
 
     @Test("each version stands for one text")
@@ -64,7 +64,7 @@ struct OpenAIDialectTests {
 
     @Test("the request carries prompt, turns, problem and options, and asks for usage")
     func request() {
-        let request = dialect.request(for: conversation())
+        let request = dialect.httpRequest(for: conversation())
         #expect(request.method == "POST" && request.url == "http://host/v1/chat/completions")
         #expect(request.headers.contains { $0.name == "Authorization" && $0.value == "Bearer sk-key" })
         let body = text(request)
@@ -75,21 +75,22 @@ struct OpenAIDialectTests {
         let options = #""stream":true,"stream_options":{"include_usage":true},"temperature":0.5,"max_tokens":99}"#
         #expect(body.hasSuffix(turns + options))
         #expect(!body.contains("left out"))
-        #expect(text(dialect.request(for: conversation(omits: true))).contains("earlier turns were left out"))
+        #expect(text(dialect.httpRequest(for: conversation(omits: true))).contains("earlier turns were left out"))
         #expect(dialect.identity == ProviderIdentity(name: "openai", model: "m-1", promptVersion: "math-1"))
     }
 
     @Test("without a key no field is sent; OpenAI itself gets the limit by its newer name")
     func variants() {
         let keyless = OpenAIDialect(ProviderEndpoint(baseURL: "http://host", model: "m", apiKey: nil))
-        let request = keyless.request(for: question("x"))
+        let request = keyless.httpRequest(for: providerRequest("x"))
         #expect(request.headers.isEmpty)
         #expect(!text(request).contains("temperature") && !text(request).contains("max_"))
         let own = OpenAIDialect(ProviderEndpoint(baseURL: "https://api.openai.com/v1", model: "m", apiKey: "k"))
-        #expect(text(own.request(for: question("x", maxOutputTokens: 5))).hasSuffix(#""max_completion_tokens":5}"#))
+        let limited = own.httpRequest(for: providerRequest("x", maxOutputTokens: 5))
+        #expect(text(limited).hasSuffix(#""max_completion_tokens":5}"#))
     }
 
-    @Test("text, thinking under both names, refusals and a null content are told apart")
+    @Test("text, thinking under both names, refusals and a null content are distinguished")
     func deltas() throws {
         func read(_ delta: String) throws -> ProviderChunk {
             try dialect.read(#"{"id":"x","choices":[{"index":0,"delta":\#(delta),"finish_reason":null}],"usage":null}"#)
@@ -201,7 +202,7 @@ struct OpenAIDialectTests {
         ] as [(String, Int?, String?, Bool)] {
             var expected = ReportedError(status: status, code: code)
             expected.isAboutAccess = isAboutAccess
-            expected.questionFault = code == "context_length_exceeded" ? .unanswerable : nil
+            expected.contentFault = code == "context_length_exceeded" ? .unanswerable : nil
             #expect(try dialect.read(#"{"error":\#(error)}"#).error == expected, "\(error)")
         }
         let none = [
@@ -220,7 +221,7 @@ struct GeminiDialectTests {
 
     @Test("the request carries prompt, turns, problem and options; the key is no part of the URL")
     func request() {
-        let request = dialect.request(for: conversation())
+        let request = dialect.httpRequest(for: conversation())
         #expect(request.url == "http://host/v1beta/models/gemini-1:streamGenerateContent?alt=sse")
         #expect(request.headers.contains { $0.name == "x-goog-api-key" && $0.value == "AI-key" })
         let body = text(request)
@@ -230,9 +231,11 @@ struct GeminiDialectTests {
             + #"{"role":"user","parts":[{"text":"why?"}]},{"role":"model","parts":[{"text":"(no answer)"}]},"#
             + #"{"role":"user","parts":[{"text":"x \"=\" 3\n"}]}],"#
         #expect(body.hasSuffix(turns + #""generationConfig":{"temperature":0.5,"maxOutputTokens":99}}"#))
-        #expect(text(dialect.request(for: conversation(omits: true))).contains("earlier turns were left out"))
+        #expect(text(dialect.httpRequest(for: conversation(omits: true))).contains("earlier turns were left out"))
         let named = GeminiDialect(ProviderEndpoint(baseURL: "http://host", model: "models/g", apiKey: nil))
-        #expect(named.request(for: question("x")).url == "http://host/models/g:streamGenerateContent?alt=sse")
+        #expect(
+            named.httpRequest(for: providerRequest("x")).url == "http://host/models/g:streamGenerateContent?alt=sse"
+        )
     }
 
     @Test("parts are answer or thinking; usage counts the thinking as output")

@@ -41,7 +41,7 @@ struct DiscardTests {
         }
     }
 
-    @Test("what can be read of a discarded request is archived as failed with its text, and the conversation goes on")
+    @Test("the readable part of an unreadable request is archived as failed with its text; the conversation continues")
     func archived() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -101,7 +101,7 @@ struct DiscardTests {
             try await bench.redis("SET", bench.keys.turns(conversation), "something else")
             let recalled = try await bench.conversations.turns(of: conversation)
             #expect(recalled.turns.isEmpty && !recalled.isWhole)
-            #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+            #expect(try await consumer.finish(bench.finished(claim), at: bench.writersPlace(claim)) == .finished)
             #expect(try await bench.record(claim.request.correlationID).status == .completed)
         }
     }
@@ -111,7 +111,7 @@ struct DiscardTests {
         try await withRedis { bench in
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
-            _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
+            _ = try await consumer.finish(bench.finished(claim), at: bench.writersPlace(claim))
             let queue = try await bench.recordQueue()
             let records = try await queue.receive(upTo: 9, waiting: false)
             try await bench.redis("ACL", "SETUSER", "default", "resetchannels")
@@ -192,7 +192,7 @@ struct DiscardTests {
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
             try await bench.redis("ACL", "SETUSER", "default", "resetchannels")
-            #expect(try await consumer.finish(bench.finished(claim), at: .afterLast) == .finished)
+            #expect(try await consumer.finish(bench.finished(claim), at: bench.writersPlace(claim)) == .finished)
             #expect(try await bench.record(claim.request.correlationID).status == .completed)
             #expect(try await bench.redis("XLEN", bench.keys.jobs(0)).integer == 0)
         }

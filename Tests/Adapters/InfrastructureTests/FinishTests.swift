@@ -92,8 +92,8 @@ struct FinishTests {
         }
     }
 
-    @Test("giving up at a marker's place that a newer attempt has taken is superseded")
-    func giveUpTooLate() async throws {
+    @Test("a failure at a marker's place that a newer attempt has written is superseded")
+    func failTooLate() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
             let claim = try await bench.claimed(by: consumer)
@@ -103,7 +103,7 @@ struct FinishTests {
         }
     }
 
-    @Test("fifty who end a request at once write one terminal event", arguments: [1, 2, 3])
+    @Test("fifty callers that end a request at once write one terminal event", arguments: [1, 2, 3])
     func race(round: Int) async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -135,7 +135,7 @@ struct FinishTests {
 
     // MARK: Cancelling
 
-    @Test("a waiting request is over at once; its job stays in line until a worker settles it")
+    @Test("a waiting request is over at once; its job stays in the queue until a worker settles it")
     func cancelQueued() async throws {
         try await withRedis { bench in
             let request = try await bench.submit()

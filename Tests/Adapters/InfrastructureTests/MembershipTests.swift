@@ -14,10 +14,10 @@ struct MembershipTests {
         return consumers.compactMap { $0.array?[1].string }.sorted()
     }
 
-    @Test("who owns nothing and has been silent for long is removed; who owns a job stays, with the job")
+    @Test("a silent consumer without jobs is removed; one that owns a job stays, with the job")
     func removal() async throws {
         try await withRedis { bench in
-            // Ten leases are the limit only above five minutes: told to Redis directly, so that the test need not wait.
+            // Ten leases are the limit only above five minutes: sent to Redis directly, so that the test need not wait.
             let (dead, owner, living) = (bench.consumer("dead"), bench.consumer("owner"), bench.consumer("living"))
             let done = try await bench.claimed(by: dead)
             _ = try await dead.finish(bench.finished(done), at: .afterLast)

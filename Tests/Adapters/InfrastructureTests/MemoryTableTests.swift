@@ -89,7 +89,22 @@ struct MemoryTableTests {
             "record": records / 2,
             "job": try await usage([bench.keys.dead(0)], bench),
             "refused": try await usage([bench.keys.finishedDead(0)], bench) / 2,
+            "caller": try await callerUsage(bench),
         ]
+    }
+
+    /// The counters of a user with as many active requests as the standard limit allows, each with a reservation.
+    private func callerUsage(_ bench: RedisBench) async throws -> Int {
+        let rate = RequestRate.perMinute(60)
+        let admission = bench.admission(.init(rate: rate, active: 4, tokens: 1_000_000))
+        let caller = Callers()
+        for _ in 0..<4 { #expect(await admission.result(caller.user, bench.makeRequest(), tokens: 10_000).isAdmitted) }
+        var counters: [String] = []
+        for kind in ["rate", "active", "tokens"] {
+            counters += (try await bench.redis("KEYS", "lemma:*:\(kind):*").array ?? []).compactMap(\.string)
+        }
+        #expect(counters.count == 3)
+        return try await usage(counters, bench)
     }
 
     @Test("each row says what one takes, and all together fit the manifests' maxmemory")

@@ -28,15 +28,18 @@ struct MockClientTests {
         try await onLoop { loop in
             let clock = ManualClock(loop: loop, isAutomatic: true)
             let sink = SinkRecorder(clock)
-            let once = try await client(clock).stream(question(" 2x  +\n3 "), into: sink)
+            let once = try await client(clock).stream(providerRequest(" 2x  +\n3 "), into: sink)
             #expect(sink.texts == ["2x ", "+ ", "3 "])
             #expect(once == .stop)
             #expect(sink.account?.usage == TokenUsage(inputTokens: 3, outputTokens: 3, isEstimated: false))
             sink.texts = []
-            _ = try await client(clock, tokens: 7).stream(question("a b c"), into: sink)
+            _ = try await client(clock, tokens: 7).stream(providerRequest("a b c"), into: sink)
             #expect(sink.texts.joined() == "a b c a b c a ")
             sink.texts = []
-            let cut = try await client(clock, tokens: 7).stream(question("a b c", maxOutputTokens: 2), into: sink)
+            let cut = try await client(clock, tokens: 7).stream(
+                providerRequest("a b c", maxOutputTokens: 2),
+                into: sink
+            )
             #expect(sink.texts == ["a ", "b "] && cut == .length)
             #expect(sink.account?.usage.outputTokens == 2)
         }
@@ -49,7 +52,7 @@ struct MockClientTests {
             let sink = SinkRecorder(clock)
             let mock = try client(clock, tokens: 6, first: .milliseconds(100), delay: .milliseconds(10))
             let begin = clock.now
-            let task = loop.spawn { _ = try? await mock.stream(question("a"), into: sink) }
+            let task = loop.spawn { _ = try? await mock.stream(providerRequest("a"), into: sink) }
             try await eventually("a sleep", on: loop) { clock.sleeperCount == 1 }
             #expect(sink.texts.isEmpty)
             clock.advance(by: .milliseconds(100))
@@ -76,7 +79,7 @@ struct MockClientTests {
             var failure: ProviderFailure?
             let task = loop.spawn {
                 do throws(ProviderFailure) {
-                    _ = try await mock.stream(question("a"), into: sink)
+                    _ = try await mock.stream(providerRequest("a"), into: sink)
                 } catch {
                     failure = error
                 }
@@ -94,7 +97,7 @@ struct MockClientTests {
             let clock = ManualClock(loop: loop, isAutomatic: true)
             let sink = SinkRecorder(clock)
             let mock = try client(clock, tokens: 2, delay: .milliseconds(1), content: .timestamps)
-            _ = try await mock.stream(question("x"), into: sink)
+            _ = try await mock.stream(providerRequest("x"), into: sink)
             #expect(sink.texts == ["1000000000000 ", "1000001000000 "])
         }
     }
@@ -115,7 +118,7 @@ struct MockClientTests {
             func run(_ text: String) async -> String {
                 sink.texts = []
                 do throws(ProviderFailure) {
-                    return try await mock.stream(question(text), into: sink).rawValue
+                    return try await mock.stream(providerRequest(text), into: sink).rawValue
                 } catch {
                     switch error {
                     case .unavailable: return "failed after \(sink.texts.count)"

@@ -7,11 +7,11 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Requests whose jobs an operator took out of the queue", .tags(.integration))
-struct UnqueuedSweepTests {
+@Suite("Requests whose jobs an operator removed from the queue", .tags(.integration))
+struct OrphanSweepTests {
     private let nobody = ProviderIdentity(name: "mock", model: "mock-1")
 
-    /// Sweeps as soon as a job has not been seen for no time at all.
+    /// A sweep that examines every job, with a lease of zero.
     private func sweep(_ bench: RedisBench, lease: Duration = .zero) -> OrphanSweep {
         OrphanSweep(store: bench.store, consumer: bench.consumer("sweep"), lease: lease, choice: nobody)
     }
@@ -67,6 +67,8 @@ struct UnqueuedSweepTests {
             await sweep(bench).sweep()
             let names = try await bench.eventNames(of: claim.request.correlationID)
             #expect(names == ["0-1 queued", "1-0 started", "1-1 token", "2-0 failed"])
+            let records = try await bench.redis("XREVRANGE", bench.keys.finished(0), "+", "-", "COUNT", "1").array ?? []
+            #expect(records.first?.array?.last?.fields["answer"] == "x = ")
             await #expect(throws: RedisError.self) { _ = try await bench.append("1-2", "2", to: claim) }
         }
     }
@@ -81,7 +83,7 @@ struct UnqueuedSweepTests {
         }
     }
 
-    @Test("an abort ends a running one at once, and one that was wished before the sweep ends as cancelled")
+    @Test("an abort ends a running one at once, and one that was requested before the sweep ends as cancelled")
     func aborted() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -105,7 +107,7 @@ struct UnqueuedSweepTests {
         }
     }
 
-    @Test("waiting, running, postponed, promoted and lined-up requests are left alone")
+    @Test("waiting, running, postponed, promoted and queued requests are not changed")
     func known() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -143,7 +145,7 @@ struct UnqueuedSweepTests {
         }
     }
 
-    @Test("a job that was seen within the lease is not asked about")
+    @Test("a job that was seen within the lease is not examined")
     func fresh() async throws {
         try await withRedis { bench in
             let request = try await bench.submit()

@@ -8,20 +8,20 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Postponing, giving up and redriving on Redis", .tags(.integration))
+@Suite("Postponing, dead-lettering and redriving on Redis", .tags(.integration))
 struct PostponeTests {
-    /// What there was of the answer.
+    /// The answer so far.
     private static let text = "x = "
     private static let failure = RequestFailure(kind: .providerTimedOut, detail: "silent")
 
-    /// Lets the one postponed job become due and takes it.
+    /// Waits until the one postponed job is due and receives it.
     private func redelivered(_ bench: RedisBench, to consumer: RedisMessageConsumer) async throws -> JobDelivery {
         let became = try await eventually { try await consumer.enqueueDue(upTo: 10) == 1 }
         #expect(became)
         return try #require(try await consumer.receive(upTo: 1).first)
     }
 
-    @Test("a postponed request leaves its worker and comes back as a job with its reason")
+    @Test("a postponed request is released by its worker and enqueued again with its reason")
     func comesBack() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer()
@@ -84,8 +84,8 @@ struct PostponeTests {
         }
     }
 
-    @Test("after the last attempt there is no further one, and giving up makes one dead letter")
-    func givenUp() async throws {
+    @Test("after the last attempt there is no further one, and the end makes one dead letter")
+    func exhausted() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
@@ -97,7 +97,7 @@ struct PostponeTests {
                 answer: Self.text
             )
             #expect(result == .exhausted)
-            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
             let place = FinishPlace.id(EventID(attempt: 2, sequence: 0))
             #expect(try await consumer.finish(last, at: place, letter: .attemptsExhausted) == .finished)
             #expect(
@@ -115,7 +115,7 @@ struct PostponeTests {
         }
     }
 
-    @Test("an attempt that is handed over for want of room does not count")
+    @Test("an attempt that is handed over for lack of room does not count")
     func uncounted() async throws {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
@@ -148,7 +148,7 @@ struct PostponeTests {
         try await withRedis { bench in
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimed(by: consumer)
-            let last = bench.finished(claim.next(after: Self.failure, answer: Self.text), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
             _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), letter: .attemptsExhausted)
             let letters = RedisDeadLetters(store: bench.store)
             let name = try #require(try await letters.list(upTo: 1).first).name

@@ -50,13 +50,13 @@ struct ClosureClient: AIStreamingClient {
         self.body = body
     }
 
-    func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
+    func stream(_ request: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason {
         try await body(sink)
         return .stop
     }
 }
 
-func question(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> ProviderRequest {
+func providerRequest(_ text: String, maxOutputTokens: Int? = nil, for attempt: AttemptName? = nil) -> ProviderRequest {
     ProviderRequest(
         problem: MathProblem(stored: text),
         options: SolveOptions(maxOutputTokens.map { [.maxOutputTokens: .integer($0)] } ?? [:]),
@@ -108,7 +108,7 @@ final class ProviderBench {
         client(name) { sink throws(ProviderFailure) in sink.receive(.token, name) }
     }
 
-    /// Gives the texts, then is silent until it is cancelled.
+    /// Sends the texts, then nothing until it is cancelled.
     func silent(_ name: String, after texts: [String] = [], _ onCancel: @escaping () -> Void = {}) -> ClosureClient {
         client(name) { [loop] sink throws(ProviderFailure) in
             for text in texts { sink.receive(.token, text) }
@@ -156,7 +156,7 @@ final class ProviderBench {
     func solve(_ chain: ProviderChain, requested: String? = nil) async -> Result<String, AIFailure> {
         do throws(AIFailure) {
             return .success(
-                try await chain.solve(question("x"), requested: requested, into: sink).account.provider.name
+                try await chain.solve(providerRequest("x"), requested: requested, into: sink).account.provider.name
             )
         } catch {
             return .failure(error)

@@ -124,7 +124,7 @@ struct ProviderChainTests {
         }
     }
 
-    @Test("usage is what the provider tells, else an estimate that says so; a call that was refused used nothing")
+    @Test("usage is what the provider reports, else a marked estimate; a refused call used nothing")
     func usage() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)
@@ -141,7 +141,8 @@ struct ProviderChainTests {
                 (telling, told),
                 (quiet, TokenUsage(inputTokens: 1, outputTokens: 31, reasoningTokens: 11, isEstimated: true)),
             ] {
-                let solution = try await bench.chain(client).solve(question("x"), requested: nil, into: bench.sink)
+                let chain = bench.chain(client)
+                let solution = try await chain.solve(providerRequest("x"), requested: nil, into: bench.sink)
                 #expect(solution.account.usage == usage)
             }
             _ = await bench.solve(bench.chain(bench.failing("down")))

@@ -83,7 +83,7 @@ struct ProviderGuardTests {
         }
     }
 
-    @Test("too much to do and a rejected question do not open it; silence does")
+    @Test("too much to do and a rejected request do not open it; silence does")
     func verdicts() async throws {
         try await onLoop { loop in
             for (failure, state) in [
@@ -150,7 +150,7 @@ struct ProviderGuardTests {
         }
     }
 
-    @Test("before the moment that a provider named no question is put to it")
+    @Test("a provider is not called before the time that it named")
     func pause() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)
@@ -250,7 +250,7 @@ struct ProviderGuardTests {
         }
     }
 
-    @Test("who waits for a slot waits no longer than for a first token")
+    @Test("a call waits for a slot no longer than for a first token")
     func patience() async throws {
         try await onLoop { loop in
             let bench = ProviderBench(loop)

@@ -4,7 +4,7 @@ import Domain
 @testable import HTTPClient
 @testable import Infrastructure
 
-/// Keeps everything a provider says, without a loop.
+/// Records everything that a provider sends, without a loop.
 final class Notes: AnswerSink {
     var reasoning: [String] = []
     var answer: [String] = []
@@ -22,7 +22,7 @@ final class Notes: AnswerSink {
     func waitForRoom() async throws(CancellationError) {}
 }
 
-/// What a client makes of one response.
+/// How a client reads one response.
 struct Reading: Equatable {
     let end: Result<FinishReason, ProviderFailure>
     let reasoning: [String]
@@ -52,7 +52,7 @@ struct Reading: Equatable {
     }
 }
 
-/// An OpenAI-style and a Gemini-style provider at an address that nobody asks.
+/// An OpenAI-style and a Gemini-style provider at an address that is never called.
 let spokenDialects: [any ProviderDialect] = {
     let endpoint = ProviderEndpoint(baseURL: "http://host", model: "m", apiKey: nil)
     return [OpenAIDialect(endpoint), GeminiDialect(endpoint)]

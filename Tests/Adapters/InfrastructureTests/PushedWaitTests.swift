@@ -13,7 +13,7 @@ struct PushedWaitTests {
     /// Longer than any test waits: what returns before was pushed.
     private static let limit = Duration.seconds(300)
 
-    @Test("readers of a conversation hear of each acknowledged record, and nobody else does", .timeLimit(.minutes(1)))
+    @Test("readers of a conversation are notified of each acknowledged record, and only they", .timeLimit(.minutes(1)))
     func kept() async throws {
         try await withRedis { bench in
             let queue = try await bench.recordQueue()

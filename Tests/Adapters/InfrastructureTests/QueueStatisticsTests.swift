@@ -85,7 +85,7 @@ struct QueueSurveyTests {
         }
     }
 
-    @Test("nothing is told while Redis does not answer")
+    @Test("nothing is reported while Redis does not answer")
     func outage() async throws {
         try await withRedis { bench in
             let seen = Seen()

@@ -29,8 +29,8 @@ final class RedisBench {
     private var consumers: [RedisMessageConsumer] = []
     private var queues: [RedisRecordQueue] = []
 
-    /// The adapters act as `user` of the form `name:password@`, or as the default user; the test's own commands are always
-    /// the latter's.
+    /// The adapters log in as `user` (`name:password@`) or as the default user; the test's own commands are always
+    /// sent as the default user.
     init(_ server: RedisServer, _ loop: Loop, as user: String = "") throws {
         self.server = server
         self.loop = loop
@@ -43,7 +43,7 @@ final class RedisBench {
             connection: nil,
             bus: LocalEventBus(),
         )
-        // Without pauses to speak of.
+        // With very short pauses.
         let backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(50), random: SecureRandomSource())
         pushes = RedisPushes(store: store, backoff: backoff)
         writers = RedisAnswerLogWriter(store: store, backoff: backoff, appends: appends)
@@ -164,13 +164,13 @@ final class RedisBench {
         AttemptPlan(provider: "mock", model: "mock-1", restartReason: reason)
     }
 
-    /// Submits, takes and claims a job.
+    /// Submits, receives and claims a job.
     func claimed(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         _ = try await submit()
         return try await claimNext(by: consumer)
     }
 
-    /// Takes and claims the next job.
+    /// Receives and claims the next job.
     func claimNext(by consumer: RedisMessageConsumer) async throws -> JobClaim {
         guard let delivery = try await consumer.receive(upTo: 1).first,
             case .claimed(let claim) = try await consumer.claim(delivery, plan())
@@ -181,7 +181,7 @@ final class RedisBench {
     func finished(
         _ claim: JobClaim,
         _ outcome: AnswerOutcome = .completed(.stop),
-        answer: String = "x = 2"
+        answer: String? = "x = 2"
     ) -> FinishedAttempt {
         FinishedAttempt(
             claim: claim,
@@ -196,13 +196,21 @@ final class RedisBench {
         )
     }
 
-    /// Cancels a request as one who knows only its id.
+    /// The place at which the writer of the newest attempt ends the request.
+    func writersPlace(_ claim: JobClaim) async throws -> FinishPlace {
+        guard let last = try await repository.lastEvent(of: claim.request.correlationID) else {
+            throw NeverHappened(what: "an event")
+        }
+        return .id(last.next)
+    }
+
+    /// Cancels a request of which the caller knows only the id.
     func cancel(_ id: CorrelationID, _ reason: CancelReason) async throws -> CancelResult {
         let request = try await repository.find(id)?.request ?? makeRequest()
         return try await repository.cancel(request, reason)
     }
 
-    /// Tells that a request's conversation is about to be deleted.
+    /// Begins the deletion of a request's conversation.
     func end(_ request: MathRequest, of user: UserID? = nil, isArchived: Bool = false) async throws -> Bool {
         try await conversations.beginDeletion(
             of: request.conversationID,
@@ -225,7 +233,7 @@ final class RedisBench {
         return try await store.connection(of: request).call(command).integer
     }
 
-    // MARK: Looking
+    // MARK: Reading
 
     /// A command on a connection that no adapter uses.
     @discardableResult
@@ -233,6 +241,12 @@ final class RedisBench {
         var command = RedisCommand(arguments[0])
         command.append(contentsOf: arguments.dropFirst())
         return try await probe.call(command, deadline: .seconds(5))
+    }
+
+    /// The keys that contain a text, in their names or in their values.
+    func mentions(of text: String) async throws -> [String] {
+        let reply = try await redis("EVAL", RedisServer.mentionsScript, "0", text)
+        return (reply.array ?? []).compactMap(\.string).sorted()
     }
 
     /// Every stored event as it is pushed: `<id> <name> <data>`.

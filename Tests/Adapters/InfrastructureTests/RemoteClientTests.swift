@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-/// One call of a provider whose server sends exactly what a test says.
+/// One call of a provider whose server sends exactly the bytes that the test gives it.
 private struct Exchange {
     let end: Result<FinishReason, ProviderFailure>
     let texts: [String]
@@ -42,7 +42,7 @@ private enum Dialect: CaseIterable {
         }
     }
 
-    /// Asks a server that does `onRequest`.
+    /// Calls a server that runs `onRequest`.
     func ask(
         for attempt: AttemptName? = nil,
         _ onRequest: @escaping @Sendable (RawServer.Connection) -> Void
@@ -55,7 +55,7 @@ private enum Dialect: CaseIterable {
             let client = RemoteClient(make(server.url), transport: transport, connectTimeout: .seconds(10))
             var end: Result<FinishReason, ProviderFailure>
             do throws(ProviderFailure) {
-                end = .success(try await client.stream(question("x", for: attempt), into: sink))
+                end = .success(try await client.stream(providerRequest("x", for: attempt), into: sink))
             } catch {
                 #expect(!"\(error)".contains("127.0.0.1") && !"\(error)".contains("sk-hidden"), "\(error)")
                 end = .failure(error)
@@ -88,7 +88,7 @@ struct RemoteClientTests {
         #expect(exchange.texts == ["a", "b"])
     }
 
-    @Test("a provider is told whose question it is", arguments: Dialect.allCases)
+    @Test("a provider receives the ids of the request and the attempt", arguments: Dialect.allCases)
     fileprivate func names(dialect: Dialect) async throws {
         let id = try #require(CorrelationID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"))
         let exchange = try await dialect.ask(for: AttemptName(correlationID: id, number: 2)) { connection in
@@ -130,7 +130,7 @@ struct RemoteClientTests {
     }
 
     @Test(
-        "what is cut anywhere before its reason is no answer, and no half of a character is told",
+        "an answer that is cut before its reason is an error, and no part of a character is delivered",
         arguments: Dialect.allCases
     )
     fileprivate func cut(dialect: Dialect) async throws {
@@ -272,7 +272,7 @@ struct RemoteClientTests {
         #expect(bytes > 1 << 20 && bytes < (1 << 20) + 2 * text.utf8.count)
     }
 
-    @Test("nobody there, and a server that closes without a word, can be tried again")
+    @Test("a refused connection and a server that closes without a response can be retried")
     func unreachable() async throws {
         let closing = try await Dialect.openai.ask { $0.stream.close() }
         guard case .failure(.unavailable) = closing.end else {
@@ -286,7 +286,7 @@ struct RemoteClientTests {
             let client = RemoteClient(dialect, transport: transport, connectTimeout: .seconds(10))
             let detail = "The provider openai failed: the server could not be reached."
             await #expect(throws: ProviderFailure.unavailable(detail: detail)) {
-                _ = try await client.stream(question("x"), into: SinkRecorder(ManualClock(loop: loop)))
+                _ = try await client.stream(providerRequest("x"), into: SinkRecorder(ManualClock(loop: loop)))
             }
         }
     }
@@ -313,7 +313,7 @@ struct RemoteClientTests {
                 connectTimeout: .seconds(10)
             )
             var end: FinishReason?
-            loop.spawn { end = try? await client.stream(question("x"), into: sink) }
+            loop.spawn { end = try? await client.stream(providerRequest("x"), into: sink) }
             try await eventually("some text", on: loop) { !sink.texts.isEmpty }
             let unsent = try await settled(on: loop) { server.connections[0].stream.pendingBytes }
             #expect(unsent > 1_000_000, "the server cannot get rid of its answer")
@@ -340,7 +340,7 @@ struct RemoteClientTests {
                 var failure: ProviderFailure?
                 let task = loop.spawn {
                     do throws(ProviderFailure) {
-                        _ = try await client.stream(question("x"), into: sink)
+                        _ = try await client.stream(providerRequest("x"), into: sink)
                     } catch {
                         failure = error
                     }

@@ -13,7 +13,7 @@ struct RequestShapeTests {
     private static let sent: Set<RequestPart> = [.streamOptions, .systemRole, .temperature, .maxTokens]
 
     @Test(
-        "the part that is named is left out; a question's own fault leaves out nothing",
+        "the part that is named is left out; a fault of the content leaves out nothing",
         arguments: [
             (400, #"{"error":{"message":"System role not supported"}}"#, [.systemRole]),
             (500, #"{"error":{"code":500,"message":"System role not supported"}}"#, [.systemRole]),
@@ -54,7 +54,7 @@ struct RequestShapeTests {
         #expect(refused.cause(status: status, sent: Self.sent) == expected)
     }
 
-    @Test("a part is left out for good once an answer came without it, and told of once")
+    @Test("a part is left out permanently once an answer came without it, and reported once")
     func memory() {
         let told = Mutex<[RequestPart]>([])
         let shape = RequestShape { part in told.withLock { $0.append(part) } }
@@ -72,9 +72,10 @@ struct RequestShapeTests {
 
     @Test("without a part the request means the same")
     func requests() {
-        let question = question("x", maxOutputTokens: 5)
+        let request = providerRequest("x", maxOutputTokens: 5)
         func body(_ dialect: Int, _ omitted: Set<RequestPart>) -> String {
-            String(decoding: spokenDialects[dialect].request(for: question, without: omitted).body ?? [], as: UTF8.self)
+            let http = spokenDialects[dialect].httpRequest(for: request, without: omitted)
+            return String(decoding: http.body ?? [], as: UTF8.self)
         }
         let bare = body(0, [.streamOptions, .systemRole, .temperature, .maxTokens])
         #expect(!bare.contains("stream_options") && !bare.contains(#""system""#))
@@ -124,8 +125,8 @@ struct RequestShapeTests {
             let dialect = OpenAIDialect(ProviderEndpoint(baseURL: server.url + "v1", model: "m", apiKey: nil))
             let client = RemoteClient(dialect, transport: transport, connectTimeout: .seconds(10), shape: shape)
             func ask(_ options: SolveOptions) async throws(ProviderFailure) {
-                let question = ProviderRequest(problem: MathProblem(stored: "x"), options: options)
-                _ = try await client.stream(question, into: SinkRecorder(ManualClock(loop: loop)))
+                let request = ProviderRequest(problem: MathProblem(stored: "x"), options: options)
+                _ = try await client.stream(request, into: SinkRecorder(ManualClock(loop: loop)))
             }
             var options = SolveOptions([.temperature: .number(0.5), .maxOutputTokens: .integer(9000)])
             do throws(ProviderFailure) { try await ask(options) } catch {
@@ -138,7 +139,7 @@ struct RequestShapeTests {
                 without: []
             )
             #expect(sent == (isRemembered ? kept : kept.subtracting([part])))
-            // An answer to a question without the option confirms nothing.
+            // An answer to a request without the option confirms nothing.
             try await ask(SolveOptions())
             shape.restore([part])
             #expect(shape.leftOut.isEmpty)

@@ -32,7 +32,7 @@ struct SolveOptionStorageTests {
             let consumer = bench.consumer(attemptsMax: 1)
             let claim = try await bench.claimNext(by: consumer)
             #expect(claim.request.options == request.options)
-            let last = bench.finished(claim.next(after: Self.failure, answer: ""), .failed(Self.failure))
+            let last = bench.finished(claim.next(after: Self.failure), .failed(Self.failure))
             _ = try await consumer.finish(last, at: .id(EventID(attempt: 2, sequence: 0)), letter: .attemptsExhausted)
             let records = try await bench.recordQueue().receive(upTo: 10, waiting: true)
             #expect(records.map(\.entry.request.options) == [request.options, request.options])

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Ends that no worker writes are told once, on Redis", .tags(.integration))
+@Suite("Ends that no worker writes are reported once, on Redis", .tags(.integration))
 struct StoredEndTests {
     private final class Ends {
         private(set) var seen: [String] = []
@@ -18,13 +18,13 @@ struct StoredEndTests {
                 switch end {
                 case .cancelled(let reason, let age): seen.append(age >= .zero ? reason.rawValue : "before it began")
                 case .expired: seen.append("expired")
-                case .failed(let kind, _): seen.append(kind.rawValue)
+                case .failed(_, let kind, _): seen.append(kind.rawValue)
                 }
             }
         }
     }
 
-    @Test("a cancellation is told by the call that ended the request, not by one that came late or asked its worker")
+    @Test("a cancellation is reported by the call that ended the request, and by no other")
     func cancelled() async throws {
         try await withRedis { bench in
             let ends = Ends(of: bench.store)
@@ -41,7 +41,7 @@ struct StoredEndTests {
         }
     }
 
-    @Test("an interruption and a deletion tell of each request that stood in line")
+    @Test("an interruption and a deletion report each waiting request")
     func lines() async throws {
         try await withRedis { bench in
             let ends = Ends(of: bench.store)
@@ -57,7 +57,7 @@ struct StoredEndTests {
         }
     }
 
-    @Test("a request that expired in the queue is told by the one claim that finds it gone")
+    @Test("a request that expired in the queue is reported by the one claim that finds it missing")
     func expired() async throws {
         try await withRedis { bench in
             let retention = Retention(live: .milliseconds(100), afterEnd: .seconds(60), turns: 4)
@@ -90,7 +90,7 @@ struct StoredEndTests {
         }
     }
 
-    @Test("one that was cancelled and forgotten before its job was taken has not expired as well")
+    @Test("a request that was cancelled and expired before its job was received is not reported as expired")
     func forgotten() async throws {
         try await withRedis { bench in
             let ends = Ends(of: bench.store)
@@ -109,7 +109,7 @@ struct StoredEndTests {
         }
     }
 
-    /// A first question makes the group.
+    /// The first submission makes the group.
     private func eventualDelivery(_ consumer: RedisMessageConsumer) async throws -> JobDelivery? {
         for _ in 0..<3 {
             if let delivery = try await consumer.receive(upTo: 1).first { return delivery }

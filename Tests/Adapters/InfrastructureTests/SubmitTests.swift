@@ -34,7 +34,7 @@ struct SubmitTests {
         }
     }
 
-    @Test("the line is first in, first out, positions count it, and at its limit nothing is written")
+    @Test("the queue is first in, first out; positions count it, and at its limit nothing is written")
     func full() async throws {
         try await withRedis { bench in
             let publisher = bench.publisher(waitingMax: 3)
@@ -82,7 +82,7 @@ struct SubmitTests {
         }
     }
 
-    @Test("a Redis that takes no more memory gets nothing, and the client is told")
+    @Test("a Redis at its memory limit accepts no submission, and the client gets an error")
     func outOfMemory() async throws {
         try await withRedis { bench in
             _ = try await bench.submit()

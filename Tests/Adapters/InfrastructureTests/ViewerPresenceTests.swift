@@ -8,13 +8,13 @@ import Testing
 
 @testable import Infrastructure
 
-@Suite("Requests that nobody watches any more, on Redis", .tags(.integration))
+@Suite("Requests without viewers, on Redis", .tags(.integration))
 struct ViewerPresenceTests {
     private static let grace = Duration.milliseconds(200)
 
     private final class SilentViewer: AnswerViewer {
         private(set) var end: AnswerEnd?
-        func hasRoom(for event: AnswerEvent) -> Bool { true }
+        func offer(_ event: AnswerEvent) -> Bool { true }
         func deliver(_ event: AnswerEvent) {}
         func answerDidEnd(_ end: AnswerEnd) { self.end = end }
     }
@@ -120,7 +120,7 @@ struct ViewerPresenceTests {
         }
     }
 
-    @Test("a running one is asked to stop: durable flag, push and lease renewal tell the reason")
+    @Test("a running one is asked to stop: durable flag, push and lease renewal have the reason")
     func abandonedWhileRunning() async throws {
         try await withReplicas { replicas in
             let bench = replicas.bench
@@ -135,7 +135,7 @@ struct ViewerPresenceTests {
         }
     }
 
-    @Test("as long as another replica has a viewer, nobody is gone")
+    @Test("a request is not abandoned as long as another replica has a viewer")
     func anotherReplica() async throws {
         try await withReplicas(2) { replicas in
             let bench = replicas.bench
@@ -155,7 +155,7 @@ struct ViewerPresenceTests {
         }
     }
 
-    @Test("who comes back within the grace, elsewhere, keeps the request alive")
+    @Test("a viewer that reconnects within the grace to another replica keeps the request alive")
     func comesBack() async throws {
         try await withReplicas(2) { replicas in
             let bench = replicas.bench
@@ -186,14 +186,14 @@ struct ViewerPresenceTests {
             let id = record.request.correlationID
             _ = replicas.pushes[0].answers.watch(record, from: .first, viewer: SilentViewer())
             #expect(try await eventually { try await viewers(of: id, bench) == 1 })
-            // As a process that was killed: it says nothing more.
+            // Like a killed process: it sends nothing more.
             replicas.pushes[0].close()
             #expect(try await bench.record(id).status == .queued)
             #expect(try await eventually { try await bench.record(id).status == .cancelled })
         }
     }
 
-    @Test("a viewer who stays for longer than one word counts stays counted")
+    @Test("a viewer that stays longer than one presence lasts remains counted")
     func refreshed() async throws {
         try await withReplicas(2) { replicas in
             let bench = replicas.bench
@@ -217,7 +217,7 @@ struct ViewerPresenceTests {
         }
     }
 
-    @Test("a sweep that did not see the last seconds cancels nothing until viewers have had time to be told of")
+    @Test("a sweep that missed the last seconds cancels nothing until replicas had time to report their viewers")
     func doubt() async throws {
         try await withReplicas { replicas in
             let bench = replicas.bench
@@ -245,7 +245,7 @@ struct ViewerPresenceTests {
             try await bench.redis("CONFIG", "RESETSTAT")
             let viewer = SilentViewer()
             let place = replicas.pushes[0].answers.watch(record, from: .first, viewer: viewer)
-            let feed = try await eventually { replicas.pushes[0].answers.feedCount == 1 }
+            let feed = try await eventually { replicas.pushes[0].answers.feeds.count == 1 }
             place.cancel()
             #expect(feed)
             #expect(try await !calls())

@@ -4,10 +4,11 @@ import EventLoop
 import RedisClient
 import Shared
 import TestSupport
+import Testing
 
 @testable import Infrastructure
 
-/// A viewer that keeps what it is given, with as much room as the test leaves it.
+/// A viewer that records its events, with as much room as the test allows.
 final class ViewerProbe: AnswerViewer {
     private(set) var events: [AnswerEvent] = []
     private(set) var end: AnswerEnd?
@@ -15,7 +16,11 @@ final class ViewerProbe: AnswerViewer {
     var room = Int.max
     var subscription: (any AnswerSubscription)?
 
-    func hasRoom(for event: AnswerEvent) -> Bool { room > 0 }
+    func offer(_ event: AnswerEvent) -> Bool {
+        guard room > 0 else { return false }
+        deliver(event)
+        return true
+    }
 
     func deliver(_ event: AnswerEvent) {
         room -= 1
@@ -31,6 +36,9 @@ final class ViewerProbe: AnswerViewer {
     var lastData: String { String(decoding: events.last?.data ?? [], as: UTF8.self) }
 }
 
+/// The names of all events of a request whose answer is three tokens.
+let threeTokens = ["0-1 queued", "1-0 started", "1-1 token", "1-2 token", "1-3 token", "1-4 completed"]
+
 extension RedisBench {
     /// Begins to watch; the probe keeps the subscription.
     func watch(_ id: CorrelationID, after cursor: String? = nil, room: Int = .max) async throws -> ViewerProbe {
@@ -40,6 +48,12 @@ extension RedisBench {
         let start = cursor.flatMap { EventID($0) }.map { AnswerStart.after($0) } ?? .first
         probe.subscription = answers.watch(record, from: start, viewer: probe)
         return probe
+    }
+
+    /// Writes three tokens and the end: ``threeTokens``.
+    func finishAfterThreeTokens(_ claim: JobClaim, by consumer: RedisMessageConsumer) async throws {
+        for number in 1...3 { _ = try await append("1-\(number)", "\(number)", to: claim) }
+        #expect(try await consumer.finish(finished(claim), at: .id(EventID(attempt: 1, sequence: 4))) == .finished)
     }
 
     /// What a feed of the request knows at its beginning.
@@ -53,7 +67,7 @@ extension RedisBench {
         try await redis("PUBSUB", "SHARDNUMSUB", channel).array?.last?.integer ?? -1
     }
 
-    /// Waits until Redis says that `count` connections subscribe to a request's live channel.
+    /// Waits until Redis reports `count` subscribers of a request's live channel.
     func waitForSubscribers(_ count: Int, of id: CorrelationID) async throws {
         try await waitForSubscribers(count, on: keys.live(id))
     }

@@ -34,10 +34,11 @@ struct DomainEventMetricsTests {
     @Test("a request that ended without a worker is counted by its end, a failed one also as a dead letter")
     func withoutWorker() {
         LemmaMetrics(registry).subscribe(to: bus)
+        let id = CorrelationID(bits: UUIDBits(high: 1, low: 1))
         bus.publish(RequestEndedWithoutWorker.expired)
         bus.publish(RequestEndedWithoutWorker.cancelled(.disconnected, after: .seconds(1)))
-        bus.publish(RequestEndedWithoutWorker.failed(.removedFromQueue, after: .seconds(1)))
-        bus.publish(RequestEndedWithoutWorker.failed(.internalError, after: .seconds(1)))
+        bus.publish(RequestEndedWithoutWorker.failed(id, .removedFromQueue, after: .seconds(1)))
+        bus.publish(RequestEndedWithoutWorker.failed(id, .internalError, after: .seconds(1)))
         #expect(samples("lemma_requests_finished_total").count == 4)
         #expect(
             samples("lemma_dead_letters_total").sorted() == [

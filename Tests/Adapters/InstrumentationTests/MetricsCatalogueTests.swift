@@ -38,7 +38,7 @@ struct MetricsCatalogueTests {
         #expect(!MetricsCatalogue.document().contains("`:  |"))
     }
 
-    @Test("a row tells everything about a metric")
+    @Test("a row has everything about a metric")
     func row() {
         let row = """
             | `lemma_gen_ai_client_token_usage_tokens` | histogram | – | `gen_ai_operation_name`: `chat`, or \

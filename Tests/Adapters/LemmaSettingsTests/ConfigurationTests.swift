@@ -27,7 +27,7 @@ struct ConfigurationTests {
         #expect(dev.ai.providers == [.local])
         #expect(dev.auth.required == false)
         #expect(dev.limits.solve == nil)
-        #expect(dev.limits.auth == nil)
+        #expect(dev.limits.auth == nil && dev.limits.addressMaxConnections == nil)
         #expect(dev.redis.url == nil)
         #expect(dev.otel.serviceName == "lemma-dev")
         let client = try Configuration.load(environment: [:], dotEnv: nil, role: .client).configuration
@@ -55,6 +55,7 @@ struct ConfigurationTests {
         #expect(value.stream.disconnectGrace == .seconds(10) && value.drainGrace == .seconds(25))
         #expect(value.limits.solve == Rate(count: 60, period: .seconds(60)))
         #expect(value.limits.auth == Rate(count: 10, period: .seconds(60)))
+        #expect(value.limits.userDailyTokens == nil && value.limits.addressMaxConnections == 1000)
         #expect(value.limits.userMaxActive == 4 && value.limits.corsOrigins == [] && value.limits.trustedProxies == [])
         #expect(value.context.maxTurns == 20 && value.context.maxTokens == 8000)
         #expect(value.logging.level == .info && value.logging.format == .json)

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Problems as students type them, and what must stand behind `**Answer:**`.
+/// Problems as students type them, and the text that must follow `**Answer:**`.
 private let table: [(problem: String, result: String)] = [
     // Arithmetic
     ("1/3 + 1/6", "\\(\\frac{1}{2} = 0.5\\)"),
@@ -142,7 +142,7 @@ struct AnswerTests {
         }
     }
 
-    @Test("What has no answer is told in a sentence, without an answer line")
+    @Test("A problem without an answer gets a sentence, without an answer line")
     func refuses() async throws {
         let table = [
             ("1/0", "not defined"), ("ln(0)", "not defined"), ("0/0", "not defined"), ("arcsin(2)", "not defined"),

@@ -92,7 +92,7 @@ struct FuzzTests {
         #expect(read > 1_000)
     }
 
-    @Test("Random bytes as results of the calculator are read or given up")
+    @Test("Random bytes as results of the calculator are read or rejected")
     func results() {
         var generator = SplitMix(state: 0x5175_616C_63)
         let alphabet = Array("0123456789.+-*/^()[]|;<>= 'xyCnE,ei!pisnqrtad\u{221E}")

@@ -44,15 +44,14 @@ final class Pieces {
     var all: [String] = []
 }
 
-/// What stands behind `**Answer:**` on the last line; nil if there is no such line.
+/// The text after `**Answer:**` on the last line; nil if there is no such line.
 func result(_ text: String) -> String? {
     let mark = "**Answer:** "
     guard let line = text.split(separator: "\n").last, line.hasPrefix(mark) else { return nil }
     return String(line.dropFirst(mark.count))
 }
 
-/// The calculator processes of this test process that were given this much memory, which tells one test's from
-/// another's.
+/// The calculator processes of this test process with this memory limit, which identifies the test that started them.
 func calculators(memoryBytesMax: Int) -> [Int32] {
     guard let directory = unsafe opendir("/proc") else { return [] }
     defer { unsafe closedir(directory) }

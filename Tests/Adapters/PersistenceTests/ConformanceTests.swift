@@ -64,7 +64,7 @@ struct ConformanceTests {
         }
     }
 
-    @Test("everything that is known of a request comes back", arguments: Medium.allCases)
+    @Test("every field of a request is read as it was written", arguments: Medium.allCases)
     func everything(_ medium: Medium) async throws {
         try await with(medium) { _, archive in
             let finished = Self.fullRequest

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Persistence
 
-/// How PostgreSQL finds what the queries ask for, in a database with much more than that.
+/// How PostgreSQL executes the queries in a database with many more rows than they return.
 ///
 /// The plans are generic ones, as a connection uses them once it has run a statement a few times.
 @Suite("Plans of the queries", .tags(.integration), .timeLimit(.minutes(3)))
@@ -65,26 +65,26 @@ struct PlanTests {
             #expect(pages(plan) <= pagesMax, "\(plan)")
         }
     }
+}
 
-    /// What EXPLAIN says of a statement with its parameters.
-    private func explain(
-        _ statement: PostgresStatement,
-        _ values: String,
-        _ database: PostgresTestDatabase
-    ) throws -> String {
-        try database.sql(
-            """
-            SET plan_cache_mode = force_generic_plan;
-            PREPARE it AS \(statement.sql);
-            EXPLAIN (ANALYZE, BUFFERS) EXECUTE it (\(values));
-            """
-        )
-    }
+/// What EXPLAIN says of a statement with its parameters.
+func explain(
+    _ statement: PostgresStatement,
+    _ values: String,
+    _ database: PostgresTestDatabase
+) throws -> String {
+    try database.sql(
+        """
+        SET plan_cache_mode = force_generic_plan;
+        PREPARE it AS \(statement.sql);
+        EXPLAIN (ANALYZE, BUFFERS) EXECUTE it\(values.isEmpty ? "" : " (\(values))");
+        """
+    )
+}
 
-    /// Pages of 8 KiB that were looked at for the whole statement.
-    private func pages(_ plan: String) -> Int {
-        let line = plan.split(separator: "\n").first { $0.contains("Buffers:") } ?? ""
-        let counts = line.split(whereSeparator: { $0 == " " || $0 == "=" }).compactMap { Int($0) }
-        return counts.reduce(0, +)
-    }
+/// Pages of 8 KiB that were looked at for the whole statement.
+func pages(_ plan: String) -> Int {
+    let line = plan.split(separator: "\n").first { $0.contains("Buffers:") } ?? ""
+    let counts = line.split(whereSeparator: { $0 == " " || $0 == "=" }).compactMap { Int($0) }
+    return counts.reduce(0, +)
 }

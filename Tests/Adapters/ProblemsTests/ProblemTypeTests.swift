@@ -23,7 +23,9 @@ struct ProblemTypeTests {
         #expect((400...599).contains(row.status))
         #expect(!row.title.isEmpty && !row.title.hasSuffix("."))
         // A client's mistake stays one; only time, rate and the state of its other problems change by themselves.
-        let passing: [ProblemKind] = [.requestTimeout, .rateLimited, .budgetExhausted, .tooManyActive, .conversationBusy]
+        let passing: [ProblemKind] = [
+            .requestTimeout, .rateLimited, .budgetExhausted, .tooManyActive, .conversationBusy,
+        ]
         if (400..<500).contains(row.status) { #expect(row.isRetryable == passing.contains(kind)) }
     }
 

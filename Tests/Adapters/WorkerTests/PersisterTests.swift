@@ -58,17 +58,23 @@ private final class QueueFake: RecordQueue, QueueMembership {
     func removeIdleConsumers() async throws(QueueFailure) -> Int { 0 }
 }
 
-/// Keeps batches, or fails as told.
+/// Stores batches, or fails by script.
 private final class ArchiveFake: RequestArchive {
     /// Called before each batch.
     var onKeep: ([ArchiveEntry]) -> ArchiveFailure? = { _ in nil }
     private(set) var batches: [Int] = []
     private(set) var kept: [CorrelationID] = []
+    /// Accounts whose entries are discarded.
+    var missing: Set<AccountID> = []
 
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> {
         batches.append(entries.count)
         if let failure = onKeep(entries) { throw failure }
-        kept += entries.map(\.request.correlationID)
+        let discarded = missing.intersection(entries.compactMap(\.request.userID.account))
+        for request in entries.map(\.request) where request.userID.account.map(discarded.contains) != true {
+            kept.append(request.correlationID)
+        }
+        return discarded
     }
 
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
@@ -78,6 +84,27 @@ private final class ArchiveFake: RequestArchive {
         limit: Int,
         textMax: Int
     ) async throws(RepositoryFailure) -> [ConversationTurn] { [] }
+}
+
+/// Notes what is erased.
+private final class ErasureFake: QueueErasure {
+    private(set) var erased: [ErasedConversation] = []
+    /// Answers of `erase` before it works.
+    var failures = 0
+
+    func erase(_ conversation: ErasedConversation) async throws(RepositoryFailure) -> Bool {
+        if failures > 0 {
+            failures -= 1
+            throw .unavailable
+        }
+        erased.append(conversation)
+        return false
+    }
+
+    func eraseStrays(of conversations: [ErasedConversation]) async throws(RepositoryFailure) {}
+    func eraseDeadLetters(of account: AccountID) async throws(RepositoryFailure) -> Bool { true }
+    func newestRecords() async throws(RepositoryFailure) -> RecordPlaces { RecordPlaces([]) }
+    func hasArchived(_ places: RecordPlaces) async throws(RepositoryFailure) -> Bool { true }
 }
 
 private struct HalfRandom: RandomSource {
@@ -93,6 +120,7 @@ private final class Bench {
     let loop: Loop
     let queue: QueueFake
     let archive = ArchiveFake()
+    let erasure = ErasureFake()
     let metrics = LemmaMetrics(MetricsRegistry()).persister
     private let observer = BacklogRecorder()
     var backlogs: [RecordBacklog] { observer.backlogs }
@@ -107,6 +135,7 @@ private final class Bench {
             queue: queue,
             membership: queue,
             archive: archive,
+            erasure: erasure,
             backoff: Backoff(random: HalfRandom()),
             metrics: metrics,
             logger: Logger(output: output),
@@ -114,9 +143,9 @@ private final class Bench {
         )
     }
 
-    static func records(_ numbers: ClosedRange<UInt64>) -> [QueuedRecord] {
+    static func records(_ numbers: ClosedRange<UInt64>, of user: UserID = .anonymous) -> [QueuedRecord] {
         numbers.map { number in
-            let entry = ArchiveEntry.finished(Samples(user: .anonymous, number: 1).finished(number, at: 0))
+            let entry = ArchiveEntry.finished(Samples(user: user, number: 1).finished(number, at: 0))
             return QueuedRecord(partition: 0, name: "\(number)", entry: entry)
         }
     }
@@ -165,7 +194,7 @@ struct PersisterTests {
         }
     }
 
-    @Test("what is refused is found by halving and put aside; all the others are kept")
+    @Test("a refused record is found by halving and dead-lettered; all others are archived")
     func refused() async throws {
         try await withPersister { bench in
             let records = Bench.records(1...100)
@@ -191,6 +220,29 @@ struct PersisterTests {
             bench.queue.waiting = Bench.records(1...2)
             try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged == ["1", "2"] }
             #expect(bench.archive.kept.count == 4, "the archive sees to it that this changes nothing")
+        }
+    }
+
+    @Test(
+        "records of an erased account are acknowledged once what they name is erased from the queue's store, and no others"
+    )
+    func discarded() async throws {
+        try await withPersister { bench in
+            let account = AccountID(bits: UUIDBits(high: 0x7000, low: 7))
+            let endUser = UserID(endUser: "ada", of: account)
+            bench.archive.missing = [account]
+            bench.erasure.failures = 1
+            let mine = Bench.records(1...2, of: UserID(account)) + Bench.records(3...3, of: endUser)
+            bench.queue.waiting = mine + Bench.records(4...4)
+            // What is not acknowledged comes again.
+            bench.queue.orphans = bench.queue.waiting
+            bench.persister.start()
+            try await eventually("all of it", on: bench.loop) { bench.queue.acknowledged.count >= 4 }
+            let erased = Dictionary(grouping: bench.erasure.erased, by: \.user).mapValues { $0.flatMap(\.requests) }
+            #expect(Set(erased.keys) == [UserID(account), endUser])
+            #expect(Set(erased[UserID(account)] ?? []) == Set(mine.prefix(2).map(\.entry.request.correlationID)))
+            #expect(erased[endUser] == [mine[2].entry.request.correlationID])
+            #expect(bench.archive.kept.allSatisfy { $0 == Bench.records(4...4)[0].entry.request.correlationID })
         }
     }
 

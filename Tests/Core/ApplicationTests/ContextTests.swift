@@ -15,7 +15,7 @@ struct ContextTests {
         context.turns.map { $0.correlationID.bits.low & 0xFFFF }
     }
 
-    @Test("the newest turns are given, oldest first, and it is told when there were earlier ones")
+    @Test("the newest turns are given, oldest first, with a note if earlier ones were left out")
     func newest() {
         let window = ContextWindow(turnsMax: 3, tokensMax: 1000)
         let turns = (1...5).map { turn($0) }
@@ -72,7 +72,7 @@ struct ContextTests {
         }
     }
 
-    @Test("what is remembered whole needs no archive; the first question needs neither")
+    @Test("what is remembered whole needs no archive; the first problem needs neither")
     func remembered() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)
@@ -87,7 +87,7 @@ struct ContextTests {
         }
     }
 
-    @Test("what is forgotten comes from the archive, with what that has not got yet behind it, each turn once")
+    @Test("missing turns come from the archive, followed by those that it does not have yet, each turn once")
     func forgotten() async throws {
         try await onLoop { loop in
             let bench = Bench(loop)

@@ -3,10 +3,10 @@ import ArchiveSupport
 import Domain
 import Shared
 
-/// Turns in memory, known or forgotten.
+/// Turns in memory, complete or not.
 final class MemoryFake: ConversationMemory {
     var recalled = KnownTurns(turns: [], isWhole: true)
-    /// Answers of `recall` before it works.
+    /// Calls that fail before the first that works.
     var failures = 0
     private(set) var remembered: [ConversationTurn]?
 
@@ -23,10 +23,10 @@ final class MemoryFake: ConversationMemory {
     }
 }
 
-/// Turns that are kept, or an archive that is away.
+/// Archived turns, or an archive that is unavailable.
 final class ArchiveFake: RequestArchive {
     var turns: [ConversationTurn] = []
-    /// Answers of `recentTurns` before it works.
+    /// Calls that fail before the first that works.
     var failures = 0
     private(set) var limits: [Int] = []
 
@@ -43,12 +43,12 @@ final class ArchiveFake: RequestArchive {
         return turns.suffix(limit)
     }
 
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> { [] }
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? { nil }
     func isDeleted(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> Bool { false }
 }
 
-/// A turn of so many characters: half of them the question, half the answer.
+/// A turn of so many characters: half of them the problem, half the answer.
 func turn(_ number: UInt64, characters: Int = 8) -> ConversationTurn {
     let half = String(repeating: "\(number % 10)", count: characters / 2)
     return ConversationTurn(correlationID: identifier(number), problem: half, answer: half)

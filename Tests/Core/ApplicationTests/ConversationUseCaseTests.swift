@@ -6,13 +6,14 @@ import Shared
 import TestSupport
 import Testing
 
-/// Notes what was ended, and asks whether the conversation was still kept then.
+/// Records what was ended, and whether the conversation was still archived then.
 private final class ActivityFake: ConversationActivity {
     var isKnown = false
     var isAway = false
     private(set) var ended: [ConversationID] = []
     private(set) var wasKeptThen: [Bool] = []
     var deletedBy: UserID?
+    var knownTo: UserID?
     private let archive: InMemoryArchive
 
     init(_ archive: InMemoryArchive) { self.archive = archive }
@@ -25,9 +26,9 @@ private final class ActivityFake: ConversationActivity {
         return isKnown
     }
 
-    func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
+    func recent(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> RecentConversation {
         if isAway { throw .unavailable }
-        return user == deletedBy
+        return user == deletedBy ? .deleted : user == knownTo ? .known : .unknown
     }
 }
 
@@ -37,7 +38,7 @@ struct ConversationUseCaseTests {
 
     // MARK: Deleting
 
-    @Test("what goes on is ended while the conversation is still there; a failure in between can be repeated")
+    @Test("running requests are ended before the conversation is deleted; a failure in between can be repeated")
     func delete() async throws {
         let archive = emptyArchive()
         try await archive.create(mine.conversation())
@@ -53,7 +54,7 @@ struct ConversationUseCaseTests {
         await #expect(throws: DeleteConversation.Failure.notFound) { try await handler.handle(command) }
     }
 
-    @Test("nothing is ended while the archive is away; one that only goes on so far is deleted before it is kept")
+    @Test("nothing is ended while the archive is unavailable; a conversation that is only in Redis can be deleted, too")
     func deleteEarly() async throws {
         let archive = emptyArchive()
         let activity = ActivityFake(archive)
@@ -120,6 +121,25 @@ struct ConversationUseCaseTests {
         }
     }
 
+    @Test("a conversation that only the queue's store knows is unavailable, however old; to another user it is unknown")
+    func notArchivedYet() async throws {
+        try await onLoop { loop in
+            let archive = emptyArchive()
+            let clock = ManualClock(loop: loop, isAutomatic: true)
+            let activity = ActivityFake(archive)
+            activity.knownTo = UserID("ada")
+            let handler = ReadConversationHandler(lookup: lookup(archive, clock, activity))
+            let old = Samples(user: UserID("ada"), number: 1).conversationID
+            await #expect(throws: ReadConversation.Failure.unavailable) {
+                _ = try await handler.handle(ReadConversation(id: old, userID: UserID("ada")))
+            }
+            #expect(clock.sleeps.count == 4)
+            await #expect(throws: ReadConversation.Failure.notFound) {
+                _ = try await handler.handle(ReadConversation(id: old, userID: UserID("bob")))
+            }
+        }
+    }
+
     @Test("the newest page waits for an answer that is over, at most a moment; older pages do not")
     func caughtUp() async throws {
         let mine = mine
@@ -181,7 +201,7 @@ struct ConversationUseCaseTests {
             )
             loop.spawn {
                 try? await eventually("the reader waits", on: loop) { notices.isWaiting }
-                try? await archive.add([.finished(mine.finished(1, at: 0))])
+                _ = try? await archive.add([.finished(mine.finished(1, at: 0))])
                 notices.tell()
             }
             let query = ListMessages(id: mine.conversationID, userID: mine.user, place: nil, size: .standard)
@@ -239,7 +259,7 @@ struct ConversationUseCaseTests {
 
     // MARK: What has expired
 
-    @Test("what the queue has forgotten is read, watched and cancelled as it was kept, by its user alone")
+    @Test("a request that expired in Redis is read, watched and cancelled from the archive, by its user alone")
     func expired() async throws {
         let mine = mine
         try await onLoop { loop in
@@ -302,7 +322,7 @@ struct ConversationUseCaseTests {
         #expect(EndingIDs(end: EventID("1-8"), before: EventID("1-8")) == nil)
     }
 
-    @Test("a title is trimmed and bounded; one taken from a question is its first line, shortened")
+    @Test("a title is trimmed and bounded; one taken from a problem is its first line, shortened")
     func titles() throws {
         #expect(try ConversationTitle(" \u{2003}Roots\n").text == "Roots")
         #expect(throws: ConversationTitle.Invalid.empty) { try ConversationTitle(" \n") }

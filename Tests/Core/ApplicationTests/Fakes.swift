@@ -25,17 +25,17 @@ struct FixedWallClock: WallClock {
     func now() -> Timestamp { time }
 }
 
-/// Keeps what was published.
+/// Records published events.
 final class BusRecorder: EventBus {
     private(set) var events: [any DomainEvent] = []
     func publish(_ event: some DomainEvent) { events.append(event) }
     func subscribe<Event: DomainEvent>(to _: Event.Type, _ listener: @escaping (Event) -> Void) {}
 }
 
-/// Takes what is published, or fails as told.
+/// Accepts what is published, or fails by script.
 final class PublisherFake: MessagePublisher {
     var failure: PublishFailure?
-    /// Answers to what is published in a named conversation.
+    /// The results of publishing in a named conversation.
     var namedFailure: PublishFailure?
     private(set) var published: [MathRequest] = []
     private(set) var standings: [ConversationStanding] = []
@@ -67,6 +67,51 @@ final class PublisherFake: MessagePublisher {
         published.append(request)
         return Publication(createdAt: created, position: published.count)
     }
+
+    func findEarlier(
+        _ submission: IdempotentSubmission,
+        for request: MathRequest
+    ) async throws(PublishFailure) -> Publication? {
+        if failure == .unavailable { throw .unavailable }
+        if let earlier = submissions[submission] {
+            let ids = Publication.ReplayedRequest(
+                correlationID: earlier.correlationID,
+                conversationID: earlier.conversationID,
+            )
+            return Publication(createdAt: Timestamp(milliseconds: 1_795_253_400_250), position: 0, replayed: ids)
+        }
+        guard !submissions.keys.contains(where: { $0.name == submission.name }) else { throw .keyReused }
+        return nil
+    }
+}
+
+/// Admits everything, or fails as told.
+final class AdmissionFake: SubmissionAdmission {
+    var failure: AdmissionFailure?
+    var admission = Admission.unlimited
+    private(set) var charges: [SubmissionCharge] = []
+    private(set) var withdrawn: [CorrelationID] = []
+
+    func admit(_ charge: SubmissionCharge) async throws(AdmissionFailure) -> Admission {
+        if let failure { throw failure }
+        charges.append(charge)
+        return admission
+    }
+
+    func withdraw(_ charge: SubmissionCharge) async { withdrawn.append(charge.request) }
+}
+
+extension Submitter {
+    static let anonymous = Submitter(user: .anonymous)
+}
+
+/// FNV-1a, twice.
+struct ShortFingerprinting: Fingerprinting {
+    func fingerprint(_ text: String) -> Fingerprint {
+        let hash = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+        let bytes = (0..<8).map { UInt8(hash >> (8 * UInt64($0)) & 0xFF) }
+        return Fingerprint(bytes + bytes)
+    }
 }
 
 /// Requests in memory.
@@ -77,7 +122,7 @@ final class RepositoryFake: RequestRepository {
     var isAway = false
     private(set) var notedLost: [EventID] = []
     var onCancel: (MathRequest, CancelReason) -> CancelResult = { _, _ in .asked }
-    /// What every further look at a record turns it into.
+    /// The record that every further read returns.
     var onFind: ((RequestRecord) -> RequestRecord)?
 
     func find(_ id: CorrelationID) async throws(RepositoryFailure) -> RequestRecord? {

@@ -4,7 +4,7 @@ import EventLoop
 import Shared
 import TestSupport
 
-/// Where every push is lost: waiting takes its whole time.
+/// Loses every push: a wait takes its whole limit.
 struct NoPushes: RequestEnds, ArchiveNotices {
     let clock: ManualClock
 
@@ -30,7 +30,7 @@ struct NoPushes: RequestEnds, ArchiveNotices {
     }
 }
 
-/// Tells when the test does.
+/// Notifies when the test calls ``tell()``.
 final class NoticesFake: ArchiveNotices {
     private let loop: Loop
     private var wait: OneShot<Void>?

@@ -40,7 +40,7 @@ struct RequestQueryTests {
         }
     }
 
-    @Test("a store that is away is told as such by all three")
+    @Test("all three report an unavailable store as such")
     func unavailable() async throws {
         try await onLoop { loop in
             let away = RepositoryFake()
@@ -119,14 +119,14 @@ struct RequestQueryTests {
         #expect(try await watch(repository(record, last: "2-7"), cursor) == expected)
     }
 
-    @Test("who has seen the end is told that nothing follows, whatever was lost before it")
+    @Test("a client that has the end is told that nothing follows, whatever was lost before it")
     func endAfterLoss() async throws {
         let record = sampleRecord(.cancelled, lost: [EventID(attempt: 2, sequence: 9)])
         #expect(try await watch(repository(record, last: "2-7"), "2-7") == "nothing follows")
         #expect(try await watch(repository(record, last: "2-7"), "2-6") == "reset")
     }
 
-    @Test("an event that the store does not have is noted before a client of a running request is told")
+    @Test("an event that the store does not have is noted before the client of a running request gets a reset")
     func noteLost() async throws {
         let running = repository(sampleRecord(.running), last: "1-5")
         #expect(try await watch(running, "1-7") == "reset")

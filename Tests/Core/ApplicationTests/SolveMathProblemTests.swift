@@ -8,6 +8,7 @@ import Testing
 @Suite("Submitting a problem", .tags(.unit))
 struct SolveMathProblemTests {
     private let validator = SolveMathProblemValidator(providerNames: ["local", "mock"])
+    private let ada = Submitter(user: UserID("ada"))
 
     @Test("everything valid is taken as it is, with the contract's defaults")
     func valid() throws {
@@ -30,7 +31,7 @@ struct SolveMathProblemTests {
         #expect(full.options.onDisconnect == .cancel && full.options.onBusy == .interrupt)
     }
 
-    @Test("all mistakes are told at once, each with its field")
+    @Test("all mistakes are reported at once, each with its field")
     func allMistakes() {
         let input = SolveInput(
             problem: "  ",
@@ -65,7 +66,7 @@ struct SolveMathProblemTests {
         #expect(failure?.errors.count == 1)
     }
 
-    @Test("a missing and a too long problem are told apart")
+    @Test("a missing and a too long problem are distinguished")
     func problems() {
         let missing = #expect(throws: ValidationFailure.self) { try validator.validate(SolveInput(problem: nil)) }
         #expect(missing?.errors.first?.message.contains("required") == true)
@@ -77,14 +78,6 @@ struct SolveMathProblemTests {
 
     // MARK: Handler
 
-    private struct Fingerprints: Fingerprinting {
-        func fingerprint(_ text: String) -> Fingerprint {
-            let hash = text.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
-            let bytes = (0..<8).map { UInt8(hash >> (8 * UInt64($0)) & 0xFF) }
-            return Fingerprint(bytes + bytes)
-        }
-    }
-
     private func handler(
         _ publisher: PublisherFake,
         _ bus: BusRecorder,
@@ -92,19 +85,21 @@ struct SolveMathProblemTests {
     ) -> SolveMathProblemHandler {
         SolveMathProblemHandler(
             validator: validator,
+            estimate: SubmissionEstimate(contextTokensMax: 8000),
+            admission: AdmissionFake(),
             publisher: publisher,
             conversations: conversations,
             identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half),
-            fingerprints: Fingerprints(),
+            fingerprints: ShortFingerprinting(),
             bus: bus,
         )
     }
 
-    @Test("an accepted problem is published once, and listeners hear of it")
+    @Test("an accepted problem is published once, and listeners are notified")
     func accepted() async throws {
         let (publisher, bus) = (PublisherFake(), BusRecorder())
         let input = SolveInput(problem: " 2x = 4 ", provider: "local", options: [.temperature: .number(1)])
-        let output = try await handler(publisher, bus).handle(SolveMathProblem(userID: UserID("ada"), input: input))
+        let output = try await handler(publisher, bus).handle(SolveMathProblem(submitter: ada, input: input))
         let request = try #require(publisher.published.first)
         #expect(publisher.published.count == 1)
         #expect(request.userID == UserID("ada"))
@@ -127,7 +122,7 @@ struct SolveMathProblemTests {
         func submit(_ problem: String, user: String = "ada") async throws -> SolveMathProblem.Output {
             let input = SolveInput(problem: problem)
             return try await handler.handle(
-                SolveMathProblem(userID: UserID(user), input: input, idempotencyKey: "k")
+                SolveMathProblem(submitter: Submitter(user: UserID(user)), input: input, idempotencyKey: "k")
             )
         }
         let first = try await submit("1+1")
@@ -140,12 +135,12 @@ struct SolveMathProblemTests {
         #expect(!other.isReplay, "keys are each user's own")
     }
 
-    @Test("nothing is published where the input is not valid, and listeners hear nothing")
+    @Test("invalid input is not published, and listeners are not notified")
     func invalid() async throws {
         let (publisher, bus) = (PublisherFake(), BusRecorder())
         let handler = handler(publisher, bus)
         await #expect(throws: SolveMathProblem.Failure.self) {
-            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "")))
+            _ = try await handler.handle(SolveMathProblem(submitter: .anonymous, input: SolveInput(problem: "")))
         }
         #expect(publisher.published.isEmpty && bus.events.isEmpty)
     }
@@ -163,7 +158,7 @@ struct SolveMathProblemTests {
         publisher.failure = failure
         let handler = handler(publisher, bus)
         await #expect(throws: expected) {
-            _ = try await handler.handle(SolveMathProblem(userID: .anonymous, input: SolveInput(problem: "1")))
+            _ = try await handler.handle(SolveMathProblem(submitter: .anonymous, input: SolveInput(problem: "1")))
         }
         let refused: [MathProblemRefused.Reason] =
             switch expected {
@@ -171,7 +166,7 @@ struct SolveMathProblemTests {
             case .unavailable: [.unavailable]
             case .conversationCrowded: [.conversationCrowded]
             case .archiveBehind: [.archiveBehind]
-            case .invalid, .conversationNotFound, .conversationBusy, .idempotencyKeyReused: []
+            case .invalid, .conversationNotFound, .conversationBusy, .idempotencyKeyReused, .limited: []
             }
         #expect(bus.events.map { ($0 as? MathProblemRefused)?.reason } == refused, "only the service's state is one")
     }
@@ -192,7 +187,7 @@ struct SolveMathProblemTests {
         _ conversations: InMemoryArchive = emptyArchive()
     ) async throws -> SolveMathProblem.Output {
         let input = SolveInput(problem: "1+1", conversationID: conversation)
-        let command = SolveMathProblem(userID: UserID("ada"), input: input, idempotencyKey: key)
+        let command = SolveMathProblem(submitter: ada, input: input, idempotencyKey: key)
         return try await handler(publisher, BusRecorder(), conversations).handle(command)
     }
 

@@ -4,7 +4,7 @@ import EventLoop
 import Shared
 import TestSupport
 
-/// What a queue was asked to let wait.
+/// A scheduled retry.
 struct Postponement {
     let attempt: UInt64
     let pause: Duration
@@ -13,11 +13,11 @@ struct Postponement {
     let answer: String
 }
 
-/// A queue that answers by script and notes what it was asked.
+/// A queue that answers by script and records its calls.
 final class ConsumerFake: MessageConsumer {
-    /// Answers of `claim`, one for each call; the last one is repeated.
+    /// Results of `claim`, one for each call; the last one is repeated.
     var claims: [Result<ClaimResult, QueueFailure>] = []
-    /// Answers of `finish`, likewise.
+    /// Results of `finish`, likewise.
     var finishes: [Result<FinishResult, QueueFailure>] = [.success(.finished)]
     var handBacks: [Result<Void, QueueFailure>] = [.success(())]
     var postponements: [Result<RetryResult, QueueFailure>] = [.success(.scheduled)]
@@ -27,7 +27,7 @@ final class ConsumerFake: MessageConsumer {
     private(set) var discarded: [String] = []
     private(set) var postponed: [Postponement] = []
     private(set) var handedBack = 0
-    /// Called at the begin of each claim, with its number from 1.
+    /// Called at the start of each claim, with its number from 1.
     var onClaim: (Int) -> Void = { _ in }
 
     private func next<Value>(_ answers: inout [Result<Value, QueueFailure>]) throws(QueueFailure) -> Value {
@@ -78,7 +78,7 @@ final class ConsumerFake: MessageConsumer {
     }
 }
 
-/// Stores every text at once as one event, or fails as told.
+/// Stores every text at once as one event, or fails by script.
 final class WriterFake: AnswerWriter {
     let claim: JobClaim
     private(set) var texts: [String] = []
@@ -132,7 +132,7 @@ final class SolverFake: MathSolver {
     }
 
     var steps: [Step] = [.answer(["x = ", "2"])]
-    private(set) var questions: [(ProviderRequest, String?)] = []
+    private(set) var requests: [(ProviderRequest, String?)] = []
     private let loop: Loop
     private let clock: ManualClock
 
@@ -141,7 +141,7 @@ final class SolverFake: MathSolver {
         self.clock = clock
     }
 
-    /// Who answers, which is not who was planned.
+    /// The provider that answers; it differs from the planned one.
     static let answering = ProviderIdentity(name: "fake", model: "fake-2", promptVersion: "fake-prompt")
 
     var providerNames: [String] { ["fake"] }
@@ -151,11 +151,11 @@ final class SolverFake: MathSolver {
     }
 
     func solve(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution {
-        questions.append((question, requested))
+        requests.append((request, requested))
         let step = steps.count > 1 ? steps.removeFirst() : steps[0]
         switch step {
         case .answer(let texts):

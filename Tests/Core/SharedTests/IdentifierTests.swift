@@ -46,7 +46,7 @@ struct IdentifierTests {
         #expect(bits.description == "00000000-0000-7000-8000-000000000000")
     }
 
-    @Test("any 128 bits come back from their text")
+    @Test("any 128 bits are read back from their text")
     func roundTrip() {
         var random = SeededRandom(seed: 99)
         for _ in 0..<1000 {

@@ -29,7 +29,7 @@ struct TLSFilterTests {
         }
     }
 
-    @Test("a server that nobody vouches for, or of another name, is refused before a byte of ours is sent")
+    @Test("a server with an untrusted certificate or another name is rejected before a byte is sent")
     func refusals() async throws {
         let certificate = try TestCertificate()
         let stranger = try TestCertificate()
@@ -88,6 +88,94 @@ struct TLSFilterTests {
         _ = try TLSContext.server(certificateFile: one.certificateFile, keyFile: one.keyFile)
     }
 
+    @Test("a server takes ciphers with forward secrecy and authenticated encryption alone")
+    func ciphers() async throws {
+        let certificate = try TestCertificate()
+        try await onLoop { loop in
+            let listener = try await EchoServer.start(certificate, on: loop)
+            defer { listener.close() }
+            let cases = [
+                ("ECDHE-ECDSA-AES128-GCM-SHA256", true), ("ECDHE-ECDSA-CHACHA20-POLY1305", true),
+                ("ECDHE-ECDSA-AES128-SHA", false), ("ECDHE-ECDSA-AES256-SHA384", false), ("AES128-GCM-SHA256", false),
+            ]
+            for (cipher, isAccepted) in cases {
+                let client = try ChildProcess.start(
+                    [
+                        "openssl", "s_client", "-connect", "127.0.0.1:\(listener.port)", "-verify_return_error",
+                        "-tls1_2",
+                    ]
+                        + ["-CAfile", certificate.authorityFile, "-cipher", "\(cipher):@SECLEVEL=0"]
+                )
+                var status: Int32?
+                try await eventually("the client's end", on: loop) {
+                    status = client.endStatus
+                    return status != nil
+                }
+                #expect((status == 0) == isAccepted, "\(cipher)")
+            }
+        }
+    }
+
+    @Test("a certificate that was replaced serves new connections, those from before go on, bad files change nothing")
+    func replaced() async throws {
+        let (first, second) = (try TestCertificate(), try TestCertificate())
+        let folder = try TemporaryDirectory()
+        let identity = TLSContext.Identity(
+            certificateFile: "\(folder.path)/server.pem",
+            keyFile: "\(folder.path)/server.key",
+        )
+        @Sendable func install(certificate: String, key: String) throws {
+            try ChildProcess.run(["cp", certificate, identity.certificateFile])
+            try ChildProcess.run(["cp", key, identity.keyFile])
+        }
+        try install(certificate: first.certificateFile, key: first.keyFile)
+        let current = try ServerCertificate(identity)
+        try await onLoop { loop in
+            let listener = try await EchoServer.start(on: loop) { try current.makeFilter() }
+            defer { listener.close() }
+            let early = try await client(listener.port, first, loop)
+            let isFirst = try await isEchoed("one", early, loop)
+            #expect(isFirst)
+            // A file that is half written, and a key of another certificate.
+            try install(certificate: first.keyFile, key: first.keyFile)
+            #expect(throws: TLSError.self) { try current.reload() }
+            try install(certificate: second.certificateFile, key: first.keyFile)
+            #expect(throws: TLSError.self) { try current.reload() }
+            #expect(try await isEchoed("two", try await client(listener.port, first, loop), loop))
+            try install(certificate: second.certificateFile, key: second.keyFile)
+            try current.reload()
+            #expect(try await isEchoed("three", try await client(listener.port, second, loop), loop))
+            #expect(try await !isEchoed("four", try await client(listener.port, first, loop), loop))
+            #expect(try await isEchoed("five", early, loop))
+        }
+    }
+
+    private func client(
+        _ port: Int,
+        _ trusted: TestCertificate,
+        _ loop: isolated Loop
+    ) async throws -> (stream: ByteStream, collector: Collector) {
+        let (stream, _) = try await connect(port, "localhost", trusted, loop)
+        let collector = Collector()
+        stream.delegate = collector
+        stream.startReading()
+        return (stream, collector)
+    }
+
+    private func isEchoed(
+        _ word: String,
+        _ client: (stream: ByteStream, collector: Collector),
+        _ loop: isolated Loop
+    ) async throws -> Bool {
+        let collector = client.collector
+        let before = collector.bytes.count
+        client.stream.write(Array(word.utf8))
+        try await eventually("the echo", on: loop) {
+            collector.bytes.count == before + word.utf8.count || collector.failure != nil
+        }
+        return collector.failure == nil
+    }
+
     private func connect(
         _ port: Int,
         _ host: String,
@@ -116,9 +204,16 @@ private final class EchoServer: ByteStreamDelegate {
 
     static func start(_ certificate: TestCertificate, on loop: isolated Loop) async throws -> TCPListener {
         let context = try TLSContext.server(certificateFile: certificate.certificateFile, keyFile: certificate.keyFile)
+        return try await start(on: loop) { try TLSFilter(server: context) }
+    }
+
+    static func start(
+        on loop: isolated Loop,
+        _ makeFilter: @escaping @Sendable () throws -> TLSFilter
+    ) async throws -> TCPListener {
         let listener = try await TCPListener.listen(host: "127.0.0.1", port: 0, on: loop)
         listener.start(on: [loop]) { stream in
-            guard let filter = try? TLSFilter(server: context) else { return stream.close() }
+            guard let filter = try? makeFilter() else { return stream.close() }
             stream.install(filter)
             stream.delegate = EchoServer(stream)
             stream.startReading()

@@ -45,7 +45,7 @@ struct ConnectRaceTests {
         }
     }
 
-    @Test("Where none answers, the limit ends all attempts; where all fail, the last failure is told")
+    @Test("If none answers, the limit ends all attempts; if all fail, the last failure is reported")
     func failures() async throws {
         let silent = try FullListener()
         let silentPort = silent.port

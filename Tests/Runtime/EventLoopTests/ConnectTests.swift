@@ -19,7 +19,7 @@ struct ConnectTests {
         }
     }
 
-    @Test("A port where nobody listens refuses")
+    @Test("A port without a listener refuses")
     func refused() async throws {
         let port = try LoopbackSocket.freePort()
         await #expect(throws: NetworkError(code: -ECONNREFUSED)) {

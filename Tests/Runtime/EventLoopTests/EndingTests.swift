@@ -87,7 +87,7 @@ struct EndingTests {
         }
     }
 
-    @Test("A finished stream does not wait for its peer's end for longer than it was told")
+    @Test("A finished stream waits for its peer's end no longer than its limit")
     func linger() async throws {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(.tcp, on: loop)
@@ -161,7 +161,7 @@ struct EndingTests {
         }
     }
 
-    @Test("Closing with bytes on their way drops them, tells the end once and frees the stream")
+    @Test("Closing with unwritten bytes drops them, reports the end once and frees the stream")
     func closeWhileWriting() async throws {
         try await onLoop { loop in
             weak var freed: ByteStream?

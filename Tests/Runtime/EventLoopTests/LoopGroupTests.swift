@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The end of a loop", .tags(.integration), .timeLimit(.minutes(2)))
 struct LoopGroupTests {
-    @Test("Sleeping and waiting tasks hear a cancellation and end")
+    @Test("Sleeping and waiting tasks end at a cancellation")
     func tasks() async throws {
         let ended = Shared<[String]>([])
         let group = LoopGroup(count: 2)
@@ -78,7 +78,7 @@ struct LoopGroupTests {
         #expect(hasEnded.value)
     }
 
-    @Test("Nothing of a stopped loop runs any more, and nobody waits for it")
+    @Test("Nothing runs on a stopped loop, and no caller waits for it")
     func afterwards() async throws {
         let group = LoopGroup(count: 2)
         group.stop()
@@ -88,7 +88,7 @@ struct LoopGroupTests {
         await #expect(throws: CancellationError.self) { _ = try await loop.run { _ in 1 } }
     }
 
-    @Test("Streams are closed and told, timers and listeners go, objects are freed")
+    @Test("Streams are closed and report it, timers and listeners are closed, objects are freed")
     func everything() async throws {
         let live = Live()
         let group = LoopGroup(count: 2)
@@ -105,7 +105,7 @@ struct LoopGroupTests {
                     recorder.onClose = {
                         mark.touch()
                         closes.change { $0 += 1 }
-                        // Who hears of it may start anew; that ends too.
+                        // The callback may start new work, which ends, too.
                         loop.schedule(after: .seconds(60)) { mark.touch() }
                         loop.spawn {
                             try? await loop.sleep(for: .seconds(60))
@@ -126,7 +126,7 @@ struct LoopGroupTests {
         #expect(live.count == 0)
     }
 
-    @Test("Work handed over from many threads while the loops stop is run or refused")
+    @Test("Work from many threads while the loops stop is run or refused")
     func race() async throws {
         for _ in 0..<20 {
             let group = LoopGroup(count: 2)

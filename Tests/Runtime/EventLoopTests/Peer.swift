@@ -116,7 +116,7 @@ final class Peer {
         return .bytes(Array(bytes[..<count]))
     }
 
-    /// The next read that is not empty-handed.
+    /// The next read that returns bytes.
     func nextRead(on loop: Loop) async throws -> Found {
         var found = Found.nothing
         try await eventually("something arrives at the peer", on: loop) {

@@ -1,7 +1,7 @@
 import EventLoop
 import Text
 
-/// Remembers what a stream tells its delegate, and acts on it where a test wants.
+/// Records the calls of a stream to its delegate, and acts on them where a test needs it.
 final class Recorder: ByteStreamDelegate {
     private(set) var bytes: [UInt8] = []
     private(set) var byteCount = 0

@@ -128,7 +128,7 @@ struct SubprocessTests {
         }
     }
 
-    @Test("A long-lived child tells its lines, and ends on request")
+    @Test("A long-lived child reports its lines, and ends on request")
     func longLived() async throws {
         try await onLoop { loop in
             let lines = Lines()
@@ -239,7 +239,7 @@ private func child(running argument: String) -> Int32 {
     return 0
 }
 
-/// False for what has ended, also if nobody has waited for it yet.
+/// False for a process that has ended, also while it is a zombie.
 private func isAlive(_ pid: Int32) -> Bool {
     let state = contents("/proc/\(pid)/stat").split(separator: " ").dropFirst(2).first
     return state != nil && state != "Z"

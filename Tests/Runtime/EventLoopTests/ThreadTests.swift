@@ -60,7 +60,7 @@ struct ThreadTests {
         }
     }
 
-    @Test("Each loop of a group has a thread of its own, and the group hands its loops out in turn")
+    @Test("Each loop of a group has a thread of its own, and the group returns its loops in turn")
     func group() async throws {
         let group = LoopGroup(count: 3)
         defer { group.stop() }
@@ -89,7 +89,7 @@ struct ThreadTests {
         #expect(isRight)
     }
 
-    @Test("Cancelling who runs something on a loop cancels it there")
+    @Test("Cancelling the caller of work on a loop cancels the work")
     func cancelledRun() async throws {
         let group = LoopGroup(count: 1)
         defer { group.stop() }
@@ -109,7 +109,7 @@ struct ThreadTests {
         }
     }
 
-    @Test("What one caller hands over runs in order, and nothing of many callers is lost")
+    @Test("The work of one caller runs in order, and no work of many callers is lost")
     func execution() async throws {
         let group = LoopGroup(count: 1)
         defer { group.stop() }

@@ -80,7 +80,7 @@ struct TimerTests {
         }
     }
 
-    @Test("A closed timer does not fire and lets go of its action")
+    @Test("A closed timer does not fire and releases its action")
     func cancel() async throws {
         try await onLoop { loop in
             var hasFired = false

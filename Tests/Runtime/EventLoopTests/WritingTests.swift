@@ -64,7 +64,7 @@ struct WritingTests {
         }
     }
 
-    @Test("A peer that does not read makes bytes wait, and the stream tells when they are gone")
+    @Test("A peer that does not read makes bytes wait, and the stream reports when they are written")
     func backPressure() async throws {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(.tcp, bufferBytes: 8192, on: loop)
@@ -90,7 +90,7 @@ struct WritingTests {
         }
     }
 
-    @Test("The drain is told only when it was awaited or something waited")
+    @Test("The drain is reported only when it was awaited or bytes waited")
     func awaitedDrain() async throws {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(on: loop)
@@ -107,7 +107,7 @@ struct WritingTests {
         }
     }
 
-    @Test("A drain that was awaited while bytes waited is told once")
+    @Test("A drain that was awaited while bytes waited is reported once")
     func awaitedDrainOnce() async throws {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(bufferBytes: 4096, on: loop)
@@ -124,7 +124,7 @@ struct WritingTests {
         }
     }
 
-    @Test("Who writes more at each drain does not keep the others of the loop waiting")
+    @Test("A stream that writes more at each drain does not block the others of the loop")
     func fairness() async throws {
         try await onLoop { loop in
             let (stream, peer) = try Peer.pair(.packets, on: loop)

@@ -73,7 +73,7 @@ struct ExchangeTests {
         }
     }
 
-    @Test("Redirects and error statuses are handed over as they are; HEAD and 204 have no body")
+    @Test("Redirects and error statuses are returned as they are; HEAD and 204 have no body")
     func statuses() async throws {
         try await Self.withMirror { loop, port, _ in
             let transport = HTTPTransport(on: loop)

@@ -76,7 +76,7 @@ struct FailureTests {
         #expect(failure == .timedOut(.total))
     }
 
-    @Test("An end before or within the response is told from a complete one")
+    @Test("An end before or within the response is distinguished from a complete one")
     func cut() async throws {
         #expect(try await Self.failure { $0.stream.close() } == .closed)
         #expect(
@@ -132,7 +132,7 @@ struct FailureTests {
         #expect(large == .tooLarge(.body))
     }
 
-    @Test("Nobody listening, an unknown name and a plain server behind https are told apart")
+    @Test("A refused connection, an unknown name and a server without TLS are distinguished")
     func unreachable() async throws {
         let port = try LoopbackSocket.freePort()
         #expect(
@@ -169,7 +169,7 @@ struct FailureTests {
         }
     }
 
-    @Test("No error text tells an address or what was sent")
+    @Test("No error text contains an address or what was sent")
     func texts() {
         let errors: [HTTPClientError] = [
             .invalidRequest, .resolve, .connect, .tls, .timedOut(.connect), .timedOut(.idle), .tooLarge(.head), .closed,

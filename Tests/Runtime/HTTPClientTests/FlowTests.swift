@@ -117,7 +117,7 @@ struct FlowTests {
         }
     }
 
-    @Test("A response that goes on after its reader has enough is cut")
+    @Test("A response that continues after its reader has enough is cut")
     func endlessRest() async throws {
         try await onLoop { loop in
             let server = try await RawServer(on: loop) { $0.send(Self.head + Self.chunk("whole")) }
@@ -150,7 +150,7 @@ struct FlowTests {
         }
     }
 
-    @Test("No compression is asked for; what comes compressed is unpacked, and broken compression is told")
+    @Test("No compression is requested; a compressed response is unpacked, and broken compression is an error")
     func compression() async throws {
         try await onLoop { loop in
             let packed: [UInt8] = [

@@ -1,7 +1,7 @@
 import EventLoop
 import HTTPServer
 
-/// Greets, sends back what it receives, and says goodbye at the client's end or a drain.
+/// Sends a greeting, echoes what it receives, and sends a farewell at the client's end or a drain.
 ///
 /// The query of its request makes it `stubborn` (a drain does not end it), or has it `flood` the client or `close` at once.
 final class EchoProtocol: UpgradedConnectionDelegate {

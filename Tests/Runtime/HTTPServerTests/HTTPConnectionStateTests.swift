@@ -97,7 +97,7 @@ private struct Rule: Sendable, CustomTestStringConvertible {
         self.changes = changes
     }
 
-    /// The rule for another input; the input does not change unless `nextInput` says so.
+    /// The rule for another input; the input changes only with `nextInput`.
     func input(
         _ input: HTTPConnectionState.Input,
         next: HTTPConnectionState.Input? = nil

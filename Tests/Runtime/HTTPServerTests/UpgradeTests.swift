@@ -36,7 +36,7 @@ struct UpgradeTests {
         }
     }
 
-    @Test("An upgrade behind pipelined requests keeps the order, and its bytes are taken for no request")
+    @Test("An upgrade behind pipelined requests keeps the order, and its bytes are not parsed as a request")
     func pipelined() async throws {
         try await withServer { server in
             let client = try server.client()

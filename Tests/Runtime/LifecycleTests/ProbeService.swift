@@ -19,7 +19,7 @@ final class Journal: Sendable {
     func contains(_ entry: String) -> Bool { entries.contains(entry) }
 }
 
-/// A door that stays shut, also for cancelled tasks, until it is opened.
+/// Blocks tasks, cancelled ones too, until it is opened.
 final class Gate: Sendable {
     private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
@@ -62,7 +62,7 @@ struct ProbeService: Service {
         case endsByDraining(Gate)
         /// Throws while it closes.
         case failsClosing
-        /// Does not mind its cancellation before the gate is open.
+        /// Ignores its cancellation until the gate is open.
         case closesAt(Gate)
     }
 

@@ -12,7 +12,7 @@ struct ServiceGroupTests {
         ProbeService(name: name, journal: journal, manner: manner)
     }
 
-    /// Starts a group, waits until `condition` holds, then asks for the stop; the group's result.
+    /// Starts a group, waits until `condition` holds, then requests the stop; returns the group's result.
     private func run(
         _ services: [any Service],
         stopWhen condition: (Journal) -> Bool

@@ -75,7 +75,35 @@ struct SignalTests {
         }
     }
 
-    @Test("a watcher hands on each signal, and a cancelled one gives them their default action again")
+    @Test("SIGHUP reads again what was added, in order, and ends the process only where it is not watched")
+    func hangUp() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            let journal = Journal()
+            let reloads = Reloads()
+            reloads.add { journal.note("one") }
+            reloads.add { journal.note("two") }
+            let service = ProbeService(name: "a", journal: journal)
+            let group = ServiceGroup([service], logger: .disabled)
+            let task = Task { try await group.run(onHangUp: { reloads.run() }) }
+            _ = try await eventually(within: .seconds(30)) { journal.isReady("a") }
+            kill(getpid(), SIGHUP)
+            _ = try await eventually(within: .seconds(30)) { journal.contains("two") }
+            kill(getpid(), SIGTERM)
+            try await task.value
+            raise(SIGHUP)
+            exit(journal.entries == ["a runs", "one", "two", "a drains", "a drained", "a closed"] ? 7 : 1)
+        }
+        await #expect(processExitsWith: .signal(SIGHUP)) {
+            let journal = Journal()
+            let group = ServiceGroup([ProbeService(name: "a", journal: journal)], logger: .disabled)
+            let task = Task { try await group.run() }
+            _ = try await eventually(within: .seconds(30)) { journal.isReady("a") }
+            kill(getpid(), SIGHUP)
+            try await task.value
+        }
+    }
+
+    @Test("a watcher passes on each signal, and a cancelled one restores the default actions")
     func watcher() async {
         await #expect(processExitsWith: .signal(SIGTERM)) {
             let journal = Journal()

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import POSIX
 import TestSupport
 import Testing
@@ -35,6 +36,21 @@ struct FileTests {
         #expect(FileOwner(of: folder.path) == owner)
         #expect(FileOwner(of: folder.path + "/missing") == nil)
         #expect(throws: SystemError.self) { try owner.own(folder.path + "/missing") }
+    }
+
+    @Test("The access to a file says whose it is, and who else may read and write it")
+    func access() throws {
+        let folder = try TemporaryDirectory()
+        let expected = [(0o600, false, false), (0o644, true, false), (0o660, true, true), (0o602, true, true)]
+        for (permissions, isShared, isWritable) in expected {
+            try FileManager.default.setAttributes([.posixPermissions: permissions], ofItemAtPath: folder.path)
+            let access = try #require(FileAccess(of: folder.path))
+            #expect(access.isOwn)
+            #expect(access.permissions == UInt32(permissions))
+            #expect(access.isShared == isShared)
+            #expect(access.isWritableByOthers == isWritable)
+        }
+        #expect(FileAccess(of: folder.path + "/missing") == nil)
     }
 
     @Test("Users are found by name")

@@ -53,7 +53,7 @@ struct OpeningTests {
                 try await onLoop { loop in
                     let pool = try pool("postgres://lemma@\(place)", on: loop) { $0.connectLimit = .seconds(600) }
                     defer { pool.close() }
-                    // The silent place would take longer than this suite may.
+                    // The silent address would take longer than the limit of this suite.
                     #expect(try await pool.run(one()).first?.integer(0) == 1, "\(place)")
                 }
             }

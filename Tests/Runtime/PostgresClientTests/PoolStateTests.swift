@@ -258,7 +258,7 @@ private struct PoolWorld {
         check()
     }
 
-    /// Lets everything that is under way come to its end: no caller waits then.
+    /// Completes everything in progress: no caller waits then.
     mutating func settle() {
         while advanceOne() { check() }
         #expect(waiting.isEmpty, "callers wait for ever")
@@ -297,7 +297,7 @@ private struct PoolWorld {
         apply(.ended(id))
     }
 
-    /// Something that is under way for a connection completes; false without any.
+    /// Completes one operation in progress of a connection; false without any.
     @discardableResult
     private mutating func advanceOne() -> Bool {
         let busy = connections.filter { if case .idle = $0.value { false } else { true } }

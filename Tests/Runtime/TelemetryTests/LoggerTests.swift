@@ -57,7 +57,7 @@ struct LoggerTests {
         #expect(!text.unicodeScalars.dropLast().contains { $0.properties.generalCategory == .control })
     }
 
-    @Test("a long value is cut between characters and the line says so")
+    @Test("a long value is cut between characters and marked as cut")
     func longValue() throws {
         struct Line: Decodable {
             let text: String

@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import Tracing
 
-/// A collector behind a real HTTP server, on the loop of the exporter, which answers as a test says.
+/// A collector behind a real HTTP server, on the loop of the exporter, which answers by script.
 final class Collector: HTTPHandler {
     enum Answer {
         case status(Int, HTTPFields = [:], body: String = "{}")
@@ -23,7 +23,7 @@ final class Collector: HTTPHandler {
         let time: ContinuousClock.Instant
     }
 
-    /// What has come, in order.
+    /// The requests received, in order.
     private(set) var requests: [Request] = []
     /// For the next requests; the last one is for all that follow.
     private var answers: [Answer]
@@ -36,7 +36,7 @@ final class Collector: HTTPHandler {
     /// Names of all spans that came, in order.
     var names: [String] { requests.flatMap { $0.spans.map(\.name) } }
 
-    /// Takes what waits, and all that follows.
+    /// Accepts the waiting requests, and all that follow.
     func release() {
         answers = [.status(200)]
         for exchange in waiting { exchange.respond(Self.response(200, [:], "{}")) }
@@ -44,7 +44,7 @@ final class Collector: HTTPHandler {
         waiting = []
     }
 
-    /// Lets go of what was never answered, which holds the connection and so this collector.
+    /// Releases the unanswered requests, which retain the connection and so this collector.
     func forget() { waiting = [] }
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {

@@ -34,7 +34,7 @@ struct ExportedSpans: Decodable {
         let value: Value
     }
 
-    /// A number of JSON, or one of the words for what it has not.
+    /// A JSON number, or the name of a value that JSON lacks (`NaN`, `Infinity`).
     enum Number: Decodable, Hashable {
         case finite(Double)
         case word(String)

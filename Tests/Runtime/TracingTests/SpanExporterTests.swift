@@ -25,7 +25,7 @@ struct SpanExporterTests {
         }
     }
 
-    @Test("a batch is as large as allowed at the most, and one is under way at a time")
+    @Test("a batch has at most the allowed size, and one is in flight at a time")
     func batches() async throws {
         var options = SpanExportOptions.quick
         options.batchMax = 100
@@ -57,7 +57,7 @@ struct SpanExporterTests {
         }
     }
 
-    @Test("the collector is left alone for as long as it asks for")
+    @Test("the collector gets nothing during the pause that it asks for")
     func retryAfter() async throws {
         try await exporting(to: [.status(429, ["Retry-After": "1"]), .status(200)]) { loop, bench, collector in
             bench.makeSpans(1)
@@ -215,7 +215,7 @@ struct SpanExporterEndTests {
         }
     }
 
-    @Test("a batch under way is waited for and not sent twice")
+    @Test("a batch in flight is waited for and not sent twice")
     func underWay() async throws {
         var options = SpanExportOptions.quick
         options.flushLimit = .seconds(60)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tracing
 
-/// The cases are those of the W3C's own test suite for Trace Context, by what it asks of a receiver.
+/// The cases of the W3C's own test suite for Trace Context, as far as they concern a receiver.
 @Suite("W3C trace context", .tags(.unit))
 struct TraceContextTests {
     private static let trace = "0af7651916cd43dd8448eb211c80319c"
@@ -65,7 +65,7 @@ struct TraceContextTests {
         }
     }
 
-    @Test("no mutation of a traceparent traps or is taken for one with other ids")
+    @Test("no mutation of a traceparent traps or is read with other ids")
     func mutations() {
         var random = SeededRandom(seed: 0x7AC3)
         for _ in 0..<20_000 {
@@ -95,7 +95,7 @@ struct TraceStateTests {
         )?.state
     }
 
-    @Test("members go on as they are, in their order, without blanks around them and without empty ones")
+    @Test("members are passed on unchanged and in order, without surrounding blanks and without empty ones")
     func passedOn() {
         #expect(Self.state("foo=1") == "foo=1")
         #expect(Self.state("foo=1,bar=2") == "foo=1,bar=2")
@@ -105,7 +105,7 @@ struct TraceStateTests {
         #expect(Self.state("foo= 1") == "foo= 1")
     }
 
-    @Test("32 members go on, with 33 none does")
+    @Test("32 members are passed on, of 33 none is")
     func count() {
         let members = (0..<33).map { "bar\($0)=\($0)" }
         let most = members.prefix(32).joined(separator: ",")
@@ -113,7 +113,7 @@ struct TraceStateTests {
         #expect(Self.state(members.joined(separator: ",")) == nil)
     }
 
-    @Test("512 bytes go on, with 513 none does")
+    @Test("512 bytes are passed on, of 513 none is")
     func length() {
         let half = "a=" + String(repeating: "v", count: 253)
         let most = half + ",b=" + String(repeating: "w", count: 254)

@@ -25,14 +25,16 @@ struct AskTests {
         _ streams: [Stream],
         _ arguments: [String] = ["2x + 3 = 7"],
         input: String = "",
-        filter: String? = nil
+        filter: String? = nil,
+        output: String = "out"
     ) async throws -> (LemmaProgram.Outcome, ScriptedServer) {
         let box = Box<(LemmaProgram.Outcome, ScriptedServer)>()
         var state = ScriptedServer.State()
         state.streams = streams
         try await ScriptedServer.serve(state) { server, port in
             let program = try LemmaProgram(environment: ["HTTP_PORT": "\(port)"])
-            box.value = (try await program.run(["ask"] + arguments, input: input, filter: filter), server)
+            let command = ["ask"] + arguments
+            box.value = (try await program.run(command, input: input, filter: filter, output: output), server)
         }
         return try #require(box.value)
     }
@@ -110,7 +112,7 @@ struct AskTests {
         #expect(cancelled.errors == "lemma: cancelled, as requested\n")
     }
 
-    @Test("Problems of the server are told in words: at the submission and at the stream")
+    @Test("Problem documents are printed as text: at the submission and at the stream")
     func problems() async throws {
         var state = ScriptedServer.State()
         state.submission = (
@@ -209,7 +211,19 @@ struct AskTests {
         )
     }
 
-    @Test("SIGTERM and SIGHUP abort as Ctrl-C does", arguments: [(SIGTERM, Int32(143)), (SIGHUP, Int32(129))])
+    @Test("A full disk aborts the request and is reported with the system's reason")
+    func fullDisk() async throws {
+        let stream = Stream(text: Self.token("1-1", "part"), ending: .silence)
+        let (outcome, server) = try await Self.ask([stream], output: "/dev/full")
+        #expect(outcome.status == 1)
+        #expect(outcome.errors == "lemma: the output cannot be written: No space left on device\n")
+        #expect(server.requests.last == "DELETE /api/math/requests/\(ScriptedServer.id)?ticket=t1")
+    }
+
+    @Test(
+        "SIGTERM, SIGHUP and SIGQUIT abort as Ctrl-C does",
+        arguments: [(SIGTERM, Int32(143)), (SIGHUP, Int32(129)), (SIGQUIT, Int32(131))],
+    )
     func signals(number: Int32, status: Int32) async throws {
         var state = ScriptedServer.State()
         state.streams = [Stream(text: Self.token("1-1", "part"), ending: .silence)]

@@ -64,8 +64,16 @@ struct LemmaProgram {
         }
     }
 
-    /// Starts it; `input` comes from a pipe, and its output goes through `filter`, a shell command, when there is one.
-    func start(_ arguments: [String], input: String = "", filter: String? = nil) throws -> Run {
+    /// Starts it; `input` comes from a pipe.
+    ///
+    /// Its output goes to the file `output`, through `filter`, a shell command, when there is one.
+    func start(
+        _ arguments: [String],
+        input: String = "",
+        filter: String? = nil,
+        output: String = "out",
+        through runner: [String] = []
+    ) throws -> Run {
         let variables = environment.map { "\($0.key)=\($0.value)" }
         try input.write(toFile: "\(directory.path)/in", atomically: true, encoding: .utf8)
         for name in ["out", "err"] {
@@ -73,14 +81,60 @@ struct LemmaProgram {
         }
         // The shell becomes the program, so that a signal hits that; with a filter, the program's status is its own.
         let script =
-            filter.map { "\"$@\" <in 2>err | \($0) >out; exit ${PIPESTATUS[0]}" } ?? "exec \"$@\" <in >out 2>err"
+            filter.map { "\"$@\" <in 2>err | \($0) >\(output); exit ${PIPESTATUS[0]}" }
+            ?? "exec \"$@\" <in >\(output) 2>err"
         let shell = ["bash", "-c", "cd \"$0\" && \(script)", directory.path]
-        let program = ["env", "-i"] + variables + [try Self.executable()]
+        let program = runner + ["env", "-i"] + variables + [try Self.executable()]
         return Run(process: try ChildProcess.start(shell + program + arguments), directory: directory)
     }
 
+    /// Runs it to its end on a terminal of its own, whose output it returns; each answer is typed after its prompt.
+    func runOnTerminal(_ arguments: [String], answers: [(prompt: String, text: String)]) async throws -> Outcome {
+        let script = """
+            import json, os, pty, sys
+            answers = json.loads(sys.argv[1])
+            process, terminal = pty.fork()
+            if process == 0: os.execvp(sys.argv[2], sys.argv[2:])
+            seen = b""
+            while True:
+                try: read = os.read(terminal, 4096)
+                except OSError: break
+                seen += read
+                if answers and answers[0][0].encode() in seen: os.write(terminal, answers.pop(0)[1].encode())
+            sys.stdout.buffer.write(seen)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+            """
+        let encoded = String(decoding: try JSONEncoder().encode(answers.map { [$0.prompt, $0.text] }), as: UTF8.self)
+        return try await start(arguments, through: ["python3", "-c", script, encoded]).end()
+    }
+
     /// Runs it to its end.
-    func run(_ arguments: [String], input: String = "", filter: String? = nil) async throws -> Outcome {
-        try await start(arguments, input: input, filter: filter).end()
+    func run(
+        _ arguments: [String],
+        input: String = "",
+        filter: String? = nil,
+        output: String = "out"
+    ) async throws -> Outcome {
+        try await start(arguments, input: input, filter: filter, output: output).end()
+    }
+
+    /// Runs it on a terminal of its own (script(1)), types `keys` once it has shown `prompt`, and returns what the terminal
+    /// showed.
+    func typed(_ arguments: [String], keys: String, after prompt: String) async throws -> String {
+        let variables = environment.map { "'\($0.key)=\($0.value)'" }
+        let command = (["env", "-i"] + variables + [try Self.executable()] + arguments).joined(separator: " ")
+        // The pipe is open for writing, too, so that it never ends.
+        let script = "cd \"$0\" && mkfifo keys && exec script -qefc \"$1\" shown <>keys >err"
+        let process = try ChildProcess.start(["bash", "-c", script, directory.path, command])
+        defer { process.signal(SIGKILL) }
+        var shown: String { textOfFile("\(directory.path)/shown") }
+        guard try await eventually(within: .seconds(10), { shown.contains(prompt) }) else {
+            throw NeverHappened(what: "\(prompt); it showed \(shown)")
+        }
+        try ChildProcess.run(["bash", "-c", "printf %s \"$1\" >\"$0\"", "\(directory.path)/keys", keys])
+        guard try await eventually(within: .seconds(10), { process.endStatus != nil }) else {
+            throw NeverHappened(what: "the end; it showed \(shown)")
+        }
+        return shown
     }
 }

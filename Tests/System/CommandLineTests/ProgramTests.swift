@@ -4,7 +4,10 @@ import Testing
 
 @Suite("lemma: commands and configuration", .tags(.system))
 struct ProgramTests {
-    private static let commands = ["dev", "api", "worker", "migrate", "ask", "bench", "config", "healthcheck"]
+    private static let commands = [
+        "dev", "api", "worker", "migrate", "ask", "login", "logout", "bench", "dead-letters", "users", "keys", "config",
+        "healthcheck",
+    ]
 
     @Test("Every command has --help and --version, on standard output, with exit 0", arguments: commands)
     func help(command: String) async throws {
@@ -23,7 +26,7 @@ struct ProgramTests {
         let program = try LemmaProgram()
         let help = try await program.run(["--help"])
         #expect(help.status == 0)
-        let listed = help.output.matches(of: /(?m)^\s{2}([a-z]+)\s{2,}\S/).map { String($0.output.1) }
+        let listed = help.output.matches(of: /(?m)^\s{2}([a-z][a-z-]+)\s{2,}\S/).map { String($0.output.1) }
         #expect(listed == Self.commands)
         #expect(try await program.run(["help", "config"]).output.hasPrefix("usage: lemma config"))
         let bare = try await program.run([])
@@ -50,12 +53,25 @@ struct ProgramTests {
             (["ask", "x", "--url", "ftp://a"], "allowed: http://HOST[:PORT]"),
             (["ask", "2x", "+", "3"], "unexpected argument \"+\""),
             (["healthcheck", "--url", "x"], "allowed:"),
+            (["dead-letters"], "an action is missing; the actions are: list, show ID, redrive ID, drop ID\nusage: "),
+            (["dead-letters", "burn"], "the action is \"burn\", which is not allowed; allowed: list, show ID"),
+            (["dead-letters", "burn"], "       lemma dead-letters drop ID [--records]\n"),
+            (["dead-letters", "show"], "ID is missing\nusage: lemma dead-letters show"),
         ]
         for (arguments, reason) in cases {
             let outcome = try await program.run(arguments)
             #expect(outcome.status == 2, "\(arguments)")
             #expect(outcome.output.isEmpty, "\(arguments)")
             #expect(outcome.errors.contains(reason), "\(arguments): \(outcome.errors)")
+        }
+    }
+
+    @Test("Output that cannot be written is reported with the system's reason and exit 1")
+    func fullDisk() async throws {
+        for arguments in [["--help"], ["config", "--help"]] {
+            let outcome = try await LemmaProgram().run(arguments, output: "/dev/full")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors == "lemma: the output cannot be written: No space left on device\n")
         }
     }
 
@@ -143,9 +159,9 @@ struct ProgramTests {
 
     @Test("lemma config says of a setting for a later release that it changes nothing yet")
     func reserved() async throws {
-        let outcome = try await LemmaProgram(environment: ["USER_MAX_ACTIVE": "9"]).run(["config"])
+        let outcome = try await LemmaProgram(environment: ["JWT_ACCESS_TTL": "9m"]).run(["config"])
         #expect(outcome.status == 0)
-        let words = "USER_MAX_ACTIVE is set (environment), but this release does not use it yet"
+        let words = "JWT_ACCESS_TTL is set (environment), but this release does not use it yet"
         #expect(outcome.errors.hasPrefix("warning: \(words)"))
     }
 

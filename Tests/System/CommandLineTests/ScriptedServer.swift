@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// An API that answers as a test says, and remembers what it was asked.
+/// An API that answers by script and records its requests.
 final class ScriptedServer: Sendable {
     /// What one request for the stream gets.
     struct Stream: Sendable {
@@ -23,6 +23,14 @@ final class ScriptedServer: Sendable {
 
     struct State {
         var submission: (status: Int, body: String) = (202, ScriptedServer.accepted)
+        /// Answers to the first submissions, before `submission`.
+        var firstSubmissions: [(status: Int, body: String)] = []
+        /// `Retry-After` of every answer that is no stream.
+        var retryAfter: String?
+        var login: (status: Int, body: String) = (200, ScriptedServer.tokens(1))
+        /// Answers to the refreshes, in order; then none is valid.
+        var refreshes: [(status: Int, body: String)] = []
+        var logout = 204
         var streams: [Stream] = []
         var readiness: (status: Int, body: String) = (200, #"{"status":"ready","checks":{}}"#)
         /// Whether DELETE takes the ticket of the stream.
@@ -30,6 +38,8 @@ final class ScriptedServer: Sendable {
         /// Whether DELETE is never answered.
         var deleteHangs = false
         var requests: [String] = []
+        /// `Authorization` of each request; empty where there was none.
+        var authorizations: [String] = []
         var bodies: [String] = []
         var lastEventIDs: [String] = []
     }
@@ -40,11 +50,20 @@ final class ScriptedServer: Sendable {
         "streamUrl":"/api/math/stream/\(id)?ticket=t1","createdAt":"2026-11-21T12:00:00.000Z"}
         """
 
+    /// The answer to a login or refresh: the tokens of a generation, with an access token for `seconds`.
+    static func tokens(_ generation: Int, seconds: Int = 900) -> String {
+        """
+        {"accessToken":"access-\(generation)","tokenType":"Bearer","expiresIn":\(seconds),\
+        "refreshToken":"refresh-\(generation)","refreshExpiresIn":2592000}
+        """
+    }
+
     private let state: Mutex<State>
 
     init(_ state: State) { self.state = Mutex(state) }
 
     var requests: [String] { state.withLock(\.requests) }
+    var authorizations: [String] { state.withLock(\.authorizations) }
     var bodies: [String] { state.withLock(\.bodies) }
     var lastEventIDs: [String] { state.withLock(\.lastEventIDs) }
 
@@ -76,12 +95,17 @@ private final class ScriptedHandler: HTTPHandler {
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
         let line = "\(request.method.name) \(request.target)"
         let body = String(decoding: request.body, as: UTF8.self)
+        let authorization = request.headers["Authorization"] ?? ""
         server.withState { state in
             state.requests.append(line)
+            state.authorizations.append(authorization)
             if !body.isEmpty { state.bodies.append(body) }
         }
         switch (request.method, request.path) {
-        case (.post, "/api/math/solve"): respond(server.withState(\.submission), exchange)
+        case (.post, "/api/math/solve"): respond(submission(), exchange)
+        case (.post, "/api/auth/login"): respond(server.withState(\.login), exchange)
+        case (.post, "/api/auth/refresh"): respond(refresh(), exchange)
+        case (.post, "/api/auth/logout"): respond((server.withState(\.logout), ""), exchange)
         case (.get, "/readyz"): respond(server.withState(\.readiness), exchange)
         case (.get, "/api/math/stream/\(ScriptedServer.id)"): stream(request, exchange)
         case (.delete, "/api/math/requests/\(ScriptedServer.id)"):
@@ -93,7 +117,22 @@ private final class ScriptedHandler: HTTPHandler {
     }
 
     private func respond(_ answer: (status: Int, body: String), _ exchange: HTTPExchange) {
-        exchange.respond(HTTPResponse(status: answer.status, body: Array(answer.body.utf8)))
+        var response = HTTPResponse(status: answer.status, body: Array(answer.body.utf8))
+        if let seconds = server.withState(\.retryAfter) { response.headers.append("Retry-After", seconds) }
+        exchange.respond(response)
+    }
+
+    private func submission() -> (status: Int, body: String) {
+        server.withState { state in
+            state.firstSubmissions.isEmpty ? state.submission : state.firstSubmissions.removeFirst()
+        }
+    }
+
+    private func refresh() -> (status: Int, body: String) {
+        server.withState { state in
+            let spent = (status: 401, body: #"{"title":"Not authenticated"}"#)
+            return state.refreshes.isEmpty ? spent : state.refreshes.removeFirst()
+        }
     }
 
     /// Holds the exchange, which would answer by itself otherwise.

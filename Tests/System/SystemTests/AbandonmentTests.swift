@@ -70,7 +70,7 @@ struct AbandonmentTests {
         }
     }
 
-    @Test("completes for a client that comes back in time, on another replica")
+    @Test("completes for a client that reconnects in time, on another replica")
     func comesBack() async throws {
         let plan = Deployment.Plan(apis: 2, environment: Self.settings.merging(["DISCONNECT_GRACE": "2s"]) { $1 })
         try await Deployment.running(plan) { deployment in
@@ -123,7 +123,7 @@ struct AbandonmentTests {
         }
     }
 
-    @Test("completes when nobody ever watched it, and so does one that is to continue when its viewer left")
+    @Test("completes if it never had a viewer, and so does one that is to continue without viewers")
     func neverWatchedOrContinued() async throws {
         try await Deployment.running(Deployment.Plan(environment: Self.settings)) { deployment in
             let client = deployment.api

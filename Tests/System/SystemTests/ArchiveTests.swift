@@ -79,7 +79,7 @@ struct ArchiveTests {
         }
     }
 
-    @Test("with PostgreSQL stopped or frozen these routes answer 503 at their own limit; solving goes on")
+    @Test("with PostgreSQL stopped or frozen these routes answer 503 at their own limit; solving continues")
     func away() async throws {
         try await Deployment.running(Deployment.Plan(postgres: .init())) { deployment in
             let client = deployment.api

@@ -32,7 +32,7 @@ struct Client: Sendable {
         let detail: String
     }
 
-    /// An answer that is not the one the test needs in order to go on.
+    /// A response that the test cannot continue with.
     struct Unexpected: Error, CustomStringConvertible {
         let response: RawResponse
         var description: String { "\(response.status) \(response.body)" }
@@ -71,13 +71,13 @@ struct Client: Sendable {
         return try decode(response)
     }
 
-    /// Submits a problem as a patient client does: what is refused for the moment is sent again.
+    /// Submits a problem as a patient client does: it repeats a submission that was refused temporarily.
     ///
     /// On a machine that is too busy for 200 clients at once, Redis may miss its two seconds.
     func submitPatiently(_ problem: String) async throws -> Submitted {
         var response = try post(problem)
         for _ in 0..<5 where response.status == 503 && response["retry-after"] != nil {
-            // The client's patience, as `Retry-After` asks for.
+            // The pause that `Retry-After` names.
             try await ContinuousClock().sleep(for: .milliseconds(500))
             response = try post(problem)
         }
@@ -97,7 +97,7 @@ struct Client: Sendable {
 
     /// Opens the stream of a request.
     ///
-    /// `url` is the `streamUrl` it was given.
+    /// `url` is the `streamUrl` of its submission.
     func watch(
         _ url: String,
         after id: String? = nil,
@@ -112,7 +112,7 @@ struct Client: Sendable {
         )
     }
 
-    /// Watches a request to its end without a break.
+    /// Watches a request to its end on one connection.
     func follow(_ url: String, after id: String? = nil) throws -> Transcript {
         var transcript = Transcript()
         try transcript.read(try watch(url, after: id))

@@ -11,7 +11,7 @@ struct ConversationTests {
         let position: Int
     }
 
-    /// An answer is what the provider was told.
+    /// The mock's answer is the context that it received.
     private static let telling = ["MOCK_CONTENT": "conversation"]
 
     private func ask(_ problem: String, in conversation: String?, _ client: Client) throws -> (id: String, text: String)
@@ -24,7 +24,7 @@ struct ConversationTests {
 
     // MARK: Memory
 
-    @Test("a question right after an answer knows it, on any replica, while PostgreSQL is frozen")
+    @Test("a problem right after an answer has it as context, on any replica, while PostgreSQL is frozen")
     func memory() async throws {
         let plan = Deployment.Plan(apis: 2, workers: 2, environment: Self.telling, postgres: .init())
         try await Deployment.running(plan) { deployment in
@@ -46,7 +46,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("what Redis has forgotten comes from PostgreSQL; without both the student is told, not answered")
+    @Test("context that Redis lost comes from PostgreSQL; without both the request fails instead of being solved")
     func forgotten() async throws {
         let plan = Deployment.Plan(environment: Self.telling, postgres: .init())
         try await Deployment.running(plan) { deployment in
@@ -84,7 +84,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("the provider is given the newest turns that fit, and told of those that do not")
+    @Test("the provider is sent the newest turns that fit, and a note if others were left out")
     func window() async throws {
         let settings = ["CONTEXT_MAX_TURNS": "2", "CONTEXT_MAX_TOKENS": "60", "MOCK_CONTENT": "conversation"]
         try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in
@@ -94,7 +94,7 @@ struct ConversationTests {
             #expect(try ask("c", in: first.id, client).text == "Q: a A: Q: a Q: b A: Q: a A: Q: a Q: b Q: c ")
             let last = try ask("d", in: first.id, client).text
             #expect(last.hasPrefix("… Q: b A: ") && last.hasSuffix("Q: d "))
-            // About 150 characters of question and answer leave no room for what was before.
+            // About 150 characters of problem and answer leave no room for what was before.
             let long = String(repeating: "1+", count: 120) + "1"
             _ = try ask(long, in: first.id, client)
             #expect(try ask("e", in: first.id, client).text == "… Q: e ")
@@ -105,7 +105,7 @@ struct ConversationTests {
 
     private static let slow = ["MOCK_TOKENS": "60", "MOCK_TOKEN_DELAY": "20ms", "JOB_LEASE": "1s"]
 
-    /// Asks a problem and reads until its first token.
+    /// Submits a problem and reads until its first token.
     private func begin(_ problem: String, _ client: Client) throws -> (Client.Submitted, EventStreamClient, Transcript)
     {
         let submitted = try client.submit(problem)
@@ -145,7 +145,7 @@ struct ConversationTests {
         }
     }
 
-    @Test("who does not want to wait is refused, or cuts what runs and waits before it")
+    @Test("a request that does not wait is refused, or interrupts the running and waiting ones")
     func rejectAndInterrupt() async throws {
         try await Deployment.running(Deployment.Plan(apis: 2, workers: 2, environment: Self.slow)) { deployment in
             let clients = deployment.apis.map { Client(port: $0.httpPort) }

@@ -31,7 +31,7 @@ struct CrashTests {
             let document = try client.read(submitted.correlationId)
             #expect(document.attempts == 2)
             #expect(document.answer == transcript.text)
-            // Who resumes across the restart sees the same.
+            // A client that resumes across the restart sees the same.
             let late = try client.follow(submitted.streamUrl)
             #expect(late.events == transcript.events)
         }

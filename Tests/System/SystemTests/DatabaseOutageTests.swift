@@ -12,7 +12,7 @@ struct DatabaseOutageTests {
         case locked
     }
 
-    /// Lets PostgreSQL fail in one way, waits for `meanwhile`, and lets it work again.
+    /// Makes PostgreSQL fail in one way, waits for `meanwhile`, and ends the fault.
     private func inflict(
         _ fault: Fault,
         on database: PostgresTestDatabase,
@@ -115,7 +115,7 @@ struct DatabaseOutageTests {
         #expect(readiness.contains(#""postgres":{"status":"down""#))
     }
 
-    @Test("a worker that is told to end leaves nothing behind that it could have written")
+    @Test("a worker that is asked to end writes every record that it can")
     func drained() async throws {
         try await Deployment.running(Deployment.Plan(workers: 2)) { deployment in
             for number in 0..<20 { _ = try deployment.api.follow(try deployment.api.submit("a \(number)").streamUrl) }
@@ -158,7 +158,7 @@ struct DatabaseOutageTests {
         }
     }
 
-    @Test("a record that PostgreSQL refuses is put aside; the others of its batch are kept")
+    @Test("a record that PostgreSQL refuses is dead-lettered; the others of its batch are archived")
     func refused() async throws {
         try await Deployment.running(Deployment.Plan(postgres: .init())) { deployment in
             try deployment.database.sql("ALTER TABLE math_requests ADD CHECK (problem <> 'bad')")

@@ -72,7 +72,7 @@ struct DeadLetterTests {
         }
     }
 
-    @Test("a job that was given up is listed, shown and dropped; records and jobs are kept apart")
+    @Test("a dead-lettered job is listed, shown and dropped; records and jobs are kept apart")
     func jobs() async throws {
         let plan = Deployment.Plan(environment: ["JOB_MAX_ATTEMPTS": "1"], mockScript: "fail\n")
         try await Deployment.running(plan) { deployment in

@@ -15,7 +15,7 @@ final class Deployment: Sendable {
         /// The content of the file that MOCK_SCRIPT names.
         var mockScript: String?
         var redis = RedisServer.Options()
-        /// As whom the replicas log in at Redis, as `name:password`; else as the default user.
+        /// The Redis user of the replicas, as `name:password`; nil is the default user.
         var redisUser: String?
         /// The replicas' soft and hard limit of open files.
         var openFiles: String?
@@ -23,7 +23,7 @@ final class Deployment: Sendable {
         var postgres: PostgresServer.Options?
         /// Whether the replicas, and the migration, reach the database through PgBouncer, a session for each transaction.
         var isPooled = false
-        /// Told to the replicas, though the server asks for none.
+        /// Part of the replicas' URL, although the server requires no password.
         var databasePassword: String?
     }
 
@@ -163,7 +163,7 @@ final class Deployment: Sendable {
     /// Runs another command of the program, with the replicas' settings; throws where it does not exit 0.
     func run(_ words: String...) throws { try run(words, outputPath: "/dev/null") }
 
-    /// The same, and gives what it writes.
+    /// The same; returns its output.
     func output(_ words: String...) throws -> String {
         let path = "\(folder.path)/output"
         unsafe unlink(path)

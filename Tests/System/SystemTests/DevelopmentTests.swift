@@ -69,6 +69,11 @@ struct DevelopmentTests {
             let status = Log(path: "/proc/\(postgres)/status").text
             #expect(!status.contains("Uid:\t0\t"), "PostgreSQL runs as root")
 
+            // Commands in this folder find its database.
+            let users = ["/usr/bin/env", "-C", folder.path, "-i", try Replica.program, "users", "list"]
+            try ChildProcess.run(users, outputPath: "\(folder.path)/users")
+            #expect(Log(path: "\(folder.path)/users").text == "there are no users\n")
+
             development.process.signal(SIGINT)
             #expect(development.process.waitForExit(within: .seconds(10)) == .code(0))
             #expect(!ChildProcess.exists(redis))
@@ -103,7 +108,7 @@ struct DevelopmentTests {
         }
     }
 
-    @Test("a second one in the same folder is refused with a clear message, and the first goes on")
+    @Test("a second one in the same folder is refused with a clear message, and the first keeps running")
     func second() async throws {
         try await onOwnThreads {
             let folder = try TemporaryDirectory()

@@ -96,7 +96,7 @@ struct DrainTests {
             defer { deployment.database.server.resume() }
             let asking = try RawClient(port: client.port)
             asking.send("GET /api/conversations HTTP/1.1\r\nHost: a\r\n\r\n")
-            // Answered behind it, so that the first is under way.
+            // Answered after it was sent, so the first is in progress.
             #expect(try client.post("x").status == 202)
             replica.process.signal(SIGTERM)
             #expect(try asking.readResponse().status == 503)
@@ -104,7 +104,7 @@ struct DrainTests {
         }
     }
 
-    @Test("a worker lets short jobs end and hands long ones over, and leaves nothing pending")
+    @Test("a worker finishes short jobs and releases long ones, and leaves nothing pending")
     func worker() async throws {
         let settings = ["MOCK_TOKENS": "200", "MOCK_TOKEN_DELAY": "20ms", "DRAIN_GRACE": "500ms"]
         try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in

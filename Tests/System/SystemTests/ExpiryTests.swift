@@ -25,12 +25,12 @@ struct ExpiryTests {
             #expect(gone, "also what is known of the conversations, once their records are kept")
             #expect(try deployment.askRedis("XLEN", "lemma:{p0}:jobs") == "0\n")
             #expect(try deployment.askRedis("XLEN", "lemma:{p0}:finished") == "0\n")
-            // What Redis has forgotten is in the database by now.
+            // What has expired in Redis is in the database by now.
             let kept = try client.follow(done.streamUrl)
             #expect(kept.names == ["token", "completed"] && kept.text == transcript.text)
             let ids = transcript.events.compactMap(\.id).suffix(2)
             #expect(kept.events.map(\.id) == Array(ids))
-            // What an EventSource asks for that is cut between the two, after both, and that comes back from before.
+            // The requests of an EventSource that was disconnected between the two, after both, and before both.
             let (before, end) = (try #require(ids.first), try #require(ids.last))
             #expect(try client.follow(done.streamUrl, after: before).events == Array(kept.events.suffix(1)))
             #expect(try client.watch(done.streamUrl, after: end).status == 204)
@@ -52,7 +52,7 @@ struct ExpiryTests {
         let keys = try keys(deployment)
         #expect(keys.count > 2)
         for key in keys where !Self.isLasting(key) {
-            // -1 is for ever, -2 is gone by now.
+            // -1 is without expiry, -2 has expired.
             #expect(try deployment.askRedis("PTTL", key) != "-1\n", "\(key) never expires")
         }
     }

@@ -7,7 +7,7 @@ struct LoadBalancedTests {
     private static let settings = ["MOCK_TOKENS": "\(tokens)", "MOCK_TOKEN_DELAY": "20ms"]
     private static let plan = Deployment.Plan(apis: 2, workers: 2, loadBalancer: .haproxy, environment: settings)
 
-    /// Words that only this client has, some of them outside of ASCII.
+    /// Words of this client only, some of them not ASCII.
     private func problem(_ index: Int) -> String { "löse aufgabe-\(index): ∫ 𝑥² dx = \(index * 7) 🧮 für \(index)" }
 
     private func check(_ transcripts: [Transcript]) {

@@ -51,7 +51,7 @@ struct LogTests {
         }
     }
 
-    /// A response's status is a number, a request's a word.
+    /// A response's status is a number, a request's a string.
     private enum LogStatus: Decodable, Equatable {
         case code(Int)
         case word(String)
@@ -63,7 +63,7 @@ struct LogTests {
         }
     }
 
-    /// Reads all lines of a replica; each must be an object with the standard members.
+    /// Reads all lines of a replica; each must be an object with the common members.
     private func lines(_ replica: Replica) throws -> [Line] {
         let text = replica.logText
         for hidden in Hidden.all { #expect(!text.contains(hidden), "\(hidden) was logged") }
@@ -76,7 +76,7 @@ struct LogTests {
         }
     }
 
-    /// Runs `body` beside two providers: one that answers, and one whose failures repeat what it was asked and the key.
+    /// Runs `body` beside two providers: one that answers, and one whose failures repeat the problem and the key.
     private func withProviders(
         _ body: @escaping @Sendable (_ well: Int, _ ill: Int) async throws -> Void
     ) async throws {
@@ -168,7 +168,7 @@ struct LogTests {
         }
     }
 
-    @Test("every line is whole, tells whose it is and hides what is secret, in good times and in bad")
+    @Test("every line is complete, names its request and hides secrets, with and without failures")
     func lines() async throws {
         try await withProviders { well, ill in
             try await Deployment.running(plan(well, ill)) { deployment in

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A worker's place in the consumer group", .tags(.system), .serialized, .timeLimit(.minutes(1)))
 struct MembershipTests {
-    @Test("is given up when it drains with nothing left to do, and that does not wait for its question for jobs")
+    @Test("ends when an idle worker drains, without waiting for its blocked read")
     func drained() async throws {
         try await Deployment.running(Deployment.Plan(environment: ["EVENT_LOOPS": "1"])) { deployment in
             let client = deployment.api
@@ -27,7 +27,7 @@ struct MembershipTests {
         }
     }
 
-    /// How many commands asked Redis to end a blocked read.
+    /// The number of commands that end a blocked read.
     private func unblocks(_ deployment: Deployment) throws -> Int {
         let statistics = try deployment.askRedis("INFO", "commandstats")
         return statistics.firstMatch(of: /cmdstat_client\|unblock:calls=([0-9]+),/).flatMap { Int($0.1) } ?? 0

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Limit of open files", .tags(.system), .serialized, .timeLimit(.minutes(2)))
 struct OpenFilesTests {
-    @Test("a replica with more clients than it may have refuses the others, is alive and ready, and goes on serving")
+    @Test("a replica at its limit of connections refuses further ones, is alive and ready, and keeps serving")
     func full() async throws {
         DescriptorLimit.raise()
         try await Deployment.running(Deployment.Plan(workers: 1, openFiles: "1024:1024")) { deployment in
@@ -54,7 +54,7 @@ struct OpenFilesTests {
         }
     }
 
-    @Test("a limit that is too low for any use is an error that tells what to do")
+    @Test("a limit that is too low for any use is an error with the remedy")
     func tooLow() throws {
         let folder = try TemporaryDirectory()
         let settings = [

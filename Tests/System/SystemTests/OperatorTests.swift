@@ -100,7 +100,7 @@ struct OperatorTests {
         }
     }
 
-    @Test("deletions of conversations that nobody knows leave Redis as it was")
+    @Test("deletions of unknown conversations leave Redis unchanged")
     func unknownDeletion() async throws {
         try await Deployment.running { deployment in
             let before = try deployment.askRedis("KEYS", "lemma:*conversation*")
@@ -113,7 +113,7 @@ struct OperatorTests {
         }
     }
 
-    @Test("a conversation in which as many wait as may: 429 with what may wait and when to come back")
+    @Test("a conversation with the maximum of waiting requests: 429 with the limit and Retry-After")
     func crowded() async throws {
         let settings = [
             "CONVERSATION_MAX_WAITING": "2", "MOCK_TOKENS": "100000", "MOCK_TOKEN_DELAY": "20ms",

@@ -30,12 +30,12 @@ struct OutageTests {
                 #expect(try status(replica, "/healthz") == 200)
             }
 
-            // It comes back empty: no job stream, no group, no functions.
+            // It restarts empty: no job stream, no group, no functions.
             try deployment.redis.restart(keepingData: false)
             for replica in replicas {
                 #expect(try await eventually(within: .seconds(10)) { replica.isReady })
             }
-            // Each loop of a replica has connections of its own, which come back in their own time: ready when all have.
+            // Each loop of a replica has connections of its own: the replica is ready when all have reconnected.
             for problem in 0..<8 {
                 let transcript = try client.follow(try client.submit("after \(problem)").streamUrl)
                 #expect(transcript.text == "after \(problem) ")
@@ -44,7 +44,7 @@ struct OutageTests {
         }
     }
 
-    @Test("answers that are under way go on after a restart of a Redis that keeps its data, without a loss")
+    @Test("running answers continue without a loss after a restart of a Redis that keeps its data")
     func restart() async throws {
         var redis = RedisServer.Options()
         redis.appendOnly = true
@@ -93,7 +93,10 @@ struct OutageTests {
         }
     }
 
-    @Test("a Redis that refuses to write: 503 and nobody ready, until it writes again", arguments: Refusal.allCases)
+    @Test(
+        "a Redis that refuses writes causes 503 and no ready replica, until it accepts them",
+        arguments: Refusal.allCases
+    )
     func refuses(_ refusal: Refusal) async throws {
         try await Deployment.running { deployment in
             let client = deployment.api
@@ -121,7 +124,7 @@ struct OutageTests {
 
         var testDescription: String { rawValue }
 
-        /// What it says then.
+        /// The code of its error.
         var code: String {
             switch self {
             case .memoryFull: "OOM"
@@ -134,7 +137,7 @@ struct OutageTests {
         func begin(_ deployment: Deployment) async throws {
             switch self {
             case .memoryFull, .replicasGone: _ = try deployment.askRedis("CONFIG", "SET", rawValue, "1")
-            // Nobody is there whom it could follow; so it keeps what it has.
+            // No master listens there, so it keeps its data.
             case .demoted: _ = try deployment.askRedis("REPLICAOF", "127.0.0.1", "1")
             case .diskFails:
                 // The file of a snapshot cannot take the place of a directory.

@@ -92,15 +92,15 @@ struct OutcomeTests {
         }
     }
 
-    /// Eight, some while they run and some in line behind another one of their conversation.
+    /// Eight, some while they run and some in the queue of their conversation.
     private func cancelRunning(_ clients: [Client]) throws {
         func begin(_ problem: String) throws -> Client.Submitted {
             let submitted = try clients[0].submit(problem)
             try wait(clients[0], submitted, for: "token")
             return submitted
         }
-        let wished = try begin("held")
-        #expect(try clients[1].delete(wished.correlationId).status == 200)
+        let cancelled = try begin("held")
+        #expect(try clients[1].delete(cancelled.correlationId).status == 200)
 
         let interrupted = try begin("held")
         _ = try clients[1].submit("behind", in: interrupted.conversationId)

@@ -36,7 +36,7 @@ struct ProviderFailureTests {
         }
     }
 
-    @Test("a failure is retried where that helps and told where it does not, and the text is exact")
+    @Test("a failure is retried where that helps and reported where it does not, and the text is exact")
     func failures() async throws {
         let settings = [
             "AI_FIRST_TOKEN_TIMEOUT": "300ms", "AI_IDLE_TIMEOUT": "300ms", "AI_MAX_RETRIES": "0",

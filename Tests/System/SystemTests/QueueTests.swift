@@ -9,7 +9,7 @@ struct QueueTests {
         let position: Int
     }
 
-    @Test("a waiting client is told its place in line, which only falls, at most once a second")
+    @Test("a waiting client gets its queue position, which only falls, at most once a second")
     func positions() async throws {
         let settings = [
             "WORKER_CONCURRENCY": "1", "EVENT_LOOPS": "1", "MOCK_TOKENS": "4", "MOCK_TOKEN_DELAY": "200ms",
@@ -24,7 +24,7 @@ struct QueueTests {
             for (index, transcript) in transcripts.enumerated() {
                 let queued = transcript.events.filter { $0.name == "queued" }
                 let positions = try queued.map { try transcript.decode(Queued.self, $0).position }
-                // One before it is not in line any more, it runs; two of them at most, when a claim was just made.
+                // One before it already runs and is not in the queue; two at most, right after a claim.
                 #expect((index...index + 2).contains(positions[0]), "\(index): \(positions)")
                 #expect(zip(positions, positions.dropFirst()).allSatisfy { $0 > $1 }, "\(index): \(positions)")
                 #expect(positions.allSatisfy { $0 >= 1 })

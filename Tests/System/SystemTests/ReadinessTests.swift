@@ -4,7 +4,7 @@ import Testing
 
 @Suite("What readiness says of servers that cannot be reached", .tags(.system))
 struct ReadinessTests {
-    /// Starts an API replica, gives what its `/readyz` says once `isMeant` takes it, and ends it.
+    /// Starts an API replica, returns the body of its `/readyz` once `isMeant` accepts it, and ends it.
     private static func readiness(
         _ changes: [String: String],
         _ isMeant: @escaping @Sendable (RawResponse) -> Bool

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import TestSupport
 
-/// What another release left in Redis, as `upgrade/record_entries.py` recorded it.
+/// The entries of another release in Redis, as `upgrade/record_entries.py` recorded it.
 struct RecordedEntries {
     /// Ids of the requests by what is special about them.
     let requests: [String: String]

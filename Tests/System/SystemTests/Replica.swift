@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import TestSupport
 
-/// One process of the product: the built program, run as its operator would.
+/// One process of the product: the built program, run as an operator runs it.
 final class Replica: Sendable {
     let httpPort: Int
     let opsPort: Int
@@ -32,7 +32,7 @@ final class Replica: Sendable {
         self.opsPort = opsPort
     }
 
-    /// A process that has been started and has not told its ports yet.
+    /// A process that has been started and has not logged its ports yet.
     struct Starting {
         let process: ChildProcess
         let log: Log
@@ -55,7 +55,7 @@ final class Replica: Sendable {
         openFiles: String? = nil
     ) throws -> Starting {
         let folder = String(logPath.prefix(upTo: logPath.lastIndex(of: "/") ?? logPath.startIndex))
-        // Somewhere else than the checkout, whose `.env` is none of the test's business.
+        // Outside of the checkout, so that its `.env` is not read.
         let process = try ChildProcess.start(
             ["/usr/bin/env", "-C", folder] + (openFiles.map { ["prlimit", "--nofile=\($0)"] } ?? [])
                 + [try program, role],
@@ -95,7 +95,7 @@ final class Replica: Sendable {
     var logText: String { log.text }
 }
 
-/// The log file of a process, JSON a line.
+/// The log file of a process, one JSON object a line.
 struct Log: Sendable {
     let path: String
 

@@ -4,7 +4,7 @@ import HTTPServer
 import Synchronization
 import TestSupport
 
-/// A collector of OTLP over HTTP and a provider that speaks OpenAI's dialect, on one port.
+/// A collector of OTLP over HTTP and a provider with OpenAI's dialect, on one port.
 ///
 /// Safe from any thread.
 final class TraceCollector: Sendable {
@@ -12,7 +12,7 @@ final class TraceCollector: Sendable {
     enum ProviderTurn: Sendable {
         case answer
         case fail
-        /// Sends one token and falls silent.
+        /// Sends one token, then nothing.
         case hang
     }
 
@@ -32,7 +32,7 @@ final class TraceCollector: Sendable {
 
     private init(_ turns: [ProviderTurn]) { state = Mutex(State(turns: turns)) }
 
-    /// All that was exported, as it came.
+    /// Everything exported, in order of arrival.
     var payloads: [String] { state.withLock { $0.payloads } }
     var calls: [Call] { state.withLock { $0.calls } }
 

@@ -136,13 +136,13 @@ struct TraceTreeTests {
 
                 let send = try #require(spans.first { $0.kind == 4 })
                 #expect(send.id.traceId == Self.trace)
-                // What the killed worker recorded is gone with it.
+                // What the killed worker recorded is lost with it.
                 let attempts = spans.filter { $0.kind == 5 }
                 #expect(attempts.count == 1)
                 let second = try #require(attempts.first)
                 #expect(second.attributes["lemma.attempt"] == "2" && second.parent == nil)
                 #expect(second.links.first == send.id && second.id.traceId != Self.trace)
-                // The killed worker's attempt, whose span nobody exported.
+                // The killed worker's attempt, whose span was not exported.
                 #expect(second.links.count == 2 && second.links.last?.traceId == Self.trace)
                 #expect(second.links.last?.spanId != send.id.spanId)
                 let call = try #require(spans.first { $0.kind == 3 })

@@ -1,12 +1,12 @@
 import FoundationEssentials
 import TestSupport
 
-/// What one viewer has seen of a request, over all its connections.
+/// The events of a request that one viewer has received, over all its connections.
 struct Transcript: Sendable {
     private(set) var events: [EventStreamClient.Event] = []
     /// The answer's text: that of the newest attempt.
     private(set) var text = ""
-    /// What breaks the rules of the ids, in words; empty when all is well.
+    /// Descriptions of violated rules of the ids; empty without any.
     private(set) var faults: [String] = []
     private var last: (attempt: Int, sequence: Int)?
 
@@ -22,7 +22,7 @@ struct Transcript: Sendable {
         let text: String
     }
 
-    /// Takes every event up to the end of the response, which must be that of the request.
+    /// Reads every event to the end of the response, which must be that of the request.
     mutating func read(_ stream: EventStreamClient) throws {
         while let event = try stream.next() { try receive(event) }
         if terminal == nil {
@@ -30,7 +30,7 @@ struct Transcript: Sendable {
         }
     }
 
-    /// Takes events until `enough` says so; false when the response ends before.
+    /// Reads events until `enough` returns true; false when the response ends before.
     @discardableResult
     mutating func read(_ stream: EventStreamClient, until enough: (Transcript) -> Bool) throws -> Bool {
         while !enough(self) {
@@ -51,7 +51,7 @@ struct Transcript: Sendable {
         }
     }
 
-    /// Adds something that should not have been.
+    /// Adds a violation.
     mutating func note(_ fault: String) { faults.append(fault) }
 
     /// Ids only grow, and are dense within an attempt.

@@ -81,13 +81,13 @@ struct ViewerTests {
         }
     }
 
-    /// How often Redis was asked by the command of probes, which otherwise only new connections try.
+    /// The calls of the command of probes, which otherwise only new connections send.
     private func probes(_ deployment: Deployment) throws -> Int {
         let statistics = try deployment.askRedis("INFO", "commandstats")
         return statistics.firstMatch(of: /cmdstat_xread:calls=([0-9]+),/).flatMap { Int($0.1) } ?? 0
     }
 
-    @Test("a stream says how it is to be treated on its way")
+    @Test("a stream has headers that forbid proxies to buffer, cache or compress it")
     func headers() async throws {
         try await Deployment.running { deployment in
             let stream = try deployment.api.watch(try deployment.api.submit("x").streamUrl)
@@ -101,7 +101,7 @@ struct ViewerTests {
         }
     }
 
-    @Test("between events a silent stream carries heartbeats")
+    @Test("a stream without events carries heartbeats")
     func heartbeats() async throws {
         let settings = ["SSE_HEARTBEAT": "100ms", "MOCK_FIRST_TOKEN_DELAY": "800ms"]
         try await Deployment.running(Deployment.Plan(environment: settings)) { deployment in

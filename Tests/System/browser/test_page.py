@@ -60,8 +60,8 @@ def post(path, body, **headers):
         return json.load(response)
 
 
-def problem_response(status, title, detail, headers=""):
-    body = json.dumps({"type": "/problems/x", "title": title, "status": int(status[:3]), "detail": detail})
+def problem_response(status, title, detail, headers="", **members):
+    body = json.dumps({"type": "/problems/x", "title": title, "status": int(status[:3]), "detail": detail, **members})
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\n{headers}"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
@@ -539,6 +539,10 @@ class Looks(unittest.TestCase):
             wait_until(lambda: browser.count("#shelf li") > 0, "the list")
             browser.script("document.documentElement.scrollTop = 0;")
             self.check(browser, name, "conversations")
+            browser.click("#who")
+            self.check(browser, name, "sign-in")
+            browser.click("#sign-in [data-show]")
+            self.check(browser, name, "sign-up")
 
     def check(self, browser, name, scene):
         folder = os.environ.get("LEMMA_SCREENSHOTS")

@@ -14,8 +14,10 @@ import urllib.error
 import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+TAB = "\ue004"
 ENTER = "\ue007"
 SHIFT = "\ue008"
+ESCAPE = "\ue00c"
 
 
 class Failure(Exception):
@@ -145,6 +147,23 @@ class Browser:
 
     def type(self, css, text):
         self.call("POST", f"/element/{self.find(css)}/value", {"text": text})
+
+    def keys(self, text):
+        """Types into whatever has the focus."""
+        strokes = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]})
+
+    def window(self):
+        return self.call("GET", "/window")
+
+    def windows(self):
+        return self.call("GET", "/window/handles")
+
+    def switch(self, window):
+        self.call("POST", "/window", {"handle": window})
+
+    def close_window(self):
+        self.call("DELETE", "/window")
 
     def text(self, css):
         """What is written in the last element that matches; empty where none does."""

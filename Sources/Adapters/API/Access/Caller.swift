@@ -59,6 +59,9 @@ package struct Caller: Sendable, Equatable {
         )
     }
 
+    /// What can be withdrawn while a response is under way.
+    package var access: CallerAccess { CallerAccess(account: account, key: key) }
+
     /// True where a stream ticket identified the caller.
     package var hasTicket: Bool {
         if case .ticket = credential { true } else { false }
@@ -71,5 +74,18 @@ package struct Caller: Sendable, Equatable {
         case .ticket(let id): id
         case .none, .accessToken: nil
         }
+    }
+}
+
+/// The account and the API key that a response depends on while it lasts.
+package struct CallerAccess: Sendable, Equatable {
+    /// Nil for ``Caller/anonymous``.
+    package let account: AccountID?
+    /// Nil without an API key.
+    package let key: APIKeyID?
+
+    package init(account: AccountID? = nil, key: APIKeyID? = nil) {
+        self.account = account
+        self.key = key
     }
 }

@@ -1,11 +1,15 @@
+package import Application
 package import HTTPServer
 
 /// Which limit a route's requests count against.
 package enum LimitClass: Sendable {
     /// None: cheap requests, and those that only the operators send.
     case free
-    /// Requests that make a provider work.
+    /// Requests that make a provider work. Their use case charges them to the user's limits, whatever transport they come
+    /// by (``Application/SubmissionAdmission``).
     case solve
+    /// Requests that carry a password, by address.
+    case credentials
 }
 
 /// Decides whether a caller may send one more request now.
@@ -17,7 +21,26 @@ package protocol RequestLimiter {
     func admit(_ limit: LimitClass, _ caller: Caller, _ request: HTTPRequest) async throws(APIProblem)
 }
 
-/// Admits every request: limits by rate come with accounts.
+/// Limits requests with a password by client address.
+package struct CredentialLimiter: RequestLimiter {
+    private let attempts: any AddressAttempts
+    private let clients: ClientAddress
+
+    package init(attempts: any AddressAttempts, clients: ClientAddress) {
+        self.attempts = attempts
+        self.clients = clients
+    }
+
+    package func admit(_ limit: LimitClass, _: Caller, _ request: HTTPRequest) async throws(APIProblem) {
+        switch limit {
+        case .free, .solve: return
+        case .credentials:
+            if let reached = await attempts.admit(from: clients.of(request)) { throw .limitReached(reached) }
+        }
+    }
+}
+
+/// Admits every request.
 package struct NoLimits: RequestLimiter {
     package init() {}
 

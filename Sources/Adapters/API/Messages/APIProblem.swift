@@ -64,6 +64,11 @@ package struct APIProblem: Error {
         return problem
     }
 
+    /// The caller's account was disabled or erased, or its API key revoked.
+    static var accessWithdrawn: APIProblem {
+        unauthenticated("invalid_token", "This access is not valid any more. Sign in again.")
+    }
+
     /// The response to a request for `path`; a member whose value is not known is left out.
     func response(path: String?, requestID: String?) -> HTTPResponse {
         var response = HTTPResponse(
@@ -104,6 +109,7 @@ package struct APIProblem: Error {
             requestID: requestID
         )
         if let requestID { response.headers.append("X-Request-ID", requestID) }
+        response.headers.append("X-Content-Type-Options", "nosniff")
         for (name, value) in CrossOriginPolicy(origins: origins).headers(forOrigin: request.origin) {
             response.headers.append(name, value)
         }

@@ -56,16 +56,43 @@ enum JSONBody {
         }
     }
 
+    /// A body whose members are all optional, which may be absent as a whole.
+    static func decodeIfPresent<Body: Decodable>(_: Body.Type, from request: HTTPRequest) throws(APIProblem) -> Body? {
+        request.body.isEmpty ? nil : try decode(Body.self, from: request)
+    }
+
     private static func wrongType(_ path: [any CodingKey], expected: String) -> APIProblem {
-        let name = path.map(\.stringValue).joined(separator: ".")
+        // A wrong element is a mistake of its list.
+        let name = path.prefix { $0.intValue == nil }.map(\.stringValue).joined(separator: ".")
         let message =
             switch expected {
+            case _ where path.contains(where: { $0.intValue != nil }): "has an element of the wrong type"
             case "String": "must be a string"
             case "Double": "must be a number"
             case "Int": "must be a whole number"
+            case "Bool": "must be true or false"
+            case _ where expected.hasPrefix("Array"): "must be a list"
             case "another value": "has a value that does not fit"
             case _: "must be an object"
             }
         return .invalid(ValidationFailure([.init(field: name.isEmpty ? "body" : name, message: message)]))
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A number that the type cannot represent is a value of the wrong type; Foundation throws an error without a coding
+    /// path for it.
+    func numberIfPresent<Number: Decodable>(_: Number.Type = Number.self, forKey key: Key) throws -> Number? {
+        do {
+            return try decodeIfPresent(Number.self, forKey: key)
+        } catch let error as DecodingError {
+            throw error
+        } catch {
+            let context = DecodingError.Context(
+                codingPath: codingPath + [key],
+                debugDescription: "the number does not fit",
+            )
+            throw DecodingError.typeMismatch(Number.self, context)
+        }
     }
 }

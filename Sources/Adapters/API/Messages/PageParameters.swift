@@ -12,13 +12,8 @@ struct PageParameters<Place: CursorPlace> {
 
     init(_ query: HTTPQuery) throws(APIProblem) {
         var errors: [ValidationFailure.FieldError] = []
-        let limit = query["limit"]
-        let size = limit.map { Self.number($0).flatMap { PageSize($0) } } ?? .standard
-        if size == nil {
-            let allowed = PageSize.allowed
-            let message = "must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
-            errors.append(.init(field: "limit", message: message))
-        }
+        let size = PageSize.read(query)
+        if size == nil { errors.append(PageSize.mistake) }
         let cursor = query["cursor"]
         let place = cursor.flatMap { Self.place($0) }
         if cursor != nil, place == nil {
@@ -29,16 +24,35 @@ struct PageParameters<Place: CursorPlace> {
         self.place = place
     }
 
-    /// Decimal digits only: no sign, no space.
-    private static func number(_ text: String) -> Int? {
-        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
-    }
-
     private static func place(_ cursor: String) -> Place? {
         guard let bytes = Base64URL.decode(cursor) else { return nil }
         return Place(
             fields: String(decoding: bytes, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
         )
+    }
+}
+
+extension PageSize {
+    /// The `limit` of a list without pages.
+    init(limit query: HTTPQuery) throws(APIProblem) {
+        guard let size = Self.read(query) else { throw .invalid(ValidationFailure([Self.mistake])) }
+        self = size
+    }
+
+    /// Nil for a `limit` that is not allowed.
+    fileprivate static func read(_ query: HTTPQuery) -> PageSize? {
+        guard let limit = query["limit"] else { return .standard }
+        return number(limit).flatMap { PageSize($0) }
+    }
+
+    fileprivate static var mistake: ValidationFailure.FieldError {
+        let message = "must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
+        return .init(field: "limit", message: message)
+    }
+
+    /// Decimal digits only: no sign, no space.
+    private static func number(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }
 }
 
@@ -72,6 +86,15 @@ extension MessagePlace: CursorPlace {
     }
 
     var fields: [String] { [String(request.createdAt.milliseconds), request.id.description, role.rawValue] }
+}
+
+extension AccountID: CursorPlace {
+    init?(fields: [Substring]) {
+        guard fields.count == 1, let id = AccountID(fields[0]) else { return nil }
+        self = id
+    }
+
+    var fields: [String] { [description] }
 }
 
 extension Timestamp {

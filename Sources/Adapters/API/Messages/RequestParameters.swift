@@ -19,6 +19,11 @@ extension RequestContext {
     func body<Body: Decodable>(as type: Body.Type) throws(APIProblem) -> Body {
         try JSONBody.decode(type, from: request)
     }
+
+    /// The JSON body; nil where it is absent.
+    func bodyIfPresent<Body: Decodable>(as type: Body.Type) throws(APIProblem) -> Body? {
+        try JSONBody.decodeIfPresent(type, from: request)
+    }
 }
 
 extension HTTPRequest {

@@ -57,6 +57,7 @@ struct ObservedRequest {
 
     private func addCommonHeaders(_ headers: inout HTTPFields) {
         if let requestID { headers.append("X-Request-ID", requestID) }
+        headers.append("X-Content-Type-Options", "nosniff")
         for (name, value) in crossOriginHeaders { headers.append(name, value) }
     }
 }

@@ -20,6 +20,8 @@ final class RequestContext {
 
     var request: HTTPRequest { observed.request }
     var trace: RequestTrace { observed.trace }
+    /// As in `X-Request-ID` of the response; nil where the listener is not observed.
+    var requestID: String? { observed.requestID }
 
     func respond(_ response: HTTPResponse) { exchange.respond(observed.completing(response)) }
 

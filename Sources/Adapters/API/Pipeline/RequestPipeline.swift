@@ -144,7 +144,8 @@ package final class RequestPipeline: HTTPHandler {
         let caller: Caller
         switch route.access {
         case .open: return .anonymous
-        case .caller, .account, .admin: caller = try await authenticator.caller(of: context.request)
+        case .openOrAdmin: return await administrator(of: context.request, authenticator) ?? .anonymous
+        case .caller, .person, .account, .admin: caller = try await authenticator.caller(of: context.request)
         case .ticketOrCaller:
             caller = try await authenticator.viewer(of: try context.identifier(), in: context.request)
         }
@@ -153,6 +154,18 @@ package final class RequestPipeline: HTTPHandler {
             guard try await authenticator.currentRoles(of: caller).contains(.admin) else { throw .adminOnly }
         }
         return caller
+    }
+
+    /// Nil where the request does not prove that an administrator sends it.
+    private func administrator(of request: HTTPRequest, _ authenticator: any Authenticator) async -> Caller? {
+        guard request.headers["Authorization"] != nil else { return nil }
+        do throws(APIProblem) {
+            let caller = try await authenticator.caller(of: request)
+            try AccessPolicy.admin.check(caller)
+            return try await authenticator.currentRoles(of: caller).contains(.admin) ? caller : nil
+        } catch {
+            return nil
+        }
     }
 }
 

@@ -38,10 +38,3 @@ enum ConversationDocument {
         json.member("createdAt", message.createdAt.description)
     }
 }
-
-extension JSONWriter {
-    /// A member that is always present, `null` without a value.
-    fileprivate mutating func nullable(_ name: StaticString, _ value: String?) {
-        if let value { member(name, value) } else { member(name, json: Array("null".utf8)) }
-    }
-}

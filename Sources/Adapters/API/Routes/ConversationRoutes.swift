@@ -10,6 +10,7 @@ struct ConversationRoutes {
     }
 
     let conversations: ConversationServices
+    let audit: AuditTrail
 
     func create(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         // A conversation has no required member, so the body may be absent.
@@ -69,9 +70,19 @@ struct ConversationRoutes {
 
     func delete(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(ConversationID.self)
+        do throws(APIProblem) {
+            try await delete(id, of: caller.user)
+        } catch {
+            audit.record(.conversationDelete, preventedBy: error, by: caller, context, subject: id.description)
+            throw error
+        }
+        audit.record(.conversationDelete, by: caller, context, subject: id.description)
+        context.respond(HTTPResponse(status: 204))
+    }
+
+    private func delete(_ id: ConversationID, of user: UserID) async throws(APIProblem) {
         do {
-            try await conversations.delete.handle(DeleteConversation(id: id, userID: caller.user))
-            context.respond(HTTPResponse(status: 204))
+            try await conversations.delete.handle(DeleteConversation(id: id, userID: user))
         } catch {
             switch error {
             case .notFound: throw .unknownConversation

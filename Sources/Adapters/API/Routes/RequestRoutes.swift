@@ -13,7 +13,7 @@ struct RequestRoutes {
         let limit = preferredWait(context.request.headers["Prefer"])
         var document = try await find(id, user)
         if !document.record.status.isTerminal, let limit {
-            _ = await waitForEnd(of: document.record.request, within: limit, context)
+            _ = try await waitForEnd(of: document.record.request, for: caller, within: limit, context)
             document = try await find(id, user)
         }
         respond(context, 200, document.record, document.answer)
@@ -21,9 +21,22 @@ struct RequestRoutes {
 
     func cancel(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
         let id = try context.identifier(CorrelationID.self)
-        do {
-            let output = try await services.cancel.handle(CancelMathRequest(correlationID: id, userID: caller.user))
+        do throws(APIProblem) {
+            let output = try await cancelled(id, caller.user)
+            services.audit.record(.abort, by: caller, context, subject: id.description)
             respond(context, output.isOver ? 200 : 202, output.record, output.answer)
+        } catch {
+            services.audit.record(.abort, preventedBy: error, by: caller, context, subject: id.description)
+            throw error
+        }
+    }
+
+    private func cancelled(
+        _ id: CorrelationID,
+        _ user: UserID
+    ) async throws(APIProblem) -> CancelMathRequest.Output {
+        do {
+            return try await services.cancel.handle(CancelMathRequest(correlationID: id, userID: user))
         } catch {
             switch error {
             case .notFound: throw .unknownRequest
@@ -45,7 +58,7 @@ struct RequestRoutes {
     /// The finished request as JSON; nil where it is not over within `limit`.
     func finished(
         _ output: SolveMathProblem.Output,
-        _ user: UserID,
+        _ caller: Caller,
         within limit: Duration,
         _ context: RequestContext
     ) async throws(APIProblem) -> [UInt8]? {
@@ -54,21 +67,26 @@ struct RequestRoutes {
         if let accepted = output.accepted {
             request = accepted.request
         } else {
-            let earlier = try await find(id, user)
+            let earlier = try await find(id, caller.user)
             if earlier.record.status.isTerminal {
                 return RequestDocument.json(earlier.record, answer: earlier.answer)
             }
             request = earlier.record.request
         }
-        guard await waitForEnd(of: request, within: limit, context) else { return nil }
-        let document = try await find(id, user)
+        guard try await waitForEnd(of: request, for: caller, within: limit, context) else { return nil }
+        let document = try await find(id, caller.user)
         return RequestDocument.json(document.record, answer: document.answer)
     }
 
-    private func waitForEnd(of request: MathRequest, within limit: Duration, _ context: RequestContext) async -> Bool {
+    private func waitForEnd(
+        of request: MathRequest,
+        for caller: Caller,
+        within limit: Duration,
+        _ context: RequestContext
+    ) async throws(APIProblem) -> Bool {
         let waiter = services.ends.waiter(for: request)
         context.exchange.onClose { waiter.cancel() }
-        return await services.streams.wait(for: waiter, within: limit)
+        return try await services.streams.wait(for: waiter, of: caller.access, within: limit)
     }
 
     private func find(_ id: CorrelationID, _ user: UserID) async throws(APIProblem) -> ReadMathRequest.Output {

@@ -24,8 +24,8 @@ struct SolveBody: Decodable {
                 let key = Key(stringValue: option.rawValue)
                 values[option] =
                     switch option.rule {
-                    case .number: try Self.number(key, in: members).map { .number($0) }
-                    case .integer: try Self.number(key, in: members).map { .integer($0) }
+                    case .number: try members.numberIfPresent(forKey: key).map { .number($0) }
+                    case .integer: try members.numberIfPresent(forKey: key).map { .integer($0) }
                     case .choice: try members.decodeIfPresent(String.self, forKey: key).map { .text($0) }
                     }
             }
@@ -41,25 +41,6 @@ struct SolveBody: Decodable {
                     .flatMap { lower in known.first { $0.lowercased() == lower } }
                 let hint = meant.map { "did you mean \($0)?" } ?? "there are \(known.joined(separator: ", "))"
                 return .init(field: "options.\(name.prefix(64))", message: "is no option; \(hint)")
-            }
-        }
-
-        /// A number that the type cannot represent is a value of the wrong type; Foundation throws an error without a coding
-        /// path for it.
-        private static func number<Number: Decodable>(
-            _ key: Key,
-            in members: KeyedDecodingContainer<Key>
-        ) throws -> Number? {
-            do {
-                return try members.decodeIfPresent(Number.self, forKey: key)
-            } catch let error as DecodingError {
-                throw error
-            } catch {
-                let context = DecodingError.Context(
-                    codingPath: members.codingPath + [key],
-                    debugDescription: "the number does not fit",
-                )
-                throw DecodingError.typeMismatch(Number.self, context)
             }
         }
     }

@@ -11,7 +11,6 @@ struct SolveRoute {
     let services: APIServices
 
     func handle(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
-        let user = caller.user
         let accepted = AcceptedTypes(context.request.headers["Accept"])
         let wantsStream = accepted.prefers("text/event-stream", to: "application/json")
         guard wantsStream || accepted.accepts("application/json") else {
@@ -19,21 +18,45 @@ struct SolveRoute {
         }
         let key = try context.visibleHeader("Idempotency-Key", max: 255)
         let input = try SolveBody.input(from: context)
-        let output = try await publish(by: context) { trace throws(APIProblem) in
-            try await submit(SolveMathProblem(userID: user, input: input, idempotencyKey: key, trace: trace))
+        let output: SolveMathProblem.Output
+        do throws(APIProblem) {
+            output = try await publish(by: context) { trace throws(APIProblem) in
+                try await submit(
+                    SolveMathProblem(
+                        submitter: Submitter(caller, address: services.clients.of(context.request)),
+                        input: input,
+                        idempotencyKey: key,
+                        trace: trace,
+                    )
+                )
+            }
+        } catch {
+            services.audit.record(.submit, preventedBy: error, by: caller, context)
+            throw error
         }
         let id = output.correlationID
+        if !output.isReplay { services.audit.record(.submit, by: caller, context, subject: id.description) }
+        try await respond(output, wantsStream: wantsStream, to: caller, context)
+    }
+
+    private func respond(
+        _ output: SolveMathProblem.Output,
+        wantsStream: Bool,
+        to caller: Caller,
+        _ context: RequestContext
+    ) async throws(APIProblem) {
         if wantsStream {
             let streams = StreamRoute(services: services)
             if let accepted = output.accepted {
-                return streams.open(accepted, headers: Self.headers(output), context)
+                return streams.open(accepted, for: caller, headers: Self.headers(output), context)
             }
-            try await streams.open(id, user: user, cursor: nil, isKnown: true, headers: Self.headers(output), context)
-            return
+            let headers = Self.headers(output)
+            let id = output.correlationID
+            return try await streams.open(id, for: caller, cursor: nil, isKnown: true, headers: headers, context)
         }
         if let limit = preferredWait(context.request.headers["Prefer"]) {
             let requests = RequestRoutes(services: services)
-            if let finished = try await requests.finished(output, user, within: limit, context) {
+            if let finished = try await requests.finished(output, caller, within: limit, context) {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
         }
@@ -84,6 +107,7 @@ struct SolveRoute {
                 var problem = APIProblem(.queueFull, "Too many problems are waiting. Please try again in a moment.")
                 problem.headers.append(("Retry-After", String(APIProblem.retryAfterSeconds)))
                 throw problem
+            case .limited(let reached): throw .limitReached(reached)
             case .conversationCrowded(let limit):
                 throw .conversationCrowded(limit)
             case .archiveBehind:
@@ -101,6 +125,7 @@ struct SolveRoute {
     private static func headers(_ output: SolveMathProblem.Output) -> HTTPFields {
         var headers = headers(output.correlationID)
         if output.isReplay { headers.append("Idempotency-Replayed", "true") }
+        for (name, value) in output.rate.map({ RateLimitFields($0).entries }) ?? [] { headers.append(name, value) }
         return headers
     }
 
@@ -114,5 +139,16 @@ struct SolveRoute {
             json.member("streamUrl", "/api/math/stream/\(id)?ticket=\(ticket)")
             json.member("createdAt", output.createdAt.description)
         }
+    }
+}
+
+extension Submitter {
+    fileprivate init(_ caller: Caller, address: String) {
+        let key: Key? =
+            switch caller.credential {
+            case .apiKey(let id, let limits): Key(id: id, limits: limits)
+            case .none, .ticket, .accessToken: nil
+            }
+        self.init(user: caller.user, key: key, address: address)
     }
 }

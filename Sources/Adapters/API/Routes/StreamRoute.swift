@@ -22,7 +22,7 @@ struct StreamRoute {
         let cursor = try Self.cursor(of: context.request)
         if cursor != nil { services.metrics.streams.resumed.increment() }
         let headers = SolveRoute.headers(id)
-        try await open(id, user: caller.user, cursor: cursor, isKnown: caller.hasTicket, headers: headers, context)
+        try await open(id, for: caller, cursor: cursor, isKnown: caller.hasTicket, headers: headers, context)
     }
 
     /// The event to resume after: the header wins over the query, and an empty value counts as absent.
@@ -37,17 +37,17 @@ struct StreamRoute {
 
     func open(
         _ id: CorrelationID,
-        user: UserID,
+        for caller: Caller,
         cursor: EventID?,
         isKnown: Bool,
         headers: HTTPFields,
         _ context: RequestContext
     ) async throws(APIProblem) {
-        let query = WatchAnswer(correlationID: id, userID: user, cursor: cursor, isKnown: isKnown)
+        let query = WatchAnswer(correlationID: id, userID: caller.user, cursor: cursor, isKnown: isKnown)
         do {
             switch try await services.watch.handle(query) {
-            case .events(let record, let start): stream(record, from: start, headers, context)
-            case .replay(let finished, let start): replay(finished, from: start, headers, context)
+            case .events(let record, let start): stream(record, from: start, to: caller, headers, context)
+            case .replay(let finished, let start): replay(finished, from: start, to: caller, headers, context)
             case .nothingFollows:
                 context.respond(HTTPResponse(status: 204, headers: ["X-Correlation-ID": id.description]))
             }
@@ -57,21 +57,23 @@ struct StreamRoute {
             case .gone: throw .goneRequest
             case .unavailable:
                 guard cursor != nil else { throw .storeUnavailable }
-                interrupt(headers, context)
+                interrupt(caller, headers, context)
             }
         }
     }
 
     /// Streams a request that was accepted just now: nothing of it is read before its `queued` event is written.
-    func open(_ accepted: AcceptedRequest, headers: HTTPFields, _ context: RequestContext) {
+    func open(_ accepted: AcceptedRequest, for caller: Caller, headers: HTTPFields, _ context: RequestContext) {
         describe(accepted.request, isResumed: false, context)
-        start(headers, context, submitted: accepted.createdAt) { services.answers.watch(accepted, viewer: $0) }
+        start(caller, headers, context, submitted: accepted.createdAt) {
+            services.answers.watch(accepted, viewer: $0)
+        }
     }
 
     /// Answers a resume while the store is away with a stream that ends at once and says when to reconnect: an
     /// `EventSource` never reconnects after any other status than 200.
-    private func interrupt(_ headers: HTTPFields, _ context: RequestContext) {
-        start(headers, context) { viewer in
+    private func interrupt(_ caller: Caller, _ headers: HTTPFields, _ context: RequestContext) {
+        start(caller, headers, context) { viewer in
             viewer.interrupt(.unavailable)
             return nil
         }
@@ -81,10 +83,11 @@ struct StreamRoute {
     private func replay(
         _ finished: FinishedRequest,
         from start: ReplayStart,
+        to caller: Caller,
         _ headers: HTTPFields,
         _ context: RequestContext
     ) {
-        self.start(headers, context) { viewer in
+        self.start(caller, headers, context) { viewer in
             for event in services.answers.replay(of: finished, from: start) { viewer.deliver(event) }
             viewer.answerDidEnd(.terminal)
             return nil
@@ -94,11 +97,12 @@ struct StreamRoute {
     private func stream(
         _ record: RequestRecord,
         from start: AnswerStart,
+        to caller: Caller,
         _ headers: HTTPFields,
         _ context: RequestContext
     ) {
         describe(record.request, isResumed: start != .first, context)
-        self.start(headers, context, submitted: submission(of: record, from: start)) {
+        self.start(caller, headers, context, submitted: submission(of: record, from: start)) {
             services.answers.watch(record, from: start, viewer: $0)
         }
     }
@@ -119,6 +123,7 @@ struct StreamRoute {
     }
 
     private func start(
+        _ caller: Caller,
         _ common: HTTPFields,
         _ context: RequestContext,
         submitted: Timestamp? = nil,
@@ -127,7 +132,7 @@ struct StreamRoute {
         let registry = services.streams
         let span = context.trace.span
         let meter = DeliveryMeter(loop: registry.loop, metrics: registry.metrics, span: span, submitted: submitted)
-        let viewer = SSEViewer(ViewerResponse(registry: registry, meter: meter))
+        let viewer = SSEViewer(HTTPDelivery(registry: registry, access: caller.access, meter: meter))
         viewer.start(context.startStream(headers: Self.headers(common), delegate: viewer), watch)
     }
 

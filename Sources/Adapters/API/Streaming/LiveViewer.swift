@@ -2,6 +2,8 @@
 ///
 /// Loop-owned. A viewer adds itself to the registry when its first bytes are written, and removes itself once.
 protocol LiveViewer: AnyObject {
+    /// Whose access the stream depends on.
+    var access: CallerAccess { get }
     /// Loop time of the last write, in milliseconds.
     var lastWrite: Int64 { get }
     /// Bytes written that the client has not taken yet.
@@ -12,4 +14,6 @@ protocol LiveViewer: AnyObject {
     func closeIfVanished(after silenceMax: Int64)
     /// Ends between two events, with a hint when to reconnect.
     func endForDrain()
+    /// Ends between two events because the caller's access was withdrawn; the client learns that when it reconnects.
+    func endForWithdrawal()
 }

@@ -1,7 +1,7 @@
 /// One client's stream of server-sent events.
 final class SSEViewer: HTTPEventViewer {
     var encoder = SSEEncoder()
-    let response: ViewerResponse
+    var delivery: HTTPDelivery
 
-    init(_ response: ViewerResponse) { self.response = response }
+    init(_ delivery: HTTPDelivery) { self.delivery = delivery }
 }

@@ -20,7 +20,6 @@ struct PageRoute {
         let headers: HTTPFields = [
             "ETag": asset.tag,
             "Cache-Control": "no-cache",
-            "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Content-Security-Policy": Self.contentSecurityPolicy,
         ]

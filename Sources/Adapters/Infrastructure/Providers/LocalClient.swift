@@ -8,7 +8,7 @@ package struct LocalClient: AIStreamingClient {
 
     package let identity = ProviderIdentity(name: "local", model: model)
 
-    /// How long a question stays away that could not be begun.
+    /// The pause before the next attempt of a request that could not be begun.
     private static let busyPause = Duration.seconds(1)
 
     private let solver: LocalSolver
@@ -16,12 +16,12 @@ package struct LocalClient: AIStreamingClient {
     package init(solver: LocalSolver) { self.solver = solver }
 
     package func stream(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into sink: any AnswerSink
     ) async throws(ProviderFailure) -> FinishReason {
         var tokens = 0
         do throws(LocalSolverFailure) {
-            try await solver.solve(question.problem.text) { text in
+            try await solver.solve(request.problem.text) { text in
                 tokens += 1
                 sink.receive(.token, text)
             }
@@ -33,7 +33,7 @@ package struct LocalClient: AIStreamingClient {
                 throw .noRoom(detail: detail, retryAfter: Self.busyPause)
             }
         }
-        let words = question.problem.text.split(whereSeparator: \.isWhitespace).count
+        let words = request.problem.text.split(whereSeparator: \.isWhitespace).count
         let usage = TokenUsage(inputTokens: words, outputTokens: tokens, isEstimated: false)
         sink.take(ProviderAccount(provider: identity, usage: usage))
         do { try await sink.waitForRoom() } catch { throw .cancelled }

@@ -50,13 +50,13 @@ package struct MockClient: AIStreamingClient {
     }
 
     package func stream(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into sink: any AnswerSink
     ) async throws(ProviderFailure) -> FinishReason {
-        let words = text(of: question).split(whereSeparator: \.isWhitespace).map { "\($0) " }
+        let words = text(of: request).split(whereSeparator: \.isWhitespace).map { "\($0) " }
         let wanted = options.tokens ?? words.count
-        let allowed = min(wanted, question.options.maxOutputTokens ?? wanted)
-        let action = script.action(for: question.problem.text)
+        let allowed = min(wanted, request.options.maxOutputTokens ?? wanted)
+        let action = script.action(for: request.problem.text)
         if action == .reject { throw .rejected(detail: "The mock provider rejects this problem by its script.") }
 
         let start = clock.now + options.firstTokenDelay
@@ -78,14 +78,14 @@ package struct MockClient: AIStreamingClient {
     }
 
     /// What an answer is made of.
-    private func text(of question: ProviderRequest) -> String {
+    private func text(of request: ProviderRequest) -> String {
         switch options.content {
-        case .echo, .timestamps: return question.problem.text
+        case .echo, .timestamps: return request.problem.text
         case .conversation:
-            let context = question.context
+            let context = request.context
             let turns = context.turns.map { "Q: \($0.problem) A: \($0.answer)\($0.isPartial ? " (broken off)" : "")" }
             let omission = context.omitsEarlierTurns ? ["…"] : []
-            return (omission + turns + ["Q: \(question.problem.text)"]).joined(separator: " ")
+            return (omission + turns + ["Q: \(request.problem.text)"]).joined(separator: " ")
         }
     }
 

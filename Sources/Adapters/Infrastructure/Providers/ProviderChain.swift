@@ -42,12 +42,12 @@ package struct ProviderChain: MathSolver {
     }
 
     package func solve(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution {
         let race = ProviderRace(
-            question,
+            request,
             candidates: candidates(requested),
             into: sink,
             hedgeAfter: hedgeAfter,

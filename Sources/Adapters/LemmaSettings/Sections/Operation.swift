@@ -22,6 +22,8 @@ extension Configuration {
         package var level: Level
         /// `LOG_FORMAT`.
         package var format: Format
+        /// `AUDIT_LOG`: a file; nil for standard output.
+        package var auditFile: String?
     }
 }
 
@@ -34,6 +36,15 @@ extension Configuration.Logging {
             default: SettingDefault(isTerminal ? "text" : "json", documented: "`json` (`text` on a terminal)"),
             "Form of a log line."
         )
+        let audit = reader.value(
+            "AUDIT_LOG",
+            .text,
+            default: "stdout",
+            "Where audit records are written, one JSON object a line, whatever `LOG_LEVEL` is: `stdout`, or a file, which is "
+                + "opened again on SIGHUP. With `stdout`, the lines have `\"log\":\"audit\"`, and those of commands go to "
+                + "standard error."
+        )
+        auditFile = audit == "stdout" ? nil : audit
     }
 }
 

@@ -1,10 +1,10 @@
 internal import EventLoop
 
-/// Lets a number of tasks of one loop in at once; the others wait in line.
+/// Admits a number of tasks of one loop at once; the others wait in order.
 final class Gate {
     private let loop: Loop
     private var free: Int
-    private var line: [OneShot<Bool>] = []
+    private var waiters: [OneShot<Bool>] = []
 
     init(width: Int, on loop: Loop) {
         self.loop = loop
@@ -21,16 +21,16 @@ final class Gate {
             return true
         }
         let turn = OneShot<Bool>(loop: loop)
-        line.append(turn)
+        waiters.append(turn)
         let timer = loop.schedule(after: limit) { turn.succeed(false) }
         defer { timer.close() }
         return try await turn.value()
     }
 
     func leave() {
-        while !line.isEmpty {
-            let turn = line.removeFirst()
-            // One that is settled gave up waiting.
+        while !waiters.isEmpty {
+            let turn = waiters.removeFirst()
+            // A settled one has timed out.
             guard !turn.isSettled else { continue }
             turn.succeed(true)
             return

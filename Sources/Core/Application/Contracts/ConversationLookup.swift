@@ -26,15 +26,21 @@ package struct ConversationLookup {
     /// Nil where this user has no such conversation.
     ///
     /// For a new id that the archive does not have, it waits for the archive, at most a second; a deleted conversation is not
-    /// waited for.
+    /// waited for. Throws where the queue's store knows the conversation and the archive does not get its record.
     package func find(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> Conversation? {
         if let found = try await conversations.find(id, of: user) { return found }
-        guard isFresh(id) else { return nil }
         // Without the queue's store the archive decides alone.
-        if (try? await activity.isDeleted(id, by: user)) == true { return nil }
-        return try await catchUp.wait(for: id) { () async throws(RepositoryFailure) in
+        let recent = (try? await activity.recent(id, of: user)) ?? .unknown
+        switch recent {
+        case .deleted: return nil
+        case .unknown where !isFresh(id): return nil
+        case .unknown, .known: break
+        }
+        let found = try await catchUp.wait(for: id) { () async throws(RepositoryFailure) in
             try await conversations.find(id, of: user)
         }
+        if found == nil, recent == .known { throw .unavailable }
+        return found
     }
 
     /// The id contains the time of its generation.

@@ -8,7 +8,7 @@ package enum RequestEndedWithoutWorker: DomainEvent {
     /// No worker took it before the queue's store deleted it.
     case expired
     /// The queue cannot process it; with the time since its submission.
-    case failed(ProblemKind, after: Duration)
+    case failed(CorrelationID, ProblemKind, after: Duration)
 }
 
 /// A request with `onDisconnect: cancel` was cancelled, or its worker asked to, because its viewers had disconnected.

@@ -6,7 +6,7 @@ package protocol AIStreamingClient {
     /// Streams an answer into `sink` and returns its finish reason when it is complete. Usage goes to the sink as soon as the
     /// provider reports it, so that it counts also where the answer breaks off. Cancelling the task closes the connection
     /// at once.
-    func stream(_ question: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason
+    func stream(_ request: ProviderRequest, into sink: any AnswerSink) async throws(ProviderFailure) -> FinishReason
 }
 
 /// A provider, by the names in requests and records.

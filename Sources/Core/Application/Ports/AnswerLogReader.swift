@@ -47,10 +47,11 @@ package enum ReplayStart: Sendable, Equatable {
 ///
 /// One dynamic call for each event and viewer crosses this seam; it costs about 1 % of the write that follows it.
 package protocol AnswerViewer: AnyObject {
-    /// Takes one event.
+    /// Takes one event if the viewer's buffer has room for it. If not, deliveries stop until
+    /// ``AnswerSubscription/resume()``.
+    func offer(_ event: AnswerEvent) -> Bool
+    /// Takes one event, with or without room: a `reset`, and what does not come from a log.
     func deliver(_ event: AnswerEvent)
-    /// Whether the viewer's buffer has room for `event`. If not, deliveries stop until ``AnswerSubscription/resume()``.
-    func hasRoom(for event: AnswerEvent) -> Bool
     /// No event follows: the terminal event was delivered, or the log is gone.
     func answerDidEnd(_ end: AnswerEnd)
 }

@@ -12,6 +12,15 @@ package protocol ConversationActivity {
         by user: UserID,
         isArchived: Bool
     ) async throws(RepositoryFailure) -> Bool
-    /// True where the user has deleted the conversation, for at least a day after the deletion.
-    func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool
+    /// What the queue's store knows of a user's conversation; another user's is ``RecentConversation/unknown``.
+    func recent(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> RecentConversation
+}
+
+/// A conversation in the queue's store.
+package enum RecentConversation: Sendable, Equatable {
+    /// Never used by the user, or not for a day.
+    case unknown
+    case known
+    /// Deleted by the user; for at least a day after the deletion.
+    case deleted
 }

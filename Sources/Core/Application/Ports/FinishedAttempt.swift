@@ -5,8 +5,10 @@ package import Shared
 package struct FinishedAttempt: Sendable {
     package let claim: JobClaim
     package let outcome: AnswerOutcome
-    /// The text of the answer, complete or not.
-    package let answer: String
+    /// The text of the answer, complete or not, from the writer of the last attempt.
+    ///
+    /// Nil from any other caller: the store then reads it from the answer log.
+    package let answer: String?
     /// The provider that answered, or would have, and its usage.
     package let account: ProviderAccount
     /// From the start of the attempt; nil where no token came.
@@ -17,7 +19,7 @@ package struct FinishedAttempt: Sendable {
     package init(
         claim: JobClaim,
         outcome: AnswerOutcome,
-        answer: String,
+        answer: String?,
         account: ProviderAccount,
         firstTokenMilliseconds: Int?,
         durationMilliseconds: Int
@@ -33,7 +35,8 @@ package struct FinishedAttempt: Sendable {
 
 /// The place of a terminal event in the stream.
 package enum FinishPlace: Sendable, Equatable {
-    /// Exactly this id; another last event means that events were lost or that a newer attempt has begun.
+    /// Exactly this id; another last event means that events were lost or that a newer attempt has begun. A marker's
+    /// id is the place of a caller that is not the writer of the last attempt.
     case id(EventID)
     /// After the last event of this attempt, whichever that is.
     case afterLast

@@ -14,8 +14,6 @@ package struct JobClaim: Sendable {
     package let ageMilliseconds: Int
     /// Why the previous attempt failed; nil where it did not.
     package let lastFailure: RequestFailure?
-    /// The text so far, of a request that has no further attempt; else empty.
-    package let answer: String
     /// True for the first request of its conversation.
     package let opensConversation: Bool
     /// The planned span of this attempt, and the span of the previous one.
@@ -30,7 +28,6 @@ package struct JobClaim: Sendable {
         queueMilliseconds: Int,
         ageMilliseconds: Int,
         lastFailure: RequestFailure? = nil,
-        answer: String = "",
         opensConversation: Bool = false,
         trace: TraceCarrier? = nil,
         earlierTrace: TraceCarrier? = nil
@@ -42,14 +39,13 @@ package struct JobClaim: Sendable {
         self.queueMilliseconds = queueMilliseconds
         self.ageMilliseconds = ageMilliseconds
         self.lastFailure = lastFailure
-        self.answer = answer
         self.opensConversation = opensConversation
         self.trace = trace
         self.earlierTrace = earlierTrace
     }
 
     /// The same job at the next attempt's number, for the end of a request that has no further attempt.
-    package func next(after failure: RequestFailure, answer: String) -> JobClaim {
+    package func next(after failure: RequestFailure) -> JobClaim {
         JobClaim(
             delivery: delivery,
             request: request,
@@ -58,7 +54,6 @@ package struct JobClaim: Sendable {
             queueMilliseconds: queueMilliseconds,
             ageMilliseconds: ageMilliseconds,
             lastFailure: failure,
-            answer: answer,
             opensConversation: opensConversation,
             trace: trace,
             earlierTrace: earlierTrace,

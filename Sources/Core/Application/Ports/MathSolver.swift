@@ -59,7 +59,7 @@ package protocol MathSolver {
     /// Streams an answer into `sink`. Falls back to the next provider only before the first text. The sink gets the
     /// provider's usage also where the call throws. Cancelling the task closes the provider's connection at once.
     func solve(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         requested: String?,
         into sink: any AnswerSink
     ) async throws(AIFailure) -> Solution

@@ -15,6 +15,14 @@ package protocol MessagePublisher {
         in conversation: ConversationStanding,
         as submission: IdempotentSubmission?
     ) async throws(PublishFailure) -> Publication
+
+    /// Returns the earlier request that publishing `request` as `submission` would repeat; nil where there is none.
+    ///
+    /// Writes nothing. Throws `keyReused` or `unavailable`.
+    func findEarlier(
+        _ submission: IdempotentSubmission,
+        for request: MathRequest
+    ) async throws(PublishFailure) -> Publication?
 }
 
 /// The conversation of a new request, as the caller knows it.

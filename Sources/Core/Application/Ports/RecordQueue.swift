@@ -9,7 +9,7 @@ package protocol RecordQueue {
     func stopWaiting()
     /// Takes over up to `count` records whose consumer has been silent for long.
     func takeOver(upTo count: Int) async throws(QueueFailure) -> [QueuedRecord]
-    /// Deletes records that are archived. Idempotent.
+    /// Deletes records that are archived, and settles what was reserved for ended requests. Idempotent.
     func acknowledge(_ records: [QueuedRecord]) async throws(QueueFailure)
     /// Dead-letters a record that the archive rejects.
     func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure)

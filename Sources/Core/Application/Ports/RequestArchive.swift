@@ -8,7 +8,13 @@ package protocol RequestArchive {
     /// Idempotent by correlation id and independent of the order: an entry that is stored already, or older than the stored
     /// one, changes nothing. The first entry of a conversation creates it, with its question as the title; entries of a
     /// deleted conversation are dropped.
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure)
+    ///
+    /// A new request and a new answer are added to the usage of their user, once each.
+    ///
+    /// Returns the accounts of the batch that do not exist or whose erasure has begun: all their entries, and those of their
+    /// end users, were discarded, and the caller erases what the queue's store has of them.
+    @discardableResult
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID>
     /// A request of this user; nil where there is none.
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest?
     /// True where the user has deleted the conversation of a request that ``find(_:of:)`` does not know.

@@ -66,8 +66,8 @@ package protocol RequestRepository {
     func answer(of id: CorrelationID) async throws(RepositoryFailure) -> String?
     /// The id of the newest event; nil where the events have expired.
     func lastEvent(of id: CorrelationID) async throws(RepositoryFailure) -> EventID?
-    /// Notes that a client claims to have an event which the store has lost, so that its id is not taken for that of another
-    /// event later; see ``RequestRecord/isLost(_:)``. Does nothing for a request that is unknown, or that cannot have had
+    /// Notes that a client claims to have an event which the store has lost, so that its id is not mistaken for that of a
+    /// later event; see ``RequestRecord/isLost(_:)``. Does nothing for a request that is unknown, or that cannot have had
     /// the event.
     func noteLost(_ event: EventID, of id: CorrelationID) async throws(RepositoryFailure)
     /// Ends a waiting request at once, or asks the worker of a running one to end it.

@@ -28,7 +28,9 @@ package struct KeyLimits: Sendable, Hashable {
     }
 }
 
-/// A credential of an account for its servers. The secret itself is not stored, only its digest.
+/// A credential of an account for its servers.
+///
+/// The secret itself is not stored, only its digest.
 package struct APIKey: Sendable, Equatable {
     package let id: APIKeyID
     package let owner: AccountID

@@ -1,4 +1,4 @@
-/// The name that an account shows: 1 to 100 Unicode scalars without white space around them.
+/// The name of an account or of an API key, for people: 1 to 100 Unicode scalars without white space around them.
 package struct DisplayName: Sendable, Hashable {
     package static let scalarsMax = 100
 

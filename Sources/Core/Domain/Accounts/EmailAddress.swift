@@ -17,7 +17,8 @@ package struct EmailAddress: Sendable, Hashable, CustomStringConvertible {
         guard let trimmed = text.trimmedScalars else { throw Invalid() }
         let text = String(trimmed)
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, text.utf8.count <= Self.bytesMax, (1...Self.localBytesMax).contains(parts[0].utf8.count),
+        guard parts.count == 2, text.utf8.count <= Self.bytesMax,
+            (1...Self.localBytesMax).contains(parts[0].utf8.count),
             text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F && !$0.properties.isWhitespace }),
             Self.isDomain(parts[1])
         else { throw Invalid() }

@@ -133,7 +133,9 @@ private struct SampleCalls {
         )
     }
 
-    var all: [any FunctionCall] { log + queue + conversations + requests + attempts + records + operations }
+    var all: [any FunctionCall] {
+        log + queue + conversations + requests + attempts + records + limits + erasure + operations
+    }
 
     private var id: CorrelationID { request.correlationID }
     private var conversation: ConversationID { request.conversationID }
@@ -158,6 +160,7 @@ private struct SampleCalls {
         let waiting = WaitingRequest("\(conversation) \(id)").map { [RenewWaitingCall($0, keys, retention)] } ?? []
         let turn = ConversationTurn(correlationID: id, problem: "1", answer: "2", isPartial: true)
         return waiting + [
+            WaitingPlacesCall(of: [request, request], in: partition, keys),
             ListWaitingCall(in: partition, notRenewedFor: .seconds(2), upTo: 100, keys),
             BeginDeletionCall(of: conversation, by: .anonymous, isArchived: true, keys, retention),
             ReadTurnsCall(of: conversation, keys),
@@ -174,6 +177,7 @@ private struct SampleCalls {
         return [
             CancelCall(request, .requested, keys, retention),
             ReadRequestCall(id, keys),
+            ReadStatusesCall(of: [id, id], in: partition, keys),
             submit(nil), submit(noted), submit(noted).afterInterruption,
             ReserveKeyCall(submission, notedBy: keys.submission(submission.name), retention),
             FindSubmissionCall(submission, notedBy: noted),
@@ -224,7 +228,7 @@ private struct SampleCalls {
             ),
             EnqueueDueCall(in: partition, upTo: 100, keys),
             DeadLetterJobCall("7-0", in: partition, .malformed, text: "v=1", keys, retention),
-            FailUnreadableCall(delivery, failure, detail: "no", answer: "", keys, retention),
+            FailUnreadableCall(delivery, failure, detail: "no", keys, retention),
             RedriveCall(name, as: id, in: conversation, keys, retention),
             ListOrphansCall(in: partition, unseenFor: .seconds(30), since: nil, upTo: 100, keys, retention),
             SetJobEntryCall("7-0", of: id, keys),
@@ -239,6 +243,29 @@ private struct SampleCalls {
             DeadLetterRecordCall("7-0", in: partition, .refused, detail: "no", keys, retention),
             RedriveRecordCall(name, keys),
             RecordBacklogCall(in: partition, keys),
+        ]
+    }
+
+    private var limits: [any FunctionCall] {
+        let counters = keys.counters(of: submission.name)
+        let rate = CountedLimit(name: "user", counter: counters.rate("a"), rule: .rate(.perMinute(60)))
+        let active = CountedLimit(name: "key", counter: counters.active("b"), rule: .active(4))
+        let tokens = CountedLimit(name: "key", counter: counters.tokens("b"), rule: .tokens(1000))
+        let settlement = SettleTokensCall.Settlement(counter: tokens.counter, request: id, tokensUsed: 7)
+        let request = id.description
+        return [
+            ChargeLimitsCall([rate], in: counters.partition, request: request, tokens: 0),
+            ChargeLimitsCall([rate, active, tokens], in: counters.partition, request: request, tokens: 7),
+            SettleTokensCall([settlement, settlement], in: counters.partition),
+        ]
+    }
+
+    private var erasure: [any FunctionCall] {
+        let account = identifiers.make(AccountID.self)
+        return [
+            EraseConversationCall(conversation, of: .anonymous, requests: [], keys, retention),
+            EraseConversationCall(conversation, of: .anonymous, requests: [id, id], keys, retention),
+            ListLettersCall(naming: account, in: keys.dead(partition), of: partition, after: nil, upTo: 100),
         ]
     }
 

@@ -165,6 +165,27 @@ struct ReplyTests {
         #expect(isUnexpected(list(.integer(1)), to: call))
     }
 
+    @Test("the progress of an erasure, and the dead letters that name an account, unreadable ones without ids")
+    func erasure() throws {
+        let conversation = ConversationID(bits: id.bits)
+        let call = EraseConversationCall(conversation, of: .anonymous, requests: [id], keys, retention)
+        let progress = try call.decode(list(.integer(1), .integer(2), .integer(30), .integer(1)))
+        let ended = EndedRequests(count: 2, ageSum: .milliseconds(30))
+        #expect(progress == .init(running: 1, ended: ended, mustRepeat: true))
+        #expect(isUnexpected(list(.integer(1), .integer(2), .integer(30)), to: call))
+
+        let account = AccountID(bits: id.bits)
+        let letters = ListLettersCall(naming: account, in: keys.dead(0), of: 0, after: "6-0", upTo: 9)
+        #expect(letters.arguments == [account.description, "6-0", "9"])
+        let names = ["7-0", "a/b", conversation.description, id.description, "8-0", "a", "", "odd"].map { text($0) }
+        let page = try letters.decode(.array([text("8-0")] + names))
+        let whole = NamingLetter(entry: "7-0", user: UserID("a/b"), conversation: conversation, request: id)
+        let odd = NamingLetter(entry: "8-0", user: UserID("a"), conversation: nil, request: nil)
+        #expect(page == .init(last: "8-0", letters: [whole, odd]))
+        #expect(try letters.decode(list(text(""))) == .init(last: nil, letters: []))
+        #expect(isUnexpected(list(), to: letters))
+    }
+
     @Test("abandoned requests come with the number of watched ones and the time")
     func abandoned() throws {
         let call = ListAbandonedCall(in: 0, upTo: 9, keys)
@@ -236,6 +257,32 @@ struct ReplyTests {
         let mistake = try call.decode(list(text("lemma:{p0}:jobs"), text("string"), text("stream")))
         #expect(mistake == .init(key: "lemma:{p0}:jobs", type: "string", expected: "stream"))
         #expect(isUnexpected(list(text("a")), to: call))
+    }
+
+    @Test("a charge is admitted with its rates, refused, or meets a full set with its members")
+    func charge() throws {
+        let limit = CountedLimit(name: "user", counter: keys.counters(inLane: 0).rate("a"), rule: .rate(.perMinute(60)))
+        let call = ChargeLimitsCall([limit], in: 0, request: "a", tokens: 0)
+        #expect(try call.decode(list(text("ok"))) == .charged([]))
+        let standing = ChargeLimitsCall.Standing(remaining: 3, resetAfter: .milliseconds(7))
+        #expect(try call.decode(list(text("ok"), .integer(3), .integer(7))) == .charged([standing]))
+        let refused = list(text("refused"), .integer(0), .integer(7))
+        #expect(try call.decode(refused) == .refused(index: 0, retryAfter: .milliseconds(7)))
+        let full = list(text("full"), .integer(9), list(.integer(0), text("b"), text("8")))
+        let set = ChargeLimitsCall.FullSet(index: 0, members: [ActiveMember(id: "b", admittedAt: 8)])
+        #expect(try call.decode(full) == .full(time: 9, [set]))
+        for reply in [
+            list(text("ok"), .integer(3)), list(text("refused"), .integer(1), .integer(7)), list(text("refused")),
+            list(text("full"), .integer(9)), list(text("full"), .integer(9), list(.integer(0), text("b"))),
+            list(text("full"), .integer(9), list(.integer(1))), list(text("other")), .null,
+        ] { #expect(isUnexpected(reply, to: call)) }
+    }
+
+    @Test("a status is known or not, one for each request")
+    func statuses() throws {
+        let call = ReadStatusesCall(of: [id, id], in: 0, keys)
+        #expect(try call.decode(list(text("running"), text(""))) == [.running, nil])
+        #expect(isUnexpected(list(text("running")), to: call))
     }
 }
 

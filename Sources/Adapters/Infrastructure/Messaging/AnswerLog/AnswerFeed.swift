@@ -26,10 +26,6 @@ final class AnswerFeed {
     /// Loop time of the last push or reply, in milliseconds.
     private var lastActivity: Int64
     private var isProbing = false
-    /// In milliseconds of loop time.
-    private static let jobNumberPauseMax: Int64 = 8000
-    private var jobNumberDue: Int64 = 0
-    private var jobNumberPause: Int64 = 1000
     /// When the event that is pushed next was appended, where that was reported.
     private var appendTime: AppendTime?
     /// True until the first event after `queued`.
@@ -83,7 +79,14 @@ final class AnswerFeed {
 
     // MARK: Pushes
 
-    func note(_ time: AppendTime) { appendTime = time }
+    /// Takes a message of the live channel; a message of a later version is ignored.
+    func receive(_ payload: Span<UInt8>) {
+        if let event = StoredEvent(pushed: payload) {
+            push(event)
+        } else if let time = AppendTime(pushed: payload) {
+            appendTime = time
+        }
+    }
 
     func push(_ stored: StoredEvent) {
         lastActivity = reader.store.loop.nowMilliseconds
@@ -173,21 +176,15 @@ final class AnswerFeed {
 
     // MARK: Queue position
 
-    /// Whether to read the job's number, which the request gets at its conversation's turn; the pauses grow from 1 s to
-    /// 8 s.
-    func isJobNumberDue(now: Int64) -> Bool {
-        guard now >= jobNumberDue else { return false }
-        jobNumberDue = now + jobNumberPause
-        jobNumberPause = min(jobNumberPause * 2, Self.jobNumberPauseMax)
-        return true
-    }
-
     func didBecomeJob(_ number: Int) { jobNumber = number }
 
     /// Reports the place in the queue where it has changed, from how many jobs have left the queue.
     func reportPosition(jobsTaken taken: Int) {
-        guard let jobNumber else { return }
-        let position = max(1, jobNumber - taken)
+        if let jobNumber { report(position: max(1, jobNumber - taken)) }
+    }
+
+    /// Reports the place in the queue where it has changed; 1 is next.
+    func report(position: Int) {
         for cursor in cursors { cursor.report(position: position) }
     }
 }

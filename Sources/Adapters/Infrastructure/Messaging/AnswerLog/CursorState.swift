@@ -209,7 +209,7 @@ struct CursorState {
         return last.id < cursorBeforeProbe || isAnother(last) ? lose() : .nothing
     }
 
-    /// True for an event that has got the cursor's id after Redis lost the one that was delivered here.
+    /// True for an event with the cursor's id that is not the one delivered here, which Redis has lost.
     ///
     /// It may be the log's last, such as the terminal event.
     func isAnother(_ stored: EntryHead) -> Bool {
@@ -228,7 +228,7 @@ struct CursorState {
         return .noteLoss
     }
 
-    /// The loss is noted, and the viewer has got its `reset`: begins with the first event.
+    /// The loss is noted, and the viewer has its `reset`: begins with the first event.
     mutating func startOver() -> Action {
         guard case .lost = phase else { return .nothing }
         phase = .live

@@ -28,7 +28,8 @@ package final class RedisAnswerLogReader: AnswerLogReader {
     private(set) var subscriber: (any PartitionSubscriber)?
     private let presence: ViewerPresence?
     private let positions: QueuePositions
-    private var feeds: [CorrelationID: AnswerFeed] = [:]
+    /// The requests that are watched on this loop.
+    private(set) var feeds: [CorrelationID: AnswerFeed] = [:]
     private var ticker: LoopTimer?
 
     /// `presence` reports this loop's viewers to the other replicas.
@@ -50,9 +51,6 @@ package final class RedisAnswerLogReader: AnswerLogReader {
         feeds = [:]
         subscriber = nil
     }
-
-    /// Requests that are watched on this loop.
-    var feedCount: Int { feeds.count }
 
     // MARK: AnswerLogReader
 
@@ -124,16 +122,6 @@ package final class RedisAnswerLogReader: AnswerLogReader {
     }
 
     // MARK: Pushes
-
-    /// Takes a message of a request's live channel.
-    func receive(_ payload: Span<UInt8>, of id: CorrelationID) {
-        guard let feed = feeds[id] else { return }
-        if let event = StoredEvent(pushed: payload) {
-            feed.push(event)
-        } else if let time = AppendTime(pushed: payload) {
-            feed.note(time)
-        }
-    }
 
     /// Pushes are lost from now on; each feed's silence leads to a probe.
     func didLosePushes() {

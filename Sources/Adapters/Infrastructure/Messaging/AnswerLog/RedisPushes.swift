@@ -42,7 +42,7 @@ package final class RedisPushes: RedisSubscriberDelegate {
 
     package func subscriberDidReceive(_ payload: Span<UInt8>, on channel: Span<UInt8>) {
         switch keys.pushChannel(channel) {
-        case .live(let id): answers.receive(payload, of: id)
+        case .live(let id): answers.feeds[id]?.receive(payload)
         case .ended(let id): ends.receive(id)
         case .archived(let conversation): archiveNotices.receive(conversation)
         case nil: break

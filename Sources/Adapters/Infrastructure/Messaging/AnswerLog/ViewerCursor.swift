@@ -57,23 +57,19 @@ final class ViewerCursor: AnswerSubscription {
         guard state.isLive, position != reportedPosition, let viewer else { return }
         let event = AnswerEvent(id: nil, name: .queued, data: EventData.queued(feed.request, position: position))
         // A viewer without room gets the next position instead; nothing waits for this one.
-        guard viewer.hasRoom(for: event) else { return }
-        reportedPosition = position
-        viewer.deliver(event)
+        if viewer.offer(event) { reportedPosition = position }
     }
 
     /// False where no event can follow now.
     @discardableResult
     private func deliver(_ stored: StoredEvent) -> Bool {
         guard let viewer else { return false }
-        let event = stored.event
-        guard viewer.hasRoom(for: event) else {
+        guard viewer.offer(stored.event) else {
             state.stall()
             return false
         }
         state.advance(to: stored.id, stored.data)
         if stored.name == .queued { reportedPosition = EventData.position(in: stored.data) }
-        viewer.deliver(event)
         if stored.name.isTerminal {
             end(.terminal)
             return false

@@ -19,6 +19,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     private let readers: [GroupReader]
     private let consumer: String
     private let observer: (any StreamEntryObserver)?
+    private let reservations: Reservations
 
     /// `consumer` is a name that no other consumer of the group has.
     package init(
@@ -30,6 +31,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
         self.store = store
         self.consumer = consumer
         self.observer = observer
+        reservations = Reservations(store: store)
         let group = ConsumerGroup.persisters(store.keys)
         self.group = group
         readers = store.servers.map {
@@ -78,7 +80,9 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
 
     // MARK: Ending
 
+    /// Settles the reservations of the ended requests first: a failure in between repeats both.
     package func acknowledge(_ records: [QueuedRecord]) async throws(QueueFailure) {
+        try await reservations.settle(records)
         for (partition, records) in Dictionary(grouping: records, by: \.partition) {
             for start in stride(from: 0, to: records.count, by: Self.acknowledgedAtOnce) {
                 let page = records[start..<min(start + Self.acknowledgedAtOnce, records.count)]
@@ -88,6 +92,7 @@ package final class RedisRecordQueue: RecordQueue, QueueMembership {
     }
 
     package func deadLetter(_ record: QueuedRecord, detail: String) async throws(QueueFailure) {
+        try await reservations.settle([record])
         try await deadLetter(record.name, in: record.partition, .refused, detail: detail)
     }
 

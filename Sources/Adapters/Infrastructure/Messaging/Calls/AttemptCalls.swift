@@ -128,7 +128,7 @@ struct FinishCall: FunctionCall {
                 String(retention.turnBytes),
                 reason?.rawValue ?? "",
                 String(retention.deadLetters),
-                attempt.answer,
+                attempt.answer ?? "",
             ] + RequestHash.fields(of: attempt)
     }
 

@@ -1,3 +1,4 @@
+internal import Domain
 internal import RedisClient
 internal import Shared
 internal import Time
@@ -33,6 +34,49 @@ struct ListWaitingCall: FunctionCall {
 
     func decode(_ reply: RedisValue) throws(UnexpectedReply) -> [WaitingRequest] {
         try reply.list().compactMap { $0.string.flatMap { WaitingRequest($0) } }
+    }
+}
+
+/// `waiting_places`.
+struct WaitingPlacesCall: FunctionCall {
+    /// Where a request is, in the order of the requests.
+    enum Place: Equatable {
+        /// It has a job, with this number in the job queue.
+        case job(Int)
+        /// In the conversation queue; 1 is next.
+        case line(Int)
+        /// In neither: it is over, or expired.
+        case nowhere
+    }
+
+    struct Reply: Equatable {
+        let queue: QueueStateCall.State
+        let places: [Place]
+    }
+
+    static let function = FunctionLibrary.Function.waitingPlaces
+    let partition: Int
+    let keys: [String]
+    let arguments: [String]
+
+    /// All requests are in `partition`.
+    init(of requests: [MathRequest], in partition: Int, _ keyspace: Keyspace) {
+        self.partition = partition
+        keys =
+            [keyspace.jobs(partition)]
+            + requests.flatMap { [keyspace.request($0.correlationID), keyspace.line($0.conversationID)] }
+        arguments = [Keyspace.group] + requests.map(\.correlationID.description)
+    }
+
+    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> Reply {
+        let elements = try reply.list(ofAtLeast: 2)
+        var places: [Place] = []
+        for index in stride(from: 2, to: elements.count - 1, by: 2) {
+            let (number, place) = (try elements[index].number(), try elements[index + 1].number())
+            places.append(number > 0 ? .job(number) : place > 0 ? .line(place) : .nowhere)
+        }
+        let queue = QueueStateCall.State(delivered: try elements[0].number(), waiting: try elements[1].number())
+        return Reply(queue: queue, places: places)
     }
 }
 

@@ -46,7 +46,6 @@ struct FailUnreadableCall: FunctionCall {
         _ delivery: JobDelivery,
         _ failure: RequestFailure,
         detail: String,
-        answer: String,
         _ keyspace: Keyspace,
         _ retention: Retention
     ) {
@@ -69,7 +68,6 @@ struct FailUnreadableCall: FunctionCall {
             detail,
             String(retention.turns),
             String(retention.turnBytes),
-            answer,
         ]
     }
 

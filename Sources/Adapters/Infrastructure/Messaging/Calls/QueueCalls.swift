@@ -1,6 +1,5 @@
 internal import Application
 internal import Domain
-internal import Instrumentation
 internal import RedisClient
 internal import Shared
 internal import Time

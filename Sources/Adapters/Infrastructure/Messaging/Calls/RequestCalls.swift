@@ -43,3 +43,23 @@ struct ReadRequestCall: FunctionCall {
         return record
     }
 }
+
+/// `read_statuses`; nil for an unknown request.
+struct ReadStatusesCall: FunctionCall {
+    static let function = FunctionLibrary.Function.readStatuses
+    let partition: Int
+    let keys: [String]
+    let arguments: [String] = []
+
+    /// The requests are all in `partition`.
+    init(of ids: [CorrelationID], in partition: Int, _ keyspace: Keyspace) {
+        self.partition = partition
+        keys = ids.map { keyspace.request($0) }
+    }
+
+    func decode(_ reply: RedisValue) throws(UnexpectedReply) -> [RequestStatus?] {
+        let statuses = try reply.list()
+        guard statuses.count == keys.count else { throw UnexpectedReply() }
+        return statuses.map { $0.string.flatMap { RequestStatus(rawValue: $0) } }
+    }
+}

@@ -48,12 +48,15 @@ package struct RedisConversations: ConversationMemory, ConversationActivity {
         }
     }
 
-    package func isDeleted(_ id: ConversationID, by user: UserID) async throws(RepositoryFailure) -> Bool {
-        let command = RedisCommand("HGET", store.keys.conversation(id), "deleted")
+    package func recent(_ id: ConversationID, of user: UserID) async throws(RepositoryFailure) -> RecentConversation {
+        let command = RedisCommand("HMGET", store.keys.conversation(id), "user", "deleted")
+        let fields: [RedisValue]
         do {
-            return try await store.call(command, in: store.keys.partition(of: id)).string == user.text
+            fields = try await store.call(command, in: store.keys.partition(of: id)).array ?? []
         } catch {
             throw .unavailable
         }
+        if fields.last?.string == user.text { return .deleted }
+        return fields.first?.string == user.text ? .known : .unknown
     }
 }

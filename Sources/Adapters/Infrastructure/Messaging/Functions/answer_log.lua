@@ -62,10 +62,14 @@ local function note_lost(request, attempt, sequence)
   redis.call('HSET', request, 'lost', event_id(attempt, sequence))
 end
 
--- Returns the text of an attempt so far, without the events that cannot be read. O(n) in the events of the attempt.
+-- Returns the text of the newest attempt that began, without the events that cannot be read. O(n) in its events.
 --
--- Read in the call that ends the request: the worker of the attempt may append until then.
-local function text_of(events, attempt)
+-- Takes the stream's last event. Read in the call that ends the request: the worker of the attempt may append until
+-- then.
+local function text_of(events, attempt, sequence, name)
+  if not attempt then return '' end
+  -- A terminal event with a marker's id ended the request before that attempt began.
+  if sequence == 0 and terminal[name] then attempt = attempt - 1 end
   local texts = {}
   for _, entry in ipairs(redis.call('XRANGE', events, event_id(attempt, 0), string.format('%.0f', attempt))) do
     local is_json, data = false, nil

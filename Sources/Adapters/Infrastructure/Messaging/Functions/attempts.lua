@@ -70,11 +70,12 @@ end
 --
 -- KEYS    SCOPE [, dead]
 -- ARGV    group, consumer, entry, attempt, sequence or '' for the next one, event name, data, id, status, TTL ms,
---         turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer, then field, value ...
+--         turns, bytes of a turn's text, reason of the dead letter, max dead letters, answer or '', then field,
+--         value ...
 -- returns {`finished`, `superseded` or `history_lost`, number of dropped dead letters}
 --
--- At sequence 0 or the next one, the caller is not the writer of the last attempt: its text is read here, and `answer`
--- counts only if the events have none. With `dead`, the input of a new request is stored there.
+-- At sequence 0 or the next one, the caller is not the writer of the last attempt: `answer` is ignored, and the text is
+-- read here. With `dead`, the input of a new request is stored there.
 local function finish(keys, args)
   local scope, dead, id = scope_of(keys), keys[scope_count + 1], args[8]
   local jobs, request, events = scope.jobs, scope.requests .. id, scope.events .. id
@@ -87,11 +88,8 @@ local function finish(keys, args)
     return { known[2] == finisher and 'finished' or 'superseded', 0 }
   end
   local last, sequence, name = last_event(events)
-  local answer = args[15]
-  if last and (args[5] == '' or args[5] == '0') then
-    local text = text_of(events, last)
-    if text ~= '' then answer = text end
-  end
+  local is_writer = args[5] ~= '' and args[5] ~= '0'
+  local answer = is_writer and args[15] or text_of(events, last, sequence, name)
   if last and not terminal[name] then
     if last > attempt then return { 'superseded', 0 } end
     local place = sequence + 1

@@ -67,6 +67,25 @@ local function list_waiting(keys, args)
   return redis.call('ZRANGEBYSCORE', keys[1], '-inf', now_ms() - tonumber(args[1]), 'LIMIT', 0, args[2])
 end
 
+-- waiting_places  Returns the places of requests that wait for their conversations.
+--
+-- KEYS    jobs, then request, line per request
+-- ARGV    group, id ...
+-- returns the numbers of jobs delivered to the group and of jobs that wait; then for each request the number of its job,
+--         0 while it has none, and its place in the conversation queue, 0 if it is not there
+-- O(n) in the requests and their conversation queues
+local function waiting_places(keys, args)
+  local delivered, waiting = group_state(keys[1], args[1])
+  local reply = { delivered, waiting }
+  for i = 2, #args do
+    local number = redis.pcall('HGET', keys[2 * i - 2], 'number')
+    local place = redis.pcall('LPOS', keys[2 * i - 1], args[i])
+    reply[#reply + 1] = type(number) == 'string' and tonumber(number) or 0
+    reply[#reply + 1] = type(place) == 'number' and place + 1 or 0
+  end
+  return reply
+end
+
 -- renew_waiting  Renews a waiting request, and starts the next one if the active request ended without notice.
 --
 -- KEYS    SCOPE

@@ -15,7 +15,7 @@ end
 --
 -- KEYS    jobs, dead, request, events, unfinished
 -- ARGV    group, entry, id, max dead letters, TTL ms, channel, channel of the end, data of `failed` with a hole for the
---         number of attempts, error kind, detail, turns, bytes of a turn's text, the answer so far
+--         number of attempts, error kind, detail, turns, bytes of a turn's text
 -- returns 1 if this call ended the request, else 0; then the number of dropped dead letters
 --
 -- Either key may be the broken one; what can be read is stored and published as at any other end.
@@ -29,11 +29,10 @@ local function fail_unreadable(keys, args)
   for _, field in ipairs(is_readable and present_fields(request, input_fields) or {}) do
     dead_letter[#dead_letter + 1] = field
   end
-  local kind, answer = redis.call('TYPE', events).ok, args[13]
+  local kind, answer = redis.call('TYPE', events).ok, ''
   if kind == 'stream' and not is_over then
     local attempt, sequence, name = last_event(events)
-    local text = attempt and text_of(events, attempt) or ''
-    if text ~= '' then answer = text end
+    answer = text_of(events, attempt, sequence, name)
     if attempt and not terminal[name] then
       ended = 1
       append_and_publish(events, event_id(attempt, sequence + 1), 'failed',

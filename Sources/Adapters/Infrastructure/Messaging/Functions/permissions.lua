@@ -12,7 +12,7 @@ end
 
 -- The commands of the functions and of the clients beside them. A word that begins with `:` is the suffix of a key.
 local commands = {
-  { 'TIME' }, { 'EXISTS', ':text' }, { 'TYPE', ':text' },
+  { 'TIME' }, { 'SCAN', '0' }, { 'EXISTS', ':text' }, { 'TYPE', ':text' },
   { 'SET', ':text', '1', 'PX', '1000' }, { 'GET', ':text' },
   { 'HSET', ':hash', 'a', '1' }, { 'HSETNX', ':hash', 'a', '1' }, { 'HGET', ':hash', 'a' }, { 'HMGET', ':hash', 'a' },
   { 'HGETALL', ':hash' }, { 'HEXISTS', ':hash', 'a' }, { 'HINCRBY', ':hash', 'a', '1' }, { 'HDEL', ':hash', 'b' },

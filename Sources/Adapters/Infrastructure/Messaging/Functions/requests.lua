@@ -3,7 +3,7 @@
 -- Requests ended in one call at most. Each takes Redis about 50 us, in which it serves no other client.
 local stop_step = 100
 
--- Ends a request: status and facts, the record for the archive, the turn for later questions, and the start of the
+-- Ends a request: status and facts, the record for the archive, the turn for later problems, and the start of the
 -- next request of the conversation. `kept` is the number of turns stored and the bytes of each of their texts.
 local function conclude(scope, group, id, status, answer, ttl, kept, facts)
   local request = scope.requests .. id
@@ -53,7 +53,7 @@ local function stop(scope, group, id, terms)
     local attempt, sequence, name = last_event(events)
     local answer = known[4] or ''
     if is_orphan and attempt then
-      answer = text_of(events, attempt)
+      answer = text_of(events, attempt, sequence, name)
       -- For a worker that still runs it.
       redis.pcall('SPUBLISH', terms.control, 'cancel ' .. id .. ' ' .. terms.reason)
     end
@@ -118,4 +118,19 @@ local function read_request(keys, args)
   local deleted = request['conversation']
     and redis.call('HGET', args[1] .. request['conversation'], 'deleted') == request['user']
   return { deleted and 1 or 0, fields }
+end
+
+-- read_statuses  Returns the status of requests.
+--
+-- KEYS    request ...
+-- ARGV    none
+-- returns the status of each, '' for an unknown request
+-- O(n) in the requests
+local function read_statuses(keys)
+  local statuses = {}
+  for i, request in ipairs(keys) do
+    local status = redis.pcall('HGET', request, 'status')
+    statuses[i] = type(status) == 'string' and status or ''
+  end
+  return statuses
 end

@@ -33,6 +33,7 @@
 --   watched       zset    request ids by the ms from which they count as abandoned; only requests with
 --                         `onDisconnect: cancel` that have or had a viewer
 --   viewers       zset    loops of API replicas with viewers, by the ms at which their presence expires; one per request, TTL
+--   rate, active, tokens  the counters of one caller's limits, in a partition of the caller's; see `limits.lua`
 --
 -- Fields of a conversation: `user` (the owner), `active` (the request that runs; the others wait for it), `whole` (`turns`
 -- has every turn newer than its first), `unkept` (number of ended requests that are not archived yet), `deleted` (the user

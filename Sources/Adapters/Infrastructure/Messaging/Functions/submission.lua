@@ -131,7 +131,8 @@ end
 -- ARGV    meaning (8 bytes), meaning as `idempotency` stores it
 -- returns {`replay`, created ms, ids (30 bytes)} or {`replay`, created ms, id, conversation}; {`reused`}; {`unknown`}
 --
--- For a repetition while Redis rejects `submit` at `maxmemory`: nothing is to be written for it.
+-- For a repetition while Redis rejects `submit` at `maxmemory`, or while a limit refuses new requests: nothing is to be
+-- written for it.
 local function find_submission(keys, args)
   return earlier_submission(keys[1], keys[2], args[1], args[2]) or { 'unknown' }
 end

@@ -122,7 +122,6 @@ package final class OrphanSweep {
         }
         guard !record.status.isTerminal else { return }
         let requested = fields[RequestField.cancel.rawValue].map { CancelReason(stored: $0) }
-        let answer = request.attempts > 0 ? try await StoredAnswer(store: store).text(of: request.id) ?? "" : ""
         let age = max(0, UnixTime.milliseconds - record.createdAt.milliseconds)
         let attempt = FinishedAttempt(
             claim: JobClaim(
@@ -132,10 +131,9 @@ package final class OrphanSweep {
                 cause: .workerLost,
                 queueMilliseconds: 0,
                 ageMilliseconds: Int(age),
-                answer: answer,
             ),
             outcome: requested.map { .cancelled($0) } ?? .failed(Self.failure),
-            answer: answer,
+            answer: nil,
             account: ProviderAccount(provider: choice, usage: .none),
             firstTokenMilliseconds: nil,
             durationMilliseconds: 0,
@@ -152,7 +150,7 @@ package final class OrphanSweep {
         case .cancelled(let reason):
             store.publish(RequestEndedWithoutWorker.cancelled(reason, after: .milliseconds(age)))
         case .failed(let failure):
-            store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .milliseconds(age)))
+            store.publish(RequestEndedWithoutWorker.failed(request.id, failure.kind, after: .milliseconds(age)))
         case .completed: break
         }
     }

@@ -38,7 +38,7 @@ package final class QueueStatistics {
     }
 
     func refresh() async {
-        metrics.show(await levels())
+        metrics.show(try? await RedisQueueLevels(store: store).levels())
         guard mayReadPolicy else { return }
         // By a function: a direct INFO that is refused would count as a missing permission and close the connection.
         do {
@@ -47,15 +47,5 @@ package final class QueueStatistics {
         } catch {
             return  // The next round reads it again.
         }
-    }
-
-    /// The sum of all partitions, and the maximum of their times; nil if a call fails.
-    private func levels() async -> QueueLevels? {
-        var sum = QueueLevels()
-        for partition in 0..<store.keys.partitions {
-            guard let levels = try? await store.call(QueueStatisticsCall(of: partition, store.keys)) else { return nil }
-            sum.add(levels)
-        }
-        return sum
     }
 }

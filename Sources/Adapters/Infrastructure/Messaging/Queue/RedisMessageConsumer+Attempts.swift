@@ -21,24 +21,17 @@ extension RedisMessageConsumer {
         case .expired:
             store.publish(RequestEndedWithoutWorker.expired)
             return .settled
-        case .claimed(let claimed): return .claimed(try claim(delivery, plan, claimed, answer: ""))
-        case .exhausted(let claimed):
-            let answer = try await answerSoFar(of: delivery.correlationID)
-            return .exhausted(try claim(delivery, plan, claimed, answer: answer))
+        case .claimed(let claimed): return .claimed(try claim(delivery, plan, claimed))
+        case .exhausted(let claimed): return .exhausted(try claim(delivery, plan, claimed))
         case .cancelled(let claimed):
-            let answer = try await answerSoFar(of: delivery.correlationID)
-            return .cancelled(
-                try claim(delivery, plan, claimed, answer: answer),
-                RequestHash.cancelReason(claimed.fields),
-            )
+            return .cancelled(try claim(delivery, plan, claimed), RequestHash.cancelReason(claimed.fields))
         }
     }
 
     private func claim(
         _ delivery: JobDelivery,
         _ plan: AttemptPlan,
-        _ claimed: ClaimedAttempt,
-        answer: String
+        _ claimed: ClaimedAttempt
     ) throws(QueueFailure) -> JobClaim {
         guard let record = RequestHash.record(delivery.correlationID, claimed.fields) else {
             throw .refused(detail: "the request's record cannot be read")
@@ -51,19 +44,10 @@ extension RedisMessageConsumer {
             queueMilliseconds: claimed.queueMilliseconds,
             ageMilliseconds: claimed.ageMilliseconds,
             lastFailure: RequestHash.lastFailure(claimed.fields),
-            answer: answer,
             opensConversation: RequestHash.opensConversation(claimed.fields),
             trace: plan.trace,
             earlierTrace: RequestHash.earlierAttempt(claimed.fields),
         )
-    }
-
-    private func answerSoFar(of id: CorrelationID) async throws(QueueFailure) -> String {
-        do {
-            return try await StoredAnswer(store: store).text(of: id) ?? ""
-        } catch {
-            throw QueueFailure(error)
-        }
     }
 
     package func finish(
@@ -83,20 +67,12 @@ extension RedisMessageConsumer {
             kind: .internalError,
             detail: "What is known of this problem cannot be read any more. Please send it again.",
         )
-        // The answer so far; nothing if the events are what is broken.
-        let answer = try? await StoredAnswer(store: store).text(of: delivery.correlationID)
         let reply = try await store.queueCall(
-            FailUnreadableCall(
-                delivery,
-                failure,
-                detail: detail,
-                answer: answer ?? "",
-                store.keys,
-                store.retention,
-            )
+            FailUnreadableCall(delivery, failure, detail: detail, store.keys, store.retention)
         )
         store.report(droppedDeadLetters: reply.droppedDeadLetters)
-        if reply.hasEnded { store.publish(RequestEndedWithoutWorker.failed(failure.kind, after: .zero)) }
+        guard reply.hasEnded else { return }
+        store.publish(RequestEndedWithoutWorker.failed(delivery.correlationID, failure.kind, after: .zero))
     }
 
     package func scheduleRetry(

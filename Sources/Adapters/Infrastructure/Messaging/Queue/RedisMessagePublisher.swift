@@ -46,8 +46,26 @@ package struct RedisMessagePublisher: MessagePublisher {
             }
         }
         // At `maxmemory` Redis rejects `submit` as a whole; a repetition needs no write.
-        guard let submission else { throw .unavailable }
-        return try await replay(submission, beside: request.conversationID)
+        guard let submission, let earlier = try await findEarlier(submission, for: request) else { throw .unavailable }
+        return earlier
+    }
+
+    package func findEarlier(
+        _ submission: IdempotentSubmission,
+        for request: MathRequest
+    ) async throws(PublishFailure) -> Publication? {
+        let noted = store.keys.submission(submission.name, beside: request.conversationID)
+        let reply: FindSubmissionCall.Reply
+        do {
+            reply = try await store.call(FindSubmissionCall(submission, notedBy: noted))
+        } catch {
+            throw .unavailable
+        }
+        switch reply {
+        case .replayed(let earlier): return earlier.publication
+        case .keyReused: throw .keyReused
+        case .unknown: return nil
+        }
     }
 
     private enum Failure: Error {
@@ -117,25 +135,6 @@ package struct RedisMessagePublisher: MessagePublisher {
         }
         let isReserved = try await reply(to: ReserveKeyCall(submission, notedBy: own, store.retention))
         guard isReserved else { throw .failure(.keyReused) }
-    }
-
-    /// The earlier submission under the same key.
-    private func replay(
-        _ submission: IdempotentSubmission,
-        beside conversation: ConversationID
-    ) async throws(PublishFailure) -> Publication {
-        let noted = store.keys.submission(submission.name, beside: conversation)
-        let reply: FindSubmissionCall.Reply
-        do {
-            reply = try await store.call(FindSubmissionCall(submission, notedBy: noted))
-        } catch {
-            throw .unavailable
-        }
-        switch reply {
-        case .replayed(let earlier): return earlier.publication
-        case .keyReused: throw .keyReused
-        case .unknown: throw .unavailable
-        }
     }
 
     private func reply<Call: FunctionCall>(to call: Call) async throws(Failure) -> Call.Reply {

@@ -46,7 +46,7 @@ struct ConnectionCheck: Sendable {
         var seen: Set<String> = []
         let names = missing.filter { seen.insert($0).inserted }.joined(separator: ", ")
         return .notConnected(
-            reason: "the Redis user lacks rights: \(names) (docs/operations.md has the smallest ACL that works)"
+            reason: "the Redis user lacks permissions: \(names) (docs/operations.md has the smallest ACL that works)"
         )
     }
 

@@ -22,11 +22,13 @@ struct FunctionLibrary: Sendable {
 
         // conversation_queue
         case listWaiting = "list_waiting"
+        case waitingPlaces = "waiting_places"
         case renewWaiting = "renew_waiting"
 
         // requests
         case cancel
         case readRequest = "read_request"
+        case readStatuses = "read_statuses"
 
         // conversations
         case beginDeletion = "begin_deletion"
@@ -61,11 +63,19 @@ struct FunctionLibrary: Sendable {
         case redriveRecord = "redrive_record"
         case recordBacklog = "record_backlog"
 
+        // erasure
+        case eraseConversation = "erase_conversation"
+        case listLetters = "list_letters"
+
         // presence
         case renewPresence = "renew_presence"
         case removePresence = "remove_presence"
         case listAbandoned = "list_abandoned"
         case cancelAbandoned = "cancel_abandoned"
+
+        // limits
+        case chargeLimits = "charge_limits"
+        case settleTokens = "settle_tokens"
 
         // permissions
         case evictionPolicy = "eviction_policy"
@@ -91,7 +101,9 @@ struct FunctionLibrary: Sendable {
         PackageResources.dead_letters_lua,
         PackageResources.orphans_lua,
         PackageResources.archive_lua,
+        PackageResources.erasure_lua,
         PackageResources.presence_lua,
+        PackageResources.limits_lua,
         PackageResources.permissions_lua,
         PackageResources.register_lua,
     ]

@@ -40,6 +40,8 @@ package struct Keyspace: Sendable {
     func probeChannel(_ partition: Int) -> String { "\(live(partition))probe" }
     /// The prefix of the keys of all requests, and of all conversations.
     func requests(_ partition: Int) -> String { "lemma:{p\(partition)}:request:" }
+    /// The pattern of the keys of all requests, for SCAN.
+    var everyRequest: String { "lemma:{p*}:request:*" }
     func conversations(_ partition: Int) -> String { "lemma:{p\(partition)}:conversation:" }
     private func events(_ partition: Int) -> String { "lemma:{p\(partition)}:events:" }
     private func live(_ partition: Int) -> String { "lemma:{p\(partition)}:live:" }
@@ -49,12 +51,13 @@ package struct Keyspace: Sendable {
     func live(_ id: CorrelationID) -> String { "\(live(partition(of: id)))\(id)" }
     /// The channel on which the end of a request is published, without any event.
     func ended(_ id: CorrelationID) -> String { "\(ended(partition(of: id)))\(id)" }
-    func viewers(_ id: CorrelationID) -> String { "lemma:{p\(partition(of: id))}:viewers:\(id)" }
+    func viewers(_ partition: Int) -> String { "lemma:{p\(partition)}:viewers:" }
+    func viewers(_ id: CorrelationID) -> String { "\(viewers(partition(of: id)))\(id)" }
     /// The channel of notices that a record of a conversation is archived; the function library builds it, too.
     func archived(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:kept:\(id)" }
     func conversation(_ id: ConversationID) -> String { "\(conversations(partition(of: id)))\(id)" }
     func turns(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:turns:\(id)" }
-    private func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
+    func line(_ id: ConversationID) -> String { "lemma:{p\(partition(of: id))}:line:\(id)" }
 
     /// The keys of the submission under a client's idempotency key: beside the conversation, and in the key's own partition
     /// as long as no conversation is known.
@@ -62,6 +65,10 @@ package struct Keyspace: Sendable {
         SubmissionKeys(name, in: partition(of: conversation))
     }
     func submission(_ name: Fingerprint) -> SubmissionKeys { SubmissionKeys(name, in: partition(of: name.lane)) }
+
+    /// The keys of a limit's counters, in the partition of the caller that they belong to.
+    func counters(of caller: Fingerprint) -> CounterKeys { CounterKeys(in: partition(of: caller.lane), caller.lane) }
+    func counters(inLane lane: UInt16) -> CounterKeys { CounterKeys(in: partition(of: lane), lane) }
 
     /// SCOPE of the function library: the keys of a conversation, and the prefixes of those of its requests.
     func scope(of id: ConversationID) -> [String] {
@@ -118,4 +125,24 @@ struct SubmissionKeys {
         once = "lemma:{p\(partition)}:once:\(Base64URL.encode(name.bytes.prefix(Self.digestBytes)))"
         former = "lemma:{p\(partition)}:idempotency:\(name)"
     }
+}
+
+/// Builds the keys of the counters of one caller's limits; a counter has the digest of the one whose use it counts.
+struct CounterKeys {
+    private static let digestBytes = 16
+
+    let partition: Int
+    let lane: UInt16
+
+    fileprivate init(in partition: Int, _ lane: UInt16) {
+        self.partition = partition
+        self.lane = lane
+    }
+
+    /// A digest as the keys have it.
+    static func name(_ subject: Fingerprint) -> String { Base64URL.encode(subject.bytes.prefix(digestBytes)) }
+
+    func rate(_ name: String) -> String { "lemma:{p\(partition)}:rate:\(name)" }
+    func active(_ name: String) -> String { "lemma:{p\(partition)}:active:\(name)" }
+    func tokens(_ name: String) -> String { "lemma:{p\(partition)}:tokens:\(name)" }
 }

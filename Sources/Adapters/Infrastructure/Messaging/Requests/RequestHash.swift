@@ -6,7 +6,7 @@ internal import Shared
 /// about its progress.
 enum RequestField: String {
     case status, attempts, created, started, finished, number, cancel, lost
-    case user, conversation, problem, wish
+    case user, conversation, problem, wish, reservation
     case opening, endId, beforeEndId, cancelReason, queueMs, firstTokenMs, durationMs
     case provider, model, promptVersion, finishReason, inputTokens, outputTokens, reasoningTokens, estimated
     case errorKind, errorDetail
@@ -31,6 +31,7 @@ enum RequestHash {
         }
         add(.traceParent, request.trace?.parent)
         add(.traceState, request.trace?.state)
+        add(.reservation, request.reservation?.text)
         return fields
     }
 
@@ -89,6 +90,7 @@ enum RequestHash {
             requestedProvider: text(.wish),
             options: SolveOptions { values[$0.rawValue] },
             trace: text(.traceParent).map { TraceCarrier(parent: $0, state: text(.traceState)) },
+            reservation: text(.reservation).map { TokenReservation($0) },
         )
         let usage = number(.outputTokens).map { output in
             TokenUsage(

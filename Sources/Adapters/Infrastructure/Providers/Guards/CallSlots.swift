@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Limits the calls of one provider at once, over all loops of a process.
 ///
-/// Beyond the limit a caller may wait in line: first come, first served. Safe from any thread.
+/// Beyond the limit callers may wait, first come, first served. Safe from any thread.
 package final class CallSlots: Sendable {
     private struct Waiter {
         let ticket: UInt64
@@ -11,22 +11,22 @@ package final class CallSlots: Sendable {
 
     private struct Status {
         var taken = 0
-        var line: [Waiter] = []
+        var queue: [Waiter] = []
         var tickets: UInt64 = 0
     }
 
     private let slotsMax: Int
-    private let lineMax: Int
+    private let waitersMax: Int
     private let status = Mutex(Status())
 
     /// `slotsMax` is at least 1.
-    package init(slotsMax: Int, lineMax: Int) {
+    package init(slotsMax: Int, waitersMax: Int) {
         self.slotsMax = slotsMax
-        self.lineMax = lineMax
+        self.waitersMax = waitersMax
     }
 
-    /// Acquires a slot if one is free; the caller releases it with ``give()``.
-    func take() -> Bool {
+    /// Acquires a slot if one is free; the caller releases it with ``release()``.
+    func acquire() -> Bool {
         status.withLock { status in
             guard status.taken < slotsMax else { return false }
             status.taken += 1
@@ -34,35 +34,35 @@ package final class CallSlots: Sendable {
         }
     }
 
-    /// Stands in line for a slot; nil where the line is full.
+    /// Enqueues a caller for a slot; nil where the queue is full.
     ///
     /// `wake` is called once, on any thread, when the slot is the caller's.
-    func join(_ wake: @escaping @Sendable () -> Void) -> UInt64? {
+    func enqueue(_ wake: @escaping @Sendable () -> Void) -> UInt64? {
         status.withLock { status in
-            guard status.line.count < lineMax else { return nil }
+            guard status.queue.count < waitersMax else { return nil }
             status.tickets += 1
-            status.line.append(Waiter(ticket: status.tickets, wake: wake))
+            status.queue.append(Waiter(ticket: status.tickets, wake: wake))
             return status.tickets
         }
     }
 
-    /// Leaves the line; false where the slot is the caller's by now and has to be given back.
-    func leave(_ ticket: UInt64) -> Bool {
+    /// Removes a caller from the queue; false where it has a slot by now, which it must release.
+    func remove(_ ticket: UInt64) -> Bool {
         status.withLock { status in
-            guard let place = status.line.firstIndex(where: { $0.ticket == ticket }) else { return false }
-            status.line.remove(at: place)
+            guard let place = status.queue.firstIndex(where: { $0.ticket == ticket }) else { return false }
+            status.queue.remove(at: place)
             return true
         }
     }
 
-    /// Gives a slot back, to the first in line if there is one.
-    func give() {
+    /// Releases a slot, to the first waiting caller if there is one.
+    func release() {
         let next = status.withLock { status -> Waiter? in
-            guard !status.line.isEmpty else {
+            guard !status.queue.isEmpty else {
                 status.taken -= 1
                 return nil
             }
-            return status.line.removeFirst()
+            return status.queue.removeFirst()
         }
         next?.wake()
     }

@@ -20,21 +20,21 @@ package struct CallTracing: Sendable {
     }
 
     /// Begins the span of one call; `retry` is 0 for the first.
-    func begin(_ question: ProviderRequest, of provider: ProviderIdentity, retry: Int) -> Span {
+    func begin(_ request: ProviderRequest, of provider: ProviderIdentity, retry: Int) -> Span {
         let operation = GenAINames.operation(provider.name)
-        let parent = question.attempt?.trace.flatMap { TraceContext($0) }
+        let parent = request.attempt?.trace.flatMap { TraceContext($0) }
         let span = tracer.begin("\(operation) \(provider.model)", host == nil ? .internal : .client, parent: parent)
         guard span.isRecording else { return span }
         span.set("gen_ai.operation.name", .string(operation))
         span.set("gen_ai.provider.name", .string(GenAINames.provider(provider.name)))
         span.set("gen_ai.request.model", .string(provider.model))
-        span.set("gen_ai.request.temperature", question.options.temperature.map { .double($0) })
-        span.set("gen_ai.request.max_tokens", question.options.maxOutputTokens.map { .int($0) })
+        span.set("gen_ai.request.temperature", request.options.temperature.map { .double($0) })
+        span.set("gen_ai.request.max_tokens", request.options.maxOutputTokens.map { .int($0) })
         span.set("gen_ai.output.type", "text")
         span.set("server.address", host.map { .string($0) })
         span.set("server.port", port.map { .int($0) })
         if retry > 0 { span.set("lemma.provider.retry", .int(retry)) }
-        if let attempt = question.attempt {
+        if let attempt = request.attempt {
             span.set("lemma.correlation_id", .string(attempt.correlationID.description))
             span.set("lemma.attempt", .int(Int(attempt.number)))
         }
@@ -68,7 +68,7 @@ package struct CallTracing: Sendable {
 }
 
 extension ProviderRequest {
-    /// The same question, asked as a part of `context`.
+    /// The same request with the calls' spans inside `context`.
     func within(_ context: TraceContext) -> ProviderRequest {
         guard let attempt else { return self }
         return ProviderRequest(

@@ -51,24 +51,24 @@ package struct GuardedProvider {
 
     /// Answers into `lane`; `mayWait` for a slot where no other provider is left.
     func solve(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into lane: RaceLane,
         mayWait: Bool
     ) async throws(ProviderFailure) -> Solution {
-        var question = question
+        var request = request
         var retry = 0
         var adaptations = 0
         while true {
-            try await keepPause(question, mayWait: mayWait)
-            let admission = try admit(question)
+            try await keepPause(request, mayWait: mayWait)
+            let admission = try admit(request)
             do throws(ProviderFailure) {
-                try await takeSlot(for: question, mayWait: mayWait)
+                try await takeSlot(for: request, mayWait: mayWait)
             } catch {
                 gate.breaker.settle(admission, .none, at: clock.now)
                 throw error
             }
-            let span = tracing?.begin(question, of: identity, retry: retry + adaptations)
-            let traced = span.map { question.within($0.context) } ?? question
+            let span = tracing?.begin(request, of: identity, retry: retry + adaptations)
+            let traced = span.map { request.within($0.context) } ?? request
             let (call, result) = await answer(traced, into: lane, admission)
             let account = ProviderAccount(
                 provider: identity,
@@ -84,7 +84,7 @@ package struct GuardedProvider {
                 if let wish = failure.retryAfter { gate.pause.extend(until: clock.now + wish) }
                 if call.hasOutput { throw failure }
                 if case .adapted(_, let options) = failure, adaptations < Self.adaptationsMax {
-                    question.options = options
+                    request.options = options
                     adaptations += 1
                     gate.metrics.adaptations.increment()
                     gate.metrics.retries.increment()
@@ -101,10 +101,10 @@ package struct GuardedProvider {
     }
 
     /// Makes no call before the time that the provider named: waits if that is soon and no other provider is left.
-    private func keepPause(_ question: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
+    private func keepPause(_ request: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
         while let rest = gate.pause.rest(at: clock.now) {
             guard mayWait, rest <= RetryPolicy.retryAfterMax else {
-                gate.turnAway(question.attempt)
+                gate.turnAway(request.attempt)
                 let detail = "The provider \(identity.name) wants to be left alone for a while."
                 throw .busy(detail: detail, retryAfter: rest)
             }
@@ -113,37 +113,37 @@ package struct GuardedProvider {
     }
 
     private func answer(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into lane: RaceLane,
         _ admission: CircuitBreaker.Admission
     ) async -> (ProviderCall, Result<FinishReason, ProviderFailure>) {
-        let call = ProviderCall(client, question, into: lane, limits: limits, loop: loop, clock: clock)
+        let call = ProviderCall(client, request, into: lane, limits: limits, loop: loop, clock: clock)
         call.onFirstToken = { [gate] delay in
             gate.breaker.sawToken(admission)
-            gate.metrics.firstChunkSeconds.observe(delay, exemplar: question.attempt?.trace?.sampledID)
+            gate.metrics.firstChunkSeconds.observe(delay, exemplar: request.attempt?.trace?.sampledID)
         }
         call.onFurtherToken = { [seconds = gate.metrics.chunkSeconds] in seconds.observe($0) }
         gate.metrics.active.increment()
         let result = await call.run()
         gate.metrics.active.decrement()
-        gate.slots.give()
+        gate.slots.release()
         gate.breaker.settle(admission, CircuitBreaker.Verdict(result), at: clock.now)
         return (call, result)
     }
 
-    private func admit(_ question: ProviderRequest) throws(ProviderFailure) -> CircuitBreaker.Admission {
+    private func admit(_ request: ProviderRequest) throws(ProviderFailure) -> CircuitBreaker.Admission {
         if let admission = gate.breaker.admit(at: clock.now) { return admission }
-        gate.turnAway(question.attempt)
+        gate.turnAway(request.attempt)
         throw .unavailable(detail: "The provider \(identity.name) failed too often and is left alone for a while.")
     }
 
-    private func takeSlot(for question: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
-        if gate.slots.take() { return }
+    private func takeSlot(for request: ProviderRequest, mayWait: Bool) async throws(ProviderFailure) {
+        if gate.slots.acquire() { return }
         let turn = OneShot<Bool>(loop: loop)
         let turnOnLoop = LoopBound(turn, of: loop)
-        guard mayWait, let ticket = gate.slots.join({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
+        guard mayWait, let ticket = gate.slots.enqueue({ [loop] in loop.execute { turnOnLoop.onLoop.succeed(true) } })
         else {
-            gate.turnAway(question.attempt)
+            gate.turnAway(request.attempt)
             let detail = "The provider \(identity.name) has as many calls as it may have."
             throw .noRoom(detail: detail, retryAfter: Self.busyPause)
         }
@@ -154,15 +154,15 @@ package struct GuardedProvider {
         let result = try? await turn.value()
         if result == true { return }
         // The slot may have come in the meantime.
-        if !gate.slots.leave(ticket) { gate.slots.give() }
+        if !gate.slots.remove(ticket) { gate.slots.release() }
         guard result != nil else { throw .cancelled }
-        gate.turnAway(question.attempt)
+        gate.turnAway(request.attempt)
         let detail = "The provider \(identity.name) had no room for another call in time."
         throw .noRoom(detail: detail, retryAfter: .zero)
     }
 
     private func count(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         _ result: Result<FinishReason, ProviderFailure>,
         after duration: Duration,
         _ usage: TokenUsage,
@@ -174,7 +174,7 @@ package struct GuardedProvider {
             reasoning: usage.reasoningTokens ?? 0,
         )
         let (outcome, detail) = outcome(result, lane)
-        gate.count(outcome, after: duration, detail, for: question.attempt)
+        gate.count(outcome, after: duration, detail, for: request.attempt)
         return outcome
     }
 

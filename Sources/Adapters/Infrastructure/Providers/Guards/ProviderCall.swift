@@ -22,7 +22,7 @@ package struct CallLimits: Sendable {
 /// Loop-owned.
 final class ProviderCall: AnswerSink {
     private let client: any AIStreamingClient
-    private let question: ProviderRequest
+    private let request: ProviderRequest
     private let sink: any AnswerSink
     private let limits: CallLimits
     private let loop: Loop
@@ -46,14 +46,14 @@ final class ProviderCall: AnswerSink {
 
     init(
         _ client: any AIStreamingClient,
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into sink: any AnswerSink,
         limits: CallLimits,
         loop: Loop,
         clock: any MonotonicClock
     ) {
         self.client = client
-        self.question = question
+        self.request = request
         self.sink = sink
         self.limits = limits
         self.loop = loop
@@ -104,7 +104,7 @@ final class ProviderCall: AnswerSink {
         var result = Result<FinishReason, ProviderFailure>.failure(.cancelled)
         let call = loop.spawn { [self] in
             do throws(ProviderFailure) {
-                result = .success(try await client.stream(question, into: self))
+                result = .success(try await client.stream(request, into: self))
             } catch {
                 result = .failure(error)
             }
@@ -129,9 +129,9 @@ final class ProviderCall: AnswerSink {
         case .failure(.unavailable), .failure(.busy), .failure(.noRoom), .failure(.refused), .failure(.rejected),
             .failure(.adapted):
             // A call without a first token does not count.
-            return hasOutput ? estimate.usage(of: question, to: client.identity) : .none
+            return hasOutput ? estimate.usage(of: request, to: client.identity) : .none
         case .success, .failure(.timedOut), .failure(.cancelled):
-            return estimate.usage(of: question, to: client.identity)
+            return estimate.usage(of: request, to: client.identity)
         }
     }
 

@@ -38,7 +38,7 @@ package struct ProviderGate: Sendable {
         self.logger = logger
         breaker = CircuitBreaker(failuresMax: limits.failuresMax, openTime: limits.openTime)
         metrics.limit.set(limits.callsMax)
-        slots = CallSlots(slotsMax: limits.callsMax, lineMax: limits.waitersMax)
+        slots = CallSlots(slotsMax: limits.callsMax, waitersMax: limits.waitersMax)
         shape = RequestShape { part in
             logger.warning(
                 "provider is sent less than before",
@@ -50,8 +50,7 @@ package struct ProviderGate: Sendable {
     /// The breaker's state now.
     package var state: CircuitBreaker.State { breaker.state(at: LoopClock.now) }
 
-    /// Notes how a call for `attempt` ended that took so long; what failed is logged in words that repeat neither the
-    /// question nor the answer.
+    /// Notes how a call for `attempt` ended that took so long; a failure is logged without text of problem and answer.
     func count(
         _ outcome: ProviderOutcome,
         after duration: Duration,

@@ -1,7 +1,7 @@
 internal import Application
 internal import EventLoop
 
-/// One question's way through the providers: one after the other, or side by side where one is late.
+/// Runs one request through the providers: one after the other, or side by side where one is late.
 ///
 /// ```
 ///  start the first ─► first token of any ─► it has won: the others are cut; its end is the end
@@ -11,7 +11,7 @@ internal import EventLoop
 /// ```
 /// Only the winner's text reaches the sink. Loop-owned.
 final class ProviderRace {
-    private let question: ProviderRequest
+    private let request: ProviderRequest
     private let candidates: [GuardedProvider]
     private let sink: any AnswerSink
     private let hedgeAfter: Duration?
@@ -25,14 +25,14 @@ final class ProviderRace {
 
     /// `candidates` are in the order of preference; at least one.
     init(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         candidates: [GuardedProvider],
         into sink: any AnswerSink,
         hedgeAfter: Duration?,
         loop: Loop,
         clock: any MonotonicClock
     ) {
-        self.question = question
+        self.request = request
         self.candidates = candidates
         self.sink = sink
         self.hedgeAfter = hedgeAfter
@@ -66,7 +66,7 @@ final class ProviderRace {
         let isLast = lanes.count == candidates.count
         lane.task = loop.spawn { [self] in
             do throws(ProviderFailure) {
-                lane.result = .success(try await provider.solve(question, into: lane, mayWait: isLast))
+                lane.result = .success(try await provider.solve(request, into: lane, mayWait: isLast))
             } catch {
                 lane.result = .failure(error)
                 lastFailure = error

@@ -22,10 +22,10 @@ struct TokenEstimate {
     }
 
     /// The usage of a call that was sent, answered as far as was added.
-    func usage(of question: ProviderRequest, to provider: ProviderIdentity) -> TokenUsage {
-        let prompt = provider.promptVersion == nil ? 0 : SystemPrompt.math.text(for: question.context).utf8.count
+    func usage(of request: ProviderRequest, to provider: ProviderIdentity) -> TokenUsage {
+        let prompt = provider.promptVersion == nil ? 0 : SystemPrompt.math.text(for: request.context).utf8.count
         return TokenUsage(
-            inputTokens: TokenUsage.estimate(utf8Bytes: question.turns.reduce(prompt) { $0 + $1.text.utf8.count }),
+            inputTokens: TokenUsage.estimate(utf8Bytes: request.turns.reduce(prompt) { $0 + $1.text.utf8.count }),
             outputTokens: answer.tokens + reasoning.tokens,
             reasoningTokens: reasoning.pieces > 0 ? reasoning.tokens : nil,
             isEstimated: true,

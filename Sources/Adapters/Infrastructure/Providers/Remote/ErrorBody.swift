@@ -29,8 +29,8 @@ struct ErrorBody {
         var error = ReportedError()
         let text = String(decoding: bytes, as: UTF8.self)
         error.refused = RefusedParts(text)
-        // A page is of a proxy, which knows nothing of questions.
-        if !text.contains("<") { error.questionFault = QuestionFault(words: text) }
+        // A page comes from a proxy, which does not judge the content of a request.
+        if !text.contains("<") { error.contentFault = ContentFault(words: text) }
         return error
     }
 }

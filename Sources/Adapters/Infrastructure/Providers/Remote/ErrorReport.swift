@@ -1,8 +1,8 @@
 /// What a provider reports as an error, wherever it puts it: an `error` member in OpenAI's or Google's manner, a bare text,
 /// a list, or an object that is an error as a whole.
 ///
-/// Its words are left alone, because they may repeat the question or the key; they only decide what is left out of the
-/// next request (``RefusedParts``).
+/// Its text is never passed on, because it may repeat the problem or the key. It only decides what is left out of the
+/// next request (``RefusedParts``) and whether the content is at fault (``ContentFault``).
 enum ErrorReport {
     private static let accessCodes: Set<String> = [
         "API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_HTTP_REFERRER_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED",
@@ -43,7 +43,7 @@ enum ErrorReport {
         error.code = (reasons + names).first(where: isName)
         error.retryAfter = RetryHint.inBody(value, details) ?? RetryHint.inBody(whole, [])
         error.refused = RefusedParts(words: whole)
-        error.questionFault = QuestionFault(of: whole)
+        error.contentFault = ContentFault(of: whole)
         return error
     }
 

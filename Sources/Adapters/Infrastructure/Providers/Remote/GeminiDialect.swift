@@ -16,22 +16,22 @@ package struct GeminiDialect: ProviderDialect {
     /// `STOP` may come ahead of more text: the end of the response is the end, and this only for one that never comes.
     package var closingLimit: Duration { .seconds(10) }
 
-    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+    package func parts(for request: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
         var parts: Set<RequestPart> = [.systemRole]
-        if question.options.temperature != nil { parts.insert(.temperature) }
-        if question.options.maxOutputTokens != nil { parts.insert(.maxTokens) }
+        if request.options.temperature != nil { parts.insert(.temperature) }
+        if request.options.maxOutputTokens != nil { parts.insert(.maxTokens) }
         return parts.subtracting(omitted)
     }
 
-    package func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+    package func httpRequest(for request: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
         let model = endpoint.model.hasPrefix("models/") ? endpoint.model : "models/\(endpoint.model)"
-        var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/\(model):streamGenerateContent?alt=sse")
+        var http = HTTPClientRequest("POST", "\(endpoint.baseURL)/\(model):streamGenerateContent?alt=sse")
         // In a field and not in the URL, which proxies and servers log.
-        if let key = endpoint.apiKey { request.headers.append(("x-goog-api-key", key)) }
-        let parts = parts(for: question, without: omitted)
-        let prompt = SystemPrompt.math.text(for: question.context)
-        let turns = question.turns(beginningWith: parts.contains(.systemRole) ? nil : prompt)
-        request.body = JSONWriter.object { json in
+        if let key = endpoint.apiKey { http.headers.append(("x-goog-api-key", key)) }
+        let parts = parts(for: request, without: omitted)
+        let prompt = SystemPrompt.math.text(for: request.context)
+        let turns = request.turns(beginningWith: parts.contains(.systemRole) ? nil : prompt)
+        http.body = JSONWriter.object { json in
             if parts.contains(.systemRole) { json.member("systemInstruction", object: { write([prompt], &$0) }) }
             json.member("contents", array: turns) { json, turn in
                 json.object { json in
@@ -45,12 +45,12 @@ package struct GeminiDialect: ProviderDialect {
             json.member(
                 "generationConfig",
                 object: { json in
-                    if parts.contains(.temperature) { json.member("temperature", question.options.temperature) }
-                    if parts.contains(.maxTokens) { json.member("maxOutputTokens", question.options.maxOutputTokens) }
+                    if parts.contains(.temperature) { json.member("temperature", request.options.temperature) }
+                    if parts.contains(.maxTokens) { json.member("maxOutputTokens", request.options.maxOutputTokens) }
                 },
             )
         }
-        return request
+        return http
     }
 
     private func write(_ parts: [String], _ json: inout JSONWriter) {

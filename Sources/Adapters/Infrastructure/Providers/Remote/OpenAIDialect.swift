@@ -22,10 +22,10 @@ package struct OpenAIDialect: ProviderDialect {
 
     package var endsWithDone: Bool { true }
 
-    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
+    package func parts(for request: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> {
         var parts: Set<RequestPart> = [.streamOptions, .systemRole]
-        if question.options.temperature != nil { parts.insert(.temperature) }
-        if question.options.maxOutputTokens != nil, let name = limitName(without: omitted) { parts.insert(name) }
+        if request.options.temperature != nil { parts.insert(.temperature) }
+        if request.options.maxOutputTokens != nil, let name = limitName(without: omitted) { parts.insert(name) }
         return parts.subtracting(omitted)
     }
 
@@ -36,17 +36,17 @@ package struct OpenAIDialect: ProviderDialect {
         return names.first { !omitted.contains($0) }
     }
 
-    package func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
-        var request = HTTPClientRequest("POST", "\(endpoint.baseURL)/chat/completions")
-        if let key = endpoint.apiKey { request.headers.append(("Authorization", "Bearer \(key)")) }
-        if let attempt = question.attempt {
+    package func httpRequest(for request: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
+        var http = HTTPClientRequest("POST", "\(endpoint.baseURL)/chat/completions")
+        if let key = endpoint.apiKey { http.headers.append(("Authorization", "Bearer \(key)")) }
+        if let attempt = request.attempt {
             // Its own name for it, which its support can find.
-            request.headers.append(("X-Client-Request-Id", "\(attempt.correlationID)-\(attempt.number)"))
+            http.headers.append(("X-Client-Request-Id", "\(attempt.correlationID)-\(attempt.number)"))
         }
-        let parts = parts(for: question, without: omitted)
-        request.body = JSONWriter.object { json in
+        let parts = parts(for: request, without: omitted)
+        http.body = JSONWriter.object { json in
             json.member("model", endpoint.model)
-            let messages = messages(question, hasSystemRole: parts.contains(.systemRole))
+            let messages = messages(request, hasSystemRole: parts.contains(.systemRole))
             json.member("messages", array: messages) { json, message in
                 json.object { json in
                     json.member("role", message.role)
@@ -57,18 +57,18 @@ package struct OpenAIDialect: ProviderDialect {
             if parts.contains(.streamOptions) {
                 json.member("stream_options", object: { $0.member("include_usage", true) })
             }
-            if parts.contains(.temperature) { json.member("temperature", question.options.temperature) }
-            if parts.contains(.maxTokens) { json.member("max_tokens", question.options.maxOutputTokens) }
+            if parts.contains(.temperature) { json.member("temperature", request.options.temperature) }
+            if parts.contains(.maxTokens) { json.member("max_tokens", request.options.maxOutputTokens) }
             if parts.contains(.maxCompletionTokens) {
-                json.member("max_completion_tokens", question.options.maxOutputTokens)
+                json.member("max_completion_tokens", request.options.maxOutputTokens)
             }
         }
-        return request
+        return http
     }
 
-    private func messages(_ question: ProviderRequest, hasSystemRole: Bool) -> [(role: String, content: String)] {
-        let prompt = SystemPrompt.math.text(for: question.context)
-        let turns = question.turns(beginningWith: hasSystemRole ? nil : prompt)
+    private func messages(_ request: ProviderRequest, hasSystemRole: Bool) -> [(role: String, content: String)] {
+        let prompt = SystemPrompt.math.text(for: request.context)
+        let turns = request.turns(beginningWith: hasSystemRole ? nil : prompt)
         return (hasSystemRole ? [("system", prompt)] : [])
             + turns.map { turn in
                 switch turn.speaker {

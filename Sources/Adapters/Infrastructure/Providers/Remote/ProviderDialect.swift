@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import HTTPClient
 
-/// How one kind of provider is spoken to: the request, and what its events mean.
+/// The wire format of a family of providers: the request, and the meaning of the events.
 ///
 /// Everything else is the same for all of them and done by ``RemoteClient``.
 package protocol ProviderDialect: Sendable {
@@ -11,10 +11,10 @@ package protocol ProviderDialect: Sendable {
     var closingLimit: Duration { get }
     /// True where `[DONE]` ends a stream, so that an answer is whole with it even without a reason.
     var endsWithDone: Bool { get }
-    /// What a request for `question` has of the parts that a server may refuse, `omitted` left out.
-    func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart>
-    /// The request for an answer as a stream of server-sent events.
-    func request(for question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest
+    /// The parts of `request` that a server may refuse, without those in `omitted`.
+    func parts(for request: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart>
+    /// The HTTP request for an answer as a stream of server-sent events.
+    func httpRequest(for request: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest
     /// Reads one event, or a body that came in place of a stream; what is not of this dialect is passed over.
     func read(_ json: JSONValue) -> ProviderChunk
 }
@@ -22,7 +22,7 @@ package protocol ProviderDialect: Sendable {
 extension ProviderDialect {
     package var closingLimit: Duration { .seconds(2) }
     package var endsWithDone: Bool { false }
-    package func parts(for question: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> { [] }
+    package func parts(for request: ProviderRequest, without omitted: Set<RequestPart>) -> Set<RequestPart> { [] }
 }
 
 /// Where a provider is reached.
@@ -76,7 +76,7 @@ package enum ProviderEnd: Sendable, Equatable {
     case brokenOff
 }
 
-/// An error as a provider reports it, without the words, which may repeat the question or the key.
+/// An error as a provider reports it, without its text, which may repeat the problem or the key.
 package struct ReportedError: Sendable, Hashable {
     /// The HTTP status that the error corresponds to, if it names one.
     package var status: Int?
@@ -88,8 +88,8 @@ package struct ReportedError: Sendable, Hashable {
     package var retryAfter: Duration?
     /// What of the request the error is about.
     package var refused = RefusedParts()
-    /// What of the question the error names as its cause.
-    package var questionFault: QuestionFault?
+    /// The fault of the request's content, if the error names one as its cause.
+    package var contentFault: ContentFault?
 
     package init(status: Int? = nil, code: String? = nil) {
         self.status = status

@@ -121,7 +121,7 @@ final class RemoteAnswer {
     private func report(_ error: ReportedError) {
         // What is whole stays so.
         if ending.isFirm { return }
-        if error.questionFault == .filtered { return ending.filter() }
+        if error.contentFault == .filtered { return ending.filter() }
         if !texts.hasAnswer, let status = error.status { refusal = (status, error.refused) }
         fail(failures.reported(error))
     }
@@ -135,7 +135,7 @@ final class RemoteAnswer {
         guard isAccepted else {
             if error == .cancelled { throw .cancelled }
             let reported = errorBody.error
-            if (400..<500).contains(head.status), reported.questionFault == .filtered { return .contentFilter }
+            if (400..<500).contains(head.status), reported.contentFault == .filtered { return .contentFilter }
             refusal = (head.status, reported.refused)
             throw failures.status(head.status, reported, retryAfter: RetryHint.pause(head, reported))
         }
@@ -153,7 +153,7 @@ final class RemoteAnswer {
         throw failures.broken(reader.isDocument ? "sent what is no answer" : "ended its answer too early")
     }
 
-    /// Nothing at all is no answer to a question.
+    /// A response without any text is not an answer.
     private func checked(_ reason: FinishReason) throws(ProviderFailure) -> FinishReason {
         texts.finish()
         if reason == .stop, !texts.hasAnswer { throw failures.broken("gave an empty answer") }

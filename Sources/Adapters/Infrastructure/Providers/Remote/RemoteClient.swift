@@ -35,26 +35,26 @@ package struct RemoteClient: AIStreamingClient {
     package var identity: ProviderIdentity { dialect.identity }
 
     package func stream(
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         into sink: any AnswerSink
     ) async throws(ProviderFailure) -> FinishReason {
         let omitted = shape.leftOut
         let answer = RemoteAnswer(dialect, into: sink)
         do throws(ProviderFailure) {
-            let reason = try await perform(request(question, without: omitted), answer)
-            shape.confirm(withheld(omitted, from: question))
+            let reason = try await perform(httpRequest(for: request, without: omitted), answer)
+            shape.confirm(withheld(omitted, from: request))
             return reason
         } catch {
-            throw adapt(to: answer, after: error, question, without: omitted)
+            throw adapt(to: answer, after: error, request, without: omitted)
         }
     }
 
     private func perform(
-        _ request: HTTPClientRequest,
+        _ httpRequest: HTTPClientRequest,
         _ answer: RemoteAnswer
     ) async throws(ProviderFailure) -> FinishReason {
         do throws(HTTPClientError) {
-            try await transport.perform(request) { head in
+            try await transport.perform(httpRequest) { head in
                 answer.begin(head)
             } onBody: { bytes in
                 answer.take(bytes)
@@ -67,42 +67,45 @@ package struct RemoteClient: AIStreamingClient {
         return try answer.end(nil)
     }
 
-    /// Leaves out what was refused, where that may be the cause of `failure`; an option whose value was refused, for this
-    /// question only.
+    /// Leaves out what was refused, where that may be the cause of `failure`; an option whose value was refused is left
+    /// out of this request only.
     private func adapt(
         to answer: RemoteAnswer,
         after failure: ProviderFailure,
-        _ question: ProviderRequest,
+        _ request: ProviderRequest,
         without omitted: Set<RequestPart>
     ) -> ProviderFailure {
         guard let refusal = answer.refusal else { return failure }
-        let sent = dialect.parts(for: question, without: omitted)
+        let sent = dialect.parts(for: request, without: omitted)
         let cause = refusal.parts.cause(status: refusal.status, sent: sent)
         guard cause.isEmpty else {
             let values = cause.filter { $0.isOption && !refusal.parts.areUnsupported }
             shape.tryWithout(cause.subtracting(values))
-            return RemoteFailure(provider: identity.name).adapted(cause, question.options.without(values))
+            return RemoteFailure(provider: identity.name).adapted(cause, request.options.without(values))
         }
-        if [400, 422].contains(refusal.status) { shape.restore(withheld(omitted, from: question)) }
+        if [400, 422].contains(refusal.status) { shape.restore(withheld(omitted, from: request)) }
         return failure
     }
 
-    /// The parts of `omitted` that a request for `question` would have: its response says nothing about the others.
-    private func withheld(_ omitted: Set<RequestPart>, from question: ProviderRequest) -> Set<RequestPart> {
-        omitted.filter { dialect.parts(for: question, without: omitted.subtracting([$0])).contains($0) }
+    /// The parts of `omitted` that `request` would have: its response says nothing about the others.
+    private func withheld(_ omitted: Set<RequestPart>, from request: ProviderRequest) -> Set<RequestPart> {
+        omitted.filter { dialect.parts(for: request, without: omitted.subtracting([$0])).contains($0) }
     }
 
-    private func request(_ question: ProviderRequest, without omitted: Set<RequestPart>) -> HTTPClientRequest {
-        var request = dialect.request(for: question, without: omitted)
-        request.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
-        if let attempt = question.attempt {
-            request.headers.append(("X-Correlation-ID", attempt.correlationID.description))
+    private func httpRequest(
+        for request: ProviderRequest,
+        without omitted: Set<RequestPart>
+    ) -> HTTPClientRequest {
+        var http = dialect.httpRequest(for: request, without: omitted)
+        http.headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream, application/json")]
+        if let attempt = request.attempt {
+            http.headers.append(("X-Correlation-ID", attempt.correlationID.description))
             // `tracestate` belongs to the client's own systems: it is not sent.
-            if sendsTrace, let trace = attempt.trace { request.headers.append(("traceparent", trace.parent)) }
+            if sendsTrace, let trace = attempt.trace { http.headers.append(("traceparent", trace.parent)) }
         }
-        request.timeouts.connect = connectTimeout
-        request.timeouts.idle = nil
-        request.limits.bodyBytesMax = Self.responseBytesMax
-        return request
+        http.timeouts.connect = connectTimeout
+        http.timeouts.idle = nil
+        http.limits.bodyBytesMax = Self.responseBytesMax
+        return http
     }
 }

@@ -20,7 +20,7 @@ struct RemoteFailure {
         switch status == 400 ? error?.status ?? status : status {
         case 400 where error?.refused.isAboutShape == true:
             return .refused(detail: "The provider \(provider) does not take such a request (\(status)\(name)).")
-        case 400 where error?.questionFault == nil:
+        case 400 where error?.contentFault == nil:
             return .refused(detail: "The provider \(provider) gave no answer to such a request (\(status)\(name)).")
         case 400:
             return .rejected(detail: "The provider \(provider) rejected the request (\(status)\(name)).")
@@ -66,7 +66,7 @@ struct RemoteFailure {
         }
     }
 
-    /// The request is asked again without `parts`, with `options` in place of the question's own.
+    /// The request is asked again without `parts`, with `options` in place of its own.
     func adapted(_ parts: Set<RequestPart>, _ options: SolveOptions) -> ProviderFailure {
         let names = parts.map(\.rawValue).sorted().joined(separator: ", ")
         let detail = "The provider \(provider) does not take a part of the request (\(names))."

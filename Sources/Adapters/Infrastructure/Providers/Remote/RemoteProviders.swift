@@ -8,7 +8,7 @@ package enum RemoteProviders {
     /// The names.
     package static var names: Set<String> { Set(dialects.keys) }
 
-    /// How the provider of that name is spoken to; nil where there is none.
+    /// The dialect of the provider with that name; nil for an unknown name.
     package static func dialect(_ name: String, _ endpoint: ProviderEndpoint) -> (any ProviderDialect)? {
         dialects[name]?(endpoint)
     }

@@ -12,7 +12,7 @@ package enum RequestPart: String, Sendable, CaseIterable {
     case maxTokens = "max_tokens"
     case maxCompletionTokens = "max_completion_tokens"
 
-    /// True for an option of the question: a refusal may be about its value alone.
+    /// True for a solve option: a refusal may be about its value alone.
     var isOption: Bool {
         switch self {
         case .streamOptions, .systemRole: false
@@ -38,7 +38,7 @@ extension SolveOptions {
 ///   ▲                     │
 ///   └──refused again──────┘
 /// ```
-/// An option whose value was refused is no part of this: it is left out for that question only.
+/// An option whose value was refused is no part of this: it is left out of that request only.
 ///
 /// Safe from any thread.
 package final class RequestShape: Sendable {

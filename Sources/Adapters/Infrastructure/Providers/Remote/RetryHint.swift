@@ -83,7 +83,7 @@ enum RetryHint {
     static func duration(_ text: String, now: Date = Date()) -> Duration? {
         let text = trimmed(text).lowercased()
         if let number = Double(text) {
-            // Far more than anybody waits: a moment of Unix time.
+            // Longer than any pause: a point in Unix time.
             if number > 1e11 { return pause(number / 1000 - now.timeIntervalSince1970) }
             if number > 1e9 { return pause(number - now.timeIntervalSince1970) }
             return pause(number)

@@ -56,10 +56,11 @@ package struct CancelMathRequestHandler: CommandHandler {
     ) async throws(CancelMathRequest.Failure) -> CancelMathRequest.Output {
         do {
             let id = command.correlationID
-            guard var record = try await requests.find(id) else { return try await archived(command) }
-            guard record.request.userID == command.userID, !record.isDeleted else {
-                throw CancelMathRequest.Failure.notFound
+            // Another user's request takes the way of an unknown one, so that neither reply nor time tells them apart.
+            guard var record = try await requests.find(id), record.request.userID == command.userID else {
+                return try await archived(command)
             }
+            guard !record.isDeleted else { throw CancelMathRequest.Failure.notFound }
             if !record.status.isTerminal { record = try await cancelled(record) }
             let answer = record.attempts > 0 ? try await requests.answer(of: id) : nil
             return CancelMathRequest.Output(record: record, answer: answer)

@@ -126,7 +126,7 @@ package struct ListMessagesHandler: QueryHandler {
         case .open(let request, let createdAt):
             // Without the store's state the request counts as queued, as it was when it was archived.
             let record = try? await requests.find(request.correlationID)
-            return [.question(of: request, record?.status ?? .queued, at: createdAt)]
+            return [.problem(of: request, record?.status ?? .queued, at: createdAt)]
         }
     }
 }

@@ -39,10 +39,12 @@ package struct ReadMathRequestHandler: QueryHandler {
 
     package func handle(_ query: ReadMathRequest) async throws(ReadMathRequest.Failure) -> ReadMathRequest.Output {
         do {
-            guard let record = try await requests.find(query.correlationID) else { return try await archived(query) }
-            guard record.request.userID == query.userID, !record.isDeleted else {
-                throw ReadMathRequest.Failure.notFound
+            // Another user's request takes the way of an unknown one, so that neither reply nor time tells them apart.
+            guard let record = try await requests.find(query.correlationID), record.request.userID == query.userID
+            else {
+                return try await archived(query)
             }
+            guard !record.isDeleted else { throw ReadMathRequest.Failure.notFound }
             guard record.attempts > 0 else { return ReadMathRequest.Output(record: record, answer: nil) }
             let answer = try await requests.answer(of: query.correlationID)
             // The events can expire shortly before the other keys.

@@ -73,7 +73,7 @@ struct JobEnding {
         case .success(.cancelled): return .again(.providerFailed)
         case .success(.exhausted):
             let account = sink.account ?? ProviderAccount(provider: provider, usage: .none)
-            return await fail(claim.next(after: failure, answer: sink.answer), account, control)
+            return await fail(claim.next(after: failure), account, control)
         case .failure(.refused(let detail)): return await failUnreadable(claim.delivery, detail)
         }
     }
@@ -106,7 +106,7 @@ extension FinishedAttempt {
         FinishedAttempt(
             claim: claim,
             outcome: outcome,
-            answer: claim.answer,
+            answer: nil,
             account: account,
             firstTokenMilliseconds: nil,
             durationMilliseconds: 0,

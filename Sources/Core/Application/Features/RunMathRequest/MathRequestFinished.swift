@@ -4,6 +4,7 @@ package import Shared
 /// This worker wrote the terminal event of a request.
 package struct MathRequestFinished: DomainEvent {
     package let correlationID: CorrelationID
+    package let userID: UserID
     package let outcome: AnswerOutcome
     package let attempt: UInt64
     package let provider: String
@@ -21,6 +22,7 @@ package struct MathRequestFinished: DomainEvent {
 
     init(_ attempt: FinishedAttempt, isDeadLetter: Bool) {
         correlationID = attempt.claim.request.correlationID
+        userID = attempt.claim.request.userID
         outcome = attempt.outcome
         self.attempt = attempt.claim.attempt
         provider = attempt.account.provider.name

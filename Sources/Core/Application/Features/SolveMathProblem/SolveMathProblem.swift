@@ -1,20 +1,21 @@
 package import Domain
 package import Shared
 
-/// Accepts a problem: validates it, generates its ids and enqueues its job.
+/// Accepts a problem: validates it, generates its ids, charges it to the submitter's limits and enqueues its job.
 ///
-/// After success the request has a record, a `queued` event and a job. After a failure nothing was accepted, but for
+/// A repetition under the same idempotency key is never refused by a limit, and not charged again but for its place in the
+/// rate. After success the request has a record, a `queued` event and a job. After a failure nothing was accepted, but for
 /// ``Failure/unavailable``.
 package struct SolveMathProblem: Command {
-    package let userID: UserID
+    package let submitter: Submitter
     package let input: SolveInput
     /// The client's key for this submission: a repetition returns the same request and enqueues no second job.
     package let idempotencyKey: String?
     /// The span that submits it.
     package let trace: TraceCarrier?
 
-    package init(userID: UserID, input: SolveInput, idempotencyKey: String? = nil, trace: TraceCarrier? = nil) {
-        self.userID = userID
+    package init(submitter: Submitter, input: SolveInput, idempotencyKey: String? = nil, trace: TraceCarrier? = nil) {
+        self.submitter = submitter
         self.input = input
         self.idempotencyKey = idempotencyKey
         self.trace = trace
@@ -26,6 +27,8 @@ package struct SolveMathProblem: Command {
         package let createdAt: Timestamp
         /// The new request; nil where an earlier submission under the same key is answered again.
         package let accepted: AcceptedRequest?
+        /// What is left of the submitter's rate; nil without a limit, and where the answer did not need one.
+        package let rate: RateStanding?
         package var isReplay: Bool { accepted == nil }
     }
 
@@ -36,6 +39,8 @@ package struct SolveMathProblem: Command {
         /// The conversation has an open request, and the new one must not wait (`onBusy: reject`).
         case conversationBusy
         case queueFull
+        /// A limit of the submitter is reached.
+        case limited(LimitReached)
         /// The conversation's limit of waiting requests is reached.
         case conversationCrowded(limit: Int)
         /// Too many records wait for the archive.

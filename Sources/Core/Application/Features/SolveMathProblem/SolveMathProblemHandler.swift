@@ -3,6 +3,8 @@ internal import Shared
 
 package struct SolveMathProblemHandler: CommandHandler {
     private let validator: SolveMathProblemValidator
+    private let estimate: SubmissionEstimate
+    private let admission: any SubmissionAdmission
     private let publisher: any MessagePublisher
     private let conversations: any ConversationRepository
     private let identifiers: IdentifierFactory
@@ -11,6 +13,8 @@ package struct SolveMathProblemHandler: CommandHandler {
 
     package init(
         validator: SolveMathProblemValidator,
+        estimate: SubmissionEstimate,
+        admission: any SubmissionAdmission,
         publisher: any MessagePublisher,
         conversations: any ConversationRepository,
         identifiers: IdentifierFactory,
@@ -18,6 +22,8 @@ package struct SolveMathProblemHandler: CommandHandler {
         bus: any EventBus
     ) {
         self.validator = validator
+        self.estimate = estimate
+        self.admission = admission
         self.publisher = publisher
         self.conversations = conversations
         self.identifiers = identifiers
@@ -32,19 +38,21 @@ package struct SolveMathProblemHandler: CommandHandler {
         let submission: IdempotentSubmission? = command.idempotencyKey.map { idempotentSubmission($0, command, valid) }
         let request = makeRequest(command, valid, submission)
         let standing: ConversationStanding = command.input.conversationID == nil ? .new : .named
-        let publication: Publication
+        let result: Submission
         do throws(SolveMathProblem.Failure) {
-            publication = try await publish(request, in: standing, as: submission)
+            result = try await submit(request, by: command.submitter, in: standing, as: submission)
         } catch {
             if let refused = MathProblemRefused(error) { bus.publish(refused) }
             throw error
         }
+        let publication = result.publication
         if let earlier = publication.replayed {
             return SolveMathProblem.Output(
                 correlationID: earlier.correlationID,
                 conversationID: earlier.conversationID,
                 createdAt: publication.createdAt,
                 accepted: nil,
+                rate: result.rate,
             )
         }
         bus.publish(MathProblemSubmitted(correlationID: request.correlationID, position: publication.position))
@@ -58,7 +66,62 @@ package struct SolveMathProblemHandler: CommandHandler {
                 position: publication.position,
                 jobNumber: publication.jobNumber,
             ),
+            rate: result.rate,
         )
+    }
+
+    private struct Submission {
+        let publication: Publication
+        let rate: RateStanding?
+    }
+
+    /// Charges the submission to the limits, then publishes it; gives back what a submission that did not become a new
+    /// request was charged.
+    private func submit(
+        _ request: MathRequest,
+        by submitter: Submitter,
+        in standing: ConversationStanding,
+        as submission: IdempotentSubmission?
+    ) async throws(SolveMathProblem.Failure) -> Submission {
+        let charge = SubmissionCharge(
+            submitter: submitter,
+            request: request.correlationID,
+            tokens: estimate.tokens(of: request, in: standing),
+        )
+        let admitted: Admission
+        do throws(AdmissionFailure) {
+            admitted = try await admission.admit(charge)
+        } catch {
+            // A repetition costs nothing, so no limit and no full store is in its way.
+            if let submission, let earlier = try await findEarlier(submission, for: request) {
+                return Submission(publication: earlier, rate: nil)
+            }
+            switch error {
+            case .refused(let reached): throw .limited(reached)
+            case .unavailable: throw .unavailable
+            }
+        }
+        var request = request
+        request.reservation = admitted.reservation
+        do throws(SolveMathProblem.Failure) {
+            let publication = try await publish(request, in: standing, as: submission)
+            if publication.replayed != nil { await admission.withdraw(charge) }
+            return Submission(publication: publication, rate: admitted.rate)
+        } catch {
+            await admission.withdraw(charge)
+            throw error
+        }
+    }
+
+    private func findEarlier(
+        _ submission: IdempotentSubmission,
+        for request: MathRequest
+    ) async throws(SolveMathProblem.Failure) -> Publication? {
+        do throws(PublishFailure) {
+            return try await publisher.findEarlier(submission, for: request)
+        } catch {
+            throw error == .keyReused ? .idempotencyKeyReused : .unavailable
+        }
     }
 
     private func validated(
@@ -85,7 +148,11 @@ package struct SolveMathProblemHandler: CommandHandler {
             case .conversationCrowded(let limit): throw .conversationCrowded(limit: limit)
             case .keyReused: throw .idempotencyKeyReused
             case .conversationBusy: throw .conversationBusy
-            case .conversationNotFound: throw .conversationNotFound
+            case .conversationNotFound:
+                // Another user's conversation takes the way of an unknown one, so that neither reply nor time tells them
+                // apart.
+                try await confirm(request.conversationID, of: request.userID)
+                throw .conversationNotFound
             case .unavailable: throw .unavailable
             case .conversationUnknown:
                 try await confirm(request.conversationID, of: request.userID)
@@ -118,7 +185,7 @@ package struct SolveMathProblemHandler: CommandHandler {
             problem: valid.problem,
         )
         return IdempotentSubmission(
-            name: fingerprints.fingerprint("\(command.userID)\n\(key)"),
+            name: fingerprints.fingerprint("\(command.submitter.user)\n\(key)"),
             meaning: fingerprints.fingerprint(meaning.text),
         )
     }
@@ -136,7 +203,7 @@ package struct SolveMathProblemHandler: CommandHandler {
         return MathRequest(
             correlationID: identifiers.make(in: conversation.bits.lane),
             conversationID: conversation,
-            userID: command.userID,
+            userID: command.submitter.user,
             problem: valid.problem,
             requestedProvider: valid.provider,
             options: valid.options,

@@ -45,10 +45,12 @@ package struct WatchAnswerHandler: QueryHandler {
 
     package func handle(_ query: WatchAnswer) async throws(WatchAnswer.Failure) -> WatchAnswer.Output {
         do {
-            guard let record = try await requests.find(query.correlationID) else {
-                return try await archived(query, isKnown: query.isKnown)
+            // Another user's request takes the way of an unknown one, so that neither reply nor time tells them apart.
+            let found = try await requests.find(query.correlationID)
+            guard let record = found, record.request.userID == query.userID else {
+                return try await archived(query, isKnown: query.isKnown && found == nil)
             }
-            guard record.request.userID == query.userID, !record.isDeleted else { throw WatchAnswer.Failure.notFound }
+            guard !record.isDeleted else { throw WatchAnswer.Failure.notFound }
             guard query.cursor != nil || record.status.isTerminal else { return .events(record, from: .first) }
             guard let last = try await requests.lastEvent(of: query.correlationID) else {
                 return try await archived(query, isKnown: true)

@@ -10,12 +10,23 @@ package protocol AuditLog: Sendable {
 /// Who did what, from where, with which outcome.
 package struct AuditEntry: Sendable {
     package enum Action: String, Sendable, CaseIterable {
-        case register, login, refreshReuse = "refresh_reuse", logout, logoutAll = "logout_all"
-        case passwordChange = "password_change", accountDelete = "account_delete"
-        case roleChange = "role_change", accountDisable = "account_disable", accountEnable = "account_enable"
-        case keyCreate = "key_create", keyRevoke = "key_revoke"
-        case submit, abort, requestFailed = "request_failed"
-        case deadLetterRedrive = "dead_letter_redrive", deadLetterDrop = "dead_letter_drop"
+        case register
+        case login
+        case refreshReuse = "refresh_reuse"
+        case logout
+        case logoutAll = "logout_all"
+        case passwordChange = "password_change"
+        case accountDelete = "account_delete"
+        case roleChange = "role_change"
+        case accountDisable = "account_disable"
+        case accountEnable = "account_enable"
+        case keyCreate = "key_create"
+        case keyRevoke = "key_revoke"
+        case submit
+        case abort
+        case requestFailed = "request_failed"
+        case deadLetterRedrive = "dead_letter_redrive"
+        case deadLetterDrop = "dead_letter_drop"
         case conversationDelete = "conversation_delete"
     }
 
@@ -25,7 +36,7 @@ package struct AuditEntry: Sendable {
 
     package var action: Action
     package var outcome: Outcome
-    /// The user who acted; nil where nobody was identified.
+    /// The user who acted; nil where no user was identified.
     package var actor: UserID?
     /// What it was done to: the id of an account, key, request, conversation or dead letter.
     package var subject: String?

@@ -5,7 +5,10 @@ package protocol PasswordHashing: Sendable {
     func hash(_ password: Password) async throws(PasswordHashingFailure) -> PasswordHash
     /// Compares a password with a digest. Takes as long for a nil digest, which no password matches, so that the time does
     /// not tell whether there is an account.
-    func verify(_ password: String, against hash: PasswordHash?) async throws(PasswordHashingFailure)
+    func verify(
+        _ password: String,
+        against hash: PasswordHash?
+    ) async throws(PasswordHashingFailure)
         -> PasswordVerification
 }
 

@@ -8,12 +8,49 @@ package import Shared
 package protocol SubmissionAdmission {
     /// Charges a submission before it is published.
     ///
-    /// Throws where a limit is reached; nothing is charged then.
-    func admit(_ charge: SubmissionCharge) async throws(AdmissionFailure)
+    /// Throws where a limit is reached; nothing is charged then. The reservation of the result is stored with the request:
+    /// the persister that archives its end settles it.
+    func admit(_ charge: SubmissionCharge) async throws(AdmissionFailure) -> Admission
     /// Gives back what ``admit(_:)`` charged for a submission that was not published, but for its place in the rate.
     ///
     /// At most once; what is lost with the replica expires by itself.
     func withdraw(_ charge: SubmissionCharge) async
+}
+
+/// An admitted submission.
+package struct Admission: Sendable, Equatable {
+    /// No limit applies to the submitter.
+    package static let unlimited = Admission(reservation: nil, rate: nil)
+
+    /// Nil where no tokens were reserved.
+    package let reservation: TokenReservation?
+    /// Of the user, or of the address of ``UserID/anonymous``; nil without a limit of its rate.
+    package let rate: RateStanding?
+
+    package init(reservation: TokenReservation?, rate: RateStanding?) {
+        self.reservation = reservation
+        self.rate = rate
+    }
+}
+
+/// What is left of a rate.
+package struct RateStanding: Sendable, Equatable {
+    /// As ``LimitReached/name``.
+    package let name: String
+    package let quota: Int
+    package let window: Duration
+    /// Requests that would be admitted now.
+    package let remaining: Int
+    /// When the whole quota is available again.
+    package let resetAfter: Duration
+
+    package init(name: String, quota: Int, window: Duration, remaining: Int, resetAfter: Duration) {
+        self.name = name
+        self.quota = quota
+        self.window = window
+        self.remaining = remaining
+        self.resetAfter = resetAfter
+    }
 }
 
 /// What one submission counts against.
@@ -65,7 +102,7 @@ package enum AdmissionFailure: Error, Equatable {
 
 /// The limit that a submission would exceed.
 package struct LimitReached: Sendable, Equatable {
-    package enum Kind: Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable {
         /// Requests in a time.
         case rate
         /// Requests at once.
@@ -75,7 +112,7 @@ package struct LimitReached: Sendable, Equatable {
     }
 
     package let kind: Kind
-    /// A word of a closed set for `RateLimit-Policy`, such as `user` or `key`.
+    /// Whose limit it is, a word of a closed set: `user`, `key`, `address` or `account`.
     package let name: String
     /// The limit: requests, or tokens.
     package let quota: Int

@@ -10,7 +10,7 @@ import Testing
 @testable import Infrastructure
 
 @Suite("What the Redis user may not do", .tags(.integration))
-struct RightsTests {
+struct PermissionTests {
     /// The smallest ACL that works, as docs/operations.md has it.
     private static func smallest() throws -> String {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
@@ -72,10 +72,10 @@ struct RightsTests {
             ("&* ~lemma:* +@all -spublish", "SPUBLISH"),
         ]
     )
-    func named(_ rights: String, _ missing: String) async throws {
-        try await withUser("lemma on >pw \(rights)") { _, store, outside in
+    func named(_ permissions: String, _ missing: String) async throws {
+        try await withUser("lemma on >pw \(permissions)") { _, store, outside in
             let why = await reason(store)
-            #expect(why.contains("the Redis user lacks rights: \(missing) "), "\(why)")
+            #expect(why.contains("the Redis user lacks permissions: \(missing) "), "\(why)")
             let publisher = RedisMessagePublisher(store: store, limits: .init(waiting: 10))
             let identifiers = IdentifierFactory(clock: SystemClock(), random: SecureRandomSource())
             let conversation = identifiers.make(ConversationID.self)
@@ -125,7 +125,7 @@ struct RightsTests {
             try await change("-xadd")
             let closed = try await eventually {
                 _ = try? await store.call(QueueStateCall(in: 0, Keyspace(partitions: 1)))
-                _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:rights", "*", "a", "b"), in: 0)
+                _ = try? await store.call(RedisCommand("XADD", "lemma:{p0}:permissions", "*", "a", "b"), in: 0)
                 return await reason(store).contains("XADD")
             }
             #expect(closed)
@@ -143,7 +143,7 @@ struct RightsTests {
                     RedisCommand("ACL", "SETUSER", "lemma", "-\(permission)"),
                     deadline: .seconds(5),
                 )
-                let named = "the Redis user lacks rights: \(permission.uppercased()) "
+                let named = "the Redis user lacks permissions: \(permission.uppercased()) "
                 // The second time by a later connection, which is checked before it is used; a probe in between may
                 // find that there is no connection.
                 for _ in 0..<2 { #expect(try await eventually { await reason(store).contains(named) }) }
@@ -176,10 +176,9 @@ struct RightsTests {
             _ = try await consumer.scheduleRetry(claim, for: .zero, .providerFailed, failure, answer: "x")
             #expect(try await eventually { try await consumer.enqueueDue(upTo: 1) == 1 })
             let again = try await bench.claimNext(by: consumer)
-            #expect(
-                try await consumer.finish(bench.finished(again), at: .afterLast, letter: .attemptsExhausted)
-                    == .finished
-            )
+            let end = try await bench.writersPlace(again)
+            let result = try await consumer.finish(bench.finished(again), at: end, letter: .attemptsExhausted)
+            #expect(result == .finished)
             #expect(try await eventually { viewer.end == .terminal })
             let letters = RedisDeadLetters(store: bench.store)
             let letter = try #require(try await letters.list(upTo: 1).first)
@@ -206,6 +205,15 @@ struct RightsTests {
                 lease: .zero,
                 choice: ProviderIdentity(name: "mock", model: "mock-1"),
             ).sweep()
+            let erasure = RedisQueueErasure(store: bench.store)
+            let erased = ErasedConversation(
+                id: first.conversationID,
+                user: first.userID,
+                requests: [first.correlationID, waiting.correlationID],
+            )
+            #expect(try await erasure.erase(erased))
+            #expect(try await erasure.eraseDeadLetters(of: AccountID(bits: first.correlationID.bits)))
+            #expect(try await !erasure.hasArchived(try await erasure.newestRecords()))
             #expect(try await bench.redis("ACL", "LOG").array?.isEmpty == true)
         }
     }

@@ -1,6 +1,6 @@
-/// What of a question a refusal names as its cause.
-package enum QuestionFault: Sendable, Hashable {
-    /// A filter does not let it pass.
+/// Why a provider refuses the content of a request, not its form (``RefusedParts``).
+package enum ContentFault: Sendable, Hashable {
+    /// A filter blocks it.
     case filtered
     /// It is too long, or against the provider's rules.
     case unanswerable
@@ -17,16 +17,16 @@ package enum QuestionFault: Sendable, Hashable {
         "data_inspection_failed", "flagged", "moderation", "unsafe",
     ]
     private static let subjects = ["prompt", "input", "message", "content", "question", "conversation"]
-    /// What has such words in it and is not about the question.
+    /// Phrases of errors that contain such words and are not about the content.
     private static let others = [
         "api key", "api_key", "account", "organization", "credit", "billing", "quota", "per minute", "per day",
         "does not exist", "not found",
     ]
 
-    /// Members that repeat the request, or have text of the answer.
+    /// Members that repeat the request, or contain text of the answer.
     private static let repeated: Set<String> = ["input", "body", "request", "ctx", "choices", "candidates", "delta"]
 
-    /// Reads the codes and texts of a report but what repeats the request; nil where none names the question.
+    /// Reads the codes and texts of a report except those that repeat the request; nil where none is about the content.
     init?(of report: JSONValue) {
         var texts: [String] = []
         Self.collect(report, into: &texts)
