@@ -176,6 +176,8 @@ struct AuthenticationTests {
             #expect(changed["www-authenticate"] == reason)
             bench.withdrawn.withdraw(accounts: [AccessBench.account], keys: [])
             #expect(try bench.get("/read", token).status == 401)
+            let series = #"lemma_http_authentication_failures_total{reason="withdrawn"} 1"#
+            #expect(bench.registry.render().contains(series))
             bench.withdrawn.restore([AccessBench.account])
             #expect(try bench.get("/read", token).status == 200)
         }

@@ -138,7 +138,10 @@ struct ProgramTests {
         let folder = try TemporaryDirectory()
         let path = "\(folder.path)/issuers.json"
         let cases = [
-            (#"[{"issuer":"https://a","audience":["x"]},{"issuer":"https://b"}]"#, "issuer 2, audience: a list of at least one"),
+            (
+                #"[{"issuer":"https://a","audience":["x"]},{"issuer":"https://b"}]"#,
+                "issuer 2, audience: a list of at least one"
+            ),
             (#"[{"issuer":"https://a","audience":["x"],"algorithms":["none"]}]"#, "allowed: RS256, ES256, EdDSA"),
             (#"[{"issuer":"own","audience":["x"],"jwksURI":"https://a"}]"#, "Lemma's own tokens have this issuer"),
             (nil, "the file cannot be read"),
@@ -152,14 +155,6 @@ struct ProgramTests {
             #expect(outcome.errors.contains("AUTH_ISSUERS is \"\(path)\" (environment), which cannot be used: "))
             #expect(outcome.errors.contains(reason), "\(outcome.errors)")
         }
-    }
-
-    @Test("lemma config says of a setting for a later release that it changes nothing yet")
-    func reserved() async throws {
-        let outcome = try await LemmaProgram(environment: ["JWT_ACCESS_TTL": "9m"]).run(["config"])
-        #expect(outcome.status == 0)
-        let words = "JWT_ACCESS_TTL is set (environment), but this release does not use it yet"
-        #expect(outcome.errors.hasPrefix("warning: \(words)"))
     }
 
     @Test("A port that another process has is named with its address and settings, with exit 1")
