@@ -50,9 +50,9 @@ test-sanitizers: ## run the unit and integration tests under Address- and LeakSa
 	@scripts/test-sanitizers
 
 fuzz: export LEMMA_FUZZ_INPUTS := $(or $(INPUTS),1000000)
-fuzz: ## fuzz the event decoder and the providers' dialects: INPUTS=1000000 mutated inputs for each
+fuzz: ## fuzz the event decoder, the providers' dialects and the tokens: INPUTS=1000000 mutated inputs for each
 	@scripts/setup build run
-	swift test --filter 'DecoderFuzzTests|RemoteAnswerFuzzTests'
+	swift test --filter 'DecoderFuzzTests|RemoteAnswerFuzzTests|TokenFuzzTests'
 
 chaos: export RUNS := $(or $(RUNS),1000)
 chaos: export SEED := $(SEED)

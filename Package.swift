@@ -10,6 +10,7 @@ let system: [Target] = [
     .systemLibrary(name: "CHiredis", path: "Sources/System/CHiredis"),
     .systemLibrary(name: "COpenSSL", path: "Sources/System/COpenSSL"),
     .systemLibrary(name: "CPostgres", path: "Sources/System/CPostgres"),
+    .systemLibrary(name: "CSodium", path: "Sources/System/CSodium"),
     .target(
         name: "CLLHTTP",
         path: "Sources/System/CLLHTTP",
@@ -36,6 +37,7 @@ let runtime: [Target] = [
     module("POSIX", in: "Runtime", []),
     module("EventLoop", in: "Runtime", ["Text", "Time", "CUV"]),
     module("Cryptography", in: "Runtime", ["EventLoop", "COpenSSL"]),
+    module("PasswordHashes", in: "Runtime", ["CSodium"]),
     module("HTTPServer", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CLLHTTP"]),
     module("HTTPClient", in: "Runtime", ["EventLoop", "Text", "Time", "CCurl"]),
     module("RedisClient", in: "Runtime", ["EventLoop", "Cryptography", "Text", "Time", "CHiredis"]),
@@ -71,8 +73,9 @@ let adapters: [Target] = [
         "Infrastructure",
         in: "Adapters",
         [
-            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "Telemetry", "Tracing",
-            "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents", "POSIX", "Text", "Time",
+            "Application", "Domain", "Shared", "RedisClient", "EventLoop", "Cryptography", "PasswordHashes",
+            "Telemetry", "Tracing", "Instrumentation", "LocalMath", "Problems", "HTTPClient", "ServerSentEvents",
+            "POSIX", "Text", "Time",
         ],
         resources: [.embedInCode("Providers/Remote/math-prompt.md")]
             + functionFiles.map { .embedInCode("Messaging/Functions/\($0).lua") },
@@ -129,6 +132,7 @@ let tests: [Target] = [
     ),
     .target(name: "CGlobalHops", path: "Tests/CGlobalHops"),
     suite("Cryptography", in: "Runtime", ["Cryptography", "EventLoop", "Text"]),
+    suite("PasswordHashes", in: "Runtime", ["PasswordHashes"]),
     suite("RedisClient", in: "Runtime", ["RedisClient", "Cryptography", "EventLoop", "Text"]),
     suite("PostgresClient", in: "Runtime", ["PostgresClient", "EventLoop"]),
     suite("HTTPServer", in: "Runtime", ["HTTPServer", "EventLoop", "Text"]),

@@ -99,6 +99,8 @@ package final class MintFake: CredentialMint, AccessTokenIssuer {
         return MintedCredential(text: text, digest: Self.digest(text))
     }
 
+    package func readAPIKey(_ text: String) -> Fingerprint? { text.hasPrefix("lm_") ? Self.digest(text) : nil }
+
     package func issue(for account: Account, in session: SessionID) -> AccessToken {
         AccessToken(text: "access.\(account.id).\(session)", expiresIn: .seconds(900))
     }

@@ -168,6 +168,8 @@ extension InMemoryAccounts: AccountErasure {
         try reach { state in
             guard state.account(account) != nil else { return false }
             state.erasing.insert(account)
+            state.sessions = state.sessions.filter { $0.value.account != account }
+            state.keys = state.keys.filter { $0.value.key.owner != account }
             return true
         }
     }
@@ -179,8 +181,6 @@ extension InMemoryAccounts: AccountErasure {
             guard !state.isErasureInterrupted else { return false }
             state.accounts[account] = nil
             state.hashes[account] = nil
-            state.sessions = state.sessions.filter { $0.value.account != account }
-            state.keys = state.keys.filter { $0.value.key.owner != account }
             state.usage = state.usage.filter { $0.key.account != account }
             state.erasing.remove(account)
             return true

@@ -36,6 +36,9 @@ package enum AuthenticationFailure: String, Sendable, CaseIterable {
     case malformed
     case invalidToken = "invalid_token"
     case invalidTicket = "invalid_ticket"
+    case invalidKey = "invalid_key"
+    /// The account was disabled or erased, or the API key of a ticket revoked.
+    case withdrawn
     /// At sign-in; also an unknown or disabled account.
     case wrongPassword = "wrong_password"
     /// A refresh token that is not valid any more.

@@ -25,7 +25,10 @@ struct SettingChecks {
         // A client opens none of the files.
         guard role != .client else { return }
         checkRedisTLS()
-        if role != .worker { checkHTTPTLS() }
+        if role != .worker {
+            checkHTTPTLS()
+            note("AUTH_ISSUERS") { _ = try Replica.issuers(configuration.auth) }
+        }
         note("AUDIT_LOG") { if let file = configuration.logging.auditFile { _ = try LogFile(path: file) } }
         note("MOCK_SCRIPT") { _ = try Replica.mockScript(configuration.mock.script) }
     }

@@ -20,7 +20,7 @@ final class APIService: Service {
 
     let name = "api"
     private let dependencies: ReplicaDependencies
-    private let withdrawn: WithdrawnAccess
+    private let access: AccessService
     private let announce: @Sendable (Int) -> Void
     private let running = Mutex<Running?>(nil)
 
@@ -29,13 +29,9 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>]
     }
 
-    init(
-        _ dependencies: ReplicaDependencies,
-        withdrawn: WithdrawnAccess,
-        announce: @escaping @Sendable (Int) -> Void
-    ) {
+    init(_ dependencies: ReplicaDependencies, access: AccessService, announce: @escaping @Sendable (Int) -> Void) {
         self.dependencies = dependencies
-        self.withdrawn = withdrawn
+        self.access = access
         self.announce = announce
     }
 
@@ -48,8 +44,8 @@ final class APIService: Service {
         var graphs: [LoopBound<APIGraph>] = []
         for loop in dependencies.loops.loops {
             graphs.append(
-                try await loop.run { [dependencies, withdrawn] loop in
-                    LoopBound(APIGraph(dependencies, withdrawn, assets: assets, on: loop), of: loop)
+                try await loop.run { [dependencies, access] loop in
+                    LoopBound(APIGraph(dependencies, access, assets: assets, on: loop), of: loop)
                 }
             )
         }
@@ -150,7 +146,7 @@ final class APIGraph {
     private let sweep: AbandonmentSweep?
     private let statistics: QueueStatistics?
 
-    init(_ dependencies: ReplicaDependencies, _ withdrawn: WithdrawnAccess, assets: WebAssets, on loop: Loop) {
+    init(_ dependencies: ReplicaDependencies, _ access: AccessService, assets: WebAssets, on loop: Loop) {
         let configuration = dependencies.configuration
         let metrics = dependencies.metrics
         let bus = dependencies.makeEventBus()
@@ -163,7 +159,7 @@ final class APIGraph {
             heartbeat: configuration.stream.heartbeat,
             bufferBytesMax: configuration.stream.bufferBytesMax,
             metrics: metrics.streams,
-            withdrawn: withdrawn,
+            withdrawn: access.withdrawn,
         )
         let requests = RedisRequestRepository(store: store)
         let tokens = SignedTicketService(
@@ -183,7 +179,7 @@ final class APIGraph {
                     clock: LoopClock(loop: loop),
                 ),
                 conversations: Self.conversations(dependencies, store, requests, pushes.archiveNotices),
-                accounts: AccountServices(Self.accountPorts(withdrawn), dependencies, store),
+                accounts: AccountServices(AccountPorts(access, dependencies, store), dependencies, store),
                 answers: pushes.answers,
                 ends: pushes.ends,
                 tokens: tokens,
@@ -196,11 +192,7 @@ final class APIGraph {
                 clients: dependencies.clients,
             ),
             loop: loop,
-            authenticator: TokenAuthenticator(
-                tokens: tokens,
-                isRequired: configuration.auth.required,
-                failures: metrics.http.authenticationFailures,
-            ),
+            authenticator: access.authenticator(tickets: tokens),
             limiter: Self.limiter(dependencies, store),
             corsOrigins: configuration.limits.corsOrigins,
             observer: Self.observer(dependencies),
@@ -213,21 +205,6 @@ final class APIGraph {
             metrics: dependencies.metrics.http,
             accessLog: dependencies.accessLog,
             tracer: dependencies.tracer,
-        )
-    }
-
-    private static func accountPorts(_ withdrawn: WithdrawnAccess) -> AccountPorts {
-        AccountPorts(
-            accounts: AbsentAccounts(),
-            sessions: AbsentAccounts(),
-            keys: AbsentAccounts(),
-            usage: AbsentAccounts(),
-            erasure: AbsentAccounts(),
-            passwords: AbsentAccounts(),
-            attempts: AbsentAccounts(),
-            tokens: AbsentTokens(),
-            mint: AbsentTokens(),
-            withdrawn: withdrawn,
         )
     }
 

@@ -4,6 +4,7 @@ import Domain
 import EventLoop
 import Infrastructure
 import LemmaSettings
+import Persistence
 import Settings
 import Shared
 
@@ -19,6 +20,28 @@ struct AccountPorts {
     let tokens: any AccessTokenIssuer
     let mint: any CredentialMint
     let withdrawn: WithdrawnAccess
+}
+
+extension AccountPorts {
+    /// How long a request waits for the erasure of an account before the sweep of the workers completes it.
+    private static let erasureWait = Duration.seconds(10)
+
+    /// The ports of one loop; `store` is that loop's.
+    init(_ access: AccessService, _ dependencies: ReplicaDependencies, _ store: RedisStore) {
+        let database = dependencies.database
+        self.init(
+            accounts: PostgresAccountRepository(database),
+            sessions: PostgresSessionRepository(database),
+            keys: PostgresAPIKeyRepository(database),
+            usage: PostgresUsageRepository(database),
+            erasure: dependencies.accountErasure(store, waitLimit: Self.erasureWait),
+            passwords: access.passwords,
+            attempts: dependencies.credentialLimits(store),
+            tokens: access.accessTokens,
+            mint: access.credentials,
+            withdrawn: access.withdrawn,
+        )
+    }
 }
 
 extension AccountServices {
@@ -121,7 +144,11 @@ extension AdminServices {
 extension RegistrationPolicy {
     /// `REGISTRATION`.
     fileprivate init(_ configuration: Configuration) {
-        self = .open
+        switch configuration.auth.registration {
+        case .open: self = .open
+        case .closed: self = .closed
+        case .off: self = .off
+        }
     }
 }
 
@@ -131,7 +158,7 @@ extension UserLimits {
         self.init(
             requestsPerMinute: limits.solve.map { Double($0.count) * (Duration.seconds(60) / $0.period) },
             maxActive: limits.userMaxActive,
-            tokensPerDay: nil,
+            tokensPerDay: limits.userDailyTokens,
         )
     }
 }

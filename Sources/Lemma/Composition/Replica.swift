@@ -6,6 +6,7 @@ import Infrastructure
 import Instrumentation
 import LemmaSettings
 import Lifecycle
+import Persistence
 import PostgresClient
 import RedisClient
 import Settings
@@ -58,9 +59,12 @@ enum Replica {
             switch role {
             case .api:
                 let withdrawn = WithdrawnAccess()
+                let access = try await AccessService(dependencies, withdrawn: withdrawn)
+                let changes = PostgresAccessChanges(dependencies.database)
                 services += [
-                    AccessWatchService(AbsentAccounts(), withdrawn, on: loops.loops[0]),
-                    APIService(dependencies, withdrawn: withdrawn, announce: announce),
+                    AccessWatchService(changes, withdrawn, on: loops.loops[0]),
+                    access,
+                    APIService(dependencies, access: access, announce: announce),
                 ]
             case .worker: services += [PersisterService(dependencies), WorkerService(dependencies)]
             }
@@ -167,6 +171,15 @@ enum Replica {
         // Start-up has checked that there is one.
         case _: ai.endpoints[provider.rawValue]?.model ?? ""
         }
+    }
+
+    /// Reads the file of external issuers, which ``SettingChecks`` has validated.
+    static func issuers(_ auth: Configuration.Auth) throws -> [IssuerRules] {
+        guard let path = auth.issuersFile else { return [] }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw StartFailure("the file cannot be read")
+        }
+        return try IssuerFile.read(Array(data), own: auth.issuer)
     }
 
     /// Reads the mock provider's script, which ``SettingChecks`` has validated.

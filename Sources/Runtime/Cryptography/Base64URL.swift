@@ -27,11 +27,15 @@ package enum Base64URL {
     /// Nil for any text that ``encode(_:)`` does not produce: padding, other characters, non-zero bits at the end.
     ///
     /// So each value has exactly one encoding.
-    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    package static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(Array(text.utf8)[...]) }
+
+    /// The same for the text's bytes.
+    package static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 4 * 3 + 2)
         var bits: UInt32 = 0
         var bitCount = 0
-        for character in text.utf8 {
+        for character in text {
             let value = values[Int(character)]
             guard value < 64 else { return nil }
             bits = bits << 6 | UInt32(value)
@@ -45,4 +49,7 @@ package enum Base64URL {
         guard bitCount < 6, bits & (1 << UInt32(bitCount) - 1) == 0 else { return nil }
         return bytes
     }
+
+    /// True where all characters are of the alphabet.
+    package static func hasOnlyDigits(_ text: ArraySlice<UInt8>) -> Bool { text.allSatisfy { values[Int($0)] < 64 } }
 }

@@ -161,11 +161,7 @@ private final class APIGraph {
         )
         let requests = RedisRequestRepository(store: store)
         let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let authenticator = TokenAuthenticator(
-            tokens: tokens,
-            isRequired: options.isAuthenticationRequired,
-            failures: metrics.http.authenticationFailures,
-        )
+        let authenticator = Self.authenticator(tokens, options, accounts, identifiers, metrics, on: loop)
         let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
         handler = RequestPipeline(
             publicAPI: APIServices(
@@ -251,6 +247,43 @@ private final class APIGraph {
             identifiers: identifiers,
             fingerprints: SHA256Fingerprinting(),
             bus: bus,
+        )
+    }
+
+    private static func authenticator(
+        _ tickets: SignedTicketService,
+        _ options: APIOptions,
+        _ accounts: AccountBench,
+        _ identifiers: IdentifierFactory,
+        _ metrics: LemmaMetrics,
+        on loop: Loop
+    ) -> TokenAuthenticator {
+        let secrets = [Array("a secret of at least thirty-two bytes".utf8)]
+        let clock = SystemClock()
+        let own = SignedAccessTokens(
+            secrets: secrets,
+            issuer: "lemma",
+            audience: "lemma",
+            lifetime: .seconds(900),
+            clock: clock,
+        )
+        let keys = KnownKeys()
+        return TokenAuthenticator(
+            tickets: tickets,
+            accessTokens: AccessTokens(own: own, issuers: []),
+            mint: RandomCredentialMint(),
+            directory: AccessDirectory(
+                accounts: KnownAccounts(),
+                keys: keys,
+                uses: APIKeyUses(keys),
+                withdrawn: accounts.withdrawn,
+                identifiers: identifiers,
+                clock: clock,
+                on: loop,
+            ),
+            clock: clock,
+            isRequired: options.isAuthenticationRequired,
+            failures: metrics.http.authenticationFailures,
         )
     }
 

@@ -62,8 +62,10 @@ struct ContentNegotiationTests {
     @Test(
         "access tokens and API keys are distinguished from other credentials",
         arguments: [
-            ("Bearer lm_abc", .token), ("bearer  lm_", .token), ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", .token),
-            ("Bearer eyJhbGciOiJub25lIn0.e30.", .token), ("Bearer eyJhIjoxLCJhIjoyfQ.e30.c2ln", .token),
+            ("Bearer lm_abc", .apiKey("lm_abc")), ("bearer  lm_", .apiKey("lm_")),
+            ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", .accessToken("eyJhbGciOiJIUzI1NiJ9.e30.c2ln")),
+            ("Bearer eyJhbGciOiJub25lIn0.e30.", .accessToken("eyJhbGciOiJub25lIn0.e30.")),
+            ("Bearer eyJhIjoxLCJhIjoyfQ.e30.c2ln", .accessToken("eyJhIjoxLCJhIjoyfQ.e30.c2ln")),
             ("Bearer x", .otherToken), ("Bearer x.y.z", .otherToken), ("Bearer W10.e30.c2ln", .otherToken),
             ("Bearer ", .otherScheme),
             ("Bearer eyJhbGciOiJIUzI1NiJ9.e30", .otherToken), ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln.x", .otherToken),

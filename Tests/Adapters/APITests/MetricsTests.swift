@@ -94,11 +94,13 @@ struct APIMetricsTests {
             _ = try api.send("GET", "/api/math/requests/\(id)")
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Basic x"])
             _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Bearer x"])
+            _ = try api.send("GET", "/api/math/requests/\(id)", ["Authorization: Bearer lm_x"])
             _ = try api.send("GET", "/api/math/stream/\(id)?ticket=x", ["Accept: text/event-stream"])
             let json = ["Content-Type: application/json"]
             _ = try api.send("POST", "/api/auth/login", json, body: #"{"email":"a@b","password":"x"}"#)
             _ = try api.send("POST", "/api/auth/refresh", json, body: #"{"refreshToken":"x"}"#)
-            for reason in AuthenticationFailure.allCases {
+            // Withdrawn accounts: AuthenticationTests.
+            for reason in AuthenticationFailure.allCases where reason != .withdrawn {
                 let series = #"lemma_http_authentication_failures_total{reason="\#(reason.rawValue)"}"#
                 #expect(try await api.metric(series) == 1, "\(reason)")
             }

@@ -27,36 +27,58 @@ struct TicketTests {
     @Test("a ticket stands for its user, also one of hard letters", arguments: ["anonymous", "", "ä.b/c+d", "a\nb"])
     func valid(user: String) {
         let service = service("first")
-        let ticket = service.issueTicket(for: stream, user: UserID(user))
-        #expect(service.verify(ticket: ticket, for: stream) == UserID(user))
+        let ticket = service.issueTicket(for: stream, user: UserID(user), key: nil)
+        #expect(service.verify(ticket: ticket, for: stream) == TicketHolder(user: UserID(user)))
         #expect(ticket.utf8.allSatisfy { (0x2D...0x7A).contains($0) && $0 != 0x2F }, "needs no escaping in a URL")
     }
 
     @Test("it is for one stream, and for a limited time")
     func limits() {
         let service = service("first")
-        let ticket = service.issueTicket(for: stream, user: .anonymous)
+        let ticket = service.issueTicket(for: stream, user: .anonymous, key: nil)
         #expect(service.verify(ticket: ticket, for: CorrelationID(bits: UUIDBits(high: 1, low: 3))) == nil)
         clock.advance(seconds: 99)
-        #expect(service.verify(ticket: ticket, for: stream) == .anonymous)
+        #expect(service.verify(ticket: ticket, for: stream)?.user == .anonymous)
         clock.advance(seconds: 1)
         #expect(service.verify(ticket: ticket, for: stream) == nil)
     }
 
     @Test("a rotated secret still verifies until it is removed")
     func rotation() {
-        let old = service("first").issueTicket(for: stream, user: .anonymous)
-        #expect(service("second", "first").verify(ticket: old, for: stream) == .anonymous)
+        let old = service("first").issueTicket(for: stream, user: .anonymous, key: nil)
+        #expect(service("second", "first").verify(ticket: old, for: stream)?.user == .anonymous)
         #expect(service("second").verify(ticket: old, for: stream) == nil)
-        let new = service("second", "first").issueTicket(for: stream, user: .anonymous)
-        #expect(service("second").verify(ticket: new, for: stream) == .anonymous)
+        let new = service("second", "first").issueTicket(for: stream, user: .anonymous, key: nil)
+        #expect(service("second").verify(ticket: new, for: stream)?.user == .anonymous)
         #expect(service("first").verify(ticket: new, for: stream) == nil)
+    }
+
+    @Test("it carries the API key that submitted the request, which no other ticket's holder can take over")
+    func keys() {
+        let service = service("first")
+        let key = APIKeyID(bits: UUIDBits(high: 3, low: 4))
+        let ticket = service.issueTicket(for: stream, user: UserID("ada"), key: key)
+        #expect(service.verify(ticket: ticket, for: stream) == TicketHolder(user: UserID("ada"), key: key))
+        let parts = ticket.split(separator: ".")
+        #expect(parts.count == 4)
+        #expect(service.verify(ticket: "\(parts[0]).\(parts[1]).\(parts[3])", for: stream) == nil, "without its key")
+        let plain = service.issueTicket(for: stream, user: UserID("ada"), key: nil).split(separator: ".")
+        #expect(service.verify(ticket: "\(plain[0]).\(plain[1]).\(parts[2]).\(plain[2])", for: stream) == nil)
+    }
+
+    @Test("a ticket of release 1.2, which has no key, stays valid")
+    func earlierRelease() {
+        let claims = "\(Base64URL.encode("ada".utf8)).1795253500"
+        let message = "lemma stream ticket 1\n\(stream)\n\(claims)"
+        let code = HMACSHA256.authenticate(message.utf8, key: "first".utf8)
+        let ticket = "\(claims).\(Base64URL.encode(code))"
+        #expect(service("first").verify(ticket: ticket, for: stream) == TicketHolder(user: UserID("ada")))
     }
 
     @Test("no changed ticket is accepted")
     func forged() {
         let service = service("first")
-        let ticket = service.issueTicket(for: stream, user: UserID("ada"))
+        let ticket = service.issueTicket(for: stream, user: UserID("ada"), key: nil)
         let bytes = Array(ticket.utf8)
         for position in bytes.indices {
             var changed = bytes

@@ -34,7 +34,7 @@ private final class CountingStores: RequestRepository, RequestArchive {
         return .asked
     }
 
-    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) {}
+    func add(_ entries: [ArchiveEntry]) async throws(ArchiveFailure) -> Set<AccountID> { [] }
 
     func find(_ id: CorrelationID, of user: UserID) async throws(RepositoryFailure) -> ArchivedRequest? {
         calls.append("archive")
@@ -127,6 +127,8 @@ struct OwnershipTests {
             let archive = emptyArchive()
             let handler = SolveMathProblemHandler(
                 validator: SolveMathProblemValidator(providerNames: []),
+                estimate: SubmissionEstimate(contextTokensMax: 8000),
+                admission: AdmissionFake(),
                 publisher: publisher,
                 conversations: archive,
                 identifiers: IdentifierFactory(clock: FixedWallClock(), random: FixedRandom.half),
@@ -134,7 +136,7 @@ struct OwnershipTests {
                 bus: BusRecorder(),
             )
             let input = SolveInput(problem: "1+1", conversationID: ConversationID(bits: UUIDBits(high: 1, low: 1)))
-            let command = SolveMathProblem(userID: Self.eve, input: input)
+            let command = SolveMathProblem(submitter: Submitter(user: Self.eve), input: input)
             await #expect(throws: SolveMathProblem.Failure.conversationNotFound) {
                 _ = try await handler.handle(command)
             }

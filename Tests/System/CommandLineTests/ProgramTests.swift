@@ -1,3 +1,4 @@
+import FoundationEssentials
 import TestSupport
 import Testing
 
@@ -129,6 +130,30 @@ struct ProgramTests {
             #expect(outcome.errors.contains(reason), "\(arguments): \(outcome.errors)")
             #expect(outcome.errors.contains("HTTP_PORT is \"eighty\""), "\(arguments)")
             #expect(!outcome.errors.contains("hun") && !outcome.errors.contains("ter2"))
+        }
+    }
+
+    @Test("A mistake in the file of external issuers names the file, the issuer and the member, with exit 2")
+    func issuers() async throws {
+        let folder = try TemporaryDirectory()
+        let path = "\(folder.path)/issuers.json"
+        let cases = [
+            (
+                #"[{"issuer":"https://a","audience":["x"]},{"issuer":"https://b"}]"#,
+                "issuer 2, audience: a list of at least one"
+            ),
+            (#"[{"issuer":"https://a","audience":["x"],"algorithms":["none"]}]"#, "allowed: RS256, ES256, EdDSA"),
+            (#"[{"issuer":"own","audience":["x"],"jwksURI":"https://a"}]"#, "Lemma's own tokens have this issuer"),
+            (nil, "the file cannot be read"),
+        ]
+        for (text, reason) in cases {
+            try? FileManager.default.removeItem(atPath: path)
+            try text?.write(toFile: path, atomically: true, encoding: .utf8)
+            let program = try LemmaProgram(environment: ["AUTH_ISSUERS": path, "JWT_ISSUER": "own"])
+            let outcome = try await program.run(["dev"])
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.contains("AUTH_ISSUERS is \"\(path)\" (environment), which cannot be used: "))
+            #expect(outcome.errors.contains(reason), "\(outcome.errors)")
         }
     }
 

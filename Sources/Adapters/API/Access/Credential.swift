@@ -3,9 +3,11 @@ internal import Shared
 internal import Text
 
 /// What an `Authorization` header carries, by its form alone.
-enum Credential {
-    /// A Bearer token with the form of an access token or an API key of Lemma's, valid or not.
-    case token
+enum Credential: Equatable {
+    /// A Bearer token with the form of a JSON Web Token, valid or not.
+    case accessToken(String)
+    /// A Bearer token with the prefix of Lemma's API keys, valid or not.
+    case apiKey(String)
     /// A Bearer token of another form.
     case otherToken
     /// Another scheme, or a malformed header.
@@ -20,14 +22,26 @@ enum Credential {
             return
         }
         let token = parts[1].trimmingBlanks
-        self = token.hasPrefix("lm_") || Self.isJWT(token) ? .token : .otherToken
+        if token.hasPrefix("lm_") {
+            self = .apiKey(String(token))
+        } else {
+            self = Self.isJWT(Array(token.utf8)) ? .accessToken(String(token)) : .otherToken
+        }
+    }
+
+    /// True for what Lemma itself could have issued or accept, so that nothing else of the request counts.
+    var isOurs: Bool {
+        switch self {
+        case .accessToken, .apiKey: true
+        case .otherToken, .otherScheme: false
+        }
     }
 
     /// True for three parts in base64url, the first of them a JSON object (RFC 7519, section 7.2).
-    private static func isJWT(_ token: Substring) -> Bool {
-        let parts = token.split(separator: ".", omittingEmptySubsequences: false).map { Base64URL.decode($0) }
-        guard parts.count == 3, parts.allSatisfy({ $0 != nil }), let header = parts[0],
-            header.first(where: { $0 > 0x20 }) == UInt8(ascii: "{")
+    private static func isJWT(_ token: [UInt8]) -> Bool {
+        let parts = token.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, parts.allSatisfy(Base64URL.hasOnlyDigits),
+            let header = Base64URL.decode(parts[0]), header.first(where: { $0 > 0x20 }) == UInt8(ascii: "{")
         else { return false }
         do throws(JSONSyntax.Failure) {
             try JSONSyntax.check(header)

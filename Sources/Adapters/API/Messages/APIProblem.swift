@@ -55,9 +55,12 @@ package struct APIProblem: Error {
         return problem
     }
 
+    /// `detail` is a constant sentence of printable ASCII without quotation marks.
     static func unauthenticated(_ error: String, _ detail: String) -> APIProblem {
         var problem = APIProblem(.unauthenticated, detail)
-        problem.headers.append(("WWW-Authenticate", "Bearer error=\"\(error)\""))
+        // RFC 6750, section 3: the description has no quotation marks.
+        let challenge = "Bearer error=\"\(error)\", error_description=\"\(detail)\""
+        problem.headers.append(("WWW-Authenticate", challenge))
         return problem
     }
 

@@ -60,7 +60,7 @@ struct SolveRoute {
                 return context.respond(status: 200, headers: Self.headers(output), json: finished)
             }
         }
-        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, caller.user))
+        context.respond(status: 202, headers: Self.headers(output), json: accepted202(output, caller))
     }
 
     /// Submits as a span of its own, by OpenTelemetry's semantic conventions for messaging: what the first attempt
@@ -129,9 +129,9 @@ struct SolveRoute {
         return headers
     }
 
-    private func accepted202(_ output: SolveMathProblem.Output, _ user: UserID) -> [UInt8] {
+    private func accepted202(_ output: SolveMathProblem.Output, _ caller: Caller) -> [UInt8] {
         let id = output.correlationID
-        let ticket = services.tokens.issueTicket(for: id, user: user)
+        let ticket = services.tokens.issueTicket(for: id, user: caller.user, key: caller.key)
         return JSONWriter.object { json in
             json.member("correlationId", id.description)
             json.member("conversationId", output.conversationID.description)

@@ -1,6 +1,4 @@
-internal import Application
 internal import Shared
-internal import Time
 
 extension APIProblem {
     /// `REGISTRATION=off`.
@@ -19,19 +17,6 @@ extension APIProblem {
     }
 
     static var unknownAccount: APIProblem { APIProblem(.notFound, "There is no such account.") }
-
-    /// Too many passwords were tried for one account.
-    static func tooManyAttempts(_ limit: LimitReached) -> APIProblem {
-        let seconds = max(1, limit.retryAfter.wholeSeconds)
-        var problem = APIProblem(.rateLimited, "Too many attempts. Please try again in \(seconds) s.")
-        // draft-ietf-httpapi-ratelimit-headers.
-        let window = limit.window.map { ";w=\($0.wholeSeconds)" } ?? ""
-        problem.headers += [
-            ("Retry-After", String(seconds)), ("RateLimit", "\"\(limit.name)\";r=0;t=\(seconds)"),
-            ("RateLimit-Policy", "\"\(limit.name)\";q=\(limit.quota)\(window)"),
-        ]
-        return problem
-    }
 }
 
 extension Caller {

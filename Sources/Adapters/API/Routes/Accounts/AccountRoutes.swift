@@ -108,7 +108,7 @@ struct AccountRoutes {
             switch error {
             case .invalid(let failure): throw .invalid(failure)
             case .wrongPassword: throw .wrongPassword
-            case .tooManyAttempts(let limit): throw .tooManyAttempts(limit)
+            case .tooManyAttempts(let limit): throw .limitReached(limit)
             case .busy: throw .passwordsBusy
             case .notFound: throw .accessWithdrawn
             case .unavailable: throw .accountsUnavailable
@@ -141,7 +141,7 @@ struct AccountRoutes {
             switch error {
             case .invalid(let failure): throw .invalid(failure)
             case .wrongPassword: throw .wrongPassword
-            case .tooManyAttempts(let limit): throw .tooManyAttempts(limit)
+            case .tooManyAttempts(let limit): throw .limitReached(limit)
             case .busy: throw .passwordsBusy
             case .notFound: throw .accessWithdrawn
             case .unavailable: throw .accountsUnavailable

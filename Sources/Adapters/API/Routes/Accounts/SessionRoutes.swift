@@ -39,7 +39,7 @@ struct SessionRoutes {
                 throw .unauthenticated("invalid_grant", "The e-mail address or the password is wrong.")
             case .tooManyAttempts(let limit):
                 record(.login, .denied, of: nil, context, reason: ProblemKind.rateLimited.rawValue)
-                throw .tooManyAttempts(limit)
+                throw .limitReached(limit)
             case .busy: throw .passwordsBusy
             case .unavailable: throw .accountsUnavailable
             }

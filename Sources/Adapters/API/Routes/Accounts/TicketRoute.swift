@@ -21,7 +21,7 @@ struct TicketRoute {
             throw APIProblem(.malformedRequest, "correlationId must be a UUID.")
         }
         try await check(id, caller)
-        let ticket = services.tokens.issueTicket(for: id, user: caller.user)
+        let ticket = services.tokens.issueTicket(for: id, user: caller.user, key: caller.key)
         let json = JSONWriter.object { json in
             json.member("ticket", ticket)
             json.member("streamUrl", "/api/math/stream/\(id)?ticket=\(ticket)")

@@ -26,6 +26,8 @@ package protocol CredentialMint: Sendable {
     func readRefreshToken(_ text: String) -> (session: SessionID, digest: Fingerprint)?
     /// A new API key: its text, and the digest to store.
     func apiKey() -> MintedCredential
+    /// The digest of an API key; nil for a text of another form, such as a key with a typing error.
+    func readAPIKey(_ text: String) -> Fingerprint?
 }
 
 package struct MintedCredential: Sendable {

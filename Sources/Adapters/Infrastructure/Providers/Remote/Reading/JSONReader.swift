@@ -16,11 +16,16 @@ struct JSONReader {
     private var position = 0
     private var depth = 0
 
-    init(_ text: Substring.UTF8View) { bytes = Array(text) }
+    init(_ text: Substring.UTF8View) { self.init(Array(text)) }
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// Reads a text that is one value.
-    static func value(_ text: Substring.UTF8View) throws(Malformed) -> JSONValue {
-        var reader = JSONReader(text)
+    static func value(_ text: Substring.UTF8View) throws(Malformed) -> JSONValue { try value(Array(text)) }
+
+    /// Reads bytes that are one value.
+    static func value(_ bytes: [UInt8]) throws(Malformed) -> JSONValue {
+        var reader = JSONReader(bytes)
         let value = try reader.value()
         guard reader.isAtEnd else { throw Malformed() }
         return value
