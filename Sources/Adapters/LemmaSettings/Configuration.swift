@@ -74,7 +74,7 @@ extension Configuration {
         return LoadedConfiguration(
             configuration: configuration,
             rows: reader.rows,
-            warnings: unknown + reader.rows.compactMap(\.reservation) + configuration.warnings(surroundings.role),
+            warnings: unknown + configuration.warnings(surroundings.role),
         )
     }
 

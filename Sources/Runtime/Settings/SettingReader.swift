@@ -14,8 +14,6 @@ package struct Setting: Sendable {
     package let shownValue: String?
     /// The source of that value.
     package let source: SettingSource
-    /// True for a setting that has no effect before a later release; its value is checked.
-    package let isReserved: Bool
 }
 
 /// The value of a setting that is not set.
@@ -73,21 +71,17 @@ package final class SettingReader {
     }
 
     /// Reads a setting that always has a value.
-    ///
-    /// A `reserved` setting has no effect before a later release; setting it causes a warning.
     package func value<Value>(
         _ name: String,
         _ format: SettingFormat<Value>,
         default fallback: SettingDefault,
-        reserved: Bool = false,
         _ summary: String
     ) -> Value {
         guard let defaultValue = format.parse(fallback.text) else {
             preconditionFailure("the default of \(name) is not allowed by its own format")
         }
         let (text, source) = find(name)
-        let row = row(name, format, fallback.documented, summary, shown: text ?? fallback.text, source: source)
-        rows.append(reserved ? row.reserved : row)
+        rows.append(row(name, format, fallback.documented, summary, shown: text ?? fallback.text, source: source))
         guard let text else { return defaultValue }
         return parse(text, name, format, source) ?? defaultValue
     }
@@ -149,29 +143,6 @@ package final class SettingReader {
             summary: summary,
             shownValue: shown.map(format.masking.apply(to:)),
             source: source,
-            isReserved: false,
         )
-    }
-}
-
-extension Setting {
-    /// The same row, marked as reserved.
-    fileprivate var reserved: Setting {
-        Setting(
-            name: name,
-            section: section,
-            defaultText: defaultText,
-            allowed: allowed,
-            summary: "\(summary) Reserved: this release does not use it yet.",
-            shownValue: shownValue,
-            source: source,
-            isReserved: true,
-        )
-    }
-
-    /// The warning about a reserved setting that is set; nil for any other.
-    package var reservation: String? {
-        guard isReserved, source != .default else { return nil }
-        return "\(name) is set (\(source)), but this release does not use it yet: it changes nothing"
     }
 }

@@ -161,11 +161,11 @@ private final class APIGraph {
         )
         let requests = RedisRequestRepository(store: store)
         let catchUp = ArchiveCatchUp(notices: pushes.archiveNotices, clock: LoopClock(loop: loop))
-        let authenticator = Self.authenticator(tokens, options, accounts, identifiers, metrics, on: loop)
+        let authenticator = BenchServices.authenticator(tokens, options, accounts, identifiers, metrics, on: loop)
         let accessLog = AccessLog(.disabled, clients: ClientAddress(trustedProxies: []))
         handler = RequestPipeline(
             publicAPI: APIServices(
-                solve: Self.solve(options, store, archive, identifiers, bus),
+                solve: BenchServices.solve(options, store, archive, identifiers, bus),
                 read: ReadMathRequestHandler(requests: requests, archive: archive),
                 watch: WatchAnswerHandler(requests: requests, archive: archive),
                 cancel: CancelMathRequestHandler(
@@ -174,7 +174,7 @@ private final class APIGraph {
                     ends: pushes.ends,
                     clock: LoopClock(loop: loop),
                 ),
-                conversations: Self.conversations(archive, store, requests, catchUp, identifiers),
+                conversations: BenchServices.conversations(archive, store, requests, catchUp, identifiers),
                 accounts: accounts.services,
                 answers: pushes.answers,
                 ends: pushes.ends,
@@ -198,93 +198,6 @@ private final class APIGraph {
             ),
         )
         if options.hasWorker { try startWorker(redis, options, keys, backoff, metrics, on: loop) }
-    }
-
-    private static func conversations(
-        _ archive: InMemoryArchive,
-        _ store: RedisStore,
-        _ requests: RedisRequestRepository,
-        _ catchUp: ArchiveCatchUp,
-        _ identifiers: IdentifierFactory
-    ) -> ConversationServices {
-        let recent = RedisConversations(store: store)
-        let time = SystemClock()
-        let lookup = ConversationLookup(
-            conversations: archive,
-            activity: recent,
-            wallClock: time,
-            catchUp: catchUp,
-        )
-        return ConversationServices(
-            create: CreateConversationHandler(conversations: archive, identifiers: identifiers, clock: time),
-            list: ListConversationsHandler(conversations: archive),
-            read: ReadConversationHandler(lookup: lookup),
-            rename: RenameConversationHandler(conversations: archive, lookup: lookup, clock: time),
-            delete: DeleteConversationHandler(conversations: archive, activity: recent, clock: time),
-            messages: ListMessagesHandler(
-                conversations: archive,
-                lookup: lookup,
-                requests: requests,
-                memory: recent,
-                catchUp: catchUp,
-            ),
-        )
-    }
-
-    private static func solve(
-        _ options: APIOptions,
-        _ store: RedisStore,
-        _ archive: InMemoryArchive,
-        _ identifiers: IdentifierFactory,
-        _ bus: LocalEventBus
-    ) -> SolveMathProblemHandler {
-        SolveMathProblemHandler(
-            validator: SolveMathProblemValidator(providerNames: ["mock", "local"]),
-            estimate: SubmissionEstimate(contextTokensMax: 8000),
-            admission: RedisSubmissionAdmission(store: store, limits: options.limits),
-            publisher: RedisMessagePublisher(store: store, limits: .init(waiting: options.queueMaxDepth)),
-            conversations: archive,
-            identifiers: identifiers,
-            fingerprints: SHA256Fingerprinting(),
-            bus: bus,
-        )
-    }
-
-    private static func authenticator(
-        _ tickets: SignedTicketService,
-        _ options: APIOptions,
-        _ accounts: AccountBench,
-        _ identifiers: IdentifierFactory,
-        _ metrics: LemmaMetrics,
-        on loop: Loop
-    ) -> TokenAuthenticator {
-        let secrets = [Array("a secret of at least thirty-two bytes".utf8)]
-        let clock = SystemClock()
-        let own = SignedAccessTokens(
-            secrets: secrets,
-            issuer: "lemma",
-            audience: "lemma",
-            lifetime: .seconds(900),
-            clock: clock,
-        )
-        let keys = KnownKeys()
-        return TokenAuthenticator(
-            tickets: tickets,
-            accessTokens: AccessTokens(own: own, issuers: []),
-            mint: RandomCredentialMint(),
-            directory: AccessDirectory(
-                accounts: KnownAccounts(),
-                keys: keys,
-                uses: APIKeyUses(keys),
-                withdrawn: accounts.withdrawn,
-                identifiers: identifiers,
-                clock: clock,
-                on: loop,
-            ),
-            clock: clock,
-            isRequired: options.isAuthenticationRequired,
-            failures: metrics.http.authenticationFailures,
-        )
     }
 
     private func startWorker(

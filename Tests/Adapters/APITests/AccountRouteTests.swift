@@ -44,7 +44,7 @@ struct AccountRouteTests {
                 #expect(try bench.send("POST", "/api/auth/logout", #"{"refreshToken":"\#(token)"}"#).status == 204)
             }
             let over = try bench.send("POST", "/api/auth/refresh", #"{"refreshToken":"\#(second.refreshToken)"}"#)
-            #expect(over.status == 401 && over["www-authenticate"] == #"Bearer error="invalid_token""#)
+            #expect(over.status == 401 && over["www-authenticate"]?.hasPrefix(#"Bearer error="invalid_token""#) == true)
             #expect(try bench.send("POST", "/api/auth/logout-all", token: second.accessToken).status == 204)
             let actions = bench.audit.take().map { "\($0.action.rawValue) \($0.outcome.rawValue)" }
             let all = ["register success", "login success", "login success", "logout success", "logout_all success"]
@@ -106,7 +106,9 @@ struct AccountRouteTests {
                 try login("bob@example.org", AccountBench.password),
             ]
             for reply in replies {
-                #expect(reply.status == 401 && reply["www-authenticate"] == #"Bearer error="invalid_grant""#)
+                #expect(reply.status == 401)
+                #expect(reply["www-authenticate"] == replies[0]["www-authenticate"])
+                #expect(reply["www-authenticate"]?.hasPrefix(#"Bearer error="invalid_grant""#) == true)
                 #expect(try problem(reply).detail == problem(replies[0]).detail)
                 #expect(Set(reply.headers.keys) == Set(replies[0].headers.keys))
             }

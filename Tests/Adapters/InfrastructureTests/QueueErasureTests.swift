@@ -43,6 +43,7 @@ struct QueueErasureTests {
             let consumer = bench.consumer()
             let other = try await submit(bench, user: UserID("bob"))
             let otherClaim = try await bench.claimNext(by: consumer)
+            _ = try await bench.append("1-1", "x = 3", to: otherClaim)
             _ = try await consumer.finish(bench.finished(otherClaim), at: .afterLast)
             let request = try await submit(bench)
             let claim = try await bench.claimNext(by: consumer)
@@ -70,6 +71,7 @@ struct QueueErasureTests {
             let first = try await submit(bench)
             for _ in 0..<3 {
                 let claim = try await bench.claimNext(by: consumer)
+                _ = try await bench.append("1-1", "x = 2", to: claim)
                 _ = try await consumer.finish(bench.finished(claim), at: .afterLast)
                 _ = try await bench.submit(after: first)
             }

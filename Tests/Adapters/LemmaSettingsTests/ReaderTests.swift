@@ -7,9 +7,6 @@ import Testing
 
 @Suite("Every setting is read by something", .tags(.unit))
 struct ReaderTests {
-    /// Settings that are reserved for a later release: nothing may read them, and setting one causes a warning.
-    private static let reserved: [String] = []
-
     /// One of these differs from a setting's default and is allowed; a setting of another form needs one more.
     private static let values = [
         "77", "1", "1234ms", "77KiB", "3/s", "true", "false", "on", "0.25", "debug", "text", "timestamps", "always_off",
@@ -101,33 +98,14 @@ struct ReaderTests {
         return pairs.contains(way.contains(".") ? way : "configuration.\(way)")
     }
 
-    @Test("each setting changes a field, and code outside the settings reads it; a reserved one is read by none")
+    @Test("each setting changes a field, and code outside the settings reads it")
     func everySetting() throws {
         let pairs = try Self.pairs()
         let rows = try Configuration.load(environment: [:], dotEnv: nil, role: .dev).rows
-        #expect(rows.filter(\.isReserved).map(\.name) == Self.reserved)
         for row in rows {
             let fields = Self.fields(of: row.name)
             try #require(!fields.isEmpty, "\(row.name) changes nothing: does it need another value in this test?")
-            let isRead = fields.contains { Self.isRead($0, in: pairs) }
-            #expect(
-                isRead != row.isReserved,
-                "\(row.name) sets \(fields), which \(isRead ? "something" : "nothing") reads"
-            )
+            #expect(fields.contains { Self.isRead($0, in: pairs) }, "\(row.name) sets \(fields), which nothing reads")
         }
-    }
-
-    @Test(
-        "a reserved setting that is set gives a warning and no mistake, and the document says so",
-        arguments: reserved
-    )
-    func warning(name: String) throws {
-        let value = name.hasPrefix("RATE") ? "off" : "9"
-        let loaded = try Configuration.load(environment: [name: value], dotEnv: nil, role: .dev)
-        let warning = "\(name) is set (environment), but this release does not use it yet: it changes nothing"
-        #expect(loaded.warnings == [warning])
-        #expect(try Configuration.load(environment: [:], dotEnv: nil, role: .dev).warnings == [])
-        let line = Configuration.document().split(separator: "\n").first { $0.hasPrefix("| `\(name)`") }
-        #expect(line?.contains("Reserved: this release does not use it yet.") == true)
     }
 }

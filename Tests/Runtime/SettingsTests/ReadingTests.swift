@@ -38,23 +38,17 @@ struct ReadingTests {
         )
     }
 
-    @Test("a row documents the setting under its section, and a reserved one warns where it is set")
+    @Test("a row documents the setting under its section")
     func rows() throws {
-        let reader = SettingReader(environment: ["LATER": "on"], dotEnv: [:])
+        let reader = SettingReader(environment: ["SWITCH": "on"], dotEnv: [:])
         reader.begin(section: "First")
         _ = reader.value("N", .integer(0...9), default: SettingDefault("7", documented: "seven"), "A number.")
         reader.begin(section: "Second")
-        _ = reader.value("LATER", .onOff, default: "off", reserved: true, "A switch.")
+        _ = reader.value("SWITCH", .onOff, default: "off", "A switch.")
         _ = reader.optional("URL", .httpURL, default: "http://h/", documented: "a server", "A server.")
         #expect(reader.rows.map(\.section) == ["First", "Second", "Second"])
         #expect(reader.rows.map(\.defaultText) == ["seven", "`off`", "a server"])
-        #expect(
-            reader.rows.map(\.summary) == [
-                "A number.", "A switch. Reserved: this release does not use it yet.", "A server.",
-            ]
-        )
+        #expect(reader.rows.map(\.summary) == ["A number.", "A switch.", "A server."])
         #expect(reader.rows.map(\.shownValue) == ["7", "on", "http://h/"])
-        let warning = "LATER is set (environment), but this release does not use it yet: it changes nothing"
-        #expect(reader.rows.map(\.reservation) == [nil, warning, nil])
     }
 }

@@ -157,14 +157,6 @@ struct ProgramTests {
         }
     }
 
-    @Test("lemma config says of a setting for a later release that it changes nothing yet")
-    func reserved() async throws {
-        let outcome = try await LemmaProgram(environment: ["JWT_ACCESS_TTL": "9m"]).run(["config"])
-        #expect(outcome.status == 0)
-        let words = "JWT_ACCESS_TTL is set (environment), but this release does not use it yet"
-        #expect(outcome.errors.hasPrefix("warning: \(words)"))
-    }
-
     @Test("A port that another process has is named with its address and settings, with exit 1")
     func portTaken() async throws {
         try await ScriptedServer.serve(ScriptedServer.State()) { _, port in
