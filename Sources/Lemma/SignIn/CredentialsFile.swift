@@ -97,7 +97,7 @@ struct CredentialsFile: Sendable {
             guard files.createFile(atPath: new, contents: nil, attributes: [.posixPermissions: 0o600]) else {
                 throw CommandFailure("the file cannot be made")
             }
-            try encoder.encode(content).write(to: URL(filePath: new))
+            try (encoder.encode(content) + Data("\n".utf8)).write(to: URL(filePath: new))
             try renameFile(new, to: path)
         } catch {
             throw CommandFailure("\(path) cannot be written: \(error)")
