@@ -30,8 +30,9 @@ internal import COpenSSL
         unsafe SSL_CTX_set_options(pointer, Self.noCompression | Self.noRenegotiation)
     }
 
-    /// `SSL_OP_NO_COMPRESSION` and `SSL_OP_NO_RENEGOTIATION`, which are macros in C.
+    /// `SSL_OP_NO_COMPRESSION`, `SSL_OP_CIPHER_SERVER_PREFERENCE` and `SSL_OP_NO_RENEGOTIATION`, which are macros in C.
     private static let noCompression: UInt64 = 1 << 17
+    private static let serverPreference: UInt64 = 1 << 22
     private static let noRenegotiation: UInt64 = 1 << 30
 
     deinit { unsafe SSL_CTX_free(pointer) }
@@ -67,6 +68,7 @@ internal import COpenSSL
     package static func server(certificateFile: String, keyFile: String) throws(TLSError) -> TLSContext {
         let context = try TLSContext()
         guard unsafe SSL_CTX_set_cipher_list(context.pointer, ciphers) == 1 else { throw .fromQueue("no TLS ciphers") }
+        unsafe SSL_CTX_set_options(context.pointer, Self.serverPreference)
         try context.use(Identity(certificateFile: certificateFile, keyFile: keyFile))
         return context
     }

@@ -34,13 +34,16 @@ function limit_kinds.rate.charge(limit, call, reply)
 end
 
 function limit_kinds.active.check(limit)
-  if redis.call('ZCARD', limit.counter) < limit.quota then return nil end
+  limit.count = redis.call('ZCARD', limit.counter)
+  if limit.count < limit.quota then return nil end
+  redis.call('PEXPIRE', limit.counter, day_ms)
   return redis.call('ZRANGE', limit.counter, 0, members_shown - 1, 'WITHSCORES')
 end
 
+-- The expiry is renewed when the set is new or full: in between, every call would cost one command more.
 function limit_kinds.active.charge(limit, call)
   redis.call('ZADD', limit.counter, math.floor(call.now / 1000), call.id)
-  redis.call('PEXPIRE', limit.counter, day_ms)
+  if limit.count == 0 then redis.call('PEXPIRE', limit.counter, day_ms) end
 end
 
 -- A reservation is the estimate, at most what is left of the day: a user can spend the last tokens although no estimate
@@ -48,19 +51,19 @@ end
 function limit_kinds.tokens.check(limit, call)
   local known = redis.call('HMGET', limit.counter, 'day', 'sum')
   limit.is_new = not known[1] or tonumber(known[1]) < call.day
-  limit.left = limit.quota - (limit.is_new and 0 or tonumber(known[2]))
-  return limit.left <= 0 and math.ceil((day_us - call.now % day_us) / 1000) or nil
+  limit.sum = limit.is_new and 0 or tonumber(known[2])
+  return limit.sum >= limit.quota and math.ceil((day_us - call.now % day_us) / 1000) or nil
 end
 
 function limit_kinds.tokens.charge(limit, call)
+  local reserved = math.min(call.tokens, limit.quota - limit.sum)
   if limit.is_new then
     redis.call('DEL', limit.counter)
-    redis.call('HSET', limit.counter, 'day', call.day, 'sum', 0)
+    redis.call('HSET', limit.counter, 'day', call.day, 'sum', reserved, call.id, reserved)
     redis.call('PEXPIRE', limit.counter, day_ms - math.floor(call.now / 1000) % day_ms + tokens_extra_ms)
+  else
+    redis.call('HSET', limit.counter, 'sum', limit.sum + reserved, call.id, reserved)
   end
-  local reserved = math.min(call.tokens, limit.left)
-  redis.call('HSET', limit.counter, call.id, reserved)
-  redis.call('HINCRBY', limit.counter, 'sum', reserved)
 end
 
 -- charge_limits  Charges a request to all of a caller's limits, or to none.
