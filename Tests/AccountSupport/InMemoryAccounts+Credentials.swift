@@ -11,7 +11,10 @@ extension InMemoryAccounts: SessionRepository {
         at time: Timestamp,
         expiresAt: Timestamp
     ) async throws(RepositoryFailure) {
-        try reach { $0.sessions[id] = Session(account: account, expiresAt: expiresAt, current: token) }
+        try reach { state in
+            guard state.sessions[id] == nil, state.account(account) != nil else { return }
+            state.sessions[id] = Session(account: account, expiresAt: expiresAt, current: token)
+        }
     }
 
     package func rotate(

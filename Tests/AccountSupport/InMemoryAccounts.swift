@@ -75,7 +75,11 @@ extension InMemoryAccounts: AccountRepository {
         let isAdded: Bool
         do {
             isAdded = try reach { state in
-                guard state.accounts.values.allSatisfy({ $0.email != account.email }) else { return false }
+                if let holder = state.accounts.values.first(where: { $0.email == account.email }) {
+                    // Its own: the call is repeated.
+                    return holder.id == account.id
+                }
+                guard state.accounts[account.id] == nil else { return false }
                 state.accounts[account.id] = account
                 state.hashes[account.id] = hash
                 return true
@@ -145,9 +149,9 @@ extension InMemoryAccounts: AccountRepository {
         by hash: PasswordHash
     ) async throws(RepositoryFailure) -> Bool {
         try reach { state in
-            guard let present = state.hashes[id], state.account(id) != nil, former == nil || former == present else {
-                return false
-            }
+            guard let present = state.hashes[id], state.account(id) != nil,
+                former == nil || former == present || hash == present
+            else { return false }
             state.hashes[id] = hash
             return true
         }
@@ -166,8 +170,9 @@ extension InMemoryAccounts: UsageRepository {
 extension InMemoryAccounts: AccountErasure {
     package func begin(_ account: AccountID, at time: Timestamp) async throws(RepositoryFailure) -> Bool {
         try reach { state in
-            guard state.account(account) != nil else { return false }
+            guard state.accounts[account] != nil else { return false }
             state.erasing.insert(account)
+            state.accounts[account]?.email = nil
             state.sessions = state.sessions.filter { $0.value.account != account }
             state.keys = state.keys.filter { $0.value.key.owner != account }
             return true

@@ -6,8 +6,8 @@ import Infrastructure
 import Instrumentation
 import LemmaSettings
 import Lifecycle
-import Persistence
 import POSIX
+import Persistence
 import PostgresClient
 import RedisClient
 import Settings

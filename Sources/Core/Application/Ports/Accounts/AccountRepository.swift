@@ -20,7 +20,7 @@ package protocol AccountRepository: Sendable {
     func list(email: String?, after place: AccountID?, limit: Int) async throws(RepositoryFailure) -> [Account]
     /// Changes what `change` names and returns the account; nil where there is no such account.
     func change(_ id: AccountID, _ change: AccountChange) async throws(RepositoryFailure) -> Account?
-    /// Replaces the password's digest; false where the account's digest is no longer `former`.
+    /// Replaces the password's digest; false where the account's digest is neither `former` nor `hash` already.
     ///
     /// A nil `former` replaces any.
     func replacePasswordHash(
