@@ -79,14 +79,14 @@ extension RouteTable {
             Route(
                 .post,
                 "/api/auth/register",
-                access: .openOrAdmin,
+                access: .withoutKeyOrAdmin,
                 limit: .credentials,
                 body: .json,
                 account.register
             ),
-            Route(.post, "/api/auth/login", access: .open, limit: .credentials, body: .json, session.login),
-            Route(.post, "/api/auth/refresh", access: .open, limit: .free, body: .json, session.refresh),
-            Route(.post, "/api/auth/logout", access: .open, limit: .free, body: .json, session.logout),
+            Route(.post, "/api/auth/login", access: .withoutKey, limit: .credentials, body: .json, session.login),
+            Route(.post, "/api/auth/refresh", access: .withoutKey, limit: .free, body: .json, session.refresh),
+            Route(.post, "/api/auth/logout", access: .withoutKey, limit: .free, body: .json, session.logout),
             Route(.post, "/api/auth/logout-all", access: .account, limit: .free, body: .json, session.logoutAll),
             Route(.get, "/api/auth/me", access: .account, limit: .free, body: .json, account.read),
             Route(.patch, "/api/auth/me", access: .account, limit: .credentials, body: .json, account.change),
@@ -94,7 +94,7 @@ extension RouteTable {
             Route(.post, "/api/keys", access: .account, limit: .free, body: .json, key.create),
             Route(.get, "/api/keys", access: .account, limit: .free, body: .json, key.list),
             Route(.delete, "/api/keys/{id}", access: .account, limit: .free, body: .json, key.revoke),
-            Route(.get, "/api/usage", access: reading, limit: .free, body: .json, usage.read),
+            Route(.get, "/api/usage", access: .caller(scopes: [.read]), limit: .free, body: .json, usage.read),
         ]
     }
 

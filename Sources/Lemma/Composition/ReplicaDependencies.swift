@@ -106,6 +106,8 @@ struct ReplicaDependencies: Sendable {
             archive: PostgresArchiveErasure(database),
             queue: RedisQueueErasure(store: store),
             clock: LoopClock(loop: store.loop),
+            // Two periods of the access watch, and the time of a request that was let in before.
+            withdrawalTime: .milliseconds(1200),
             waitLimit: waitLimit,
         )
     }

@@ -99,6 +99,7 @@ final class ErasureBench {
             archive: archive ?? PostgresArchiveErasure(access),
             queue: queue ?? RedisQueueErasure(store: store),
             clock: LoopClock(loop: loop),
+            withdrawalTime: .zero,
             waitLimit: .seconds(60),
         )
     }

@@ -147,7 +147,13 @@ struct EraseAccountTests {
             let fake = ErasureFake()
             Self.fill(fake)
             let clock = ManualClock(loop: loop, isAutomatic: true)
-            let handler = EraseAccountHandler(archive: fake, queue: fake, clock: clock, waitLimit: waitLimit)
+            let handler = EraseAccountHandler(
+                archive: fake,
+                queue: fake,
+                clock: clock,
+                withdrawalTime: .zero,
+                waitLimit: waitLimit
+            )
             try await body(handler, fake, clock)
         }
     }

@@ -22,18 +22,19 @@ struct AccessMatrixTests {
 
     /// The policies of the route table, as the contract has them.
     enum Access {
-        case open, reading, solving, person, account, admin
+        case open, withoutKey, reading, readOnly, solving, person, account, admin
 
         /// What `sender` is answered: `reached` where the route admits it, `foreign` where what the path names is another
         /// user's.
         func status(_ sender: Sender, reached: Int, foreign: Int) -> Int {
             guard self != .open else { return reached }
+            guard self != .withoutKey else { return [.readKey, .key, .revokedKey].contains(sender) ? 403 : reached }
             guard sender.isIdentified else { return 401 }
             switch (self, sender) {
             case (.admin, .admin): return reached
             case (.admin, _): return 403
             case (.person, .readKey), (.person, .key), (.account, .readKey), (.account, .key): return 403
-            case (.solving, .readKey): return 403
+            case (.solving, .readKey), (.readOnly, .key): return 403
             case (_, .otherUser), (_, .admin): return foreign
             case _: return reached
             }
@@ -110,10 +111,10 @@ struct AccessMatrixTests {
         },
         Row("GET", "/", .open, 200),
         // A body without its members shows that the route was reached, and changes nothing.
-        Row("POST", "/api/auth/register", .open, 422, body: "{}"),
-        Row("POST", "/api/auth/login", .open, 422, body: "{}"),
-        Row("POST", "/api/auth/refresh", .open, 422, body: "{}"),
-        Row("POST", "/api/auth/logout", .open, 422, body: "{}"),
+        Row("POST", "/api/auth/register", .withoutKey, 422, body: "{}"),
+        Row("POST", "/api/auth/login", .withoutKey, 422, body: "{}"),
+        Row("POST", "/api/auth/refresh", .withoutKey, 422, body: "{}"),
+        Row("POST", "/api/auth/logout", .withoutKey, 422, body: "{}"),
         Row("POST", "/api/auth/logout-all", .account, 204),
         Row("POST", "/api/auth/ticket", .person, 422, body: "{}"),
         Row("GET", "/api/auth/me", .account, 200),
@@ -124,7 +125,7 @@ struct AccessMatrixTests {
         Row("DELETE", "/api/keys/{id}", .account, 204, foreign: 404) {
             "/api/keys/\(try $0.client.makeKey($0.owner.token).id)"
         },
-        Row("GET", "/api/usage", .reading, 200),
+        Row("GET", "/api/usage", .readOnly, 200),
         Row("GET", "/api/admin/users", .admin, 200),
         Row("PATCH", "/api/admin/users/{id}", .admin, 200, body: "{}") { "/api/admin/users/\($0.owner.user.id)" },
         Row("DELETE", "/api/admin/users/{id}", .admin, 204) {

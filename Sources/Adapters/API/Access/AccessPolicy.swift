@@ -5,9 +5,12 @@ internal import Shared
 enum AccessPolicy: Equatable {
     /// Every client; credentials are not read, and the caller is ``Caller/anonymous``.
     case open
-    /// Every client; the caller is an administrator where an access token proves it, by the roles of this moment, else
-    /// ``Caller/anonymous``, whatever credentials the request has.
-    case openOrAdmin
+    /// Every client without an API key (403), valid or not; other credentials are not read, because a client may send an
+    /// expired access token with its refresh token.
+    case withoutKey
+    /// The same; the caller is an administrator where an access token proves it, by the roles of this moment, else
+    /// ``Caller/anonymous``.
+    case withoutKeyOrAdmin
     /// A user, identified by the `Authorization` header; an API key needs one of `scopes`.
     case caller(scopes: Set<KeyScope>)
     /// The same, or the holder of a ticket (`?ticket=`) for the stream that the path names: a browser's `EventSource`
@@ -25,7 +28,7 @@ extension AccessPolicy {
     /// True where the `Authorization` header alone can identify the caller.
     var needsAuthorization: Bool {
         switch self {
-        case .open, .openOrAdmin, .ticketOrCaller: false
+        case .open, .withoutKey, .withoutKeyOrAdmin, .ticketOrCaller: false
         case .caller, .person, .account, .admin: true
         }
     }
@@ -33,7 +36,7 @@ extension AccessPolicy {
     /// Throws a 401 or 403 for a caller that the route does not admit, whatever the caller's roles are now.
     func check(_ caller: Caller) throws(APIProblem) {
         switch self {
-        case .open, .openOrAdmin: return
+        case .open, .withoutKey, .withoutKeyOrAdmin: return
         case .caller(let scopes), .ticketOrCaller(let scopes):
             guard scopes.isDisjoint(with: caller.scopes) else { return }
             let names = scopes.sorted().map(\.rawValue).joined(separator: " or ")
@@ -41,8 +44,7 @@ extension AccessPolicy {
         case .person, .account, .admin:
             switch caller.credential {
             case .accessToken: return
-            case .apiKey, .ticket:
-                throw APIProblem(.forbidden, "An API key is not allowed here. Sign in and use an access token.")
+            case .apiKey, .ticket: throw .keyForbidden
             case .none:
                 guard self != .person else { return }
                 throw .unauthenticated("invalid_request", "This needs an access token: Authorization: Bearer <token>.")
@@ -52,5 +54,9 @@ extension AccessPolicy {
 }
 
 extension APIProblem {
+    static var keyForbidden: APIProblem {
+        APIProblem(.forbidden, "An API key is not allowed here. Sign in and use an access token.")
+    }
+
     static var adminOnly: APIProblem { APIProblem(.forbidden, "Only administrators are allowed here.") }
 }

@@ -144,7 +144,12 @@ package final class RequestPipeline: HTTPHandler {
         let caller: Caller
         switch route.access {
         case .open: return .anonymous
-        case .openOrAdmin: return await administrator(of: context.request, authenticator) ?? .anonymous
+        case .withoutKey:
+            try Self.rejectKey(of: context.request)
+            return .anonymous
+        case .withoutKeyOrAdmin:
+            try Self.rejectKey(of: context.request)
+            return await administrator(of: context.request, authenticator) ?? .anonymous
         case .caller, .person, .account, .admin: caller = try await authenticator.caller(of: context.request)
         case .ticketOrCaller:
             caller = try await authenticator.viewer(of: try context.identifier(), in: context.request)
@@ -154,6 +159,10 @@ package final class RequestPipeline: HTTPHandler {
             guard try await authenticator.currentRoles(of: caller).contains(.admin) else { throw .adminOnly }
         }
         return caller
+    }
+
+    private static func rejectKey(of request: HTTPRequest) throws(APIProblem) {
+        if case .apiKey = Credential(request.headers["Authorization"]) { throw .keyForbidden }
     }
 
     /// Nil where the request does not prove that an administrator sends it.

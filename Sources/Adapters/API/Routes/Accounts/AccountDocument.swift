@@ -9,10 +9,10 @@ enum AccountDocument {
         JSONWriter.object { write(account, &$0) }
     }
 
-    /// With the limits and today's usage.
-    static func json(_ output: ReadAccount.Output) -> [UInt8] {
+    /// The account with its limits and today's usage.
+    static func json(_ account: Account, _ output: ReadAccount.Output) -> [UInt8] {
         JSONWriter.object { json in
-            write(output.account, &json)
+            write(account, &json)
             json.member("limits", object: { write(output.limits, &$0) })
             json.member("usage", object: { write(output.today, &$0) })
         }

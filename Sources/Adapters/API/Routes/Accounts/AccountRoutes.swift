@@ -66,7 +66,7 @@ struct AccountRoutes {
         let account = try caller.requireAccount()
         do {
             let output = try await accounts.read.handle(ReadAccount(account: account))
-            context.respond(status: 200, json: AccountDocument.json(output))
+            context.respond(status: 200, json: AccountDocument.json(caller.ownView(of: output.account), output))
         } catch {
             switch error {
             case .notFound: throw .accessWithdrawn
@@ -92,7 +92,7 @@ struct AccountRoutes {
         do throws(APIProblem) {
             let changed = try await changed(command)
             if changesPassword { audit.record(.passwordChange, by: caller, context, subject: subject) }
-            context.respond(status: 200, json: AccountDocument.json(changed))
+            context.respond(status: 200, json: AccountDocument.json(caller.ownView(of: changed)))
         } catch {
             if changesPassword {
                 audit.record(.passwordChange, preventedBy: error, by: caller, context, subject: subject)
@@ -156,5 +156,15 @@ extension AccountRemoval.Progress {
         case .complete: 204
         case .begun: 202
         }
+    }
+}
+
+extension Caller {
+    /// The caller's account as the caller sees it: the roles of an issuer's user are those of the token.
+    fileprivate func ownView(of account: Account) -> Account {
+        guard case .issuer = account.origin else { return account }
+        var account = account
+        account.roles = roles
+        return account
     }
 }

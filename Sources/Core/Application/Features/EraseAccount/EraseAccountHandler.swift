@@ -21,24 +21,29 @@ package struct EraseAccountHandler: CommandHandler {
     private let archive: any ArchiveErasure
     private let queue: any QueueErasure
     private let clock: any MonotonicClock
+    private let withdrawalTime: Duration
     private let waitLimit: Duration
 
-    /// `waitLimit` is how long one try waits for workers and for the archive.
+    /// `withdrawalTime` is how long replicas may take to learn that the account's credentials are withdrawn, so that nothing
+    /// is added any more; `waitLimit` is how long one try waits for workers and for the archive.
     package init(
         archive: any ArchiveErasure,
         queue: any QueueErasure,
         clock: any MonotonicClock,
+        withdrawalTime: Duration,
         waitLimit: Duration
     ) {
         self.archive = archive
         self.queue = queue
         self.clock = clock
+        self.withdrawalTime = withdrawalTime
         self.waitLimit = waitLimit
     }
 
     package func handle(_ command: EraseAccount) async throws(RepositoryFailure) {
         let account = command.account
         guard try await archive.renew(account) else { return }
+        guard (try? await clock.sleep(for: withdrawalTime)) != nil else { throw .unavailable }
         let deadline = clock.now + waitLimit
         try await repeatedly(until: deadline) { () async throws(RepositoryFailure) in
             try await eraseConversations(of: account)
