@@ -156,7 +156,7 @@ struct AccessMatrixTests {
             return try client.send("GET", path, token: owner.token).body.contains(#""status":"completed""#)
         }
         #expect(isOver)
-        let key = try client.makeKey(owner.token)
+        let key = try client.makeKey(owner.token, #""name":"solver","scopes":["solve"]"#)
         let readKey = try client.makeKey(owner.token, #""name":"reader","scopes":["read"]"#)
         let revoked = try client.makeKey(owner.token)
         #expect(try client.send("DELETE", "/api/keys/\(revoked.id)", token: owner.token).status == 204)
