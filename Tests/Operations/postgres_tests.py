@@ -21,7 +21,8 @@ def command(program):
 
 def roles():
     """The manual's SQL for two roles that take turns."""
-    (block,) = re.findall(r"^```sql\n(.*?)^```$", text("docs/operations.md"), re.MULTILINE | re.DOTALL)
+    section = text("docs/operations.md").partition("### PostgreSQL's password")[2]
+    block = re.search(r"^```sql\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[1]
     return block
 
 
