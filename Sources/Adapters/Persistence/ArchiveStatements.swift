@@ -3,16 +3,13 @@ internal import PostgresClient
 
 /// The statements of an ``ArchiveBatch``, in their order.
 ///
-/// Rows are looked up by scalar subqueries, one by one through the primary key. A join would be planned by the statistics of
-/// the moment and kept: on a young database, a scan of every conversation for each batch.
-///
 /// They lock rows in the order of ids, and days of usage in the order of user and day, so that two batches cannot deadlock.
 enum ArchiveStatements {
     /// The accounts that do not exist or whose erasure has begun; ``ErasureLock`` keeps that as it is to the end of the batch.
     static let missing = PostgresStatement(
         """
         SELECT a.id FROM unnest($1::uuid[]) AS a (id)
-        WHERE (SELECT u.erasure_began_at IS NULL FROM users AS u WHERE u.id = a.id) IS NOT TRUE
+        WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.id = a.id AND u.erasure_began_at IS NULL)
         """
     )
 
@@ -20,7 +17,7 @@ enum ArchiveStatements {
     private static func isKept(_ entry: String) -> String {
         """
         (\(entry).account_id IS NULL
-            OR (SELECT u.erasure_began_at IS NULL FROM users AS u WHERE u.id = \(entry).account_id))
+            OR EXISTS (SELECT FROM users AS u WHERE u.id = \(entry).account_id AND u.erasure_began_at IS NULL))
         """
     }
 
@@ -53,8 +50,8 @@ enum ArchiveStatements {
                 SELECT \(names(requestColumns, of: "r"))
                 FROM unnest(\(parameters(requestColumns + [account], from: 1)))
                     AS r (\(names(requestColumns + [account])))
-                WHERE \(isKept("r")) AND r.user_id =
-                    (SELECT c.user_id FROM conversations AS c WHERE c.id = r.conversation_id AND c.deleted_at IS NULL)
+                JOIN conversations AS c ON c.id = r.conversation_id AND c.user_id = r.user_id AND c.deleted_at IS NULL
+                WHERE \(isKept("r"))
                 ORDER BY r.id
                 ON CONFLICT (id) DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at
                 WHERE known.status = 'queued' AND excluded.status <> 'queued'
@@ -64,24 +61,16 @@ enum ArchiveStatements {
                 SELECT \(names(answerColumns, of: "a")), a.created_at
                 FROM unnest(\(parameters(answerColumns, from: requestColumns.count + 2)))
                     AS a (\(names(answerColumns)))
-                WHERE (a.request_id IN (SELECT id FROM kept)) IS TRUE
+                JOIN kept AS r ON r.id = a.request_id
                 ORDER BY a.request_id
                 ON CONFLICT (request_id) DO NOTHING
                 RETURNING request_id, input_tokens, output_tokens
-            ), used AS (
-                SELECT max(user_id) AS user_id, max(day) AS day, max(requests) AS requests,
-                    max(input_tokens) AS input_tokens, max(output_tokens) AS output_tokens
-                FROM (
-                    SELECT id, user_id, (created_at AT TIME ZONE 'UTC')::date AS day, is_new::int AS requests,
-                        NULL::int8 AS input_tokens, NULL::int8 AS output_tokens
-                    FROM kept
-                    UNION ALL SELECT request_id, NULL, NULL, NULL, input_tokens, output_tokens FROM answered
-                ) AS part
-                GROUP BY id
             )
             INSERT INTO usage_days AS known (user_id, day, requests, input_tokens, output_tokens)
-            SELECT user_id, day, sum(requests), COALESCE(sum(input_tokens), 0)::int8, COALESCE(sum(output_tokens), 0)::int8
-            FROM used GROUP BY user_id, day ORDER BY user_id, day
+            SELECT r.user_id, (r.created_at AT TIME ZONE 'UTC')::date AS day, count(*) FILTER (WHERE r.is_new),
+                COALESCE(sum(a.input_tokens), 0)::int8, COALESCE(sum(a.output_tokens), 0)::int8
+            FROM kept AS r LEFT JOIN answered AS a ON a.request_id = r.id
+            GROUP BY r.user_id, day ORDER BY r.user_id, day
             ON CONFLICT (user_id, day) DO UPDATE SET requests = known.requests + excluded.requests,
                 input_tokens = known.input_tokens + excluded.input_tokens,
                 output_tokens = known.output_tokens + excluded.output_tokens

@@ -65,24 +65,6 @@ struct PlanTests {
             #expect(pages(plan) <= pagesMax, "\(plan)")
         }
     }
-
-    @Test("a batch of records looks its rows up by their ids, also by the plan that is made for an empty database")
-    func batches() async throws {
-        let database = try PostgresServer.shared.get().database()
-        _ = try await migrate(database, Migration.all)
-        let statements = [
-            (ArchiveStatements.missing, 1), (ArchiveStatements.open, 6), (ArchiveStatements.keep, 35),
-        ]
-        for (statement, parameters) in statements {
-            let values = Array(repeating: "'{}'", count: parameters).joined(separator: ", ")
-            let plan = try explain(statement, values, database)
-            #expect(plan.contains("users_pkey") && !plan.contains("Seq Scan"), "\(plan)")
-            #expect(!plan.contains("conversations_by_user") && !plan.contains("Nested Loop"), "\(plan)")
-            #expect(!plan.contains("hashed SubPlan 1"), "\(plan)")
-        }
-        let keep = try explain(ArchiveStatements.keep, Array(repeating: "'{}'", count: 35).joined(separator: ", "), database)
-        #expect(keep.contains("conversations_pkey"), "\(keep)")
-    }
 }
 
 /// What EXPLAIN says of a statement with its parameters.
