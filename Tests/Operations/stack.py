@@ -16,7 +16,7 @@ from processes import Process, free_ports, get
 PORTS = {"http": 8080, "operations": 9090, "redis": 6379, "postgres": 5432, "proxy": 80, "prometheus": 9090}
 
 
-# For tests of something else: whoever comes is the same user, as often as they like.
+# For tests of something else: every caller is the same user, and no limit applies.
 WITHOUT_ACCOUNTS = {"AUTH_REQUIRED": "false", "RATE_LIMIT_SOLVE": "off"}
 
 

@@ -77,7 +77,7 @@ enum UsersCommand {
     private static let enable = CommandFamily.Action(
         specification: CommandSpecification(
             "users enable",
-            summary: "admit a user again who was disabled",
+            summary: "enable a disabled user",
             operands: ["EMAIL"],
         )
     ) { arguments in

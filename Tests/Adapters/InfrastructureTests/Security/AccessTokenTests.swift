@@ -222,7 +222,7 @@ struct TokenAttackTests {
         #expect(tokens.check(TokenBench.hmac(TokenBench.header, TokenBench.claims(["x": nested]))).fault != nil)
     }
 
-    @Test("without a configured issuer, a token of any other issuer is refused whoever signed it")
+    @Test("without a configured issuer, a token of any other issuer is rejected, whatever its signature")
     func foreignIssuer() {
         let claims = TokenBench.claims(["iss": #""https://issuer.example""#])
         #expect(tokens.check(TokenBench.hmac(TokenBench.header, claims)).fault == .issuer)

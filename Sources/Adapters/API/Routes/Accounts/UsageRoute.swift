@@ -6,7 +6,7 @@ internal import Shared
 /// `GET /api/usage`.
 struct UsageRoute {
     let usage: any QueryHandler<ReadUsage>
-    /// Knows who is an administrator at this moment.
+    /// Reads the roles that an account has at this moment.
     let authenticator: any Authenticator
 
     func read(_ caller: Caller, _ context: RequestContext) async throws(APIProblem) {
